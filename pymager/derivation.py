@@ -1,0 +1,176 @@
+"""Derived pictures: looked up in the blob store, or rendered once and put there."""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from pymager import formats, keys
+from pymager.engine.jobs import Encoding, Target, recipe
+from pymager.errors import NotFound, PictureError, PymagerError
+from pymager.failpoints import reached
+from pymager.memory import Memory
+from pymager.names import DerivedName
+from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
+from pymager.singleflight import SingleFlight
+from pymager.workers import Worker, Workers
+
+_REMEMBERED = 60.0
+_MOST_REMEMBERED = 10_000
+_CHUNK = 256 * 1024
+
+
+class Gone(PymagerError):
+    """The revision that a picture was to be derived from is not there any more: start again from the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A derived picture: its bytes are `body`, or else in `chunks`."""
+
+    info: BlobInfo
+    body: bytes | None
+    chunks: AsyncIterator[bytes] | None = None
+
+
+class Derivation:
+    """Makes derived pictures, each once, and remembers for a minute which could not be made."""
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        metadata: MetadataStore,
+        workers: Workers,
+        memory: Memory,
+        encoding: Encoding,
+        spool: Path,
+        deadline: float,
+    ) -> None:
+        self._blobs = blobs
+        self._metadata = metadata
+        self._memory = memory
+        self._encoding = encoding
+        self._spool = spool
+        self._flights: SingleFlight[Picture, Worker] = SingleFlight(metadata, workers.slot, deadline=deadline)
+        self._failures: OrderedDict[str, tuple[float, PictureError]] = OrderedDict()
+        self.recipes = {format.name: recipe(encoding, format.name) for format in formats.OUTPUTS.values()}
+
+    def key(self, original: Original, name: DerivedName) -> str:
+        """Where the picture is, or is to be."""
+        format = formats.OUTPUTS[name.extension]
+        return keys.derived_key(original, self.recipes[format.name], name.width, name.height, format.extension)
+
+    @asynccontextmanager
+    async def open(self, original: Original, name: DerivedName) -> AsyncIterator[Picture]:
+        """The picture, from the blob store or made now.
+
+        Raises `Gone`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
+        """
+        key = self.key(original, name)
+        for _ in range(2):
+            with suppress(NotFound):
+                async with self._stored(key) as picture:
+                    yield picture
+                    return
+            picture = await self._made(key, original, name)
+            if picture.body is not None:
+                yield picture
+                return
+        raise Gone(key)
+
+    async def drain(self) -> None:
+        """Finish the renders that are under way."""
+        await self._flights.drain()
+
+    @asynccontextmanager
+    async def _stored(self, key: str) -> AsyncIterator[Picture]:
+        async with self._blobs.open(key) as blob:
+            if self._memory.takes(blob.info.size):
+                body = b"".join([chunk async for chunk in blob.chunks])
+                self._memory.put(blob.info, body)
+                yield Picture(blob.info, body)
+            else:
+                self._memory.put(blob.info, None)
+                yield Picture(blob.info, None, blob.chunks)
+
+    async def _made(self, key: str, original: Original, name: DerivedName) -> Picture:
+        self._refuse_what_failed(key)
+
+        async def look() -> Picture | None:
+            try:
+                async with self._stored(key) as picture:
+                    return Picture(picture.info, picture.body)
+            except NotFound:
+                return None
+
+        async def make(worker: Worker) -> Picture:
+            return await self._make(worker, key, original, name)
+
+        try:
+            return await self._flights.run(key, look, make)
+        except PictureError as error:
+            self._remember_failure(key, error)
+            raise
+
+    async def _make(self, worker: Worker, key: str, original: Original, name: DerivedName) -> Picture:
+        format = formats.OUTPUTS[name.extension]
+        target = Target(name.width, name.height, format.name, self._encoding)
+        try:
+            async with self._local(original) as path:
+                rendered = await worker.render(path, target, self._spool)
+                reached("derive.rendered")
+                source = path if rendered is None else rendered
+                try:
+                    info = await self._blobs.put(key, source, format.content_type)
+                finally:
+                    if isinstance(rendered, Path):
+                        rendered.unlink(missing_ok=True)
+        except NotFound:
+            raise Gone(key) from None
+        reached("derive.blob-put")
+        await self._stand_by(original, key)
+        body = rendered if isinstance(rendered, bytes) else None
+        self._memory.put(info, body)
+        return Picture(info, body)
+
+    @asynccontextmanager
+    async def _local(self, original: Original) -> AsyncIterator[Path]:
+        """The original as a local file: where the store has it, or in the spool."""
+        async with self._blobs.open(keys.original_key(original)) as blob:
+            if blob.file is not None:
+                yield blob.file
+                return
+            path = self._spool / secrets.token_hex(8)
+            loop = asyncio.get_running_loop()
+            try:
+                with path.open("xb", buffering=0) as file:
+                    async for chunk in blob.chunks:
+                        await loop.run_in_executor(None, file.write, chunk)
+                yield path
+            finally:
+                path.unlink(missing_ok=True)
+
+    async def _stand_by(self, original: Original, key: str) -> None:
+        """Take back what was written for a revision that went in the meantime. Raises `Gone`."""
+        with suppress(NotFound):
+            if (await self._metadata.get(original.id)).revision == original.revision:
+                return
+        await self._blobs.delete([key])
+        raise Gone(key)
+
+    def _refuse_what_failed(self, key: str) -> None:
+        if (failure := self._failures.get(key)) is not None:
+            until, error = failure
+            if monotonic() < until:
+                raise type(error)(str(error))
+            del self._failures[key]
+
+    def _remember_failure(self, key: str, error: PictureError) -> None:
+        self._failures[key] = (monotonic() + _REMEMBERED, error)
+        self._failures.move_to_end(key)
+        if len(self._failures) > _MOST_REMEMBERED:
+            self._failures.popitem(last=False)

@@ -1,0 +1,73 @@
+"""Ids and derived names: the one place that validates what a client puts into a path."""
+
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+
+from pymager.errors import BadName
+
+MAX_ID_BYTES = 200
+_ALLOWED = ("L", "M")
+_RULE = f"an id is 1 to {MAX_ID_BYTES} bytes of UTF-8: letters, digits and combining marks of any script, '_' and '-'"
+_DERIVED = re.compile(
+    r"(?P<id>.+)-(?P<width>[1-9][0-9]{0,8})x(?P<height>[1-9][0-9]{0,8})\.(?P<extension>[A-Za-z0-9]{1,16})",
+    re.DOTALL,
+)
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedName:
+    """What a derived URL asks for: `width` and `height` in pixels, `extension` in lower case."""
+
+    id: str
+    width: int
+    height: int
+    extension: str
+
+
+def parse_id(text: str) -> str:
+    """The id in NFC (Unicode Standard Annex #15). Raises `BadName`."""
+    if _PLAIN.fullmatch(text):
+        return text
+    if not text:
+        raise BadName(f"the id is empty; {_RULE}")
+    if len(text) > 4 * MAX_ID_BYTES:
+        raise BadName(f"the id is too long; {_RULE}")
+    id = unicodedata.normalize("NFC", text)
+    for character in id:
+        if not _is_allowed(character):
+            raise BadName(f"the id has the character {_shown(character)}; {_RULE}")
+    if len(id.encode()) > MAX_ID_BYTES:
+        raise BadName(f"the id is {len(id.encode())} bytes long; {_RULE}")
+    return id
+
+
+def parse_derived(text: str) -> DerivedName:
+    """Read `{id}-{width}x{height}.{extension}`; the last `-WxH` counts. Raises `BadName`."""
+    match = _DERIVED.fullmatch(text)
+    if match is None:
+        raise BadName(
+            "a derived picture's URL is /derived/{id}-{width}x{height}.{extension}, as in /derived/cat-800x600.jpg"
+        )
+    return DerivedName(parse_id(match["id"]), int(match["width"]), int(match["height"]), match["extension"].lower())
+
+
+def new_id() -> str:
+    """A fresh random id, 128 bits."""
+    return secrets.token_hex(16)
+
+
+def new_revision() -> str:
+    """A fresh random revision, 128 bits as 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+def _is_allowed(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] in _ALLOWED or category == "Nd" or character in "_-"
+
+
+def _shown(character: str) -> str:
+    return f"'{character}'" if character.isprintable() and character != "'" else f"U+{ord(character):04X}"
