@@ -21,7 +21,7 @@ from pymager.workers import Worker, Workers
 
 _REMEMBERED = 60.0
 _MOST_REMEMBERED = 10_000
-_CHUNK = 256 * 1024
+_WHOLE = 1 << 20  # a derived picture up to this size is answered in one piece
 
 
 class Gone(PymagerError):
@@ -89,7 +89,7 @@ class Derivation:
     @asynccontextmanager
     async def _stored(self, key: str) -> AsyncIterator[Picture]:
         async with self._blobs.open(key) as blob:
-            if self._memory.takes(blob.info.size):
+            if blob.info.size <= _WHOLE:
                 body = b"".join([chunk async for chunk in blob.chunks])
                 self._memory.put(blob.info, body)
                 yield Picture(blob.info, body)

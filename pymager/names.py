@@ -37,7 +37,7 @@ def parse_id(text: str) -> str:
         raise BadName(f"the id is too long; {_RULE}")
     id = unicodedata.normalize("NFC", text)
     for character in id:
-        if not _is_allowed(character):
+        if not is_allowed(character):
             raise BadName(f"the id has the character {_shown(character)}; {_RULE}")
     if len(id.encode()) > MAX_ID_BYTES:
         raise BadName(f"the id is {len(id.encode())} bytes long; {_RULE}")
@@ -64,7 +64,8 @@ def new_revision() -> str:
     return secrets.token_hex(16)
 
 
-def _is_allowed(character: str) -> bool:
+def is_allowed(character: str) -> bool:
+    """Whether an id may have this character."""
     category = unicodedata.category(character)
     return category[0] in _ALLOWED or category == "Nd" or character in "_-"
 

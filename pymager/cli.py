@@ -1,0 +1,147 @@
+"""The command line. Exit codes: 0 done, 1 something was found or failed, 2 wrong usage or configuration."""
+
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pymager import __version__, config, logs
+from pymager.config import Loaded, Settings
+from pymager.errors import BackendError, ConfigurationError
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Program(click.Group):
+    """Turns what stops a command into a sentence and an exit code."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except ConfigurationError as error:
+            for line in str(error).splitlines():
+                click.echo(f"pymager: {line}", err=True)
+            context.exit(2)
+        except BackendError as error:
+            click.echo(f"pymager: {error or type(error).__name__}", err=True)
+            context.exit(1)
+
+
+@click.group(cls=_Program, context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="pymager")
+@click.option(
+    "--config", "config_file", type=click.Path(), help="TOML file with settings; PYMAGER_CONFIG names it too."
+)
+@click.pass_context
+def program(context: click.Context, config_file: str | None) -> None:
+    """Keep original pictures and serve resized ones over HTTP."""
+    context.obj = {"config": config_file}
+
+
+@program.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
+@click.option("--processes", type=int, help="Server processes that share the port.")
+@click.option("--dev", is_flag=True, help="A throwaway folder, fresh at every start, any size, and the user test/test.")
+@click.option("--fd", type=int, hidden=True)
+@click.pass_obj
+def serve(
+    base: dict[str, Any], host: str | None, port: int | None, processes: int | None, dev: bool, fd: int | None
+) -> None:
+    """Serve over HTTP until SIGTERM."""
+    from pymager import serving_process
+
+    options = base | {"host": host, "port": port, "processes": processes}
+    sys.exit(serving_process.run(options, dev=dev, fd=fd))
+
+
+@program.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.pass_obj
+def sweep(base: dict[str, Any], dry_run: bool) -> None:
+    """Delete blobs that nothing refers to; safe while the service runs."""
+    from pymager import maintenance
+
+    settings = _settings(base)
+    report = _run(maintenance.sweep(settings, dry_run=dry_run))
+    words = ", ".join(f"{count} {name}" for name, count in report.items())
+    click.echo(f"{'would be swept' if dry_run else 'swept'}: {words}")
+
+
+@program.command()
+@click.pass_obj
+def check(base: dict[str, Any]) -> None:
+    """Check that every original has its bytes, and that they are the ones that were uploaded."""
+    from pymager import maintenance
+
+    checked, findings = _run(maintenance.check(_settings(base)))
+    for finding in findings:
+        click.echo(f"{finding.id}: {finding.problem}")
+    click.echo(f"{checked} originals checked, {len(findings)} lost or damaged")
+    sys.exit(1 if findings else 0)
+
+
+@program.command()
+@click.pass_obj
+def migrate(base: dict[str, Any]) -> None:
+    """Make or bring up to date what the stores need: folders, the catalog's schema."""
+    from pymager import maintenance
+
+    done = _run(maintenance.prepare(_settings(base)))
+    for line in done or ["nothing to do: everything is up to date"]:
+        click.echo(line)
+
+
+@program.command("hash-password")
+@click.option("--name", default="admin", show_default=True, help="The user's name.")
+def hash_password(name: str) -> None:
+    """Make the hash of a password for PYMAGER_USERS; reads it from the terminal or from standard input."""
+    from argon2 import PasswordHasher
+
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if not password or ":" in name or not name:
+        raise click.UsageError("the password must not be empty, and the name is without ':'")
+    click.echo(f"{name}:{PasswordHasher().hash(password)}")
+
+
+@program.command("config")
+@click.pass_obj
+def show_config(base: dict[str, Any]) -> None:
+    """Show every setting in force and where it comes from, secrets masked."""
+    loaded = config.load(base)
+    width = max(map(len, Settings.model_fields))
+    for name in Settings.model_fields:
+        click.echo(f"{name:<{width}}  {config.shown(loaded.settings, name)}  ({loaded.sources[name]})")
+
+
+@program.command("import")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--jobs", type=click.IntRange(1, 64), help="Files at a time.  [default: as many as there are workers]")
+@click.pass_obj
+def import_folder(base: dict[str, Any], folder: Path, jobs: int | None) -> None:
+    """Keep every picture below FOLDER as an original; run again to go on where it stopped."""
+    from pymager import importing
+
+    settings = _settings(base)
+    summary = _run(importing.import_folder(settings, folder, jobs or settings.workers))
+    for path, reason in summary.refused:
+        click.echo(f"{path}: {reason}", err=True)
+    click.echo(f"{summary.kept} imported, {summary.known} there already, {len(summary.refused)} refused")
+    sys.exit(1 if summary.refused else 0)
+
+
+def _settings(base: dict[str, Any]) -> Settings:
+    loaded: Loaded = config.load(base)
+    logs.configure(loaded.settings.log_level, loaded.settings.log_format)
+    return loaded.settings
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    import uvloop
+
+    return uvloop.run(work)

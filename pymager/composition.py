@@ -1,0 +1,155 @@
+"""Puts the parts together: settings in, an open library out. The one place that knows them all."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from pymager import plugins
+from pymager.config import Settings, without_password
+from pymager.derivation import Derivation
+from pymager.engine.jobs import Encoding, Limits
+from pymager.errors import BackendError, Held
+from pymager.library import Library, Sizes
+from pymager.memory import Memory
+from pymager.ports import BlobStore, MetadataStore
+from pymager.singleflight import kept
+from pymager.spool import Spool
+from pymager.sweep import Report, Sweep, mark_recipes
+from pymager.workers import WorkerLimits, Workers
+
+_DAY = 86_400.0
+_SWEEP_LEASE = "sweep"
+
+log = structlog.get_logger("pymager")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything open."""
+
+    blobs: BlobStore
+    metadata: MetadataStore
+    spool: Spool
+    workers: Workers
+    derivation: Derivation
+    library: Library
+
+
+@asynccontextmanager
+async def opened_backends(settings: Settings) -> AsyncIterator[tuple[BlobStore, MetadataStore]]:
+    """The two stores, open. Raises `ConfigurationError` and `Unavailable`."""
+    blobs = plugins.load_blobs(settings.blobs_url)
+    metadata = plugins.load_metadata(settings.metadata_url)
+    async with blobs, metadata:
+        yield blobs, metadata
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Parts]:
+    """All parts, open; what is under way is finished at the end."""
+    memory = Memory(settings.memory_cache)
+    workers = Workers(settings.workers, settings.queue, worker_limits(settings), picture_limits(settings))
+    with Spool(settings.spool) as spool:
+        async with opened_backends(settings) as (blobs, metadata), workers:
+            deadline = 3 * settings.worker_seconds + 30
+            derivation = Derivation(blobs, metadata, workers, memory, encoding(settings), spool.folder, deadline)
+            library = Library(blobs, metadata, workers, derivation, memory, sizes(settings))
+            try:
+                yield Parts(blobs, metadata, spool, workers, derivation, library)
+            finally:
+                await library.close()
+
+
+def encoding(settings: Settings) -> Encoding:
+    """How derived pictures are encoded."""
+    red, green, blue = bytes.fromhex(settings.background.removeprefix("#"))
+    return Encoding(
+        jpeg_quality=settings.jpeg_quality,
+        webp_quality=settings.webp_quality,
+        webp_method=settings.webp_method,
+        avif_quality=settings.avif_quality,
+        avif_speed=settings.avif_speed,
+        jp2_quality=settings.jp2_quality,
+        background=(red, green, blue),
+    )
+
+
+def picture_limits(settings: Settings) -> Limits:
+    """What is accepted as a picture."""
+    return Limits(settings.decoders, settings.max_pixels, settings.max_frames, settings.max_scans)
+
+
+def worker_limits(settings: Settings) -> WorkerLimits:
+    """What a worker process may use."""
+    return WorkerLimits(
+        memory=settings.worker_memory,
+        cpu_seconds=max(1, round(settings.worker_seconds)),
+        wall_seconds=settings.worker_seconds,
+        jobs=settings.worker_jobs,
+    )
+
+
+def sizes(settings: Settings) -> Sizes:
+    """Which sizes may be asked for."""
+    if "*" in settings.sizes:
+        return Sizes(None, settings.max_side)
+    pairs = (size.split("x") for size in settings.sizes)
+    return Sizes(frozenset((int(width), int(height)) for width, height in pairs), settings.max_side)
+
+
+def sweep_of(settings: Settings, parts: tuple[BlobStore, MetadataStore, set[str]], *, dry_run: bool = False) -> Sweep:
+    """A sweep with what the settings say about it."""
+    blobs, metadata, recipes = parts
+    return Sweep(
+        blobs,
+        metadata,
+        recipes,
+        grace=settings.sweep_grace,
+        recipe_age=settings.recipe_days * _DAY,
+        dry_run=dry_run,
+        told=lambda key: print(key, file=sys.stdout) if dry_run else None,
+    )
+
+
+async def keep_house(settings: Settings, parts: Parts) -> None:
+    """While serving: say which recipes are current, and sweep every so often; one of all replicas at a time."""
+    recipes = set(parts.derivation.recipes.values())
+    is_first = True
+    while True:
+        try:
+            await mark_recipes(parts.blobs, recipes)
+            if settings.sweep_interval and not is_first:
+                await _sweep_alone(settings, parts, recipes)
+        except BackendError as error:
+            log.warning("housekeeping put off", error=str(error) or type(error).__name__)
+        is_first = False
+        await asyncio.sleep(min(settings.sweep_interval or _DAY / 2, _DAY / 2))
+
+
+async def _sweep_alone(settings: Settings, parts: Parts, recipes: set[str]) -> None:
+    try:
+        lease = await parts.metadata.acquire(_SWEEP_LEASE)
+    except Held as held:
+        await asyncio.sleep(5)
+        try:
+            # Still that token: its holder is gone.
+            lease = await parts.metadata.acquire(_SWEEP_LEASE, held.token)
+        except Held:
+            return
+    async with kept(parts.metadata, lease):
+        report = await sweep_of(settings, (parts.blobs, parts.metadata, recipes)).run()
+    log.info("swept", **counts(report))
+
+
+def counts(report: Report) -> dict[str, int]:
+    """A report as numbers by name."""
+    return {name: getattr(report, name) for name in Report.__slots__}
+
+
+def backends_named(settings: Settings) -> dict[str, str]:
+    """The URLs of the stores, without passwords."""
+    return {"blobs": without_password(settings.blobs_url), "metadata": without_password(settings.metadata_url)}

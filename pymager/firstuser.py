@@ -1,0 +1,51 @@
+"""The first user of an embedded service: made once, kept in its folder, its password shown once."""
+
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from argon2 import PasswordHasher
+
+FILE = "first-user"
+NAME = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstUser:
+    """A user; `password` is None unless this process has just made it."""
+
+    name: str
+    hash: str
+    password: str | None
+
+
+def first_user(folder: Path) -> FirstUser:
+    """The folder's user, made by exactly one of the processes that ask at the same time."""
+    path = folder / FILE
+    if not path.exists():
+        password = secrets.token_urlsafe(12)
+        line = f"{NAME}:{PasswordHasher().hash(password)}\n"
+        if _created(path, line):
+            return FirstUser(NAME, line.strip().partition(":")[2], password)
+    name, _, hash = path.read_text("utf-8").strip().partition(":")
+    return FirstUser(name, hash, None)
+
+
+def _created(path: Path, line: str) -> bool:
+    """Written whole under another name first, so that nobody reads a part of it; then linked, which one can."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{FILE}-{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+            return True
+        return False
+    finally:
+        draft.unlink()

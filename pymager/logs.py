@@ -1,0 +1,44 @@
+"""Logs: for people on a terminal, one JSON object a line otherwise. Secrets are not logged."""
+
+import logging
+import sys
+from typing import Any
+
+import orjson
+import structlog
+
+
+def configure(level: str, style: str) -> None:
+    """Set logging up for the process; `style` is `console`, `json` or `auto`."""
+    number = getattr(logging, level.upper())
+    console = style == "console" or (style == "auto" and sys.stderr.isatty())
+    timestamp = structlog.processors.TimeStamper("%H:%M:%S" if console else "iso", utc=not console)
+    shared: list[Any] = [structlog.processors.add_log_level, timestamp]
+    if console:
+        structlog.configure(
+            processors=[*shared, structlog.dev.ConsoleRenderer(pad_event_to=12)],
+            wrapper_class=structlog.make_filtering_bound_logger(number),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+            cache_logger_on_first_use=True,
+        )
+    else:
+        structlog.configure(
+            processors=[*shared, structlog.processors.format_exc_info, _rendered],
+            wrapper_class=structlog.make_filtering_bound_logger(number),
+            logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+            cache_logger_on_first_use=True,
+        )
+    logging.basicConfig(handlers=[_Forwarding()], level=max(number, logging.WARNING), force=True)
+
+
+def _rendered(logger: Any, name: str, event: Any) -> bytes:
+    return orjson.dumps(event, default=str)
+
+
+class _Forwarding(logging.Handler):
+    """Sends what libraries log through the same pipe."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger(record.name)
+        exc_info = record.exc_info if record.exc_info and record.exc_info[0] else None
+        log.log(record.levelno, record.getMessage(), logger=record.name, **({"exc_info": exc_info} if exc_info else {}))

@@ -1,0 +1,32 @@
+"""What an operator does beside serving: sweep, check, prepare the stores."""
+
+from pymager import composition, plugins
+from pymager.audit import Finding, audit
+from pymager.config import Settings
+from pymager.engine.jobs import recipe
+from pymager.formats import OUTPUTS
+
+
+async def sweep(settings: Settings, *, dry_run: bool) -> dict[str, int]:
+    """One sweep; returns its counts by name."""
+    recipes = {recipe(composition.encoding(settings), format.name) for format in OUTPUTS.values()}
+    async with composition.opened_backends(settings) as (blobs, metadata):
+        report = await composition.sweep_of(settings, (blobs, metadata, recipes), dry_run=dry_run).run()
+    return composition.counts(report)
+
+
+async def check(settings: Settings) -> tuple[int, list[Finding]]:
+    """How many originals there are, and what is wrong with them."""
+    checked, findings = 0, []
+    async with composition.opened_backends(settings) as (blobs, metadata):
+        async for _, finding in audit(blobs, metadata):
+            checked += 1
+            if finding is not None:
+                findings.append(finding)
+    return checked, findings
+
+
+async def prepare(settings: Settings) -> list[str]:
+    """Make or bring up to date what the stores need; says what was done."""
+    stores = (plugins.load_blobs(settings.blobs_url), plugins.load_metadata(settings.metadata_url))
+    return [line for store in stores for line in await store.prepare()]

@@ -1,0 +1,103 @@
+"""One start of the server: settings, users, the socket, and what is said on the terminal."""
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from pymager import config, logs
+from pymager.config import PREFIX, Settings
+from pymager.firstuser import first_user
+
+_DEV = {"sizes": "*"}
+
+log = structlog.get_logger("pymager")
+
+
+def run(options: dict[str, Any], *, dev: bool, fd: int | None) -> int:
+    """Serve until told to stop; returns the exit code. Raises `ConfigurationError`."""
+    if not dev:
+        return _run(options, fd, hint=None)
+    folder = Path(tempfile.mkdtemp(prefix="pymager-dev-"))
+    try:
+        return _run(options | _dev_options(folder), fd, hint="-u test:test")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(options: dict[str, Any], fd: int | None, hint: str | None) -> int:
+    settings = config.load(options).settings
+    logs.configure(settings.log_level, settings.log_format)
+    users, made = _users(settings)
+    is_child = fd is not None
+    listener = socket.socket(fileno=fd) if is_child else _listen(settings)
+
+    def ready(url: str) -> None:
+        if not is_child:
+            _greet(settings.public_url or url, hint or made)
+
+    if settings.processes > 1 and not is_child:
+        return _run_several(settings, options, listener, ready)
+    if is_child:
+        _die_with_parent()
+    import uvloop
+
+    from pymager.web.server import serve
+
+    uvloop.run(serve(settings, listener, users, ready))
+    return 0
+
+
+def _run_several(settings: Settings, options: dict[str, Any], listener: socket.socket, ready: Any) -> int:
+    from pymager.supervisor import supervise
+
+    host, port = listener.getsockname()[:2]
+    ready(f"http://{host}:{port}")
+    given = {PREFIX + name.upper(): str(value) for name, value in options.items() if value is not None}
+    return supervise(listener, settings.processes, ["serve"], os.environ | given)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    from pymager.web.server import listening_socket
+
+    return listening_socket(settings)
+
+
+def _users(settings: Settings) -> tuple[dict[str, str], str | None]:
+    """The users in force, and curl's option for them: with the password if it was made just now."""
+    if settings.users or settings.tokens:
+        return settings.users, None
+    if settings.folder is None:
+        log.warning("writing is closed: no users are configured, see PYMAGER_USERS")
+        return {}, None
+    user = first_user(settings.folder)
+    if user.password is not None:
+        print(f"Made the user '{user.name}' with the password '{user.password}'. It is shown only now; keep it.")
+    return {user.name: user.hash}, f"-u {user.name}:{user.password}" if user.password else f"-u {user.name}"
+
+
+def _greet(url: str, credentials: str | None) -> None:
+    print(f"\npymager serves on {url}\n")
+    if credentials is not None:
+        print("Upload a photograph:")
+        print(f"  curl {credentials} -F file=@photo.jpg {url}/original/cat")
+        print("and look at it in a browser:")
+        print(f"  {url}/derived/cat-800x600.jpg\n")
+    sys.stdout.flush()
+
+
+def _dev_options(folder: Path) -> dict[str, Any]:
+    from argon2 import PasswordHasher
+
+    return _DEV | {"data": str(folder), "users": f"test:{PasswordHasher().hash('test')}", "blobs": "", "metadata": ""}
+
+
+def _die_with_parent() -> None:
+    from pymager.guard import die_with_parent
+
+    die_with_parent()

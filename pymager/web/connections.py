@@ -1,0 +1,144 @@
+"""Connections from strangers: bounded in number, and cut when they stall.
+
+aiohttp times idle connections out, but neither a request's head that never ends nor a client that does not read.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from pymager.web import failures
+
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nCache-Control: no-store\r\n"
+    b"Content-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n%b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """`most` open connections; times in seconds, `rate` in bytes a second."""
+
+    most: int
+    head: float
+    stall: float
+    rate: int
+    keepalive: float
+
+
+class Connection(RequestHandler):
+    """One client's connection."""
+
+    __slots__ = ("_head_timer", "_limits", "_stall_timer", "_unsent")
+
+    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, limits: ConnectionLimits) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=limits.keepalive,
+            access_log=None,
+            auto_decompress=False,
+            lingering_time=limits.stall,
+        )
+        self._limits = limits
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._unsent = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        manager = self._manager
+        assert manager is not None and isinstance(transport, asyncio.Transport)
+        # Every byte that the client does not take pauses writing, so that stalling is seen.
+        transport.set_write_buffer_limits(high=0)
+        full = len(manager._connections) >= self._limits.most
+        super().connection_made(transport)
+        if full:
+            body = orjson.dumps({"status": 503, "title": "Service Unavailable", "detail": "too many connections"})
+            transport.write(_FULL % (len(body), body))
+            self.force_close()
+        else:
+            self._expect_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._forget_head()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._is_waiting():
+            if self._head_timer is None:
+                self._expect_head()
+        elif self._head_timer is not None:
+            self._forget_head()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.transport is not None and self._stall_timer is None:
+            self._unsent = self.transport.get_write_buffer_size()
+            self._stall_timer = self._loop.call_later(self._limits.stall, self._see_progress, self.transport)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Requests that are no HTTP get a problem document too."""
+        if status >= 500:
+            self.log_exception("Error handling request", exc_info=exc)
+            message = None
+        response = failures.problem(status, message or "the request could not be handled", "")
+        response.force_close()
+        return response
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return self._is_waiting() or (self._current_request is None and not self._messages)
+
+    def _is_waiting(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()
+
+    def _expect_head(self) -> None:
+        self._head_timer = self._loop.call_later(self._limits.head, self._head_is_late)
+
+    def _forget_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self._is_waiting():
+            self.force_close()
+
+    def _see_progress(self, transport: asyncio.Transport) -> None:
+        """Cut a client off that took less than the rate; the transport is given since a closing one is forgotten."""
+        left = transport.get_write_buffer_size()
+        self._stall_timer = None
+        if left == 0:
+            return
+        if self._unsent - left < self._limits.rate * self._limits.stall and left > 0:
+            transport.abort()
+            return
+        self._unsent = left
+        self._stall_timer = self._loop.call_later(self._limits.stall, self._see_progress, transport)
+
+
+def make_connection(server: web.Server, limits: ConnectionLimits) -> Any:
+    """A protocol factory for `loop.create_server`."""
+    loop = asyncio.get_running_loop()
+    return lambda: Connection(server, loop, limits)

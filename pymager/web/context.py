@@ -1,0 +1,26 @@
+"""What the handlers share: kept in the application under typed keys."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from pymager.library import Library
+from pymager.spool import Spool
+from pymager.web.auth import Auth
+from pymager.web.bodies import BodyLimits
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """Whether the process is on its way out."""
+
+    draining: bool = False
+
+
+LIBRARY = web.AppKey("library", Library)
+SPOOL = web.AppKey("spool", Spool)
+AUTH = web.AppKey("auth", Auth)
+BODY_LIMITS = web.AppKey("body_limits", BodyLimits)
+PUBLIC_URL = web.AppKey("public_url", str)
+PICTURE_HEADERS = web.AppKey("picture_headers", dict[str, str])
+LIFECYCLE = web.AppKey("lifecycle", Lifecycle)

@@ -1,0 +1,65 @@
+"""Derived pictures over HTTP: the hot path."""
+
+from aiohttp import web
+
+from pymager import formats, names
+from pymager.derivation import Picture
+from pymager.errors import BadName
+from pymager.ports import BlobInfo
+from pymager.web.context import LIBRARY, PICTURE_HEADERS
+from pymager.web.failures import NoSuchPage
+from pymager.web.serving import Validators, is_not_modified
+
+
+async def get(request: web.Request) -> web.StreamResponse:
+    """`GET /derived/{id}-{width}x{height}.{ext}`: from memory, from the blob store, or rendered now."""
+    try:
+        name = names.parse_derived(request.match_info["name"])
+    except BadName as error:
+        raise NoSuchPage(str(error)) from None
+    library = request.app[LIBRARY]
+    library.check(name)
+    original, key = await library.locate(name)
+    content_type = formats.OUTPUTS[name.extension].content_type
+    kept = library.memory.get(key)
+    if kept is not None:
+        if (answer := _not_modified(request, kept.info)) is not None:
+            return answer
+        if kept.body is not None:
+            return _whole(request, kept.info, kept.body, content_type)
+    async with library.derived(original, name) as picture:
+        if (answer := _not_modified(request, picture.info)) is not None:
+            return answer
+        if picture.body is not None:
+            return _whole(request, picture.info, picture.body, content_type)
+        return await _streamed(request, picture, content_type)
+
+
+def _not_modified(request: web.Request, info: BlobInfo) -> web.Response | None:
+    validators = Validators(info.etag, info.modified)
+    if not is_not_modified(request.headers, validators):
+        return None
+    return web.Response(status=304, headers=request.app[PICTURE_HEADERS] | validators.headers())
+
+
+def _whole(request: web.Request, info: BlobInfo, body: bytes, content_type: str) -> web.Response:
+    return web.Response(body=body, headers=_headers(request, info, content_type))
+
+
+async def _streamed(request: web.Request, picture: Picture, content_type: str) -> web.StreamResponse:
+    headers = _headers(request, picture.info, content_type)
+    if request.method == "HEAD":
+        return web.Response(headers=headers | {"Content-Length": str(picture.info.size)})
+    response = web.StreamResponse(headers=headers)
+    response.content_length = picture.info.size
+    await response.prepare(request)
+    assert picture.chunks is not None
+    async for chunk in picture.chunks:
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+def _headers(request: web.Request, info: BlobInfo, content_type: str) -> dict[str, str]:
+    validators = Validators(info.etag, info.modified)
+    return request.app[PICTURE_HEADERS] | validators.headers() | {"Content-Type": content_type}

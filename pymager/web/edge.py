@@ -1,0 +1,79 @@
+"""What goes around every request: an id, a log line, errors as problem documents."""
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from pymager.errors import PymagerError
+from pymager.web import failures
+from pymager.web.context import LIFECYCLE
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_WELL_FORMED = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+log = structlog.get_logger("pymager.web")
+access = structlog.get_logger("pymager.access")
+
+
+@web.middleware
+async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer whatever happens, and write one line about it."""
+    started = time.perf_counter()
+    request_id = _request_id(request)
+    response = await _answered(request, handler, request_id)
+    if not response.prepared:
+        response.headers["X-Request-ID"] = request_id
+        if request.app[LIFECYCLE].draining:
+            response.force_close()
+    access.info(
+        "request",
+        method=request.method,
+        path=request.raw_path[:1_024],
+        status=response.status,
+        bytes=response.content_length,
+        ms=round((time.perf_counter() - started) * 1_000, 2),
+        client=request.remote,
+        request_id=request_id,
+    )
+    return response
+
+
+async def _answered(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return failures.from_http(error, request_id)
+    except ConnectionError:
+        access.info("client left", method=request.method, path=request.raw_path[:1_024], request_id=request_id)
+        raise
+    except PymagerError as error:
+        return _told(error, request, request_id)
+    except Exception as error:  # a bug: nothing of it is told, all of it is logged
+        return _told(error, request, request_id)
+
+
+def _told(error: Exception, request: web.Request, request_id: str) -> web.StreamResponse:
+    about: dict[str, Any] = {"request_id": request_id, "path": request.raw_path[:1_024]}
+    if request.writer.output_size > 0:
+        # The head is out already: a body cut short has to look like one.
+        log.error("answer cut off", error=str(error), exc_info=error, **about)
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("answer cut off") from error
+    response = failures.response(error, request_id)
+    if response.status == 500:
+        log.error("internal error", exc_info=error, **about)
+    elif response.status in (503, 507):
+        log.warning("refused", error=str(error), **about)
+    return response
+
+
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get("X-Request-ID")
+    return given if given is not None and _WELL_FORMED.fullmatch(given) else secrets.token_hex(8)

@@ -1,0 +1,115 @@
+"""Serves the application on a socket until it is told to stop."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from aiohttp import web
+
+from pymager import composition
+from pymager.config import Settings
+from pymager.errors import ConfigurationError
+from pymager.web.app import make_app
+from pymager.web.connections import ConnectionLimits, make_connection
+from pymager.web.context import LIFECYCLE
+
+_BACKLOG = 1_024
+_STEP = 0.05
+
+log = structlog.get_logger("pymager")
+
+
+def listening_socket(settings: Settings) -> socket.socket:
+    """A socket bound to the configured address. Raises `ConfigurationError`."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+    except (OSError, UnicodeError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(
+            f"PYMAGER_HOST, PYMAGER_PORT: can't listen on {settings.host}:{settings.port}: {reason}"
+        ) from None
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+async def serve(
+    settings: Settings, listener: socket.socket, users: dict[str, str], ready: Callable[[str], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way within `shutdown_timeout`.
+
+    `ready` is called with the base URL once requests are answered.
+    """
+    stop = _stop_signal()
+    async with composition.opened(settings) as parts:
+        app = make_app(settings, parts, users)
+        runner = web.AppRunner(app, shutdown_timeout=1.0)
+        await runner.setup()
+        assert runner.server is not None
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(make_connection(runner.server, _limits(settings)), sock=listener)
+        housekeeping = asyncio.create_task(composition.keep_house(settings, parts))
+        housekeeping.add_done_callback(_complain)
+        url = _url(listener)
+        log.info("serving", url=url, **composition.backends_named(settings))
+        ready(url)
+        try:
+            await stop.wait()
+            log.info("stopping", seconds=settings.shutdown_timeout)
+            app[LIFECYCLE].draining = True
+            server.close()
+            await _drained(runner.server, settings.shutdown_timeout)
+        finally:
+            housekeeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await housekeeping
+            await runner.cleanup()
+    log.info("stopped")
+
+
+async def _drained(server: web.Server, seconds: float) -> None:
+    """Close what is idle, and wait for the rest.
+
+    aiohttp's own shutdown would stop reading at once, and cut off the uploads that are under way.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while server.connections and loop.time() < end:
+        for connection in server.connections:
+            if getattr(connection, "is_idle", True):
+                connection.close()
+        await asyncio.sleep(_STEP)
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("housekeeping stopped", exc_info=error)
+
+
+def _limits(settings: Settings) -> ConnectionLimits:
+    return ConnectionLimits(
+        settings.max_connections,
+        settings.header_timeout,
+        settings.stall_timeout,
+        settings.min_rate,
+        settings.keepalive_timeout,
+    )
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,138 @@
+"""Validators, conditional requests (RFC 9110 section 13) and ranges (section 14)."""
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
+
+from multidict import CIMultiDictProxy
+
+from pymager.web.failures import PreconditionFailed, RangeNotSatisfiable
+
+_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\uffff]*)"\s*')
+_RANGE = re.compile(r"bytes\s*=\s*(?:([0-9]+)-([0-9]*)|-([0-9]+))\s*", re.ASCII | re.IGNORECASE)
+
+Headers = CIMultiDictProxy[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a representation is recognised by: an opaque unquoted tag, and when it was last modified (UTC)."""
+
+    etag: str
+    modified: datetime
+
+    def headers(self) -> dict[str, str]:
+        """`ETag` and `Last-Modified`."""
+        return {"ETag": f'"{self.etag}"', "Last-Modified": handed_out(self.modified)}
+
+
+def handed_out(modified: datetime) -> str:
+    """`Last-Modified` as it is told: one second less in the first second of an object's life.
+
+    HTTP's dates have no fractions: what is deleted and uploaded again within one second must not end in a 304.
+    """
+    stamp = int(modified.timestamp())
+    return _http_date(stamp - 1 if time.time() - stamp < 1 else stamp)
+
+
+def is_not_modified(headers: Headers, validators: Validators) -> bool:
+    """Whether a GET or HEAD is answered with 304. Raises `PreconditionFailed`.
+
+    The order is that of RFC 9110 section 13.2.2.
+    """
+    if "If-Match" in headers:
+        if not _matches(headers.getall("If-Match"), validators.etag, strong=True):
+            raise PreconditionFailed("the picture is not the one that If-Match names")
+    elif (date := headers.get("If-Unmodified-Since")) is not None:
+        since = _parsed_date(date)
+        if since is not None and validators.modified > since:
+            raise PreconditionFailed("the picture was modified since the date in If-Unmodified-Since")
+    if "If-None-Match" in headers:
+        return _matches(headers.getall("If-None-Match"), validators.etag, strong=False)
+    if (date := headers.get("If-Modified-Since")) is not None:
+        since = _parsed_date(date)
+        return since is not None and validators.modified <= since
+    return False
+
+
+def check_before_writing(headers: Headers, etag: str | None) -> None:
+    """Hold a PUT or DELETE to its If-Match and If-None-Match; `etag` is None where nothing stands.
+
+    Raises `PreconditionFailed`.
+    """
+    if "If-Match" in headers and not (etag is not None and _matches(headers.getall("If-Match"), etag, strong=True)):
+        raise PreconditionFailed("what stands there is not what If-Match names")
+    if (
+        etag is not None
+        and "If-None-Match" in headers
+        and _matches(headers.getall("If-None-Match"), etag, strong=False)
+    ):
+        raise PreconditionFailed("there is an original already that If-None-Match excludes")
+
+
+def asked_range(headers: Headers, size: int, validators: Validators) -> tuple[int, int] | None:
+    """The bytes asked for as a slice, or None for all of them. Raises `RangeNotSatisfiable`.
+
+    Several ranges, other units and what is malformed are answered with everything (RFC 9110 section 14.2).
+    """
+    value = headers.get("Range")
+    if value is None or not _holds_if_range(headers.get("If-Range"), validators):
+        return None
+    match = _RANGE.fullmatch(value)
+    if match is None:
+        return None
+    first, last, suffix = match.groups()
+    if suffix is not None:
+        start, stop = max(0, size - int(suffix)), size
+        if int(suffix) == 0:
+            raise RangeNotSatisfiable(size)
+    else:
+        start, stop = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < int(first):
+            return None
+    if start >= size:
+        raise RangeNotSatisfiable(size)
+    return start, stop
+
+
+def _holds_if_range(value: str | None, validators: Validators) -> bool:
+    """Strong comparison, or exactly the date that was handed out (RFC 9110 section 13.1.5)."""
+    if value is None:
+        return True
+    if (tag := _TAG.fullmatch(value)) is not None:
+        return tag[1] is None and tag[2] == validators.etag
+    return _parsed_date(value) == validators.modified
+
+
+def _matches(lines: list[str], etag: str, *, strong: bool) -> bool:
+    value = ",".join(lines)
+    if value.strip() == "*":
+        return True
+    position = 0
+    while (tag := _TAG.match(value, position)) is not None:
+        if tag[2] == etag and not (strong and tag[1]):
+            return True
+        position = tag.end()
+        while position < len(value) and value[position] in ", \t":
+            position += 1
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _http_date(stamp: int) -> str:
+    return format_datetime(datetime.fromtimestamp(stamp, UTC), usegmt=True)
+
+
+@lru_cache(maxsize=4096)
+def _parsed_date(text: str) -> datetime | None:
+    """The three forms of RFC 9110 section 5.6.7; None for anything else."""
+    if len(text) > 64:
+        return None
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date
