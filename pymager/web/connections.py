@@ -40,7 +40,7 @@ class Connection(RequestHandler):
             server,
             loop=loop,
             keepalive_timeout=limits.keepalive,
-            access_log=None,
+            access_log=None,  # type: ignore[arg-type]  # annotated too narrowly: None is its documented off
             auto_decompress=False,
             lingering_time=limits.stall,
         )

@@ -127,9 +127,7 @@ def problem(status: int, detail: str, request_id: str, headers: Mapping[str, str
 
 def from_http(error: web.HTTPException, request_id: str) -> web.Response:
     """The problem document for an error that aiohttp's router raised."""
-    headers: ClassVar[Mapping[str, str]] = {
-        name: error.headers[name] for name in ("Allow", "Location") if name in error.headers
-    }
+    headers = {name: error.headers[name] for name in ("Allow", "Location") if name in error.headers}
     if error.status == 405:
         detail = f"this URL takes {headers.get('Allow', '')}"
     elif error.status == 404:

@@ -1,5 +1,7 @@
 """`OPTIONS`: what a URL takes, for people and for browsers' preflights (Fetch standard, CORS protocol)."""
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 _READS = ("GET", "HEAD", "OPTIONS")
@@ -17,10 +19,11 @@ def add_options(router: web.UrlDispatcher, cors_origin: str) -> None:
                 "Access-Control-Allow-Headers": "If-None-Match, If-Modified-Since, Range, If-Range",
                 "Access-Control-Max-Age": "86400",
             }
-        resource.add_route("OPTIONS", _answering(headers))  # type: ignore[attr-defined]
+        if isinstance(resource, web.Resource):
+            resource.add_route("OPTIONS", _answering(headers))
 
 
-def _answering(headers: dict[str, str]):  # type: ignore[no-untyped-def]
+def _answering(headers: dict[str, str]) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def options(request: web.Request) -> web.Response:
         return web.Response(status=204, headers=headers)
 
