@@ -1,7 +1,11 @@
 """Logs: for people on a terminal, one JSON object a line otherwise. Secrets are not logged."""
 
 import logging
+import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -11,7 +15,7 @@ import structlog
 def configure(level: str, style: str) -> None:
     """Set logging up for the process; `style` is `console`, `json` or `auto`."""
     number = getattr(logging, level.upper())
-    console = style == "console" or (style == "auto" and sys.stderr.isatty())
+    console = is_for_people(style)
     timestamp = structlog.processors.TimeStamper("%H:%M:%S" if console else "iso", utc=not console)
     shared: list[Any] = [structlog.processors.add_log_level, timestamp]
     if console:
@@ -29,6 +33,30 @@ def configure(level: str, style: str) -> None:
             cache_logger_on_first_use=True,
         )
     logging.basicConfig(handlers=[_Forwarding()], level=max(number, logging.WARNING), force=True)
+
+
+def access_log(level: str, style: str) -> Callable[[dict[str, Any]], None] | None:
+    """Writes the one line of a request, or None where requests are not logged.
+
+    In JSON it goes past structlog, which would cost more than all the rest of a hit from memory.
+    """
+    if getattr(logging, level.upper()) > logging.INFO:
+        return None
+    if is_for_people(style):
+        log = structlog.get_logger("pymager.access")
+        return lambda line: log.info("request", **line)
+
+    def write(line: dict[str, Any]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with suppress(OSError):
+            os.write(2, orjson.dumps({"timestamp": now, "level": "info", "event": "request", **line}) + b"\n")
+
+    return write
+
+
+def is_for_people(style: str) -> bool:
+    """Whether logs go to a person's terminal."""
+    return style == "console" or (style == "auto" and sys.stderr.isatty())
 
 
 def _rendered(logger: Any, name: str, event: Any) -> bytes:

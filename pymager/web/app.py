@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from pymager import logs
 from pymager.composition import Parts
 from pymager.config import Settings
 from pymager.web import derived, health, openapi, originals
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
 from pymager.web.context import (
+    ACCESS_LOG,
     AUTH,
     BODY_LIMITS,
     LIBRARY,
@@ -33,6 +35,7 @@ def make_app(settings: Settings, parts: Parts, users: Mapping[str, str]) -> web.
     app[PUBLIC_URL] = settings.public_url
     app[PICTURE_HEADERS] = picture_headers(settings)
     app[LIFECYCLE] = Lifecycle()
+    app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format)
     _add_routes(app, parts)
     add_options(app.router, settings.cors_origin)
     return app

@@ -5,7 +5,7 @@ aiohttp times idle connections out, but neither a request's head that never ends
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from aiohttp import web
@@ -51,7 +51,8 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         manager = self._manager
-        assert manager is not None and isinstance(transport, asyncio.Transport)
+        assert manager is not None
+        transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
         # Every byte that the client does not take pauses writing, so that stalling is seen.
         transport.set_write_buffer_limits(high=0)
         full = len(manager._connections) >= self._limits.most

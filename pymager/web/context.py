@@ -1,6 +1,8 @@
 """What the handlers share: kept in the application under typed keys."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
@@ -23,4 +25,5 @@ AUTH = web.AppKey("auth", Auth)
 BODY_LIMITS = web.AppKey("body_limits", BodyLimits)
 PUBLIC_URL = web.AppKey("public_url", str)
 PICTURE_HEADERS = web.AppKey("picture_headers", dict[str, str])
+ACCESS_LOG: web.AppKey[Callable[[dict[str, Any]], None] | None] = web.AppKey("access_log")
 LIFECYCLE = web.AppKey("lifecycle", Lifecycle)

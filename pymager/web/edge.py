@@ -11,14 +11,13 @@ from aiohttp import web
 
 from pymager.errors import PymagerError
 from pymager.web import failures
-from pymager.web.context import LIFECYCLE
+from pymager.web.context import ACCESS_LOG, LIFECYCLE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 log = structlog.get_logger("pymager.web")
-access = structlog.get_logger("pymager.access")
 
 
 @web.middleware
@@ -31,16 +30,18 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         response.headers["X-Request-ID"] = request_id
         if request.app[LIFECYCLE].draining:
             response.force_close()
-    access.info(
-        "request",
-        method=request.method,
-        path=request.raw_path[:1_024],
-        status=response.status,
-        bytes=response.content_length,
-        ms=round((time.perf_counter() - started) * 1_000, 2),
-        client=request.remote,
-        request_id=request_id,
-    )
+    if (write := request.app[ACCESS_LOG]) is not None:
+        write(
+            {
+                "method": request.method,
+                "path": request.raw_path[:1_024],
+                "status": response.status,
+                "bytes": response.content_length,
+                "ms": round((time.perf_counter() - started) * 1_000, 2),
+                "client": request.remote,
+                "request_id": request_id,
+            }
+        )
     return response
 
 
@@ -50,7 +51,7 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
     except web.HTTPException as error:
         return failures.from_http(error, request_id)
     except ConnectionError:
-        access.info("client left", method=request.method, path=request.raw_path[:1_024], request_id=request_id)
+        log.info("client left", method=request.method, path=request.raw_path[:1_024], request_id=request_id)
         raise
     except PymagerError as error:
         return _told(error, request, request_id)
