@@ -175,7 +175,9 @@ class Library:
             raise UnsupportedFormat(f"pymager does not write '{name.extension}'; it writes: {known}")
         self._sizes.check(name)
         if max(name.width, name.height) > format.max_side:
-            raise UnsupportedFormat(f"a {format.name} picture has at most {format.max_side} pixels on a side")
+            raise UnsupportedFormat(
+                f"{name.width}x{name.height} is too large for {format.name}: at most {format.max_side} pixels on a side"
+            )
 
     async def locate(self, name: DerivedName) -> tuple[Original, str]:
         """The original that a derived picture is of, and the derived picture's key. Raises `NoSuchOriginal`."""

@@ -21,7 +21,7 @@ from pymager.web.context import (
     SPOOL,
     Lifecycle,
 )
-from pymager.web.edge import edge
+from pymager.web.edge import edge, sign
 from pymager.web.options import add_options
 
 
@@ -36,6 +36,7 @@ def make_app(settings: Settings, parts: Parts, users: Mapping[str, str]) -> web.
     app[PICTURE_HEADERS] = picture_headers(settings)
     app[LIFECYCLE] = Lifecycle()
     app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format)
+    app.on_response_prepare.append(sign)
     _add_routes(app, parts)
     add_options(app.router, settings.cors_origin)
     return app
@@ -62,13 +63,17 @@ async def _wait_for_body(request: web.Request) -> None:
 def _add_routes(app: web.Application, parts: Parts) -> None:
     router = app.router
     router.add_get("/derived/{name}", derived.get)
-    router.add_get("/original/{id}", originals.get)
+    original = router.add_resource("/original/{id}")
+    original.add_route("GET", originals.get)
+    original.add_route("HEAD", originals.get)
+    original.add_route("DELETE", originals.delete)
+    original.add_route("POST", originals.post, expect_handler=_wait_for_body)
+    original.add_route("PUT", originals.put, expect_handler=_wait_for_body)
+    several = router.add_resource("/original")
+    several.add_route("GET", originals.listing)
+    several.add_route("HEAD", originals.listing)
+    several.add_route("POST", originals.post, expect_handler=_wait_for_body)
     router.add_get("/info/{id}", originals.info)
-    router.add_get("/original", originals.listing)
-    router.add_route("POST", "/original", originals.post, expect_handler=_wait_for_body)
-    router.add_route("POST", "/original/{id}", originals.post, expect_handler=_wait_for_body)
-    router.add_route("PUT", "/original/{id}", originals.put, expect_handler=_wait_for_body)
-    router.add_delete("/original/{id}", originals.delete)
     router.add_get("/healthz", health.healthz)
     router.add_get("/readyz", health.readyz(parts.blobs, parts.metadata))
     router.add_get("/openapi.json", openapi.handler)

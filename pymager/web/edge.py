@@ -15,6 +15,7 @@ from pymager.web.context import ACCESS_LOG, LIFECYCLE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+REQUEST_ID = web.RequestKey("request_id", str)
 _WELL_FORMED = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 log = structlog.get_logger("pymager.web")
@@ -24,12 +25,10 @@ log = structlog.get_logger("pymager.web")
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer whatever happens, and write one line about it."""
     started = time.perf_counter()
-    request_id = _request_id(request)
+    request_id = request[REQUEST_ID] = _request_id(request)
     response = await _answered(request, handler, request_id)
-    if not response.prepared:
-        response.headers["X-Request-ID"] = request_id
-        if request.app[LIFECYCLE].draining:
-            response.force_close()
+    if request.app[LIFECYCLE].draining and not response.prepared:
+        response.force_close()
     if (write := request.app[ACCESS_LOG]) is not None:
         write(
             {
@@ -43,6 +42,12 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
             }
         )
     return response
+
+
+async def sign(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the request's id on every answer, and say no more of the program than its name."""
+    response.headers["X-Request-ID"] = request.get(REQUEST_ID, "")
+    response.headers["Server"] = "pymager"
 
 
 async def _answered(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
