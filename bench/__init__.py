@@ -1,0 +1,1 @@
+"""The benchmark: CPU time and latency of a request, pymager beside thumbor."""
