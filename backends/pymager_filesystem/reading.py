@@ -1,0 +1,184 @@
+"""Blobs opened: from the page cache on the event loop, or in a thread."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
+from pathlib import Path
+from stat import S_ISREG
+from types import TracebackType
+from typing import Self
+
+from pymager.errors import NotFound, Unavailable
+from pymager.ports import Blob, BlobInfo
+from pymager_filesystem.failures import translated
+from pymager_filesystem.layout import Layout, describe
+from pymager_filesystem.pagecache import READ_ONLY, PageCache
+from pymager_filesystem.threads import Threads
+
+_SMALL = 256 << 10
+_PIECE = 128 << 10
+
+
+def status_of(layout: Layout, key: str) -> os.stat_result:
+    """The status of a blob's file. Raises `NotFound`."""
+    try:
+        status = os.lstat(layout.path(key))
+    except (FileNotFoundError, NotADirectoryError):
+        raise _absent(layout, key) from None
+    return _regular(status, key)
+
+
+class Opening(AbstractAsyncContextManager[Blob]):
+    """One opened blob. What is small is read at once and its file closed; the rest comes piece by piece."""
+
+    def __init__(
+        self, layout: Layout, cache: PageCache, threads: Threads, key: str, start: int, stop: int | None
+    ) -> None:
+        self._layout = layout
+        self._cache = cache
+        self._threads = threads
+        self._key = key
+        self._path = layout.path(key)
+        self._slice = slice(start, stop)
+        self._fd = -1
+        self._is_reading = False
+        self._is_left = False
+        self._range = (0, 0)
+        self._body: bytes | None = None
+
+    async def __aenter__(self) -> Blob:
+        try:
+            with translated(outcome_known=True):
+                if not self._open_from_cache():
+                    await self._threads.run(self._open)
+        except BaseException:
+            self._close()
+            raise
+        chunks = _Pieces(self, *self._range) if self._body is None else _Once(self._body)
+        return Blob(self._info, chunks, Path(os.fsdecode(self._path)))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_left = True
+        self._close()
+
+    async def piece(self, start: int, size: int) -> bytes:
+        """Up to `size` bytes from `start`, at least one. Raises `Unavailable` where the file has ended before."""
+        if self._is_left:
+            raise RuntimeError(f"{self._key!r} is read after it was closed")
+        if (cached := self._cache.read(self._fd, start, size)) is not None:
+            await asyncio.sleep(0)  # others get their turn between two pieces
+            return cached
+        self._is_reading = True
+        try:
+            with translated(outcome_known=True):
+                data = await self._threads.run(partial(os.pread, self._fd, size, start))
+        finally:
+            self._is_reading = False
+            if self._is_left:
+                self._close()
+        return data or self._cut_short()
+
+    def _open_from_cache(self) -> bool:
+        self._fd = self._cache.open(self._path)
+        if self._fd < 0:
+            return False
+        self._measure()
+        if self._is_small:
+            self._body = self._cache.read(self._fd, self._range[0], self._range[1] - self._range[0])
+            if self._body is None:
+                return False
+            self._close()
+        return True
+
+    def _open(self) -> None:
+        """What the cache did not do, in a thread."""
+        if self._fd < 0:
+            try:
+                self._fd = os.open(self._path, READ_ONLY)
+            except OSError as error:
+                if isinstance(error, FileNotFoundError | NotADirectoryError) or self._is_link():
+                    raise _absent(self._layout, self._key) from None
+                raise
+            self._measure()
+        if self._is_small:
+            self._body = self._read_all()
+            self._close()
+
+    def _is_link(self) -> bool:
+        return os.path.islink(self._path)
+
+    def _measure(self) -> None:
+        status = _regular(os.fstat(self._fd), self._key)
+        self._info: BlobInfo = describe(self._key, status)
+        first, last, _ = self._slice.indices(status.st_size)
+        self._range = (first, max(first, last))
+        self._is_small = last - first <= _SMALL
+
+    def _read_all(self) -> bytes:
+        at, end = self._range
+        pieces = []
+        while at < end:
+            pieces.append(os.pread(self._fd, end - at, at) or self._cut_short())
+            at += len(pieces[-1])
+        return b"".join(pieces)
+
+    def _cut_short(self) -> bytes:
+        raise Unavailable(f"the file of {self._key!r} is shorter than it was", outcome_known=True)
+
+    def _close(self) -> None:
+        """Close the file; while a thread reads, leave that to its end, since the number may be another's by then."""
+        if self._fd >= 0 and not self._is_reading:
+            fd, self._fd = self._fd, -1
+            with suppress(OSError):
+                os.close(fd)
+
+
+class _Once(AsyncIterator[bytes]):
+    """All the bytes in one chunk."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._body:
+            raise StopAsyncIteration
+        body, self._body = self._body, b""
+        return body
+
+
+class _Pieces(AsyncIterator[bytes]):
+    """The bytes from `at` to `end`, piece by piece. Not a generator: nothing is left to finalise when abandoned."""
+
+    def __init__(self, opening: Opening, at: int, end: int) -> None:
+        self._opening = opening
+        self._at = at
+        self._end = end
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._at >= self._end:
+            raise StopAsyncIteration
+        data = await self._opening.piece(self._at, min(_PIECE, self._end - self._at))
+        self._at += len(data)
+        return data
+
+
+def _regular(status: os.stat_result, key: str) -> os.stat_result:
+    if not S_ISREG(status.st_mode):
+        raise NotFound(key)
+    return status
+
+
+def _absent(layout: Layout, key: str) -> NotFound:
+    """What to raise for a file that is not there. Raises `OSError` where the whole store is not there."""
+    os.stat(layout.blobs)
+    return NotFound(key)
