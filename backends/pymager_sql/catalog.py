@@ -1,0 +1,109 @@
+"""The statements of the catalog, each a function that runs on one connection inside the caller's transaction."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Executable, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from pymager.errors import AlreadyExists, Fenced, NotFound, RevisionMismatch, Unavailable
+from pymager.ports import Original, Page
+from pymager_sql.tables import originals, revisions
+
+Row = Sequence[Any]
+"""The columns of `originals`, in their order."""
+
+BY_ID = select(originals).where(originals.c.id == bindparam("id"))
+AFTER = select(originals).where(originals.c.id > bindparam("after")).order_by(originals.c.id).limit(bindparam("limit"))
+_LOCKED = BY_ID.with_for_update()
+_THIS = (originals.c.id == bindparam("old_id")) & (originals.c.revision == bindparam("old_revision"))
+_INSERT = insert(originals)
+_UPDATE = update(originals).where(_THIS)
+_DELETE = delete(originals).where(_THIS)
+_USE = insert(revisions)
+_CURSOR = b"\x01"
+
+
+def add(connection: Connection, original: Original) -> None:
+    """Insert the revision, then the row: which of the two fails tells `Fenced` from `AlreadyExists`."""
+    use(connection, original.revision)
+    try:
+        connection.execute(_INSERT, _values(original))
+    except IntegrityError as error:
+        raise AlreadyExists(f"'{original.id}' has a row already") from error
+
+
+def replace(connection: Connection, original: Original, expected: str | None) -> Original:
+    """Put the row in the place of the one that stands, and return that."""
+    old = _standing(connection, original.id, expected)
+    use(connection, original.revision)
+    _change_one(connection, _UPDATE, old, _values(original))
+    return old
+
+
+def remove(connection: Connection, id: str, expected: str | None) -> Original:
+    """Delete the row and return it. Its revision stays used."""
+    old = _standing(connection, id, expected)
+    _change_one(connection, _DELETE, old, {})
+    return old
+
+
+def use(connection: Connection, revision: str) -> None:
+    """Use up a revision: none is used twice. Raises `Fenced`."""
+    try:
+        connection.execute(_USE, {"revision": revision})
+    except IntegrityError as error:
+        raise Fenced(f"the revision {revision} was fenced or used before") from error
+
+
+def original(row: Row) -> Original:
+    """The value that a row of `originals` stands for."""
+    id, revision, format, width, height, size, sha256, created = row
+    return Original(id, revision, format, width, height, size, sha256, datetime.fromtimestamp(created, UTC))
+
+
+def page(rows: Sequence[Row], limit: int) -> Page:
+    """A page of up to `limit`, out of one row more than that where there is one."""
+    items = tuple(original(row) for row in rows[:limit])
+    return Page(items, _cursor(items[-1].id) if len(rows) > limit else None)
+
+
+def after(cursor: str | None) -> str:
+    """The id that a cursor stands behind; no id is empty, so '' is before all. Raises `ValueError`."""
+    if cursor is None:
+        return ""
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        id = raw.removeprefix(_CURSOR).decode()
+    except ValueError:
+        id = ""
+    if not id or _cursor(id) != cursor:
+        raise ValueError("not a cursor of this catalog")
+    return id
+
+
+def _cursor(id: str) -> str:
+    return base64.urlsafe_b64encode(_CURSOR + id.encode()).rstrip(b"=").decode()
+
+
+def _values(original: Original) -> dict[str, Any]:
+    return asdict(original) | {"created": int(original.created.timestamp())}
+
+
+def _standing(connection: Connection, id: str, expected: str | None) -> Original:
+    row = connection.execute(_LOCKED, {"id": id}).one_or_none()
+    if row is None:
+        raise NotFound(f"no row has the id '{id}'")
+    if expected is not None and row.revision != expected:
+        raise RevisionMismatch(f"'{id}' is of revision {row.revision}, not {expected}")
+    return original(row)
+
+
+def _change_one(connection: Connection, statement: Executable, old: Original, values: dict[str, Any]) -> None:
+    """Change the row that was read; it is compared once more for databases that have no FOR UPDATE."""
+    changed = connection.execute(statement, {"old_id": old.id, "old_revision": old.revision, **values})
+    if changed.rowcount != 1:
+        raise Unavailable(f"the row of '{old.id}' was changed at the same time", outcome_known=True)

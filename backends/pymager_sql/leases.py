@@ -1,0 +1,63 @@
+"""The statements of the leases. Each is one statement of its own, atomic without a transaction around it."""
+
+import math
+import secrets
+import time
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from pymager.errors import Held, Lost, Unavailable
+from pymager.ports import Lease
+from pymager_sql.tables import leases
+
+_THIS = (leases.c.name == bindparam("this_name")) & (leases.c.token == bindparam("this_token"))
+_INSERT = insert(leases)
+_RENEW = update(leases).where(_THIS)
+_RELEASE = delete(leases).where(_THIS)
+_TOKEN = select(leases.c.token).where(leases.c.name == bindparam("this_name"))
+_TIDY = delete(leases).where(leases.c.touched < bindparam("before"))
+
+
+def acquire(connection: Connection, name: str, instead_of: str | None) -> Lease:
+    """Insert the lease, or change it where its token is `instead_of`. Raises `Held`."""
+    if instead_of is not None and (lease := _exchange(connection, name, instead_of)):
+        return lease
+    for _ in range(2):  # a second time where it vanished between the refusal and the look
+        token = secrets.token_hex(16)
+        try:
+            connection.execute(_INSERT, {"name": name, "token": token, "touched": _now()})
+            return Lease(name, token)
+        except IntegrityError:
+            standing = connection.execute(_TOKEN, {"this_name": name}).scalar_one_or_none()
+        if standing is not None:
+            raise Held(standing)
+    raise Unavailable("the lease goes from hand to hand", outcome_known=True)
+
+
+def renew(connection: Connection, lease: Lease) -> Lease:
+    """Raises `Lost`."""
+    renewed = _exchange(connection, lease.name, lease.token)
+    if renewed is None:
+        raise Lost(f"the lease on '{lease.name}' is another's or nobody's by now")
+    return renewed
+
+
+def release(connection: Connection, lease: Lease) -> None:
+    """Delete the lease if it is still this one."""
+    connection.execute(_RELEASE, {"this_name": lease.name, "this_token": lease.token})
+
+
+def tidy(connection: Connection, older_than: float) -> int:
+    """Delete the leases that were not touched for more than `older_than` seconds."""
+    return connection.execute(_TIDY, {"before": _now() - math.ceil(older_than)}).rowcount
+
+
+def _exchange(connection: Connection, name: str, old: str) -> Lease | None:
+    token = secrets.token_hex(16)
+    values = {"this_name": name, "this_token": old, "token": token, "touched": _now()}
+    return Lease(name, token) if connection.execute(_RENEW, values).rowcount == 1 else None
+
+
+def _now() -> int:
+    return int(time.time())

@@ -1,0 +1,131 @@
+"""The schema's version: looks at it, and brings it up to date with the steps in `migrations`."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, column, inspect, select, table
+
+from pymager.errors import ConfigurationError
+from pymager_sql.dialects import Dialect
+from pymager_sql.failures import translated
+from pymager_sql.tables import metadata
+
+VERSION_TABLE = "pymager_schema"
+"""Not Alembic's usual name: the database may be shared with a program that uses Alembic too."""
+
+_ONE_AT_A_TIME = threading.Lock()  # `alembic.op` and `alembic.context` are the whole process's
+
+
+def ready(dialect: Dialect) -> None:
+    """Prepare an empty database; raise `ConfigurationError` for one that is of another version or another's."""
+    dialect.settle()
+    version, tables = _look_at(dialect)
+    if version is None and not tables:
+        _upgrade(dialect)
+    elif version is None:
+        raise ConfigurationError(
+            f"the database has tables ({_some(tables)}), but none of pymager's: is it the right one? "
+            "If it is, run `pymager migrate`, which leaves them alone"
+        )
+    else:
+        _check(version)
+
+
+def prepare(dialect: Dialect) -> list[str]:
+    """Bring the database to this version's schema and say in sentences what was done."""
+    return dialect.settle() + _upgrade(dialect)
+
+
+def _upgrade(dialect: Dialect) -> list[str]:
+    steps = _steps()
+    head = steps.get_current_head()
+    if _look_at(dialect)[0] == head:
+        return []
+    with _ONE_AT_A_TIME, _disposed(dialect.mutations()) as engine, _alone(dialect, engine) as connection:
+        version = _refuse_what_is_not_ours(connection, steps)
+        if version == head:
+            return []  # by another process, while this one waited
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    done = reversed(list(steps.iterate_revisions("head", version or "base")))
+    return [f"brought the schema to version {step.revision}: {step.doc}" for step in done]
+
+
+def _check(version: str) -> None:
+    steps = _steps()
+    head = steps.get_current_head()
+    if version == head:
+        return
+    _refuse_newer(version, steps)
+    raise ConfigurationError(
+        f"the catalog's schema is at version {version}, this pymager needs {head}: run `pymager migrate`"
+    )
+
+
+def _refuse_what_is_not_ours(connection: Connection, steps: ScriptDirectory) -> str | None:
+    version, tables = _look(connection)
+    if version is not None:
+        _refuse_newer(version, steps)
+    elif clash := tables & set(metadata.tables):
+        raise ConfigurationError(
+            f"the database has tables of pymager's names ({_some(clash)}) that pymager did not make; use another one"
+        )
+    return version
+
+
+def _refuse_newer(version: str, steps: ScriptDirectory) -> None:
+    known = [step.revision for step in steps.walk_revisions()]
+    if version not in known:
+        raise ConfigurationError(
+            f"the catalog's schema is at version {version}, made by a newer pymager: "
+            f"this one knows versions up to {known[0]}"
+        )
+
+
+def _look_at(dialect: Dialect) -> tuple[str | None, set[str]]:
+    with _disposed(dialect.statements()) as engine, translated(outcome_known=True), engine.connect() as connection:
+        return _look(connection)
+
+
+def _look(connection: Connection) -> tuple[str | None, set[str]]:
+    """The schema's version, None where there is none, and the names of all tables."""
+    tables = set(inspect(connection).get_table_names())
+    if VERSION_TABLE not in tables:
+        return None, tables
+    version = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar_one_or_none()
+    return version, tables
+
+
+def _steps() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    config = Config()
+    folder = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", folder.replace("%", "%%"))
+    return config
+
+
+@contextmanager
+def _alone(dialect: Dialect, engine: Engine) -> Iterator[Connection]:
+    with translated(outcome_known=True), dialect.alone(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def _disposed(engine: Engine) -> Iterator[Engine]:
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _some(names: set[str]) -> str:
+    return ", ".join(sorted(names)[:3])
