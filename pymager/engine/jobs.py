@@ -1,6 +1,11 @@
 """What a worker is asked and what it answers. Needs no decoder."""
 
+import hashlib
+import json
 from dataclasses import dataclass
+
+PIPELINE_VERSION: int = 1
+"""Raised whenever the same job would give other bytes than before: all derived pictures are then made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +51,25 @@ class Target:
     height: int
     format: str
     encoding: Encoding
+
+
+OPAQUE = frozenset({"jpeg", "bmp", "ppm"})
+"""The output formats without transparency: there the background shows through."""
+
+_SETTINGS: dict[str, tuple[str, ...]] = {
+    "jpeg": ("jpeg_quality",),
+    "webp": ("webp_quality", "webp_method"),
+    "avif": ("avif_quality", "avif_speed"),
+    "jp2": ("jp2_quality",),
+}
+
+
+def recipe(encoding: Encoding, format: str) -> str:
+    """A fingerprint, 12 hexadecimal digits, of all that changes a derived picture of this format but its size.
+
+    Another format's settings do not change it.
+    """
+    names = _SETTINGS.get(format, ()) + (("background",) if format in OPAQUE else ())
+    settings = {name: getattr(encoding, name) for name in names}
+    text = json.dumps([PIPELINE_VERSION, format, settings], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,65 @@
+"""Pictures of more than 8 bits a channel: brought to 8, since every output has 8."""
+
+import sys
+from math import isfinite
+
+from PIL import Image
+
+from pymager.engine.task import Task
+
+_WHITE = 65_535
+
+
+def eight_bits(picture: Image.Image, task: Task) -> Image.Image:
+    """Grey of 16 bits, of 32, or in floating point as grey of 8 bits."""
+    if picture.mode.startswith("I;16"):
+        return _from_16(picture)
+    if picture.mode == "I":
+        return _from_32(picture)
+    if picture.mode == "F":
+        return _from_float(picture)
+    return picture
+
+
+def _from_16(picture: Image.Image) -> Image.Image:
+    """The upper byte of each value, and no alpha where the value is the transparent one."""
+    big = picture.mode == "I;16B" or (picture.mode == "I;16N" and sys.byteorder == "big")
+    values = picture.tobytes("raw", picture.mode)
+    grey = Image.frombytes("L", picture.size, values[0 if big else 1 :: 2])
+    transparent = picture.info.get("transparency")
+    if isinstance(transparent, int):
+        table = [0 if value == transparent else 255 for value in range(_WHITE + 1)]
+        grey.putalpha(picture.convert("I").point(table, "L"))
+    grey.info = {key: value for key, value in picture.info.items() if key != "transparency"}
+    return grey
+
+
+def _from_32(picture: Image.Image) -> Image.Image:
+    """Values that fit in 16 bits are taken for such (a 16-bit PPM comes so), others are stretched over the range."""
+    low, high = _range(picture)
+    if low >= 0 and high <= _WHITE:
+        return picture.point([value >> 8 for value in range(_WHITE + 1)], "L")
+    return _stretched(picture, low, high)
+
+
+def _from_float(picture: Image.Image) -> Image.Image:
+    """Values from 0 to 1 with 1 for white, as floating-point TIFF and PFM have them; else up to 255; else stretched."""
+    low, high = _range(picture)
+    if not (isfinite(low) and isfinite(high)) or (low >= 0 and high <= 1):
+        return _stretched(picture, 0, 1)
+    if low >= 0 and high <= 255:
+        return picture.convert("L")
+    return _stretched(picture, low, high)
+
+
+def _range(picture: Image.Image) -> tuple[float, float]:
+    """The least and the largest value of a picture of one channel."""
+    low, high = picture.getextrema()
+    assert not isinstance(low, tuple) and not isinstance(high, tuple)
+    return low, high
+
+
+def _stretched(picture: Image.Image, low: float, high: float) -> Image.Image:
+    scale = 255 / (high - low) if high > low else 0.0
+    offset = -low * scale
+    return picture.convert("F").point(lambda value: value * scale + offset).convert("L")

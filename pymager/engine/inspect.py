@@ -1,0 +1,33 @@
+"""Verifies an upload: all of its first frame is decoded."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from pymager.engine import orient, source
+from pymager.engine.jobs import Inspection, Limits
+
+_TINY = (1, 1)
+
+
+def inspect(path: Path, limits: Limits) -> Inspection:
+    """What the picture in a file is, after all of it was decoded.
+
+    A JPEG is decoded in grey at an eighth of its size: that reads every byte. Raises `NotAPicture` for what is not a
+    picture of an accepted format, or is damaged or cut short, and `Undecodable` for what is over a limit.
+    """
+    with source.opened(path, limits, whole=True) as original:
+        picture = original.picture
+        size = picture.size
+        if source.is_jpeg(picture):
+            picture.draft("L", _TINY)
+            picture.load()
+        else:
+            picture.load()
+            size = picture.size  # some decoders learn the size only here
+        width, height = _shown(picture, size)
+        return Inspection(original.format, width, height)
+
+
+def _shown(picture: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
+    return size[::-1] if orient.swaps(orient.orientation(picture)) else size

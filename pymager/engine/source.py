@@ -1,0 +1,70 @@
+"""Opens an original: checks its container and its size before any pixel is decoded."""
+
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+
+from PIL import Image, ImageFile
+
+from pymager import formats
+from pymager.engine import plugins, refusal
+from pymager.engine.containers import walk
+from pymager.engine.containers.container import Container
+from pymager.engine.jobs import Limits
+from pymager.errors import NotAPicture
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An original that is open and not decoded yet; `format` is a name of `pymager.formats`, or Pillow's own."""
+
+    picture: ImageFile.ImageFile
+    format: str
+    container: Container
+
+
+@contextmanager
+def opened(path: Path, limits: Limits, *, whole: bool) -> Iterator[Source]:
+    """Open an original; the decoder's failures in the block are translated too.
+
+    With `whole` all of its container is walked, and a file that was cut short is refused. Raises `NotAPicture` and
+    `Undecodable`; `OSError` only where the file itself can't be opened.
+    """
+    accepted = plugins.decoders(limits.decoders)
+    with path.open("rb") as file, refusal.decoding(limits):
+        container = _walk(file, limits, whole)
+        if whole and not container.complete:
+            raise refusal.cut_short()
+        with Image.open(file, formats=accepted) as picture:
+            refusal.check_pixels(picture.size, limits)
+            refusal.check_frames(container.frames or _frames(picture), limits)
+            yield Source(picture, name(picture), container)
+
+
+def is_jpeg(picture: Image.Image) -> bool:
+    """Whether the picture can be decoded at a fraction of its size."""
+    return picture.format in ("JPEG", "MPO")
+
+
+def name(picture: Image.Image) -> str:
+    """The format's name in `pymager.formats`; else Pillow's, in lower case."""
+    decoder = picture.format or ""
+    known = formats.BY_DECODER.get(decoder)
+    return known.name if known else decoder.lower()
+
+
+def _frames(picture: ImageFile.ImageFile) -> int:
+    """How many frames the decoder counts. Only for formats that are not walked: it takes quadratic time on some."""
+    return int(getattr(picture, "n_frames", 1)) if getattr(picture, "is_animated", False) else 1
+
+
+def _walk(file: BufferedReader, limits: Limits, whole: bool) -> Container:
+    try:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except ValueError as error:  # what an empty file gives
+        raise NotAPicture("the body is empty; send the bytes of a picture") from error
+    with data:
+        return walk(data, limits, whole=whole)
