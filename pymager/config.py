@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
+from argon2 import extract_parameters
+from argon2.exceptions import InvalidHashError
 from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, ValidationError, field_validator
 
 from pymager import formats
@@ -21,6 +23,7 @@ PREFIX = "PYMAGER_"
 CONFIG_FILE = "PYMAGER_CONFIG"
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_YEAR = 365 * 86_400
 _ACCEPTED = "jpeg,png,gif,webp,avif,heic,tiff,bmp,ico,ppm,tga,jp2,pcx,sgi"
 
 
@@ -41,7 +44,7 @@ def _pairs(value: object) -> object:
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
-Seconds = Annotated[float, Field(gt=0, le=86_400 * 365)]
+Seconds = Annotated[float, Field(gt=0, le=_YEAR)]
 
 
 class Settings(BaseModel):
@@ -139,11 +142,12 @@ class Settings(BaseModel):
     )
     cors_origin: str = Field("*", description="`Access-Control-Allow-Origin` for reads; empty sends none.")
 
-    sweep_interval: float = Field(3_600.0, ge=0, description="Time between sweeps while serving; 0 never sweeps.")
-    sweep_grace: float = Field(3_600.0, ge=0, description="Age below which the sweep leaves a blob alone.")
+    sweep_interval: float = Field(3_600.0, ge=0, le=_YEAR, description="Time between sweeps while serving; 0 never sweeps.")
+    sweep_grace: float = Field(3_600.0, ge=0, le=_YEAR, description="Age below which the sweep leaves a blob alone.")
     recipe_days: float = Field(
         7.0,
         ge=0,
+        le=36_500,
         description="Days for which derived pictures of a recipe that is not current any more are kept.",
     )
 
@@ -151,6 +155,11 @@ class Settings(BaseModel):
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="`auto`: for people on a terminal, JSON otherwise."
     )
+
+    @field_validator("spool", mode="before")
+    @classmethod
+    def _check_spool(cls, folder: object) -> object:
+        return folder or None
 
     @field_validator("sizes")
     @classmethod
@@ -175,12 +184,25 @@ class Settings(BaseModel):
             raise ValueError("is an absolute http or https URL without a query")
         return url.rstrip("/")
 
+    @field_validator("blobs", "metadata")
+    @classmethod
+    def _check_store(cls, url: str) -> str:
+        if url and not urlsplit(url).scheme:
+            raise ValueError("is a URL, as in file:///var/lib/pymager")
+        return url
+
     @field_validator("users")
     @classmethod
     def _check_users(cls, users: dict[str, str]) -> dict[str, str]:
         for name, hash in users.items():
-            if not hash.startswith("$argon2") or ":" in name:
-                raise ValueError(f"user '{name}' needs an argon2 hash; make one with: pymager hash-password")
+            try:
+                extract_parameters(hash)
+            except InvalidHashError:
+                raise ValueError(
+                    f"user '{name}' needs an argon2 hash; make one with: pymager hash-password"
+                ) from None
+            if not name or ":" in name:
+                raise ValueError(f"'{name}' can't be a user's name")
         return users
 
     @field_validator("tokens")
@@ -191,7 +213,7 @@ class Settings(BaseModel):
                 raise ValueError(f"token '{name}' needs the SHA-256 of the token, 64 hexadecimal digits in lower case")
         return tokens
 
-    @field_validator("cache_control", "cors_origin", "host")
+    @field_validator("cache_control", "cors_origin", "host", "public_url")
     @classmethod
     def _check_header(cls, value: str) -> str:
         if not value.isprintable():
@@ -272,9 +294,12 @@ def shown(settings: Settings, name: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """A URL that can be logged: user and host stay, a password and the query's values go."""
-    url = re.sub(r"(?<=://)([^/@:]*):[^@/]*@", r"\1:***@", url)
-    return re.sub(r"((?:secret|password|token|key)[^=&]*=)[^&]*", r"\1***", url, flags=re.IGNORECASE)
+    """A URL that can be logged: user and host stay, a password and the query's secrets go.
+
+    A password is also found where what should be encoded in it is not.
+    """
+    url = re.sub(r"(?<=://)([^/@:?]*):(?:[^?]*|[^@]*)@", r"\1:***@", url)
+    return re.sub(r"((?:secret|pass|pwd|token|key|signature)[^=&]*=)[^&]*", r"\1***", url, flags=re.IGNORECASE)
 
 
 def _from_file(path: str | None) -> list[tuple[str, dict[str, Any]]]:

@@ -1,15 +1,14 @@
 """Derived pictures: looked up in the blob store, or rendered once and put there."""
 
-import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from pymager import formats, keys
+from pymager import formats, keys, spool
 from pymager.engine.jobs import Encoding, Target, recipe
 from pymager.errors import NotFound, PictureError, PymagerError
 from pymager.failpoints import reached
@@ -56,7 +55,7 @@ class Derivation:
         self._encoding = encoding
         self._spool = spool
         self._flights: SingleFlight[Picture, Worker] = SingleFlight(metadata, workers.slot, deadline=deadline)
-        self._failures: OrderedDict[str, tuple[float, PictureError]] = OrderedDict()
+        self._failures: OrderedDict[str, tuple[float, type[PictureError], str]] = OrderedDict()
         self.recipes = {format.name: recipe(encoding, format.name) for format in formats.OUTPUTS.values()}
 
     def key(self, original: Original, name: DerivedName) -> str:
@@ -71,20 +70,21 @@ class Derivation:
         Raises `Gone`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
         key = self.key(original, name)
-        for _ in range(2):
-            with suppress(NotFound):
-                async with self._stored(key) as picture:
-                    yield picture
-                    return
-            picture = await self._made(key, original, name)
-            if picture.body is not None:
-                yield picture
-                return
-        raise Gone(key)
+        async with AsyncExitStack() as stack:
+            yield await self._opened(stack, key, original, name)
 
     async def drain(self) -> None:
         """Finish the renders that are under way."""
         await self._flights.drain()
+
+    async def _opened(self, stack: AsyncExitStack, key: str, original: Original, name: DerivedName) -> Picture:
+        for _ in range(2):
+            with suppress(NotFound):
+                return await stack.enter_async_context(self._stored(key))
+            picture = await self._made(key, original, name)
+            if picture.body is not None:
+                return picture
+        raise Gone(key)
 
     @asynccontextmanager
     async def _stored(self, key: str) -> AsyncIterator[Picture]:
@@ -123,12 +123,7 @@ class Derivation:
             async with self._local(original) as path:
                 rendered = await worker.render(path, target, self._spool)
                 reached("derive.rendered")
-                source = path if rendered is None else rendered
-                try:
-                    info = await self._blobs.put(key, source, format.content_type)
-                finally:
-                    if isinstance(rendered, Path):
-                        rendered.unlink(missing_ok=True)
+                info = await self._put(key, path, rendered, format.content_type)
         except NotFound:
             raise Gone(key) from None
         reached("derive.blob-put")
@@ -136,6 +131,17 @@ class Derivation:
         body = rendered if isinstance(rendered, bytes) else None
         self._memory.put(info, body)
         return Picture(info, body)
+
+    async def _put(self, key: str, path: Path, rendered: bytes | Path | None, content_type: str) -> BlobInfo:
+        try:
+            return await self._blobs.put(key, path if rendered is None else rendered, content_type)
+        except FileNotFoundError:
+            if rendered is not None or path.exists():
+                raise
+            raise NotFound(key) from None  # the original's own file, deleted in the meantime
+        finally:
+            if isinstance(rendered, Path):
+                rendered.unlink(missing_ok=True)
 
     @asynccontextmanager
     async def _local(self, original: Original) -> AsyncIterator[Path]:
@@ -145,11 +151,8 @@ class Derivation:
                 yield blob.file
                 return
             path = self._spool / secrets.token_hex(8)
-            loop = asyncio.get_running_loop()
             try:
-                with path.open("xb", buffering=0) as file:
-                    async for chunk in blob.chunks:
-                        await loop.run_in_executor(None, file.write, chunk)
+                await spool.write(path, blob.chunks)
                 yield path
             finally:
                 path.unlink(missing_ok=True)
@@ -164,13 +167,14 @@ class Derivation:
 
     def _refuse_what_failed(self, key: str) -> None:
         if (failure := self._failures.get(key)) is not None:
-            until, error = failure
+            until, kind, sentence = failure
             if monotonic() < until:
-                raise type(error)(str(error))
+                raise kind(sentence)
             del self._failures[key]
 
     def _remember_failure(self, key: str, error: PictureError) -> None:
-        self._failures[key] = (monotonic() + _REMEMBERED, error)
+        # Not the error itself: its traceback would keep alive what the request held.
+        self._failures[key] = (monotonic() + _REMEMBERED, type(error), str(error))
         self._failures.move_to_end(key)
         if len(self._failures) > _MOST_REMEMBERED:
             self._failures.popitem(last=False)

@@ -34,7 +34,7 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
-        return "computed"
+        return "empty" if field.default_factory is dict else "computed"
     if isinstance(field.default, tuple):
         return f"`{','.join(field.default)}`"
     return f"`{field.default}`" if field.default not in (None, "") else "empty"

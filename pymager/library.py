@@ -6,7 +6,7 @@ before its row and deleted after it, so that a crash leaves an unseen blob and n
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -153,18 +153,16 @@ class Library:
         its bytes. Raises `NoSuchOriginal` and `OriginalLost`.
         """
         for _ in range(_TRIES):
-            opened = self._blobs.open(keys.original_key(original), start, stop)
-            try:
-                blob = await opened.__aenter__()
-            except NotFound:
-                original = await self._after(original)
-                start, stop = 0, None
-                continue
-            try:
+            async with AsyncExitStack() as stack:
+                try:
+                    opened = self._blobs.open(keys.original_key(original), start, stop)
+                    blob = await stack.enter_async_context(opened)
+                except NotFound:
+                    original = await self._after(original)
+                    start, stop = 0, None
+                    continue
                 yield original, blob
-            finally:
-                await opened.__aexit__(None, None, None)
-            return
+                return
         raise Overloaded(f"'{original.id}' is replaced all the time; try again")
 
     def check(self, name: DerivedName) -> None:
@@ -227,8 +225,7 @@ class Library:
             if error.outcome_known:
                 await self._discard(original)
                 raise
-            current = await self._current(original.id)
-            if current is None or current.revision != original.revision:
+            if not await self._stands(original):
                 raise
         except (Fenced, NoSpace):
             await self._discard(original)
@@ -238,6 +235,14 @@ class Library:
                 await self._discard(original)
             raise
         reached("upload.committed")
+
+    async def _stands(self, original: Original) -> bool:
+        """Whether the row is seen to hold the revision."""
+        try:
+            current = await self._current(original.id)
+        except Unavailable:
+            return False
+        return current is not None and current.revision == original.revision
 
     async def _discard(self, original: Original) -> None:
         """Delete the blob of an upload that lost, once the row was seen without its revision."""

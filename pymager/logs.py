@@ -1,5 +1,6 @@
 """Logs: for people on a terminal, one JSON object a line otherwise. Secrets are not logged."""
 
+import json
 import logging
 import os
 import sys
@@ -49,7 +50,7 @@ def access_log(level: str, style: str) -> Callable[[dict[str, Any]], None] | Non
     def write(line: dict[str, Any]) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         with suppress(OSError):
-            os.write(2, orjson.dumps({"timestamp": now, "level": "info", "event": "request", **line}) + b"\n")
+            os.write(2, _json({"timestamp": now, "level": "info", "event": "request", **line}) + b"\n")
 
     return write
 
@@ -60,7 +61,14 @@ def is_for_people(style: str) -> bool:
 
 
 def _rendered(logger: Any, name: str, event: Any) -> bytes:
-    return orjson.dumps(event, default=str)
+    return _json(event)
+
+
+def _json(event: Any) -> bytes:
+    try:
+        return orjson.dumps(event, default=str)
+    except TypeError:  # text that is not UTF-8, such as a file's name, or a number of more than 64 bits
+        return json.dumps(event, default=str).encode()
 
 
 class _Forwarding(logging.Handler):
@@ -69,4 +77,5 @@ class _Forwarding(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger(record.name)
         exc_info = record.exc_info if record.exc_info and record.exc_info[0] else None
-        log.log(record.levelno, record.getMessage(), logger=record.name, **({"exc_info": exc_info} if exc_info else {}))
+        level = min(record.levelno, logging.CRITICAL) // 10 * 10  # structlog knows only the levels with names
+        log.log(level, record.getMessage(), logger=record.name, **({"exc_info": exc_info} if exc_info else {}))

@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ class Spool:
         """Write the chunks to a file while hashing them; the file is gone afterwards. Raises `NoSpace`."""
         path = self.folder / secrets.token_hex(8)
         try:
-            yield await _write(path, chunks)
+            yield await write(path, chunks)
         finally:
             with suppress(FileNotFoundError):
                 path.unlink()
@@ -82,12 +82,12 @@ class Spool:
                 os.close(lock)
 
 
-async def _write(path: Path, chunks: AsyncIterable[bytes]) -> Spooled:
+async def write(path: Path, chunks: AsyncIterable[bytes]) -> Spooled:
+    """Write the chunks to a new file while hashing them. Raises `NoSpace`; what was written then stays."""
     digest = hashlib.sha256()
     size = 0
     pending: list[bytes] = []
     waiting = 0
-    loop = asyncio.get_running_loop()
     with _full_disk_told(), path.open("xb", buffering=0) as file:
 
         def flush(parts: list[bytes]) -> None:
@@ -102,12 +102,22 @@ async def _write(path: Path, chunks: AsyncIterable[bytes]) -> Spooled:
             waiting += len(chunk)
             if waiting >= _CHUNK:
                 size += waiting
-                await loop.run_in_executor(None, flush, pending)
+                await _in_thread(flush, pending)
                 pending, waiting = [], 0
         if pending:
             size += waiting
-            await loop.run_in_executor(None, flush, pending)
+            await _in_thread(flush, pending)
     return Spooled(path, size, digest.hexdigest())
+
+
+async def _in_thread(work: Callable[[list[bytes]], None], parts: list[bytes]) -> None:
+    """Done also when cancelled: a file closed under a thread that writes may be another file by then."""
+    running = asyncio.get_running_loop().run_in_executor(None, work, parts)
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 @contextmanager

@@ -20,6 +20,7 @@ _BULK = 500
 _REMEMBERED = 10_000
 _MARK_AGE = timedelta(days=1)
 _REVISION = re.compile(r"[0-9a-f]{32}")
+_RECIPE = re.compile(r"[0-9a-f]{12}")
 
 
 @dataclass(slots=True)
@@ -96,9 +97,12 @@ class Sweep:
         """A recipe counts as current for some days after a server last said so: two are, during a rolling update."""
         outdated = []
         async for info in self._blobs.list(keys.RECIPES):
-            if now - info.modified <= self._recipe_age + _MARK_AGE:
-                self._recipes.add(info.key.removeprefix(keys.RECIPES))
-            elif info.key.removeprefix(keys.RECIPES) not in self._recipes:
+            recipe = info.key.removeprefix(keys.RECIPES)
+            if not _RECIPE.fullmatch(recipe):
+                self.report.foreign += 1
+            elif now - info.modified <= self._recipe_age + _MARK_AGE:
+                self._recipes.add(recipe)
+            elif recipe not in self._recipes:
                 outdated.append(info)
         await self._delete(outdated)
 

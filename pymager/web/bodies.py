@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 
 from pymager.errors import TooLarge
@@ -39,7 +39,7 @@ def check_head(request: web.Request, limits: BodyLimits) -> None:
 async def go_on(request: web.Request) -> None:
     """Tell a client that waits with its body to send it (RFC 9110 section 10.1.1)."""
     expectation = request.headers.get("Expect")
-    if expectation is None:
+    if expectation is None or request.version < HttpVersion11:
         return
     if expectation.lower() != "100-continue":
         raise BadRequest("the only expectation that can be met is 100-continue")
@@ -89,7 +89,7 @@ async def form_file(request: web.Request, limits: BodyLimits) -> AsyncIterator[b
             f"of {_PART_HEADER_BYTES} bytes each"
         ) from None
     except MultipartError as error:
-        raise BadRequest(f"the multipart form is malformed or cut short: {error}") from None
+        raise BadRequest(f"the multipart form is malformed or cut short: {error.args[0]}") from None
     if not found:
         raise BadRequest("the form has no field 'file'; send one, as `curl -F file=@cat.jpg` does")
 
@@ -108,7 +108,6 @@ def _parser(request: web.Request, limits: BodyLimits) -> PushMultipartParser:
             max_header_count=_PART_HEADERS,
             max_segment_size=limits.size,
             max_segment_count=_PARTS,
-            strict=True,
         )
     except (MultipartError, UnicodeError) as error:
         raise BadRequest(f"the boundary in the Content-Type can't be right: {error}") from None
@@ -129,8 +128,9 @@ async def _paced(request: web.Request, limits: BodyLimits) -> AsyncIterator[byte
             raise BadRequest(f"the body is malformed: {error}") from None
         if not chunk:
             return
+        handed = loop.time()
         yield chunk
-        # What the server took to store the chunk is not the client's time.
+        deadline += loop.time() - handed  # what the server took to store the chunk is not the client's time
         got += len(chunk)
         if got >= limits.rate * limits.stall:
             deadline, got = loop.time() + limits.stall, 0

@@ -115,7 +115,7 @@ def problem(status: int, detail: str, request_id: str, headers: Mapping[str, str
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
+        "detail": detail.encode(errors="replace").decode(),  # JSON has no lone surrogates
         "request_id": request_id,
     }
     return web.Response(

@@ -12,7 +12,9 @@ from multidict import CIMultiDictProxy
 from pymager.web.failures import PreconditionFailed, RangeNotSatisfiable
 
 _TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\uffff]*)"\s*')
-_RANGE = re.compile(r"bytes\s*=\s*(?:([0-9]+)-([0-9]*)|-([0-9]+))\s*", re.ASCII | re.IGNORECASE)
+_LISTED = re.compile(rf"[\s,]*{_TAG.pattern}")  # a list may have empty elements (RFC 9110 section 5.6.1)
+# Of so few digits that int() takes them: Python refuses over 4300.
+_RANGE = re.compile(r"bytes\s*=\s*(?:([0-9]{1,99})-([0-9]{0,99})|-([0-9]{1,99}))\s*", re.ASCII | re.IGNORECASE)
 
 Headers = CIMultiDictProxy[str]
 
@@ -112,12 +114,10 @@ def _matches(lines: list[str], etag: str, *, strong: bool) -> bool:
     if value.strip() == "*":
         return True
     position = 0
-    while (tag := _TAG.match(value, position)) is not None:
+    while (tag := _LISTED.match(value, position)) is not None:
         if tag[2] == etag and not (strong and tag[1]):
             return True
         position = tag.end()
-        while position < len(value) and value[position] in ", \t":
-            position += 1
     return False
 
 
