@@ -64,26 +64,40 @@ class Derivation:
         return keys.derived_key(original, self.recipes[format.name], name.width, name.height, format.extension)
 
     @asynccontextmanager
-    async def open(self, original: Original, name: DerivedName) -> AsyncIterator[Picture]:
-        """The picture, from the blob store or made now.
+    async def open(self, original: Original, name: DerivedName, *, looked: bool = False) -> AsyncIterator[Picture]:
+        """The picture, from the blob store or made now; `looked` says that it was not in the store just now.
 
         Raises `Gone`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
         key = self.key(original, name)
         async with AsyncExitStack() as stack:
-            yield await self._opened(stack, key, original, name)
+            yield await self._opened(stack, key, original, name, looked)
+
+    async def whole(self, key: str) -> Picture | None:
+        """The picture where the store has it and it is small enough to be answered in one piece.
+
+        Raises `NotFound` where the store does not have it.
+        """
+        async with self._stored(key) as picture:
+            return picture if picture.body is not None else None
 
     async def drain(self) -> None:
         """Finish the renders that are under way."""
         await self._flights.drain()
 
-    async def _opened(self, stack: AsyncExitStack, key: str, original: Original, name: DerivedName) -> Picture:
-        for _ in range(2):
-            with suppress(NotFound):
-                return await stack.enter_async_context(self._stored(key))
+    async def _opened(
+        self, stack: AsyncExitStack, key: str, original: Original, name: DerivedName, looked: bool
+    ) -> Picture:
+        for turn in range(2):
+            if turn or not looked:
+                with suppress(NotFound):
+                    return await stack.enter_async_context(self._stored(key))
             picture = await self._made(key, original, name)
             if picture.body is not None:
                 return picture
+        # A large one is not answered from memory: the second turn has found it, or it has gone again.
+        with suppress(NotFound):
+            return await stack.enter_async_context(self._stored(key))
         raise Gone(key)
 
     @asynccontextmanager

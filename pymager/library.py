@@ -182,19 +182,24 @@ class Library:
         original = await self.get(name.id)
         return original, self._derivation.key(original, name)
 
+    async def whole(self, key: str) -> Picture | None:
+        """A derived picture of the blob store, where it is small. Raises `NotFound` where it is not there."""
+        return await self._derivation.whole(key)
+
     @asynccontextmanager
-    async def derived(self, original: Original, name: DerivedName) -> AsyncIterator[Picture]:
+    async def derived(self, original: Original, name: DerivedName, *, looked: bool = False) -> AsyncIterator[Picture]:
         """A derived picture: from the blob store, or made now. Starts again from the row where the revision is gone.
 
+        `looked` says that it was not in the blob store just now.
         Raises `NoSuchOriginal`, `OriginalLost`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
         for _ in range(_TRIES):
             try:
-                async with self._derivation.open(original, name) as picture:
+                async with self._derivation.open(original, name, looked=looked) as picture:
                     yield picture
                     return
             except Gone:
-                original = await self._after(original)
+                original, looked = await self._after(original), False
         raise Overloaded(f"'{name.id}' is replaced all the time; try again")
 
     async def close(self) -> None:

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, delete, insert, select, update
@@ -59,8 +60,9 @@ def use(connection: Connection, revision: str) -> None:
         raise Fenced(f"the revision {revision} was fenced or used before") from error
 
 
+@lru_cache(maxsize=4_096)
 def original(row: Row) -> Original:
-    """The value that a row of `originals` stands for."""
+    """The value that a row of `originals` stands for; the same rows come again and again, so it is remembered."""
     id, revision, format, width, height, size, sha256, created = row
     return Original(id, revision, format, width, height, size, sha256, datetime.fromtimestamp(created, UTC))
 

@@ -21,7 +21,7 @@ from pymager.web.context import (
     SPOOL,
     Lifecycle,
 )
-from pymager.web.edge import edge, sign
+from pymager.web.edge import Handler, edge, sign
 from pymager.web.options import add_options
 
 
@@ -57,23 +57,35 @@ def picture_headers(settings: Settings) -> dict[str, str]:
 
 
 async def _wait_for_body(request: web.Request) -> None:
-    """Leave `Expect: 100-continue` to the handler, which refuses first what it can."""
+    """Leave `Expect` to the handler: writes refuse first what they can, and reads need no body."""
 
 
 def _add_routes(app: web.Application, parts: Parts) -> None:
     router = app.router
-    router.add_get("/derived/{name}", derived.get)
-    original = router.add_resource("/original/{id}")
-    original.add_route("GET", originals.get)
-    original.add_route("HEAD", originals.get)
-    original.add_route("DELETE", originals.delete)
-    original.add_route("POST", originals.post, expect_handler=_wait_for_body)
-    original.add_route("PUT", originals.put, expect_handler=_wait_for_body)
-    several = router.add_resource("/original")
-    several.add_route("GET", originals.listing)
-    several.add_route("HEAD", originals.listing)
-    several.add_route("POST", originals.post, expect_handler=_wait_for_body)
-    router.add_get("/info/{id}", originals.info)
-    router.add_get("/healthz", health.healthz)
-    router.add_get("/readyz", health.readyz(parts.blobs, parts.metadata))
-    router.add_get("/openapi.json", openapi.handler)
+    _add(router, "/derived/{name}", {"GET": derived.get, "HEAD": derived.get})
+    _add(
+        router,
+        "/original/{id}",
+        {
+            "GET": originals.get,
+            "HEAD": originals.get,
+            "POST": originals.post,
+            "PUT": originals.put,
+            "DELETE": originals.delete,
+        },
+    )
+    _add(router, "/original", {"GET": originals.listing, "HEAD": originals.listing, "POST": originals.post})
+    ready = health.readyz(parts.blobs, parts.metadata)
+    for path, handler in (
+        ("/info/{id}", originals.info),
+        ("/healthz", health.healthz),
+        ("/readyz", ready),
+        ("/openapi.json", openapi.handler),
+    ):
+        _add(router, path, {"GET": handler, "HEAD": handler})
+
+
+def _add(router: web.UrlDispatcher, path: str, handlers: Mapping[str, Handler]) -> None:
+    resource = router.add_resource(path)
+    for method, handler in handlers.items():
+        resource.add_route(method, handler, expect_handler=_wait_for_body)

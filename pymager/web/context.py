@@ -7,6 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from pymager.library import Library
+from pymager.names import DerivedName
+from pymager.ports import Original
 from pymager.spool import Spool
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
@@ -19,6 +21,17 @@ class Lifecycle:
     draining: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A derived picture that was asked for, and where it belongs; `looked`: it was not in the blob store just now."""
+
+    name: DerivedName
+    original: Original
+    key: str
+    looked: bool
+
+
+LOCATED = web.RequestKey("located", Located)
 LIBRARY = web.AppKey("library", Library)
 SPOOL = web.AppKey("spool", Spool)
 AUTH = web.AppKey("auth", Auth)

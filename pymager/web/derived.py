@@ -1,38 +1,44 @@
-"""Derived pictures over HTTP: the hot path."""
+"""Derived pictures over HTTP, in all cases; the frequent ones are answered before, in `pymager.web.hotpath`."""
 
 from aiohttp import web
 
 from pymager import formats, names
 from pymager.derivation import Picture
 from pymager.errors import BadName
+from pymager.library import Library
 from pymager.ports import BlobInfo
-from pymager.web.context import LIBRARY, PICTURE_HEADERS
+from pymager.web.context import LIBRARY, LOCATED, PICTURE_HEADERS, Located
 from pymager.web.failures import NoSuchPage
 from pymager.web.serving import Validators, is_not_modified
 
 
 async def get(request: web.Request) -> web.StreamResponse:
     """`GET /derived/{id}-{width}x{height}.{ext}`: from memory, from the blob store, or rendered now."""
-    try:
-        name = names.parse_derived(request.match_info["name"])
-    except BadName as error:
-        raise NoSuchPage(str(error)) from None
     library = request.app[LIBRARY]
-    library.check(name)
-    original, key = await library.locate(name)
-    content_type = formats.OUTPUTS[name.extension].content_type
-    kept = library.memory.get(key)
+    found = request.get(LOCATED) or await _located(request, library)
+    content_type = formats.OUTPUTS[found.name.extension].content_type
+    kept = library.memory.get(found.key)
     if kept is not None:
         if (answer := _not_modified(request, kept.info)) is not None:
             return answer
         if kept.body is not None:
             return _whole(request, kept.info, kept.body, content_type)
-    async with library.derived(original, name) as picture:
+    async with library.derived(found.original, found.name, looked=found.looked) as picture:
         if (answer := _not_modified(request, picture.info)) is not None:
             return answer
         if picture.body is not None:
             return _whole(request, picture.info, picture.body, content_type)
         return await _streamed(request, picture, content_type)
+
+
+async def _located(request: web.Request, library: Library) -> Located:
+    try:
+        name = names.parse_derived(request.match_info["name"])
+    except BadName as error:
+        raise NoSuchPage(str(error)) from None
+    library.check(name)
+    original, key = await library.locate(name)
+    return Located(name, original, key, looked=False)
 
 
 def _not_modified(request: web.Request, info: BlobInfo) -> web.Response | None:

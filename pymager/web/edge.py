@@ -1,5 +1,6 @@
 """What goes around every request: an id, a log line, errors as problem documents."""
 
+import itertools
 import re
 import secrets
 import time
@@ -16,6 +17,8 @@ from pymager.web.context import ACCESS_LOG, LIFECYCLE
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 REQUEST_ID = web.RequestKey("request_id", str)
+_PROCESS = secrets.token_hex(5)
+_COUNTER = itertools.count(1)
 _WELL_FORMED = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 log = structlog.get_logger("pymager.web")
@@ -25,27 +28,42 @@ log = structlog.get_logger("pymager.web")
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer whatever happens, and write one line about it."""
     started = time.perf_counter()
-    request_id = request[REQUEST_ID] = _request_id(request)
+    request_id = request[REQUEST_ID] = request_id_of(request)
     response = await _answered(request, handler, request_id)
     if request.app[LIFECYCLE].draining and not response.prepared:
         response.force_close()
-    if (write := request.app[ACCESS_LOG]) is not None:
-        write(
-            {
-                "method": request.method,
-                "path": request.raw_path[:1_024],
-                "status": response.status,
-                "bytes": response.content_length,
-                "ms": round((time.perf_counter() - started) * 1_000, 2),
-                "client": request.remote,
-                "request_id": request_id,
-            }
-        )
+    tell(request, request.app[ACCESS_LOG], response.status, response.content_length, started, request_id)
     return response
+
+
+def tell(
+    request: web.BaseRequest,
+    write: Callable[[dict[str, Any]], None] | None,
+    status: int,
+    size: int | None,
+    started: float,
+    request_id: str,
+) -> None:
+    """Write the one line of a request; `size` in bytes, `started` by the performance counter."""
+    if write is None:
+        return
+    write(
+        {
+            "method": request.method,
+            "path": request.raw_path[:1_024],
+            "status": status,
+            "bytes": size,
+            "ms": round((time.perf_counter() - started) * 1_000, 2),
+            "client": request.remote,
+            "request_id": request_id,
+        }
+    )
 
 
 async def sign(request: web.Request, response: web.StreamResponse) -> None:
     """Put the request's id on every answer, and say no more of the program than its name."""
+    if response.status >= 400:
+        response.headers.setdefault("Cache-Control", "no-store")  # aiohttp's own 417 comes by no other way
     response.headers["X-Request-ID"] = request.get(REQUEST_ID, "")
     response.headers["Server"] = "pymager"
 
@@ -80,6 +98,7 @@ def _told(error: Exception, request: web.Request, request_id: str) -> web.Stream
     return response
 
 
-def _request_id(request: web.Request) -> str:
+def request_id_of(request: web.BaseRequest) -> str:
+    """The client's `X-Request-ID` where it is well-formed, or a new one."""
     given = request.headers.get("X-Request-ID")
-    return given if given is not None and _WELL_FORMED.fullmatch(given) else secrets.token_hex(8)
+    return given if given is not None and _WELL_FORMED.fullmatch(given) else f"{_PROCESS}{next(_COUNTER):08x}"

@@ -15,7 +15,7 @@ from pymager.spool import Spooled
 from pymager.web import bodies
 from pymager.web.context import AUTH, BODY_LIMITS, LIBRARY, PICTURE_HEADERS, PUBLIC_URL, SPOOL
 from pymager.web.failures import BadRequest
-from pymager.web.serving import Validators, asked_range, check_before_writing, is_not_modified
+from pymager.web.serving import Validators, asked_range, check_before_writing, is_conditional, is_not_modified
 
 _MOST_LISTED = 1_000
 _LISTED = 100
@@ -55,7 +55,7 @@ async def put(request: web.Request) -> web.Response:
     library = request.app[LIBRARY]
 
     def condition(current: Original | None) -> None:
-        check_before_writing(request.headers, None if current is None else current.sha256)
+        check_before_writing(request.headers, None if current is None else _validators(current))
 
     try:
         condition(await library.get(id))
@@ -101,9 +101,9 @@ async def delete(request: web.Request) -> web.Response:
     await request.app[AUTH].require(request)
     library = request.app[LIBRARY]
     revision = None
-    if "If-Match" in request.headers or "If-None-Match" in request.headers:
+    if is_conditional(request.headers):
         current = await library.get(id)
-        check_before_writing(request.headers, current.sha256)
+        check_before_writing(request.headers, _validators(current))
         revision = current.revision
     await library.remove(id, revision)
     return web.Response(status=204)

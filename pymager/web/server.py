@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -15,6 +16,7 @@ from pymager.errors import ConfigurationError
 from pymager.web.app import make_app
 from pymager.web.connections import ConnectionLimits, make_connection
 from pymager.web.context import LIFECYCLE
+from pymager.web.hotpath import HotPath
 
 _BACKLOG = 1_024
 _STEP = 0.05
@@ -53,6 +55,8 @@ async def serve(
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
         assert runner.server is not None
+        hot: Any = HotPath(app, runner.server.request_handler)
+        runner.server.request_handler = hot
         loop = asyncio.get_running_loop()
         server = await loop.create_server(make_connection(runner.server, _limits(settings)), sock=listener)
         housekeeping = asyncio.create_task(composition.keep_house(settings, parts))

@@ -37,7 +37,7 @@ def handed_out(modified: datetime) -> str:
     HTTP's dates have no fractions: what is deleted and uploaded again within one second must not end in a 304.
     """
     stamp = int(modified.timestamp())
-    return _http_date(stamp - 1 if time.time() - stamp < 1 else stamp)
+    return http_date(stamp - 1 if time.time() - stamp < 1 else stamp)
 
 
 def is_not_modified(headers: Headers, validators: Validators) -> bool:
@@ -60,17 +60,27 @@ def is_not_modified(headers: Headers, validators: Validators) -> bool:
     return False
 
 
-def check_before_writing(headers: Headers, etag: str | None) -> None:
-    """Hold a PUT or DELETE to its If-Match and If-None-Match; `etag` is None where nothing stands.
+def is_conditional(headers: Headers) -> bool:
+    """Whether a PUT or DELETE depends on what stands."""
+    return any(name in headers for name in ("If-Match", "If-Unmodified-Since", "If-None-Match"))
 
-    Raises `PreconditionFailed`.
+
+def check_before_writing(headers: Headers, current: Validators | None) -> None:
+    """Hold a PUT or DELETE to its preconditions; `current` is None where nothing stands.
+
+    Raises `PreconditionFailed`. The order is that of RFC 9110 section 13.2.2.
     """
-    if "If-Match" in headers and not (etag is not None and _matches(headers.getall("If-Match"), etag, strong=True)):
-        raise PreconditionFailed("what stands there is not what If-Match names")
+    if "If-Match" in headers:
+        if current is None or not _matches(headers.getall("If-Match"), current.etag, strong=True):
+            raise PreconditionFailed("what stands there is not what If-Match names")
+    elif current is not None and (date := headers.get("If-Unmodified-Since")) is not None:
+        since = _parsed_date(date)
+        if since is not None and current.modified > since:
+            raise PreconditionFailed("the original was modified since the date in If-Unmodified-Since")
     if (
-        etag is not None
+        current is not None
         and "If-None-Match" in headers
-        and _matches(headers.getall("If-None-Match"), etag, strong=False)
+        and _matches(headers.getall("If-None-Match"), current.etag, strong=False)
     ):
         raise PreconditionFailed("there is an original already that If-None-Match excludes")
 
@@ -122,7 +132,8 @@ def _matches(lines: list[str], etag: str, *, strong: bool) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _http_date(stamp: int) -> str:
+def http_date(stamp: int) -> str:
+    """Seconds since 1970 as an HTTP date (RFC 9110 section 5.6.7)."""
     return format_datetime(datetime.fromtimestamp(stamp, UTC), usegmt=True)
 
 

@@ -1,0 +1,123 @@
+"""The hot path: derived pictures that are there already, answered past aiohttp's router, middlewares and headers.
+
+Those cost as much as the catalog's read and the answer together. What is not plainly a hit (another URL, a missing
+picture, an error, a client that wants its connection closed) goes the ordinary way and is answered by the handlers.
+"""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_writer import HttpVersion11
+
+from pymager import formats, names
+from pymager.errors import NotFound, PymagerError
+from pymager.names import DerivedName
+from pymager.ports import BlobInfo
+from pymager.web.context import ACCESS_LOG, LIBRARY, LIFECYCLE, LOCATED, PICTURE_HEADERS, Located
+from pymager.web.edge import request_id_of, tell
+from pymager.web.serving import Validators, handed_out, http_date, is_not_modified
+
+_PLAIN = re.compile(r"/derived/([A-Za-z0-9_-]{3,220}\.[A-Za-z0-9]{1,8})")
+
+Handler = Callable[[Any], Awaitable[Any]]
+
+
+class Ready:
+    """An answer whose head is written out already; has what `aiohttp.web_protocol` asks of a response."""
+
+    __slots__ = ("_body", "_head")
+
+    keep_alive = True
+
+    def __init__(self, head: bytes, body: bytes) -> None:
+        self._head = head
+        self._body = body
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Send it all, in one system call where the socket takes it."""
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client left")
+        transport.writelines((self._head, self._body))
+        await request.writer.drain()
+
+    async def write_eof(self) -> None:
+        """Nothing follows."""
+
+
+class HotPath:
+    """Goes before an application: `handler` is its own way of answering."""
+
+    def __init__(self, app: web.Application, handler: Handler) -> None:
+        self._app = app
+        self._handler = handler
+        self._library = app[LIBRARY]
+        self._lifecycle = app[LIFECYCLE]
+        self._access_log = app[ACCESS_LOG]
+        self._fixed = "".join(f"{name}: {value}\r\n" for name, value in app[PICTURE_HEADERS].items())
+        self._fixed += "Server: pymager\r\n"
+        self._heads = lru_cache(maxsize=8_192)(self._head)
+        self._names = lru_cache(maxsize=8_192)(self._name)
+
+    async def __call__(self, request: web.Request) -> Any:
+        """Answer a request."""
+        if request.method == "GET" and request.version == HttpVersion11 and request.keep_alive:
+            match = _PLAIN.fullmatch(request.raw_path)
+            if match is not None and not self._lifecycle.draining and not request.can_read_body:
+                answer = await self._hit(request, match[1])
+                if answer is not None:
+                    return answer
+        return await self._handler(request)
+
+    async def _hit(self, request: web.Request, text: str) -> Ready | None:
+        started = time.perf_counter()
+        try:
+            name = self._names(text)
+            original, key = await self._library.locate(name)
+            kept = self._library.memory.get(key)
+            if kept is not None and is_not_modified(request.headers, Validators(kept.info.etag, kept.info.modified)):
+                return self._answer(request, started, kept.info, None, name)
+            if kept is not None and kept.body is not None:
+                return self._answer(request, started, kept.info, kept.body, name)
+            picture = await self._library.whole(key)
+        except NotFound:
+            request[LOCATED] = Located(name, original, key, looked=True)
+            return None
+        except PymagerError:
+            return None  # told by the ordinary way, which comes upon the same
+        if picture is None or picture.body is None:
+            return None
+        if is_not_modified(request.headers, Validators(picture.info.etag, picture.info.modified)):
+            return self._answer(request, started, picture.info, None, name)
+        return self._answer(request, started, picture.info, picture.body, name)
+
+    def _answer(
+        self, request: web.Request, started: float, info: BlobInfo, body: bytes | None, name: DerivedName
+    ) -> Ready:
+        request_id = request_id_of(request)
+        status = 304 if body is None else 200
+        fixed = self._heads(status, info.etag, info.size, name.extension)
+        changing = (
+            f"Last-Modified: {handed_out(info.modified)}\r\nDate: {http_date(int(time.time()))}\r\n"
+            f"X-Request-ID: {request_id}\r\n\r\n"
+        )
+        tell(request, self._access_log, status, len(body or b""), started, request_id)
+        return Ready((fixed + changing).encode(), body or b"")
+
+    def _head(self, status: int, etag: str, size: int, extension: str) -> str:
+        if status == 304:
+            return f'HTTP/1.1 304 Not Modified\r\n{self._fixed}ETag: "{etag}"\r\n'
+        content_type = formats.OUTPUTS[extension].content_type
+        return (
+            f'HTTP/1.1 200 OK\r\n{self._fixed}ETag: "{etag}"\r\n'
+            f"Content-Type: {content_type}\r\nContent-Length: {size}\r\n"
+        )
+
+    def _name(self, text: str) -> DerivedName:
+        name = names.parse_derived(text)
+        self._library.check(name)
+        return name
