@@ -29,7 +29,7 @@ def decoding(limits: Limits) -> Iterator[None]:
     except MemoryError as error:
         raise too_big_to_decode() from error
     except Image.DecompressionBombError as error:
-        raise Undecodable(f"the picture is larger than it says; at most {limits.pixels} pixels are accepted") from error
+        raise Undecodable(f"the picture has more pixels than the {limits.pixels} that are accepted") from error
     except UnidentifiedImageError as error:
         raise unknown(limits) from error
     except Exception as error:

@@ -30,13 +30,13 @@ class Source:
 def opened(path: Path, limits: Limits, *, whole: bool) -> Iterator[Source]:
     """Open an original; the decoder's failures in the block are translated too.
 
-    With `whole` all of its container is walked, and a file that was cut short is refused. Raises `NotAPicture` and
+    Without `whole` a container is walked only as far as is needed to decode it safely. Raises `NotAPicture` and
     `Undecodable`; `OSError` only where the file itself can't be opened.
     """
     accepted = plugins.decoders(limits.decoders)
     with path.open("rb") as file, refusal.decoding(limits):
         container = _walk(file, limits, whole)
-        if whole and not container.complete:
+        if not container.complete:
             raise refusal.cut_short()
         with Image.open(file, formats=accepted) as picture:
             refusal.check_pixels(picture.size, limits)

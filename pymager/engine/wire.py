@@ -8,6 +8,7 @@ unpickled.
 import json
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,14 @@ _RAISED: dict[str, Callable[[str], errors.PymagerError]] = {
     "NoSpace": errors.NoSpace,
     "Unavailable": lambda sentence: errors.Unavailable(sentence, outcome_known=True),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The error to raise, and its trace where it is a bug in a decoder or in pymager."""
+
+    error: errors.PymagerError
+    trace: str
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -146,11 +155,11 @@ def read_inspection(payload: bytes) -> Inspection:
     raise Garbled(f"an inspection of {payload[:100]!r}")
 
 
-def read_failure(payload: bytes) -> tuple[errors.PymagerError, str]:
-    """The error to raise, and its trace where it is a bug in a decoder or in pymager. Raises `Garbled`."""
+def read_failure(payload: bytes) -> Failure:
+    """Raises `Garbled`."""
     match _object(payload):
         case {"kind": str(kind), "sentence": str(sentence), "trace": str(trace)} if kind in _RAISED:
-            return _RAISED[kind](sentence), trace
+            return Failure(_RAISED[kind](sentence), trace)
     raise Garbled(f"a failure of {payload[:100]!r}")
 
 

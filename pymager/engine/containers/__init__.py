@@ -31,8 +31,8 @@ _WALKERS: tuple[tuple[int, bytes, Walker], ...] = (
 def walk(data: Data, limits: Limits, *, whole: bool = True) -> Container:
     """What the file's container tells; of a format that is not known here, only the decoder can tell.
 
-    Unless `whole`, a file may be left half read, where its pixels need no check before they are decoded: then
-    `complete` and `bare` mean nothing. Raises `Undecodable` for what is over a limit.
+    Unless `whole`, a file may be left half read where decoding it is safe: then it counts as complete, and not as
+    bare. Raises `Undecodable` for what is over a limit.
     """
     for offset, magic, walker in _WALKERS:
         if data[offset : offset + len(magic)] == magic:

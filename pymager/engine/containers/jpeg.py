@@ -8,7 +8,7 @@ from pymager.engine.jobs import Limits
 from pymager.engine.refusal import check_pixels
 from pymager.errors import Undecodable
 
-_SOI, _EOI, _SOS, _DNL = 0xD8, 0xD9, 0xDA, 0xDC
+_EOI, _SOS, _DNL = 0xD9, 0xDA, 0xDC
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})

@@ -1,0 +1,61 @@
+"""The engine over bytes instead of files, for tests."""
+
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pymager.engine.inspect import inspect
+from pymager.engine.jobs import Encoding, Inspection, Limits, Target
+from pymager.engine.render import render
+from pymager.formats import FORMATS
+
+ALL = Limits(decoders=tuple(decoder for format in FORMATS.values() for decoder in format.decoders))
+"""The limits of a server that accepts every format it knows by name."""
+
+
+def inspected(data: bytes, limits: Limits = ALL) -> Inspection:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "original")
+        file.write_bytes(data)
+        return inspect(file, limits)
+
+
+def rendered(
+    data: bytes, width: int, height: int, format: str = "png", limits: Limits = ALL, **encoding: Any
+) -> bytes | None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "original")
+        file.write_bytes(data)
+        return render(file, limits, Target(width, height, format, Encoding(**encoding)))
+
+
+def opened(data: bytes | None) -> Image.Image:
+    assert data is not None
+    picture = Image.open(io.BytesIO(data))
+    picture.load()
+    return picture
+
+
+def drawn(data: bytes, width: int, height: int, format: str = "png", **encoding: Any) -> Image.Image:
+    """The derived picture, as RGBA."""
+    picture = opened(rendered(data, width, height, format, **encoding))
+    assert picture.size == (width, height)
+    return picture.convert("RGBA")
+
+
+def quadrants(picture: Image.Image) -> list[tuple[int, ...]]:
+    """The colours in the middle of the four quarters: top left, top right, bottom left, bottom right."""
+    width, height = picture.size
+    points = [(x * width // 4, y * height // 4) for y in (1, 3) for x in (1, 3)]
+    pixels = np.asarray(picture)
+    return [tuple(int(value) for value in pixels[y, x]) for x, y in points]
+
+
+def near(found: Any, expected: Any, tolerance: int) -> bool:
+    """Whether no value differs from the expected one by more."""
+    difference = np.abs(np.asarray(found, dtype=int) - np.asarray(expected, dtype=int))
+    return int(difference.max()) <= tolerance

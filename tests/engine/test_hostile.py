@@ -1,0 +1,117 @@
+"""Files that were made to hurt are refused, before they cost anything; only what is a picture is taken."""
+
+import resource
+import time
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pymager.engine.jobs import Limits
+from pymager.errors import NotAPicture, PictureError, Undecodable
+from tests.engine import handmade
+from tests.engine.checks import four_colours
+from tests.engine.hostile import HARMLESS, HOSTILE
+from tests.engine.rendering import ALL, inspected, rendered
+from tests.pictures import encoded, jpeg
+
+
+@cache
+def made(name: str) -> bytes:
+    return HOSTILE[name]()
+
+
+def test_hostile_files_are_many_and_small() -> None:
+    assert len(HOSTILE) > 30
+    assert all(len(made(name)) < 5_000_000 for name in HOSTILE)
+
+
+@pytest.mark.parametrize("name", sorted(HOSTILE.keys() - HARMLESS))
+def test_a_hostile_file_is_refused_and_never_decoded(name: str) -> None:
+    data = made(name)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.process_time()
+    with pytest.raises(PictureError) as upload:
+        inspected(data)
+    with pytest.raises(PictureError):
+        rendered(data, 40, 30)
+    assert time.process_time() - start < 5  # some would take minutes
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KB; some would take gigabytes
+    assert "/" not in str(upload.value)
+
+
+@pytest.mark.parametrize("name", sorted(HARMLESS))
+def test_a_strange_picture_is_still_one(name: str) -> None:
+    data = made(name)
+    found = inspected(data)
+    assert found.width * found.height > 65_000
+    assert rendered(data, 40, 30)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "jpeg_of_10000_scans",
+        "jpeg_of_large_size_and_many_scans",
+        "webp_of_34_bytes",
+        "gif_of_100000_frames",
+        "tiff_of_100000_directories",
+        "tiff_of_a_huge_tile",
+        "png_of_200000_texts",
+        "ico_of_a_huge_png",
+    ],
+)
+def test_what_is_over_a_limit_is_called_so(name: str) -> None:
+    with pytest.raises(Undecodable, match=r"\d"):
+        inspected(made(name))
+
+
+def test_pixels_are_counted_exactly() -> None:
+    data = encoded(four_colours(40, 30), "PNG")
+    assert inspected(data, Limits(ALL.decoders, pixels=1_200)).width == 40
+    with pytest.raises(Undecodable, match="40x30 = 1200 pixels; at most 1199"):
+        inspected(data, Limits(ALL.decoders, pixels=1_199))
+    with pytest.raises(Undecodable):
+        rendered(data, 10, 10, limits=Limits(ALL.decoders, pixels=1_199))
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_frames_are_counted_exactly(format: str) -> None:
+    frames = [four_colours().rotate(90 * turn) for turn in range(5)]
+    data = encoded(frames[0], format, save_all=True, append_images=frames[1:])
+    assert inspected(data, Limits(ALL.decoders, frames=5)).width == 64
+    with pytest.raises(Undecodable, match="more than 4 frames"):
+        inspected(data, Limits(ALL.decoders, frames=4))
+
+
+def test_scans_are_counted_exactly() -> None:
+    """Pillow's progressive JPEGs in colour have ten."""
+    data = jpeg(200, 100, progressive=True)
+    assert inspected(data, Limits(ALL.decoders, scans=10)).width == 200
+    with pytest.raises(Undecodable, match="more than 9 scans"):
+        inspected(data, Limits(ALL.decoders, scans=9))
+
+
+def test_what_looks_like_a_scan_inside_a_segment_is_none() -> None:
+    plain = jpeg(200, 100)
+    comment = b"\xff\xda\xff\xd9" * 1_000
+    data = plain[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + plain[2:]
+    assert inspected(data, Limits(ALL.decoders, scans=1)).width == 200
+
+
+def test_a_decoder_that_runs_out_of_memory_says_that_the_picture_is_too_large() -> None:
+    """A gigapixel does not fit in the address space that is left."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    data = handmade.PNG + handmade.header(32_000, 32_000, 8, handmade.RGBA) + handmade.chunk(b"IDAT", b"")
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (128 << 20), hard))
+    try:
+        with pytest.raises(Undecodable, match="memory"):
+            inspected(data + handmade.chunk(b"IEND"), Limits(ALL.decoders, pixels=10**10))
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_a_picture_of_a_format_that_is_not_accepted_is_none() -> None:
+    with pytest.raises(NotAPicture, match="accepted are png, jpeg"):
+        inspected(encoded(four_colours(), "GIF"), Limits(("PNG", "JPEG", "MPO")))
