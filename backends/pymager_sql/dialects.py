@@ -31,8 +31,14 @@ class Dialect(Protocol):
     writers: int
     patience: float
 
+    def locate(self) -> list[str]:
+        """Make what has to be there before one can look inside, and say in sentences what was made.
+
+        Raises `ConfigurationError` where there is something else.
+        """
+
     def settle(self) -> list[str]:
-        """Make what has to be there before the schema, and say in sentences what was made."""
+        """Set what the whole database remembers, once it is known to be pymager's; says in sentences what was set."""
 
     def mutations(self) -> Engine:
         """An engine of durable transactions, of which no two change one row at once."""

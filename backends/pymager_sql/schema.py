@@ -23,64 +23,69 @@ _ONE_AT_A_TIME = threading.Lock()  # `alembic.op` and `alembic.context` are the 
 
 def ready(dialect: Dialect) -> None:
     """Prepare an empty database; raise `ConfigurationError` for one that is of another version or another's."""
-    dialect.settle()
+    dialect.locate()
     version, tables = _look_at(dialect)
-    if version is None and not tables:
-        _upgrade(dialect)
-    elif version is None:
+    if version is not None:
+        _check(version)
+        dialect.settle()
+    elif not tables:
+        dialect.settle()
+        _upgrade(dialect, None)
+    else:
         raise ConfigurationError(
             f"the database has tables ({_some(tables)}), but none of pymager's: is it the right one? "
             "If it is, run `pymager migrate`, which leaves them alone"
         )
-    else:
-        _check(version)
 
 
-def prepare(dialect: Dialect) -> list[str]:
-    """Bring the database to this version's schema and say in sentences what was done."""
-    return dialect.settle() + _upgrade(dialect)
+def prepare(dialect: Dialect, target: str | None = None) -> list[str]:
+    """Bring the database up to the schema's version `target`, this pymager's own where it is None.
+
+    Says in sentences what was done. Raises `ConfigurationError` for a database of a newer pymager or of a stranger.
+    """
+    done = dialect.locate()
+    _refuse_anothers(*_look_at(dialect))
+    return done + dialect.settle() + _upgrade(dialect, target)
 
 
-def _upgrade(dialect: Dialect) -> list[str]:
+def _upgrade(dialect: Dialect, target: str | None) -> list[str]:
     steps = _steps()
-    head = steps.get_current_head()
-    if _look_at(dialect)[0] == head:
+    aim = target or steps.get_current_head() or "base"
+    if _look_at(dialect)[0] == aim:
         return []
     with _ONE_AT_A_TIME, _disposed(dialect.mutations()) as engine, _alone(dialect, engine) as connection:
-        version = _refuse_what_is_not_ours(connection, steps)
-        if version == head:
+        version, tables = _look(connection)
+        _refuse_anothers(version, tables)
+        if version == aim:
             return []  # by another process, while this one waited
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    done = reversed(list(steps.iterate_revisions("head", version or "base")))
+        command.upgrade(config, aim)
+    done = reversed(list(steps.iterate_revisions(aim, version or "base")))
     return [f"brought the schema to version {step.revision}: {step.doc}" for step in done]
 
 
 def _check(version: str) -> None:
-    steps = _steps()
-    head = steps.get_current_head()
+    head = _steps().get_current_head()
     if version == head:
         return
-    _refuse_newer(version, steps)
+    _refuse_newer(version)
     raise ConfigurationError(
         f"the catalog's schema is at version {version}, this pymager needs {head}: run `pymager migrate`"
     )
 
 
-def _refuse_what_is_not_ours(connection: Connection, steps: ScriptDirectory) -> str | None:
-    version, tables = _look(connection)
+def _refuse_anothers(version: str | None, tables: set[str]) -> None:
     if version is not None:
-        _refuse_newer(version, steps)
+        _refuse_newer(version)
     elif clash := tables & set(metadata.tables):
         raise ConfigurationError(
             f"the database has tables of pymager's names ({_some(clash)}) that pymager did not make; use another one"
         )
-    return version
 
 
-def _refuse_newer(version: str, steps: ScriptDirectory) -> None:
-    known = [step.revision for step in steps.walk_revisions()]
+def _refuse_newer(version: str) -> None:
+    known = [step.revision for step in _steps().walk_revisions()]
     if version not in known:
         raise ConfigurationError(
             f"the catalog's schema is at version {version}, made by a newer pymager: "

@@ -7,7 +7,7 @@ for it: a point read costs less than handing it to a thread, so reads run where 
 import math
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from pymager_sql.catalog import AFTER, BY_ID, Row
 from pymager_sql.failures import translated
 
 _UNUSABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY)
-_PAUSE = 0.02
+_SLICE = 0.02
+_RECOVERY = 1.0
 
 
 class Sqlite:
@@ -35,19 +36,34 @@ class Sqlite:
         self._path = _path(url)
         self.patience = _timeout(url)
 
-    def settle(self) -> list[str]:
-        """Make the folder, and switch the file to write-ahead logging, which it remembers."""
-        done = []
-        folder = self._path.parent
+    def locate(self) -> list[str]:
+        """Make the file's folder, and see that the file is a database, or none yet."""
+        folder, done = self._path.parent, []
         if not folder.is_dir():
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise ConfigurationError(f"the catalog's folder {folder} can't be made: {error.strerror}") from error
             done.append(f"made the folder {folder}")
-        if self._switch():
-            done.append(f"switched {self._path} to write-ahead logging")
+        try:
+            self._ask("PRAGMA schema_version")
+        except DatabaseError as error:
+            if _code(error.orig) in _UNUSABLE:
+                raise ConfigurationError(f"{self._path} can't be used: {error.orig}") from error
+            with translated(outcome_known=True):
+                raise
         return done
+
+    def settle(self) -> list[str]:
+        """Switch the file to write-ahead logging, which it remembers."""
+        with translated(outcome_known=True):
+            if self._ask("PRAGMA journal_mode") == "wal":
+                return []
+            if self._ask("PRAGMA journal_mode = WAL") == "wal":
+                return [f"switched {self._path} to write-ahead logging"]
+        raise ConfigurationError(
+            f"{self._path} can't use write-ahead logging; is it on a network file system? It needs a local one"
+        )
 
     def mutations(self) -> Engine:
         """Transactions that hold the write lock from their start: none can fail half way because of another's."""
@@ -60,8 +76,11 @@ class Sqlite:
         return self._engine("NORMAL", isolation_level="AUTOCOMMIT")
 
     def reads(self) -> "InlineReads":
-        """Reads on a connection of their own, on the event loop."""
-        return InlineReads(self._engine("NORMAL", isolation_level="AUTOCOMMIT", paramstyle="named"))
+        """Reads on a connection of their own, on the event loop.
+
+        They wait for one thing only: that another process has recovered the log of one that was killed.
+        """
+        return InlineReads(self._engine("NORMAL", _RECOVERY, isolation_level="AUTOCOMMIT", paramstyle="named"))
 
     def alone(self, engine: Engine) -> AbstractContextManager[Connection]:
         """Any transaction of `mutations` has the write lock, and SQLite's DDL is transactional."""
@@ -71,47 +90,42 @@ class Sqlite:
         """SQLITE_FULL: the disk, or the file's own bound."""
         return _code(error) == sqlite3.SQLITE_FULL
 
-    def _engine(self, synchronous: str, **options: Any) -> Engine:
+    def _engine(self, synchronous: str, timeout: float = _SLICE, **options: Any) -> Engine:
         url = URL.create("sqlite", database=str(self._path))
-        connect = {"timeout": self.patience, "check_same_thread": False}
+        connect = {"timeout": timeout, "check_same_thread": False}
         engine = create_engine(url, connect_args=connect, pool_size=1, max_overflow=0, **options)
 
         def settings(connection: sqlite3.Connection, _: object) -> None:
             connection.isolation_level = None  # the driver begins nothing by itself
-            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            self._execute(connection.cursor(), f"PRAGMA synchronous = {synchronous}", (), None)
 
         event.listen(engine, "connect", settings)
+        event.listen(engine, "do_execute", self._execute)
         return engine
 
-    def _switch(self) -> bool:
-        """Several processes may try at once: SQLite answers some of them "locked" without waiting."""
+    def _execute(self, cursor: sqlite3.Cursor, statement: str, values: Any, _: object) -> bool:
+        """Wait for the write lock in short slices: SQLite's own waiting slows down to ten looks a second.
+
+        With many who write it would find the lock free only by luck, and a lease would be lost meanwhile. Who is told
+        "busy" at a BEGIN IMMEDIATE, or at a statement without a transaction, has changed nothing.
+        """
         end = time.monotonic() + self.patience
+        while True:
+            try:
+                cursor.execute(statement, values)
+            except sqlite3.OperationalError as error:
+                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+            else:
+                return True
+
+    def _ask(self, pragma: str) -> Any:
         engine = self.statements()
         try:
-            while True:
-                try:
-                    return self._try_switch(engine)
-                except DatabaseError as error:
-                    if _code(error.orig) in _UNUSABLE:
-                        raise ConfigurationError(f"{self._path} can't be used: {error.orig}") from error
-                    if _code(error.orig) != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                        with translated(outcome_known=True):
-                            raise
-                time.sleep(_PAUSE)
+            with engine.connect() as connection:
+                return connection.exec_driver_sql(pragma).scalar_one()
         finally:
             engine.dispose()
-
-    def _try_switch(self, engine: Engine) -> bool:
-        with engine.connect() as connection:
-            before = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-            if before == "wal":
-                return False
-            after = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar_one()
-        if after != "wal":
-            raise ConfigurationError(
-                f"{self._path} can't use write-ahead logging; is it on a network file system? It needs a local one"
-            )
-        return True
 
 
 class InlineReads:
@@ -142,7 +156,7 @@ class InlineReads:
         self._connection.close()
         self._engine.dispose()
 
-    def _fetch(self, statement: str, values: dict[str, Any]) -> list[Row]:
+    def _fetch(self, statement: str, values: Mapping[str, Any]) -> list[Row]:
         """All rows: a cursor that is read to its end keeps no snapshot open."""
         try:
             cursor = self._cursor()

@@ -109,7 +109,7 @@ class SqlMetadata:
         """Run one transaction in a thread; only one that `grows` the data raises `NoSpace`."""
 
         def whole() -> T:
-            with mutation(self._mutations, self._dialect.is_full if grows else None) as connection:
+            with mutation(self._mutations, self._dialect.is_full, grows=grows) as connection:
                 return work(connection)
 
         return await self._threads.run(whole)

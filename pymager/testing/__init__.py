@@ -6,7 +6,12 @@ from pymager.testing.metadata import MetadataStoreContract
 
 import sys
 
-if "pytest" in sys.modules:  # the backends in memory do without
+_CONTRACTS = (
+    *("blobs", "blobs_contents", "blobs_listing", "blobs_races"),
+    *("metadata", "metadata_catalog", "metadata_fencing", "metadata_ids", "metadata_leases", "metadata_listing"),
+)
+
+if "pytest" in sys.modules:  # so that a failed assert shows its values; the backends in memory do without pytest
     import pytest
 
-    pytest.register_assert_rewrite(f"{__name__}.blobs", f"{__name__}.metadata")
+    pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _CONTRACTS))

@@ -1,0 +1,79 @@
+"""The part of a blob store's contract about listings."""
+
+import asyncio
+
+import pytest
+
+from pymager.ports import BlobStore
+
+_MANY = 2_500
+_TYPE = "application/octet-stream"
+
+
+async def _put_all(store: BlobStore, keys: list[str]) -> None:
+    places = asyncio.Semaphore(16)
+
+    async def put(key: str) -> None:
+        async with places:
+            await store.put(key, b"cat", _TYPE)
+
+    await asyncio.gather(*map(put, keys))
+
+
+async def _listed(store: BlobStore, prefix: str) -> list[str]:
+    return sorted([info.key async for info in store.list(prefix)])
+
+
+@pytest.mark.asyncio
+class Listing:
+    """Listings."""
+
+    async def test_a_prefix_is_a_folder(self, blobs: BlobStore, folder: str) -> None:
+        names = ["a/b/1", "a/b/c/1", "a/b/c/d/1", "a/bc/1", "a/b.c", "a/b-", "ab/1"]
+        await _put_all(blobs, [f"{folder}/{name}" for name in names])
+
+        async def listed(prefix: str) -> list[str]:
+            return [key.removeprefix(f"{folder}/") for key in await _listed(blobs, f"{folder}/{prefix}")]
+
+        assert await listed("") == sorted(names)
+        assert await listed("a/") == sorted(set(names) - {"ab/1"})
+        assert await listed("a/b/") == ["a/b/1", "a/b/c/1", "a/b/c/d/1"]
+        assert await listed("a/b/c/") == ["a/b/c/1", "a/b/c/d/1"]
+        assert await listed("a/b/c/d/") == ["a/b/c/d/1"]
+
+    async def test_without_a_prefix_everything_is_listed(self, blobs: BlobStore, folder: str) -> None:
+        keys = [f"{folder}/cat/1", f"{folder}/dog/2/3"]
+        await _put_all(blobs, keys)
+        assert [key for key in await _listed(blobs, "") if key.startswith(folder)] == keys
+
+    async def test_a_folder_that_is_not_there_lists_nothing(self, blobs: BlobStore, folder: str) -> None:
+        await blobs.put(f"{folder}/cat/1", b"cat", _TYPE)
+        for prefix in ("dog/", "cat/2/", "cat/1/", "c/"):
+            assert await _listed(blobs, f"{folder}/{prefix}") == []
+
+    async def test_many_blobs_are_each_listed_once_and_deleted_in_bulk(self, blobs: BlobStore, folder: str) -> None:
+        keys = sorted(f"{folder}/{n % 50}/{n}.jpg" for n in range(_MANY))
+        await _put_all(blobs, keys)
+        assert await _listed(blobs, f"{folder}/") == keys
+        await blobs.delete(iter(keys))
+        assert await _listed(blobs, f"{folder}/") == []
+
+    async def test_what_is_there_throughout_is_listed_once_while_others_go(
+        self, blobs: BlobStore, other: BlobStore, folder: str
+    ) -> None:
+        staying = sorted(f"{folder}/{n % 7}/{n}-stays" for n in range(600))
+        going = [f"{folder}/{n % 9}/{n}-goes" for n in range(600)]
+        await _put_all(blobs, [*going, *staying])
+        seen = []
+        async for info in blobs.list(f"{folder}/"):
+            seen.append(info.key)
+            if going and len(seen) % 5 == 0:
+                await other.delete([going.pop() for _ in range(min(20, len(going)))])
+        assert sorted(key for key in seen if key.endswith("stays")) == staying
+
+    async def test_a_listing_may_be_abandoned(self, blobs: BlobStore, folder: str) -> None:
+        await _put_all(blobs, [f"{folder}/cat/{n}" for n in range(300)])
+        for _ in range(20):
+            async for _ in blobs.list(f"{folder}/"):
+                break
+        assert len(await _listed(blobs, f"{folder}/")) == 300

@@ -1,0 +1,184 @@
+"""The contract of a catalog. `pymager.testing.metadata` tells how to use it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from pymager.errors import AlreadyExists, NotFound, RevisionMismatch
+from pymager.ports import MetadataStore
+from pymager.testing.metadata_fencing import FencingContract
+from pymager.testing.metadata_ids import IdsContract
+from pymager.testing.metadata_listing import ListingContract
+from pymager.testing.metadata_originals import RACERS, ROUNDS, an_original, cancel_after, race
+
+
+@pytest.mark.asyncio
+class CatalogContract(FencingContract, IdsContract, ListingContract):
+    """Rows come back as they were written, and of many who want to write one exactly one may."""
+
+    async def test_a_row_comes_back_with_every_field(self, metadata: MetadataStore, other: MetadataStore) -> None:
+        original = an_original()
+        await metadata.add(original)
+        assert await metadata.get("cat") == original
+        assert await other.get("cat") == original
+        assert (await other.get("cat")).created.tzinfo is UTC
+
+    @pytest.mark.parametrize("created", [datetime(1970, 1, 1, tzinfo=UTC), datetime(2106, 2, 8, tzinfo=UTC)])
+    async def test_a_time_comes_back_to_the_second(self, metadata: MetadataStore, created: datetime) -> None:
+        await metadata.add(an_original(created=created))
+        assert (await metadata.get("cat")).created == created
+
+    async def test_an_id_without_a_row_is_not_found(self, metadata: MetadataStore) -> None:
+        await metadata.add(an_original("dog"))
+        with pytest.raises(NotFound):
+            await metadata.get("cat")
+        with pytest.raises(NotFound):
+            await metadata.replace(an_original("cat"))
+        with pytest.raises(NotFound):
+            await metadata.replace(an_original("cat"), an_original().revision)
+        with pytest.raises(NotFound):
+            await metadata.remove("cat")
+        with pytest.raises(NotFound):
+            await metadata.remove("cat", an_original().revision)
+        with pytest.raises(NotFound):
+            await metadata.get("cat")
+
+    async def test_a_second_add_is_refused_and_changes_nothing(
+        self, metadata: MetadataStore, other: MetadataStore
+    ) -> None:
+        first = an_original()
+        await metadata.add(first)
+        for store in (metadata, other):
+            with pytest.raises(AlreadyExists):
+                await store.add(an_original(width=1))
+        assert await other.get("cat") == first
+
+    async def test_of_many_adds_of_one_id_exactly_one_succeeds(
+        self, metadata: MetadataStore, other: MetadataStore
+    ) -> None:
+        originals = [an_original(width=number + 1) for number in range(RACERS)]
+        stores = (metadata, other)
+        outcomes = await race(stores[number % 2].add(original) for number, original in enumerate(originals))
+        assert len(outcomes.returned) == 1
+        assert {type(error) for error in outcomes.raised} == {AlreadyExists}
+        standing = await metadata.get("cat")
+        assert standing in originals
+        assert await other.get("cat") == standing
+
+    async def test_of_many_removes_exactly_one_returns_the_row(
+        self, metadata: MetadataStore, other: MetadataStore
+    ) -> None:
+        original = an_original()
+        await metadata.add(original)
+        outcomes = await race((metadata, other)[number % 2].remove("cat") for number in range(RACERS))
+        assert outcomes.returned == [original]
+        assert {type(error) for error in outcomes.raised} == {NotFound}
+
+    async def test_what_the_other_connection_did_is_seen_at_once(
+        self, metadata: MetadataStore, other: MetadataStore
+    ) -> None:
+        for _ in range(ROUNDS):
+            added, put = an_original(), an_original(format="png")
+            await other.add(added)
+            assert await metadata.get("cat") == added
+            await metadata.replace(put)
+            assert await other.get("cat") == put
+            await other.remove("cat")
+            with pytest.raises(NotFound):
+                await metadata.get("cat")
+
+    async def test_a_replace_changes_every_field_and_returns_the_row_that_was_there(
+        self, metadata: MetadataStore, other: MetadataStore
+    ) -> None:
+        old = an_original()
+        created = datetime(2026, 3, 1, tzinfo=UTC)
+        new = an_original(format="webp", width=1, height=2, size=3, sha256="0" * 64, created=created)
+        await metadata.add(old)
+        assert await other.replace(new) == old
+        assert await metadata.get("cat") == new
+
+    async def test_concurrent_replaces_make_one_line_of_history(
+        self, metadata: MetadataStore, other: MetadataStore
+    ) -> None:
+        first = an_original()
+        await metadata.add(first)
+        originals = [an_original(width=number + 1) for number in range(RACERS)]
+        stores = (metadata, other)
+        outcomes = await race(stores[number % 2].replace(original) for number, original in enumerate(originals))
+        assert outcomes.raised == []
+        came_after = {old.revision: new for old, new in zip(outcomes.returned, originals, strict=True)}
+        assert len(came_after) == RACERS, "one row was replaced twice"
+        row, length = first, 0
+        while row.revision in came_after:
+            row, length = came_after[row.revision], length + 1
+        assert length == RACERS
+        assert await metadata.get("cat") == row
+
+    async def test_another_revision_than_the_expected_one_changes_nothing(
+        self, metadata: MetadataStore, other: MetadataStore
+    ) -> None:
+        original = an_original()
+        await metadata.add(original)
+        with pytest.raises(RevisionMismatch):
+            await other.replace(an_original(), an_original().revision)
+        with pytest.raises(RevisionMismatch):
+            await other.remove("cat", an_original().revision)
+        assert await metadata.get("cat") == original
+
+    async def test_the_expected_revision_is_replaced_and_removed(self, metadata: MetadataStore) -> None:
+        first, second = an_original(), an_original()
+        await metadata.add(first)
+        assert await metadata.replace(second, first.revision) == first
+        assert await metadata.remove("cat", second.revision) == second
+
+    async def test_a_replace_that_was_refused_may_be_tried_again(self, metadata: MetadataStore) -> None:
+        first, second = an_original(), an_original()
+        await metadata.add(first)
+        with pytest.raises(RevisionMismatch):
+            await metadata.replace(second, an_original().revision)
+        assert await metadata.replace(second, first.revision) == first
+
+    async def test_of_many_replaces_of_one_revision_exactly_one_succeeds(
+        self, metadata: MetadataStore, other: MetadataStore
+    ) -> None:
+        first = an_original()
+        await metadata.add(first)
+        stores = (metadata, other)
+        outcomes = await race(stores[number % 2].replace(an_original(), first.revision) for number in range(RACERS))
+        assert outcomes.returned == [first]
+        assert {type(error) for error in outcomes.raised} == {RevisionMismatch}
+
+    async def test_a_replace_and_a_remove_of_one_revision_exclude_each_other(
+        self, metadata: MetadataStore, other: MetadataStore
+    ) -> None:
+        for number in range(ROUNDS):
+            original = an_original(f"cat{number}")
+            await metadata.add(original)
+            outcomes = await race(
+                [
+                    metadata.replace(replace(an_original(), id=original.id), original.revision),
+                    other.remove(original.id, original.revision),
+                ]
+            )
+            assert outcomes.returned == [original]
+            assert isinstance(outcomes.raised[0], NotFound | RevisionMismatch)
+
+    async def test_an_add_that_is_cancelled_is_there_whole_or_not_at_all(
+        self, metadata: MetadataStore, other: MetadataStore
+    ) -> None:
+        for steps in range(ROUNDS):
+            cancelled, following = an_original(width=1), an_original(width=2)
+            await cancel_after(steps, metadata.add(cancelled))
+            outcomes = await race([metadata.add(following)])
+            assert all(isinstance(error, AlreadyExists) for error in outcomes.raised)
+            standing = cancelled if outcomes.raised else following
+            assert await other.get("cat") == standing
+            assert await metadata.remove("cat", standing.revision) == standing
+
+    async def test_a_read_that_is_cancelled_does_not_disturb_the_next(self, metadata: MetadataStore) -> None:
+        await metadata.add(an_original())
+        for steps in range(ROUNDS):
+            await cancel_after(steps, metadata.get("cat"))
+            await cancel_after(steps, metadata.list_page(None, 10))
+            assert (await metadata.get("cat")).id == "cat"

@@ -1,0 +1,54 @@
+"""What the contracts of the metadata store share: originals to write, and races."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from pymager.names import new_revision
+from pymager.ports import Original
+
+RACERS = 50
+ROUNDS = 20
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes(Generic[T]):
+    """How the calls of a race ended."""
+
+    returned: list[T]
+    raised: list[BaseException]
+
+
+def an_original(id: str = "cat", **changes: Any) -> Original:
+    """An original of a fresh revision, with another value in every field; larger than 32 bits can say."""
+    original = Original(
+        id=id,
+        revision=new_revision(),
+        format="jpeg",
+        width=4032,
+        height=3024,
+        size=5_000_000_000,
+        sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        created=datetime(2026, 2, 28, 23, 59, 59, tzinfo=UTC),
+    )
+    return replace(original, **changes)
+
+
+async def race(calls: Iterable[Coroutine[Any, Any, T]]) -> Outcomes[T]:
+    """Run all calls at once, to their ends."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    returned = [result for result in results if not isinstance(result, BaseException)]
+    return Outcomes(returned, [result for result in results if isinstance(result, BaseException)])
+
+
+async def cancel_after(steps: int, call: Coroutine[Any, Any, Any]) -> None:
+    """Start the call and cancel it after so many turns of the event loop; its result does not matter."""
+    task = asyncio.ensure_future(call)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
