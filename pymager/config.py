@@ -142,7 +142,9 @@ class Settings(BaseModel):
     )
     cors_origin: str = Field("*", description="`Access-Control-Allow-Origin` for reads; empty sends none.")
 
-    sweep_interval: float = Field(3_600.0, ge=0, le=_YEAR, description="Time between sweeps while serving; 0 never sweeps.")
+    sweep_interval: float = Field(
+        3_600.0, ge=0, le=_YEAR, description="Time between sweeps while serving; 0 never sweeps."
+    )
     sweep_grace: float = Field(3_600.0, ge=0, le=_YEAR, description="Age below which the sweep leaves a blob alone.")
     recipe_days: float = Field(
         7.0,
@@ -198,9 +200,7 @@ class Settings(BaseModel):
             try:
                 extract_parameters(hash)
             except InvalidHashError:
-                raise ValueError(
-                    f"user '{name}' needs an argon2 hash; make one with: pymager hash-password"
-                ) from None
+                raise ValueError(f"user '{name}' needs an argon2 hash; make one with: pymager hash-password") from None
             if not name or ":" in name:
                 raise ValueError(f"'{name}' can't be a user's name")
         return users

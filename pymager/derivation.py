@@ -10,7 +10,7 @@ from time import monotonic
 
 from pymager import formats, keys, spool
 from pymager.engine.jobs import Encoding, Target, recipe
-from pymager.errors import NotFound, PictureError, PymagerError
+from pymager.errors import NotFound, PictureError, PymagerError, Unavailable
 from pymager.failpoints import reached
 from pymager.memory import Memory
 from pymager.names import DerivedName
@@ -149,7 +149,7 @@ class Derivation:
     async def _put(self, key: str, path: Path, rendered: bytes | Path | None, content_type: str) -> BlobInfo:
         try:
             return await self._blobs.put(key, path if rendered is None else rendered, content_type)
-        except FileNotFoundError:
+        except (OSError, Unavailable):
             if rendered is not None or path.exists():
                 raise
             raise NotFound(key) from None  # the original's own file, deleted in the meantime

@@ -1,81 +1,95 @@
-"""Finds a backend by its URL: the scheme is the name of an entry point, which names the class."""
+"""Finds the backend that a URL names: its scheme is the name of an entry point, and that names a class."""
 
 import re
-from importlib.metadata import EntryPoint, distribution, entry_points
-from typing import Any, cast
+from collections.abc import Iterable
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from typing import cast
 
 from pymager.errors import ConfigurationError
 from pymager.ports import BlobStore, MetadataStore
 
 BLOBS = "pymager.blobs"
 METADATA = "pymager.metadata"
-_OWN = "pymager"
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+).*extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"]")
+
+_KINDS = {BLOBS: "blob store", METADATA: "metadata store"}
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")  # RFC 3986, section 3.1
+_REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*).*?(?:;.*?\bextra\s*==\s*['\"]([^'\"]+)['\"].*)?", re.DOTALL)
 
 
 def load_blobs(url: str) -> BlobStore:
-    """The blob store that the URL names, not open yet. Raises `ConfigurationError`."""
-    return cast(BlobStore, _load(BLOBS, "PYMAGER_BLOBS", url))
+    """The blob store that the URL names, not open. Raises `ConfigurationError`, which says what would be right."""
+    return cast(BlobStore, _load(BLOBS, url))
 
 
 def load_metadata(url: str) -> MetadataStore:
-    """The metadata store that the URL names, not open yet. Raises `ConfigurationError`."""
-    return cast(MetadataStore, _load(METADATA, "PYMAGER_METADATA", url))
+    """The metadata store that the URL names, not open. Raises `ConfigurationError`, which says what would be right."""
+    return cast(MetadataStore, _load(METADATA, url))
 
 
-def _load(group: str, setting: str, url: str) -> Any:
-    match = _SCHEME.match(url)
-    if match is None:
-        raise ConfigurationError(f"{setting}: a backend is named by a URL, as in {_example(group)}")
-    entry = _entry(group, setting, match[1].lower())
+def _load(group: str, url: str) -> object:
+    found = _SCHEME.match(url)
+    if found is None:
+        raise ConfigurationError(
+            f"a {_KINDS[group]} is named by a URL, which begins with one of: {_schemes(entry_points(group=group))}"
+        )
+    scheme = found[1].lower()
+    entry = _entry(group, scheme)
     try:
-        backend = entry.load()
-    except ImportError as error:
-        raise ConfigurationError(_missing(entry, error)) from error
-    except AttributeError as error:
-        raise ConfigurationError(f"{setting}: backend '{entry.name}' can't be loaded: {error}") from error
-    try:
-        return backend(url)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{setting}: {error}") from error
+        return entry.load()(scheme + url[found.end(1) :])
+    except ConfigurationError:
+        raise
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(missing(entry, error)) from error
+    except Exception as error:  # the edge to code of others: whatever it raises, the service can't start with it
+        raise ConfigurationError(
+            f"backend '{scheme}' ({_owner(entry)}) can't be loaded from {entry.value}: {type(error).__name__}: {error}"
+        ) from error
 
 
-def _entry(group: str, setting: str, scheme: str) -> EntryPoint:
-    known = entry_points(group=group)
-    # An editable install of a distribution may be found twice; it is one all the same.
-    found = {(entry.value, _owner(entry)): entry for entry in known if entry.name.lower() == scheme}
-    if not found:
-        names = ", ".join(sorted({entry.name for entry in known}))
-        raise ConfigurationError(f"{setting}: there is no backend '{scheme}'; there are: {names}")
-    if len(found) > 1:
-        owners = " and ".join(sorted(owner for _, owner in found))
-        raise ConfigurationError(f"{setting}: several distributions have a backend '{scheme}': {owners}; uninstall one")
-    return next(iter(found.values()))
+def _entry(group: str, scheme: str) -> EntryPoint:
+    entries = entry_points(group=group)
+    named = [entry for entry in entries if entry.name.lower() == scheme]
+    if not named:
+        raise ConfigurationError(f"there is no {_KINDS[group]} '{scheme}'; there are: {_schemes(entries)}")
+    if len(named) > 1:
+        owners = " and ".join(sorted(f"{_owner(entry)} ({entry.value})" for entry in named))
+        raise ConfigurationError(
+            f"the {_KINDS[group]} '{scheme}' is claimed more than once, by {owners}; uninstall all but one"
+        )
+    return named[0]
 
 
-def _missing(entry: EntryPoint, error: ImportError) -> str:
-    module = (error.name or str(error)).partition(".")[0]
-    owner = _owner(entry)
-    if owner != _OWN:
-        return f"backend '{entry.name}' needs '{module}'; try: pip install {owner}"
-    extra = _extra_with(module)
-    wanted = f"{_OWN}[{extra}]" if extra else _OWN
-    return f"backend '{entry.name}' needs '{module}'; try: pip install '{wanted}'"
-
-
-def _extra_with(module: str) -> str | None:
-    """The extra of pymager that brings the module's distribution."""
-    for requirement in distribution(_OWN).requires or []:
-        match = _REQUIREMENT.match(requirement)
-        if match and match["name"].lower().replace("-", "_") == module.lower() and match["extra"] != "all":
-            return match["extra"]
-    return None
+def _schemes(entries: Iterable[EntryPoint]) -> str:
+    return ", ".join(sorted({f"{entry.name.lower()}:" for entry in entries})) or "none"
 
 
 def _owner(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist is not None else "an unnamed distribution"
+    return entry.dist.name if entry.dist is not None else "an unknown distribution"
 
 
-def _example(group: str) -> str:
-    return "file:///var/lib/pymager" if group == BLOBS else "sqlite:////var/lib/pymager/catalog.db"
+def missing(entry: EntryPoint, error: ModuleNotFoundError) -> str:
+    """What to install for a module that is missing, in a sentence."""
+    module = (error.name or str(error)).partition(".")[0]
+    target = _owner(entry)
+    if entry.dist is not None and (extra := _extra_with(entry.dist, entry.name, module)):
+        target = f"{target}[{extra}]"
+    return f"backend '{entry.name.lower()}' needs '{module}'; try: pip install '{target}'"
+
+
+def _extra_with(distribution: Distribution, scheme: str, module: str) -> str | None:
+    """The extra that brings the module: the one named as the scheme, or else the one that brings the least.
+
+    A distribution is taken to be named as its module, for one that is missing can't be asked.
+    """
+    extras: dict[str, set[str]] = {}
+    for line in distribution.requires or ():
+        match = _REQUIREMENT.fullmatch(line)
+        if match is not None and match[2]:
+            extras.setdefault(match[2], set()).add(_normalised(match[1]))
+    bringing = [extra for extra, names in extras.items() if _normalised(module) in names]
+    return min(bringing, key=lambda extra: (extra != scheme.lower(), len(extras[extra]), extra), default=None)
+
+
+def _normalised(name: str) -> str:
+    """A distribution's name as names are compared (Python packaging's name normalization, PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import TypeVar
 
 import structlog
 
@@ -18,6 +19,8 @@ _PATIENCE = 30.0
 STOPPING = "the service is being stopped"
 
 log = structlog.get_logger("pymager.workers")
+
+T = TypeVar("T")
 
 
 class Seat:
@@ -77,21 +80,25 @@ class Seat:
         if self._retiring:
             await asyncio.wait(list(self._retiring))
 
-    async def run(self, message: bytes, seconds: float) -> tuple[Status, bytes]:
-        """Have a job done. Raises what `WorkerProcess.ask` raises, and `Overloaded` where no process comes up."""
+    async def run(self, message: bytes, seconds: float, read: Callable[[Status, bytes], T]) -> T:
+        """Have a job done and its answer read; a process whose answer can't be is killed.
+
+        Raises what `WorkerProcess.ask` raises, and `Overloaded` where no process comes up.
+        """
         if self._in_use:
             raise RuntimeError("a worker does one job at a time")
         self._in_use = True
         try:
             process = await self._present()
             try:
-                answer = await process.ask(message, seconds)
+                result = read(*await process.ask(message, seconds))
             except BaseException:
+                process.kill()
                 self._lose(process)
                 raise
             if process.jobs >= self._jobs:
                 self._replace()
-            return answer
+            return result
         except (Ended, Garbled):
             if self._closing:
                 raise Overloaded(STOPPING) from None
@@ -115,12 +122,6 @@ class Seat:
         if self._process is None:
             raise Overloaded("no worker process comes up at present", retry_after=5)
         return self._process
-
-    def kill(self) -> None:
-        """End its process, which can't be trusted any more."""
-        if self._process is not None:
-            self._process.kill()
-            self._lose(self._process)
 
     def _replace(self) -> None:
         """Start another process, unless one is on its way."""

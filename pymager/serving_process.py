@@ -12,6 +12,7 @@ import structlog
 
 from pymager import config, logs
 from pymager.config import PREFIX, Settings
+from pymager.errors import ConfigurationError
 from pymager.firstuser import first_user
 
 _DEV = {"sizes": "*"}
@@ -43,8 +44,6 @@ def _run(options: dict[str, Any], fd: int | None, hint: str | None) -> int:
 
     if settings.processes > 1 and not is_child:
         return _run_several(settings, options, listener, ready)
-    if is_child:
-        _die_with_parent()
     import uvloop
 
     from pymager.web.server import serve
@@ -55,9 +54,9 @@ def _run(options: dict[str, Any], fd: int | None, hint: str | None) -> int:
 
 def _run_several(settings: Settings, options: dict[str, Any], listener: socket.socket, ready: Any) -> int:
     from pymager.supervisor import supervise
+    from pymager.web.server import url_of
 
-    host, port = listener.getsockname()[:2]
-    ready(f"http://{host}:{port}")
+    ready(url_of(listener))
     given = {PREFIX + name.upper(): str(value) for name, value in options.items() if value is not None}
     return supervise(listener, settings.processes, ["serve"], os.environ | given)
 
@@ -75,7 +74,10 @@ def _users(settings: Settings) -> tuple[dict[str, str], str | None]:
     if settings.folder is None:
         log.warning("writing is closed: no users are configured, see PYMAGER_USERS")
         return {}, None
-    user = first_user(settings.folder)
+    try:
+        user = first_user(settings.folder)
+    except OSError as error:
+        raise ConfigurationError(f"PYMAGER_DATA: can't keep a user in {settings.folder}: {error.strerror}") from None
     if user.password is not None:
         print(f"Made the user '{user.name}' with the password '{user.password}'. It is shown only now; keep it.")
     return {user.name: user.hash}, f"-u {user.name}:{user.password}" if user.password else f"-u {user.name}"
@@ -95,9 +97,3 @@ def _dev_options(folder: Path) -> dict[str, Any]:
     from argon2 import PasswordHasher
 
     return _DEV | {"data": str(folder), "users": f"test:{PasswordHasher().hash('test')}", "blobs": "", "metadata": ""}
-
-
-def _die_with_parent() -> None:
-    from pymager.guard import die_with_parent
-
-    die_with_parent()

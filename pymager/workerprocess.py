@@ -35,7 +35,7 @@ _ALLOCATOR = {
 }
 _BUFFER = 1 << 20
 _PATIENCE = 30.0  # for the start; and for a killed process to be gone
-_LEAVING = 1.0  # between hanging up and being gone
+_LEAVING = 5.0  # between hanging up and being gone
 _LAST_WORDS = 64 << 10
 
 
@@ -161,7 +161,8 @@ class WorkerProcess:
         except OSError:
             self.kill()
             self._popen.wait()
-            self._close()
+            self._socket.close()
+            os.close(self._words)
             raise
         loop = asyncio.get_running_loop()
 
@@ -169,7 +170,9 @@ class WorkerProcess:
             loop.remove_reader(descriptor)
             os.close(descriptor)
             self.last_words = self._hear()
-            self._close()
+            os.close(self._words)
+            if self._streams is not None:  # else they are being made
+                self._streams[1].close()
             self.exit.set_result(self._popen.wait())
             self._exited(self)
 
@@ -180,10 +183,6 @@ class WorkerProcess:
             self._streams[1].close()
         else:
             self._socket.close()
-
-    def _close(self) -> None:
-        self._hang_up()
-        os.close(self._words)
 
     def _hear(self) -> str:
         """What it wrote to its standard error since this was last asked."""

@@ -17,7 +17,7 @@ import structlog
 
 from pymager.engine import wire
 from pymager.engine.jobs import Inspection, Limits, Target
-from pymager.engine.wire import Garbled, Status
+from pymager.engine.wire import Failure, Garbled, Status
 from pymager.errors import ConfigurationError, Overloaded, Undecodable
 from pymager.fairqueue import FairQueue, Kind
 from pymager.seat import STOPPING, Seat
@@ -188,31 +188,30 @@ class Workers:
 
     async def _run(self, seat: Seat, message: bytes, read: Callable[[Status, bytes], T]) -> T:
         """Have a job done, and once more where its process was killed from outside. A cancelled job is ended."""
+
+        def outcome(status: Status, payload: bytes) -> T | Failure:
+            return wire.read_failure(payload) if status is Status.FAILED else read(status, payload)
+
+        seconds = self._limits.wall_seconds
         try:
-            status, payload = await self._tried_twice(seat, message)
-            if status is not Status.FAILED:
-                return read(status, payload)
-            failure, trace = wire.read_failure(payload)
+            try:
+                result = await seat.run(message, seconds, outcome)
+            except Ended as end:
+                if end.code not in _FROM_OUTSIDE:
+                    raise
+                result = await seat.run(message, seconds, outcome)
         except TimeoutError:
-            seconds = self._limits.wall_seconds
             raise Undecodable(f"the picture took longer than {seconds:g} seconds to decode") from None
         except Ended as end:
             raise Undecodable(self._why(end)) from None
         except Garbled as error:
-            seat.kill()
             log.error("a worker gave an answer that no sound worker gives", error=str(error))
             raise Undecodable("the picture made its decoder answer nonsense") from None
-        if trace:
-            log.warning("a decoder raised what it should not", trace=trace)
-        raise failure
-
-    async def _tried_twice(self, seat: Seat, message: bytes) -> tuple[Status, bytes]:
-        try:
-            return await seat.run(message, self._limits.wall_seconds)
-        except Ended as end:
-            if end.code not in _FROM_OUTSIDE:
-                raise
-        return await seat.run(message, self._limits.wall_seconds)
+        if not isinstance(result, Failure):
+            return result
+        if result.trace:
+            log.warning("a decoder raised what it should not", trace=result.trace)
+        raise result.error
 
     def _changed(self, seat: Seat) -> None:
         if seat.ready:

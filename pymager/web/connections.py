@@ -72,7 +72,7 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._is_waiting():
+        if self.is_idle:
             if self._head_timer is None:
                 self._expect_head()
         elif self._head_timer is not None:
@@ -107,10 +107,7 @@ class Connection(RequestHandler):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is under way."""
-        return self._is_waiting() or (self._current_request is None and not self._messages)
-
-    def _is_waiting(self) -> bool:
+        """Whether it waits for a request: none is under way, and no answer is still being sent."""
         return self._waiter is not None and not self._waiter.done()
 
     def _expect_head(self) -> None:
@@ -123,7 +120,7 @@ class Connection(RequestHandler):
 
     def _head_is_late(self) -> None:
         self._head_timer = None
-        if self._is_waiting():
+        if self.is_idle:
             self.force_close()
 
     def _see_progress(self, transport: asyncio.Transport) -> None:

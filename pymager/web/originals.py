@@ -55,7 +55,8 @@ async def put(request: web.Request) -> web.Response:
     library = request.app[LIBRARY]
 
     def condition(current: Original | None) -> None:
-        check_before_writing(request.headers, None if current is None else _validators(current))
+        known = (None, None) if current is None else (current.sha256, current.created)
+        check_before_writing(request.headers, *known)
 
     try:
         condition(await library.get(id))
@@ -103,7 +104,7 @@ async def delete(request: web.Request) -> web.Response:
     revision = None
     if is_conditional(request.headers):
         current = await library.get(id)
-        check_before_writing(request.headers, _validators(current))
+        check_before_writing(request.headers, current.sha256, current.created)
         revision = current.revision
     await library.remove(id, revision)
     return web.Response(status=204)

@@ -42,6 +42,12 @@ def listening_socket(settings: Settings) -> socket.socket:
     return listener
 
 
+def url_of(listener: socket.socket) -> str:
+    """The base URL under which it is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 async def serve(
     settings: Settings, listener: socket.socket, users: dict[str, str], ready: Callable[[str], None]
 ) -> None:
@@ -61,7 +67,7 @@ async def serve(
         server = await loop.create_server(make_connection(runner.server, _limits(settings)), sock=listener)
         housekeeping = asyncio.create_task(composition.keep_house(settings, parts))
         housekeeping.add_done_callback(_complain)
-        url = _url(listener)
+        url = url_of(listener)
         log.info("serving", url=url, **composition.backends_named(settings))
         ready(url)
         try:
@@ -81,14 +87,15 @@ async def serve(
 async def _drained(server: web.Server, seconds: float) -> None:
     """Close what is idle, and wait for the rest.
 
-    aiohttp's own shutdown would stop reading at once, and cut off the uploads that are under way.
+    aiohttp's own shutdown would stop reading at once, and cut off the uploads that are under way. Its `close` leaves a
+    connection that waits for a request open.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while server.connections and loop.time() < end:
         for connection in server.connections:
             if getattr(connection, "is_idle", True):
-                connection.close()
+                connection.force_close()
         await asyncio.sleep(_STEP)
 
 
@@ -112,8 +119,3 @@ def _limits(settings: Settings) -> ConnectionLimits:
         settings.min_rate,
         settings.keepalive_timeout,
     )
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -36,8 +36,8 @@ def handed_out(modified: datetime) -> str:
 
     HTTP's dates have no fractions: what is deleted and uploaded again within one second must not end in a 304.
     """
-    stamp = int(modified.timestamp())
-    return http_date(stamp - 1 if time.time() - stamp < 1 else stamp)
+    # Also for one that is dated ahead: a Last-Modified is never later than Date (RFC 9110 section 8.8.2.1).
+    return http_date(min(int(modified.timestamp()), int(time.time()) - 1))
 
 
 def is_not_modified(headers: Headers, validators: Validators) -> bool:
@@ -65,22 +65,22 @@ def is_conditional(headers: Headers) -> bool:
     return any(name in headers for name in ("If-Match", "If-Unmodified-Since", "If-None-Match"))
 
 
-def check_before_writing(headers: Headers, current: Validators | None) -> None:
-    """Hold a PUT or DELETE to its preconditions; `current` is None where nothing stands.
+def check_before_writing(headers: Headers, etag: str | None, modified: datetime | None = None) -> None:
+    """Hold a PUT or DELETE to its preconditions; `etag` is None where nothing stands, `modified` where it is not known.
 
     Raises `PreconditionFailed`. The order is that of RFC 9110 section 13.2.2.
     """
     if "If-Match" in headers:
-        if current is None or not _matches(headers.getall("If-Match"), current.etag, strong=True):
+        if etag is None or not _matches(headers.getall("If-Match"), etag, strong=True):
             raise PreconditionFailed("what stands there is not what If-Match names")
-    elif current is not None and (date := headers.get("If-Unmodified-Since")) is not None:
+    elif modified is not None and (date := headers.get("If-Unmodified-Since")) is not None:
         since = _parsed_date(date)
-        if since is not None and current.modified > since:
+        if since is not None and modified > since:
             raise PreconditionFailed("the original was modified since the date in If-Unmodified-Since")
     if (
-        current is not None
+        etag is not None
         and "If-None-Match" in headers
-        and _matches(headers.getall("If-None-Match"), current.etag, strong=False)
+        and _matches(headers.getall("If-None-Match"), etag, strong=False)
     ):
         raise PreconditionFailed("there is an original already that If-None-Match excludes")
 

@@ -1,0 +1,101 @@
+"""A whole library over backends in memory, with real workers whose jobs do what the original's text says."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pymager import keys, names
+from pymager.derivation import Derivation, Picture
+from pymager.engine.jobs import Encoding
+from pymager.library import Library, Sizes
+from pymager.memory import Memory
+from pymager.names import DerivedName, parse_derived
+from pymager.ports import Original
+from pymager.spool import Spool, Spooled
+from pymager.workers import Workers
+from tests.unit.hooked import HookedBlobs, HookedMetadata
+from tests.unit.workers.pools import pool
+
+NAME = parse_derived("cat-80x60.jpg")
+OLD = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Place:
+    """The parts, and what tests do with them."""
+
+    blobs: HookedBlobs
+    metadata: HookedMetadata
+    workers: Workers
+    spool: Spool
+    derivation: Derivation
+    library: Library
+
+    async def add(self, text: str = "picture", id: str = "cat") -> Original:
+        async with self.spooled(text) as body:
+            return await self.library.add(id, body)
+
+    async def put(self, text: str = "picture", id: str = "cat") -> tuple[Original, bool]:
+        async with self.spooled(text) as body:
+            return await self.library.put(id, body, lambda current: None)
+
+    @asynccontextmanager
+    async def spooled(self, text: str) -> AsyncIterator[Spooled]:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield text.encode()
+
+        async with self.spool.spooled(chunks()) as body:
+            yield body
+
+    async def plant(self, text: str, id: str = "cat", created: datetime = OLD) -> Original:
+        """An original that nobody verified."""
+        original = planted(id, text, created)
+        await self.blobs.inner.put(keys.original_key(original), text.encode(), "image/jpeg")
+        await self.metadata.inner.add(original)
+        return original
+
+    async def derived(self, original: Original, name: DerivedName = NAME) -> bytes:
+        async with self.library.derived(original, name) as picture:
+            return await body_of(picture)
+
+    async def rows(self) -> list[Original]:
+        return list((await self.metadata.inner.list_page(None, 1_000)).items)
+
+    async def is_sound(self) -> bool:
+        """Whether every row has its blob, and no body is left in the spool."""
+        rows = await self.rows()
+        there = await self.blobs.keys()
+        left = [path for path in self.spool.folder.iterdir() if path.name != "lock" and not path.suffix]
+        return all(keys.original_key(row) in there for row in rows) and not left
+
+
+def planted(id: str, text: str, created: datetime = OLD) -> Original:
+    return Original(
+        id, names.new_revision(), "jpeg", 4, 3, len(text), sha256(text.encode()).hexdigest(), created
+    )
+
+
+async def body_of(picture: Picture) -> bytes:
+    if picture.body is not None:
+        return picture.body
+    assert picture.chunks is not None
+    return b"".join([chunk async for chunk in picture.chunks])
+
+
+@asynccontextmanager
+async def opened(folder: Path, blobs: Any = None, memory: int = 1 << 20) -> AsyncIterator[Place]:
+    """A library of its own; at the end its clean-ups are done."""
+    hooked_blobs, metadata, cache = HookedBlobs(blobs), HookedMetadata(), Memory(memory)
+    with Spool(folder) as spool:
+        async with pool(2) as workers:
+            derivation = Derivation(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0)
+            library = Library(hooked_blobs, metadata, workers, derivation, cache, Sizes(None, 4096))
+            place = Place(hooked_blobs, metadata, workers, spool, derivation, library)
+            try:
+                yield place
+            finally:
+                await library.close()

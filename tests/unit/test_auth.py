@@ -1,0 +1,261 @@
+"""Who may write: passwords and tokens, right, wrong and malformed."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import secrets
+import threading
+from collections.abc import Iterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from argon2 import PasswordHasher, extract_parameters
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pymager.errors import Overloaded, PymagerError
+from pymager.web import auth as auth_module
+from pymager.web import failures
+from pymager.web.auth import Auth
+from pymager.web.failures import Unauthorized, WritingClosed
+from tests.waiting import until
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+USERS = {"ada": CHEAP.hash("lovelace"), "böb": CHEAP.hash("pass:wörd")}
+TOKENS = {name: hashlib.sha256(f"token-{name}".encode()).hexdigest() for name in ("ci", "cd", "ops")}
+AUTH = Auth(USERS, TOKENS)
+
+
+def basic(name: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def request(authorization: str | None) -> web.Request:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    return make_mocked_request("PUT", "/", headers=headers)
+
+
+async def name_of(auth: Auth, authorization: str | None) -> str:
+    return await auth.require(request(authorization))
+
+
+class Verifications:
+    """Counts what argon2 is asked, and can hold it up."""
+
+    def __init__(self) -> None:
+        self.hashes: list[str] = []
+        self.at_once = self.most = 0
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self._lock = threading.Lock()
+        self._verify = PasswordHasher.verify
+
+    def verify(self, hasher: PasswordHasher, hash: str, password: str) -> bool:
+        with self._lock:
+            self.hashes.append(hash)
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+        try:
+            assert self.go_on.wait(20)
+            return bool(self._verify(hasher, hash, password))
+        finally:
+            with self._lock:
+                self.at_once -= 1
+
+
+@pytest.fixture
+def verifications(monkeypatch: pytest.MonkeyPatch) -> Iterator[Verifications]:
+    counted = Verifications()
+    monkeypatch.setattr(PasswordHasher, "verify", lambda *arguments: counted.verify(*arguments))
+    yield counted
+    counted.go_on.set()
+
+
+@pytest.fixture
+def auth() -> Auth:
+    return Auth(USERS, TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("authorization", "name"),
+    [
+        (basic("ada", "lovelace"), "ada"),
+        (basic("ada", "lovelace").replace("Basic ", "bAsIC   "), "ada"),
+        (basic("böb", "pass:wörd"), "böb"),
+        ("Bearer token-ci", "ci"),
+        ("bearer  token-ops ", "ops"),
+    ],
+)
+async def test_right_credentials_give_a_name(authorization: str, name: str) -> None:
+    assert await name_of(AUTH, authorization) == name
+    assert await name_of(AUTH, authorization) == name
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic ",
+        "Basic !!!",
+        "Basic YWRhOmxvdmVsYW",
+        "Basic YWRhOmxvdmVsYWNl YWRhOmxvdmVsYWNl",
+        "Basic \u0661",
+        "Basic " + base64.b64encode(b"ada").decode(),
+        "Basic " + base64.b64encode(b"\xff:\xff").decode(),
+        basic("ada", ""),
+        basic("ada", "lovelace "),
+        basic("ada", "Lovelace"),
+        basic("ADA", "lovelace"),
+        basic("", "lovelace"),
+        basic("eve", "lovelace"),
+        basic("ada", "love\0lace"),
+        basic("ada", "x" * 1_025),
+        basic("ada", "x" * 1_000_000),
+        "Bearer",
+        "Bearer ",
+        "Bearer token",
+        "Bearer token-ci token-cd",
+        "Bearer " + TOKENS["ci"],
+        "Bearer \u0661",
+        "Token token-ci",
+        "Digest username=ada",
+        "token-ci",
+        "Basic:" + base64.b64encode(b"ada:lovelace").decode(),
+    ],
+)
+async def test_wrong_or_malformed_credentials_are_unauthorized(authorization: str | None) -> None:
+    with pytest.raises(Unauthorized):
+        await name_of(AUTH, authorization)
+
+
+@given(
+    st.text()
+    | st.from_regex(r"(?i)\A(basic|bearer) .*\Z")
+    | st.binary().map(lambda credentials: "Basic " + base64.b64encode(credentials).decode())
+)
+@example("Basic " + base64.b64encode(b":").decode())
+@settings(max_examples=60)
+def test_whatever_the_header_says_the_answer_is_a_name_or_unauthorized(authorization: str) -> None:
+    try:
+        assert asyncio.run(name_of(AUTH, authorization)) in {*USERS, *TOKENS}
+    except Unauthorized as error:
+        assert str(error)
+
+
+async def test_a_header_that_is_not_utf_8_is_unauthorized(auth: Auth) -> None:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            await auth.require(request)
+        except PymagerError as error:
+            return failures.response(error, "")
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/", handle)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        for value in (b"Bearer \xff\xfe", b"Basic \xff", b"\xff \xff"):
+            reader, writer = await asyncio.open_connection(*runner.addresses[0])
+            writer.write(b"GET / HTTP/1.1\r\nHost: here\r\nAuthorization: " + value + b"\r\nConnection: close\r\n\r\n")
+            async with asyncio.timeout(20):
+                answer = await reader.read()
+            assert answer.startswith(b"HTTP/1.1 401 ")
+            writer.close()
+            await writer.wait_closed()
+    finally:
+        await runner.cleanup()
+
+
+async def test_without_users_and_tokens_nobody_may_write() -> None:
+    closed = Auth({}, {})
+    for authorization in (None, basic("ada", "lovelace"), "Bearer token-ci", "Bearer "):
+        with pytest.raises(WritingClosed, match="PYMAGER_USERS"):
+            await name_of(closed, authorization)
+
+
+async def test_every_token_is_compared_in_constant_time_also_after_one_matched(
+    auth: Auth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+    compare = hmac.compare_digest
+
+    def counting(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return compare(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", counting)
+    for token in ("token-ci", "token-ops"):
+        await name_of(auth, f"Bearer {token}")
+    with pytest.raises(Unauthorized):
+        await name_of(auth, "Bearer wrong")
+    assert len(compared) == 3 * len(TOKENS)
+    assert {len(digest) for pair in compared for digest in pair} == {32}
+
+
+async def test_a_name_that_nobody_has_costs_a_verification_too(auth: Auth, verifications: Verifications) -> None:
+    for name in ("eve", ""):
+        with pytest.raises(Unauthorized, match="name or the password"):
+            await name_of(auth, basic(name, "x"))
+    assert len(verifications.hashes) == 2
+    default = extract_parameters(PasswordHasher().hash("x"))
+    assert all(extract_parameters(hash) == default for hash in verifications.hashes)
+
+
+async def test_no_password_opens_the_account_that_nobody_has(auth: Auth) -> None:
+    for password in ("", secrets.token_hex(16)):
+        with pytest.raises(Unauthorized):
+            await name_of(auth, basic("", password))
+
+
+async def test_a_right_password_is_remembered_for_five_minutes(
+    auth: Auth, verifications: Verifications, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(auth_module, "monotonic", lambda: now)
+    for now, expected in ((1_000.0, 1), (1_299.0, 1), (1_301.0, 2), (1_600.0, 2)):
+        assert await name_of(auth, basic("ada", "lovelace")) == "ada"
+        assert len(verifications.hashes) == expected
+
+
+async def test_a_wrong_password_is_checked_each_time(auth: Auth, verifications: Verifications) -> None:
+    await name_of(auth, basic("ada", "lovelace"))
+    for _ in range(2):
+        with pytest.raises(Unauthorized):
+            await name_of(auth, basic("ada", "wrong"))
+    assert len(verifications.hashes) == 3
+
+
+async def test_passwords_that_were_right_are_remembered_in_bounded_number(
+    verifications: Verifications, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth_module, "_MOST_REMEMBERED", 2)
+    auth = Auth({name: CHEAP.hash("x") for name in "abc"}, {})
+    for name in "abcca":
+        await name_of(auth, basic(name, "x"))
+    assert len(verifications.hashes) == 4
+
+
+async def test_passwords_are_checked_one_at_a_time_and_few_wait(auth: Auth, verifications: Verifications) -> None:
+    verifications.go_on.clear()
+    waiting = [asyncio.create_task(name_of(auth, basic("ada", f"guess {number}"))) for number in range(16)]
+    await until(lambda: verifications.hashes)
+    with pytest.raises(Overloaded) as caught:
+        await name_of(auth, basic("ada", "lovelace"))
+    assert caught.value.retry_after >= 1
+    assert await name_of(auth, "Bearer token-ci") == "ci"
+    verifications.go_on.set()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Unauthorized] * 16
+    assert verifications.most == 1
+    assert await name_of(auth, basic("ada", "lovelace")) == "ada"
+
+
+async def test_a_hash_that_argon2_does_not_understand_lets_nobody_in() -> None:
+    with pytest.raises(Unauthorized):
+        await name_of(Auth({"ada": "$argon2id$nonsense"}, {}), basic("ada", "x"))

@@ -1,0 +1,121 @@
+"""A worker program whose jobs do what the file they are given says: crash, hang, lie, or behave.
+
+It is the real worker with other jobs: the guards, the messages and the limits are those of the service.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from resource import getrlimit
+from typing import Any
+
+from pymager.engine import worker
+from pymager.engine.jobs import Inspection, Limits, Target
+from pymager.errors import NotAPicture, Undecodable
+
+LIMITS = ("AS", "CORE", "FSIZE", "NOFILE")
+CHANNEL = int(sys.argv[1])
+GET_DEATH_SIGNAL, GET_DUMPABLE, GET_NO_NEW_PRIVILEGES = 2, 3, 39  # prctl(2)
+
+
+def misbehave(path: Path) -> None:
+    match path.read_text().split():
+        case ["segfault"]:
+            ctypes.string_at(0)
+        case ["abort"]:
+            os.abort()
+        case ["loop"]:
+            while True:
+                pass
+        case ["hang"]:
+            time.sleep(1_000)
+        case ["hog"]:
+            bytearray(8 << 30)
+        case ["exit"]:
+            sys.exit(3)
+        case ["vanish"]:
+            os._exit(0)
+        case ["killed", times]:
+            killed(path, int(times))
+        case ["wait"]:
+            path.with_suffix(".started").touch()
+            while not path.with_suffix(".go").exists():
+                time.sleep(0.002)
+        case ["write", *numbers]:
+            os.write(CHANNEL, bytes(int(number) for number in numbers))
+            time.sleep(1_000)
+        case ["spin", seconds]:
+            end = time.process_time() + float(seconds)
+            while time.process_time() < end:
+                pass
+        case ["hang-up"]:
+            socket.socket(fileno=CHANNEL).shutdown(socket.SHUT_RDWR)
+            time.sleep(1_000)
+        case ["noise"]:
+            for _ in range(256):  # more than a pipe holds
+                os.write(2, b"libsomething: warning\n" * 40)
+        case ["unlink"]:
+            path.unlink()
+            path.read_bytes()
+        case ["bug"]:
+            raise KeyError("a decoder's bug")
+        case ["no-picture"]:
+            raise NotAPicture("this is a poem")
+        case ["too-much"]:
+            raise Undecodable("this has too many pixels")
+
+
+def killed(path: Path, times: int) -> None:
+    """Be killed from outside, as the kernel does when memory runs out, in the first `times` attempts."""
+    with path.with_suffix(".attempts").open("a") as attempts:
+        attempts.write("x")
+    if path.with_suffix(".attempts").stat().st_size <= times:
+        os.kill(os.getpid(), 9)
+
+
+def report() -> dict[str, Any]:
+    """What this process is and has."""
+    prctl = ctypes.CDLL(None).prctl
+    signal = ctypes.c_int()
+    prctl(GET_DEATH_SIGNAL, ctypes.byref(signal))
+    files = list(Path("/proc/self/fd").iterdir())  # one of them is this listing, closed by the next line
+    return {
+        "environment": dict(os.environ),
+        "files": {file.name: str(file.readlink()) for file in files if file.is_symlink()},
+        "limits": {name: getrlimit(getattr(resource, f"RLIMIT_{name}")) for name in LIMITS},
+        "death signal": signal.value,
+        "dumpable": prctl(GET_DUMPABLE),
+        "no new privileges": prctl(GET_NO_NEW_PRIVILEGES, 0, 0, 0, 0),
+        "victim": int(Path("/proc/self/oom_score_adj").read_text()),
+        "nice": os.nice(0),
+        "group": os.getpgrp() == os.getpid(),
+    }
+
+
+def inspect(path: Path, limits: Limits) -> Inspection:
+    with suppress(BlockingIOError):  # nobody reads the noise
+        misbehave(path)
+    return Inspection("jpeg", limits.pixels, os.getpid())
+
+
+def render(path: Path, limits: Limits, target: Target) -> bytes | None:
+    misbehave(path)
+    match path.read_text().split():
+        case ["big"]:
+            return b"\xff" * (5 << 20)
+        case ["largest"]:
+            return bytes(range(256)) * (4 << 12)
+        case ["original"]:
+            return None
+        case ["report"]:
+            return json.dumps(report()).encode()
+    return f"{os.getpid()} {target.width}x{target.height} {target.encoding.background}".encode()
+
+
+worker.main(lambda: worker.Jobs(inspect, render))

@@ -1,0 +1,37 @@
+"""Pools of workers that do as they are told, and waiting for what they do."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from pymager.engine.jobs import Encoding, Limits, Target
+from pymager.workers import WorkerLimits, Workers
+
+MISBEHAVING = (str(Path(__file__).with_name("misbehaving_worker.py")),)
+ACCEPTED = Limits(("JPEG",), pixels=12_345)
+TARGET = Target(80, 60, "jpeg", Encoding(background=(1, 2, 3)))
+PATIENCE = 60.0
+
+
+def pool(count: int = 1, queue: int = 8, program: tuple[str, ...] = MISBEHAVING, **limits: float) -> Workers:
+    return Workers(count, queue, WorkerLimits(**{"wall_seconds": PATIENCE} | limits), ACCEPTED, program=program)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def rendered(workers: Workers, path: Path) -> bytes:
+    async with workers.slot() as worker:
+        body = await worker.render(path, TARGET, path.parent)
+    assert isinstance(body, bytes)
+    return body
