@@ -1,0 +1,274 @@
+"""What is particular to the blob store in a folder: its URL, its layout, what it never touches."""
+
+import os
+import threading
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pymager_filesystem import FolderBlobs
+
+from pymager.errors import ConfigurationError, NotFound, Unavailable
+
+KEY = "derived/cat/0123/abcd/800x600.jpg"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+async def blobs(root: Path) -> AsyncIterator[FolderBlobs]:
+    async with FolderBlobs(f"file://{root}") as store:
+        yield store
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if not path.is_dir()]
+
+
+def open_files() -> set[str]:
+    return {
+        os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if Path(f"/proc/self/fd/{fd}").exists()
+    }
+
+
+async def read(store: FolderBlobs, key: str) -> bytes:
+    async with store.open(key) as blob:
+        return b"".join([chunk async for chunk in blob.chunks])
+
+
+@pytest.mark.parametrize(
+    ("form", "made"),
+    [
+        ("file://{here}/a", "a"),
+        ("file:{here}/a", "a"),
+        ("FILE:{here}/a/", "a"),
+        ("file:a/b", "a/b"),
+        ("file:a%20b%3Fc%23d", "a b?c#d"),
+        ("file:caf%C3%A9", "café"),
+        ("file:café", "café"),
+        ("file:a/../b", "b"),
+    ],
+)
+async def test_a_url_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, made: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with FolderBlobs(form.format(here=tmp_path)) as store:
+        await store.put(KEY, b"cat", "image/jpeg")
+    assert files_below(tmp_path / made)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("file://data/pictures", "names the host 'data'"),
+        ("file://localhost/pictures", "names the host 'localhost'"),
+        ("file:", "names no folder"),
+        ("file://", "names no folder"),
+        ("file:/a?mode=0700", "has a query or a fragment"),
+        ("file:/a#b", "has a query or a fragment"),
+        ("file:/a%00b", "names no folder"),
+        ("/a", "is not a file: URL"),
+    ],
+)
+def test_a_url_that_names_no_local_folder_is_told_what_is_right(url: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match="write file:///absolute/path or file:relative/path") as refused:
+        FolderBlobs(url)
+    assert told in str(refused.value)
+
+
+async def test_a_relative_url_stays_where_it_was_when_the_working_directory_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = FolderBlobs("file:here")
+    monkeypatch.chdir("/")
+    async with store:
+        await store.put(KEY, b"cat", "image/jpeg")
+    assert files_below(tmp_path / "here" / "blobs")
+
+
+async def test_a_folder_that_cannot_be_made_or_written_to_is_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for path in (f"{tmp_path}/file", f"{tmp_path}/file/below", "/proc/pymager", "/proc/self/task"):
+        with pytest.raises(ConfigurationError, match=f"{path} has to be a folder that this user may write to"):
+            await FolderBlobs(f"file://{path}").__aenter__()
+
+
+async def test_prepare_says_what_it_made_and_then_nothing(root: Path) -> None:
+    store = FolderBlobs(f"file://{root}/deep/down")
+    made = [root, root / "deep", root / "deep/down", root / "deep/down/blobs", root / "deep/down/tmp"]
+    assert await store.prepare() == [f"made the folder {folder}" for folder in made]
+    assert await store.prepare() == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("", "/", "/etc/passwd", "a/", "/a", "a//b", ".", "..", "a/.", "a/..", "../a", "a/../../b", "./a", ".a", "a."),
+        *(
+            "a\0b",
+            "a\\b",
+            "..\\a",
+            "a b",
+            "a\nb",
+            "a:b",
+            "a%2Fb",
+            "a\udc80b",
+            "a/\u2028",
+            "a\u200bb",
+            "~",
+            "*",
+            "é" * 128,
+        ),
+        *("a/" * 351 + "a", "x" * 256),
+    ],
+)
+async def test_what_is_not_a_key_is_refused_and_never_leaves_the_folder(
+    blobs: FolderBlobs, tmp_path: Path, key: str
+) -> None:
+    before = files_below(tmp_path)
+    for attempt in (read(blobs, key), blobs.stat(key), blobs.put(key, b"cat", "image/jpeg"), blobs.delete([KEY, key])):
+        with pytest.raises(ValueError, match="is not a blob's key"):
+            await attempt
+    assert files_below(tmp_path) == before
+
+
+async def test_a_bad_key_among_others_deletes_none_of_them(blobs: FolderBlobs) -> None:
+    await blobs.put(KEY, b"cat", "image/jpeg")
+    with pytest.raises(ValueError, match="is not a blob's key"):
+        await blobs.delete([KEY, "../a"])
+    assert await read(blobs, KEY) == b"cat"
+
+
+@pytest.mark.parametrize("prefix", ["a", "/", "a//", "../", "a/../", "./", "derived/cat"])
+async def test_what_is_not_a_folders_prefix_is_refused(blobs: FolderBlobs, prefix: str) -> None:
+    with pytest.raises(ValueError, match="is not a"):
+        await anext(blobs.list(prefix))
+
+
+async def test_symbolic_links_and_pipes_are_no_blobs(blobs: FolderBlobs, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    await blobs.put(KEY, b"cat", "image/jpeg")
+    (path,) = files_below(root / "blobs")
+    path.with_name("link.jpg").symlink_to(tmp_path / "secret")
+    path.with_name("loop.jpg").symlink_to("loop.jpg")
+    os.mkfifo(path.with_name("pipe.jpg"))
+    for name in ("link.jpg", "loop.jpg", "pipe.jpg"):
+        other = KEY.replace("800x600.jpg", name)
+        for attempt in (read(blobs, other), blobs.stat(other)):
+            with pytest.raises(NotFound):
+                await attempt
+    assert [info.key async for info in blobs.list("")] == [KEY]
+
+
+async def test_other_files_in_the_root_are_left_alone_and_never_listed(blobs: FolderBlobs, root: Path) -> None:
+    others = [root / "catalog.db", root / "originals" / "a.jpg", root / "blobs" / ".hidden", root / "tmp" / "d" / "f"]
+    for path in others:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"not mine")
+    await blobs.put(KEY, b"cat", "image/jpeg")
+    assert [info.key async for info in blobs.list("")] == [KEY]
+    await blobs.delete([KEY])
+    await blobs.tidy(0)
+    assert {path.read_bytes() for path in others} == {b"not mine"}
+
+
+async def test_nothing_is_left_of_deleted_blobs_not_even_folders(blobs: FolderBlobs, root: Path) -> None:
+    keys = [f"derived/cat/r{n % 3}/abcd/{n}x{n}.jpg" for n in range(30)]
+    for key in keys:
+        await blobs.put(key, b"cat", "image/jpeg")
+    await blobs.delete(keys[1:])
+    assert [info.key async for info in blobs.list("")] == keys[:1]
+    await blobs.delete(keys)
+    assert list((root / "blobs").iterdir()) == []
+
+
+async def test_a_listing_of_one_id_looks_into_its_own_folders_only(
+    blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(50):
+        await blobs.put(f"derived/cat{n}/r/abcd/1x1.jpg", b"cat", "image/jpeg")
+    scanned = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: (scanned.append(os.fsdecode(folder)), scandir(folder))[1])
+    assert [info.key async for info in blobs.list("derived/cat7/r/")] == ["derived/cat7/r/abcd/1x1.jpg"]
+    assert [Path(folder).name for folder in scanned] == ["r", "abcd"]
+
+
+async def test_a_description_comes_from_the_file_alone(blobs: FolderBlobs, root: Path) -> None:
+    info = await blobs.put(KEY, b"cat", "image/jpeg")
+    (path,) = files_below(root / "blobs")
+    assert info.modified.timestamp() == path.stat().st_mtime_ns // 1_000_000_000
+    os.utime(path, ns=(5_999_999_999, 5_999_999_999))
+    changed = await blobs.stat(KEY)
+    assert changed.modified.timestamp() == 5
+    assert changed.etag != info.etag
+
+
+async def test_an_open_blob_names_its_file(blobs: FolderBlobs, root: Path) -> None:
+    await blobs.put(KEY, b"cat", "image/jpeg")
+    async with blobs.open(KEY) as blob:
+        assert [blob.file] == files_below(root / "blobs")
+
+
+async def test_a_file_that_gets_shorter_while_it_is_read_never_just_ends(blobs: FolderBlobs, root: Path) -> None:
+    await blobs.put(KEY, bytes(1_000_000), "image/jpeg")
+    (path,) = files_below(root / "blobs")
+    with pytest.raises(Unavailable, match="shorter than it was"):
+        async with blobs.open(KEY) as blob:
+            async for _ in blob.chunks:
+                os.truncate(path, 300_000)
+
+
+async def test_reading_on_after_the_blob_was_closed_is_refused(blobs: FolderBlobs) -> None:
+    await blobs.put(KEY, bytes(1_000_000), "image/jpeg")
+    async with blobs.open(KEY) as blob:
+        await anext(blob.chunks)
+    with pytest.raises(RuntimeError, match="after it was closed"):
+        await anext(blob.chunks)
+
+
+@pytest.mark.parametrize("size", [3, 1_000_000])
+async def test_files_are_closed_however_a_blob_is_left(blobs: FolderBlobs, root: Path, size: int) -> None:
+    await blobs.put(KEY, bytes(size), "image/jpeg")
+    kept = []
+    for _ in range(3):
+        async with blobs.open(KEY) as blob:
+            kept.append(blob.chunks)
+        async with blobs.open(KEY) as blob:
+            await anext(blob.chunks)
+            kept.append(blob.chunks)
+        with pytest.raises(ZeroDivisionError):
+            async with blobs.open(KEY) as blob:
+                kept.append(1 / 0)
+    async for _ in blobs.list(""):
+        break
+    assert not [path for path in open_files() if path.startswith(str(root / "blobs"))]
+
+
+@pytest.mark.parametrize("size", [0, 3, 256 << 10, (256 << 10) + 1, 1_000_000])
+async def test_without_the_page_caches_calls_threads_read_the_same(
+    root: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.delattr(os, "RWF_NOWAIT")
+    body = os.urandom(size)
+    async with FolderBlobs(f"file://{root}") as blobs:
+        await blobs.put(KEY, body, "image/jpeg")
+        assert await read(blobs, KEY) == body
+        with pytest.raises(NotFound):
+            await read(blobs, "derived/dog")
+        assert "folder-read" in " ".join(thread.name for thread in threading.enumerate())
+
+
+async def test_tidy_removes_temporary_files_that_are_old_enough(blobs: FolderBlobs, root: Path) -> None:
+    await blobs.put(KEY, b"cat", "image/jpeg")
+    for name, age in (("old", 7_200), ("young", 60)):
+        (root / "tmp" / name).write_bytes(b"half a")
+        os.utime(root / "tmp" / name, (time.time() - age,) * 2)
+    assert await blobs.tidy(3_600) == 1
+    assert [path.name for path in (root / "tmp").iterdir()] == ["young"]
+    assert await blobs.tidy(0) == 1
+    assert await read(blobs, KEY) == b"cat"

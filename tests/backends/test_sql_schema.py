@@ -1,0 +1,106 @@
+"""The schema's versions: what is made, brought up to date, and refused."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pymager_sql import SqlMetadata, dialects, schema
+from pymager_sql.tables import metadata
+
+from pymager.errors import ConfigurationError
+from pymager.testing.metadata_originals import an_original
+
+NEWEST = "0002"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.db"
+
+
+@pytest.fixture
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def execute(path: Path, statement: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        return connection.execute(statement).fetchall()
+
+
+async def test_prepare_says_what_it_did_and_does_it_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/folder/catalog.db"
+    folder, logging, *steps = await SqlMetadata(url).prepare()
+    assert folder == f"made the folder {tmp_path}/folder"
+    assert "write-ahead logging" in logging
+    assert [step.split(":")[0] for step in steps] == [f"brought the schema to version {v}" for v in ("0001", NEWEST)]
+    assert await SqlMetadata(url).prepare() == []
+
+
+async def test_the_migrations_make_the_tables_that_the_statements_use(url: str) -> None:
+    await SqlMetadata(url).prepare()
+    engine = dialects.dialect(url).statements()
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "version_table": schema.VERSION_TABLE}
+        )
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+async def test_an_empty_database_is_prepared_when_it_is_opened(url: str) -> None:
+    async with SqlMetadata(url) as store:
+        await store.add(an_original())
+    assert await SqlMetadata(url).prepare() == []
+
+
+async def test_an_older_schema_is_said_plainly_and_migrated_with_its_rows(url: str, path: Path) -> None:
+    schema.prepare(dialects.dialect(url), "0001")
+    execute(path, "INSERT INTO originals VALUES ('cat', 'r', 'jpeg', 1, 2, 3, 's', 0)")
+    with pytest.raises(ConfigurationError) as refusal:
+        await SqlMetadata(url).__aenter__()
+    assert str(refusal.value) == (
+        f"the catalog's schema is at version 0001, this pymager needs {NEWEST}: run `pymager migrate`"
+    )
+    assert execute(path, "SELECT * FROM pymager_schema") == [("0001",)]
+    assert await SqlMetadata(url).prepare() == [f"brought the schema to version {NEWEST}: leases"]
+    async with SqlMetadata(url) as store:
+        assert (await store.get("cat")).height == 2
+        await store.acquire("picture")
+
+
+async def test_the_schema_of_a_newer_pymager_is_refused(url: str, path: Path) -> None:
+    await SqlMetadata(url).prepare()
+    execute(path, "UPDATE pymager_schema SET version_num = '9999'")
+    for attempt in (SqlMetadata(url).__aenter__, SqlMetadata(url).prepare):
+        with pytest.raises(ConfigurationError, match="at version 9999, made by a newer pymager"):
+            await attempt()
+    assert execute(path, "SELECT * FROM pymager_schema") == [("9999",)]
+
+
+async def test_a_strangers_database_is_not_opened_but_may_be_shared_on_purpose(url: str, path: Path) -> None:
+    execute(path, "CREATE TABLE diary (day, text)")
+    with pytest.raises(ConfigurationError, match=r"has tables \(diary\), but none of pymager's.*pymager migrate"):
+        await SqlMetadata(url).__aenter__()
+    assert execute(path, "SELECT name FROM sqlite_master") == [("diary",)]
+    assert execute(path, "PRAGMA journal_mode") == [("delete",)]
+    await SqlMetadata(url).prepare()
+    async with SqlMetadata(url) as store:
+        await store.add(an_original())
+    assert execute(path, "SELECT * FROM diary") == []
+
+
+async def test_a_strangers_tables_of_the_same_names_are_never_touched(url: str, path: Path) -> None:
+    execute(path, "CREATE TABLE leases (tenant, flat)")
+    for attempt in (SqlMetadata(url).__aenter__, SqlMetadata(url).prepare):
+        with pytest.raises(ConfigurationError, match="leases"):
+            await attempt()
+    assert execute(path, "SELECT name FROM sqlite_master") == [("leases",)]
+
+
+async def test_a_path_with_a_percent_sign_is_a_path(tmp_path: Path) -> None:
+    async with SqlMetadata(f"sqlite:///{tmp_path}/100%25 (x)/catalog.db") as store:
+        await store.ping()

@@ -1,0 +1,138 @@
+"""A client of the running program, and a raw connection for what no client would send."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Self
+
+import aiohttp
+import orjson
+from PIL import Image
+
+from tests.live.program import PATIENCE, WRITER
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer; the names of `headers` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+    @property
+    def picture(self) -> Image.Image:
+        """The body decoded to its last pixel."""
+        picture = Image.open(BytesIO(self.body))
+        picture.load()
+        return picture
+
+
+class Lost(Exception):
+    """No answer came, or only a part of one."""
+
+
+class Client:
+    """Asks a program; every request has the token, unless `headers` say otherwise."""
+
+    def __init__(self, url: str, connections: int = 100) -> None:
+        connector = aiohttp.TCPConnector(limit=connections)
+        timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        self._session = aiohttp.ClientSession(url, connector=connector, timeout=timeout, headers=WRITER)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def ask(self, method: str, path: str, **options: Any) -> Answer:
+        """Raises `Lost`; but an answer to a mutation counts from its head on."""
+        try:
+            async with self._session.request(method, path, **options) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                body = b""
+                try:
+                    body = await response.read()
+                except aiohttp.ClientError:
+                    if method == "GET":
+                        raise
+                return Answer(response.status, headers, body)
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise Lost from error
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        return await self.ask("GET", path, headers=headers)
+
+    async def post(self, id: str, body: Any) -> Answer:
+        form = aiohttp.FormData()
+        form.add_field("file", body, filename="a-picture")
+        return await self.ask("POST", f"/original/{id}", data=form)
+
+    async def put(self, id: str, body: Any, **headers: str) -> Answer:
+        return await self.ask("PUT", f"/original/{id}", data=body, headers=headers)
+
+    async def delete(self, id: str) -> Answer:
+        return await self.ask("DELETE", f"/original/{id}")
+
+
+class Raw:
+    """A connection that sends and reads just what it is told to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def head(self) -> tuple[int, dict[str, str]]:
+        """The next answer's status and headers, their names in lower case."""
+        async with asyncio.timeout(PATIENCE):
+            lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines[1:] if line)
+        return int(lines[0].split()[1]), {name.lower(): value for name, value in headers.items()}
+
+    async def answer(self) -> Answer:
+        """The next answer as a whole."""
+        status, headers = await self.head()
+        async with asyncio.timeout(PATIENCE):
+            body = await self.reader.readexactly(int(headers.get("content-length", "0")))
+        return Answer(status, headers, body)
+
+    async def rest(self) -> bytes:
+        """What comes until the other side hangs up, however it does that."""
+        pieces = []
+        with suppress(ConnectionError):
+            async with asyncio.timeout(PATIENCE):
+                while piece := await self.reader.read(1 << 16):
+                    pieces.append(piece)
+        return b"".join(pieces)
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Raw]:
+    """A raw connection to a program of this machine."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Raw(reader, writer)
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+def head(method: str, path: str, **headers: object) -> bytes:
+    """A request's head with the token; None leaves a header out. Names are written with `_` for `-`."""
+    given: dict[str, object] = {"Host": "localhost", **WRITER} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    lines = [f"{name}: {value}" for name, value in given.items() if value is not None]
+    return "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "\r\n"]).encode()

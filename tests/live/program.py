@@ -1,0 +1,222 @@
+"""`pymager serve` and the other commands as processes of their own, on a folder of their own."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+TOKEN = "a-token-of-the-tests"
+WRITER = {"Authorization": f"Bearer {TOKEN}"}
+PATIENCE = 60.0
+_PAUSE = 0.01
+_HOOKED = Path(__file__).with_name("hooked")
+_URL = re.compile(r"pymager serves on (http://\S+)")
+_WORKER = "pymager.engine.worker"
+
+
+async def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """What `condition` gives once that is true; fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, f"waited {seconds:g} seconds for: {what}"
+        await asyncio.sleep(_PAUSE)
+    return found
+
+
+def environment(folder: Path, settings: dict[str, object]) -> dict[str, str]:
+    """The environment of a program that keeps everything below `folder`; None leaves a setting out."""
+    given: dict[str, object] = {
+        "data": folder / "data",
+        "spool": folder / "spool",
+        "port": 0,
+        "workers": 1,
+        "tokens": f"tests:{sha256(TOKEN.encode()).hexdigest()}",
+        "sizes": "*",
+        "log_format": "json",
+        "sweep_interval": 0,
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYMAGER_", "FAILPOINT_"))}
+    named = {name.upper(): str(value) for name, value in (given | settings).items() if value is not None}
+    failpoints = {name: value for name, value in named.items() if name.startswith("FAILPOINT_")}
+    chosen = {f"PYMAGER_{name}": value for name, value in named.items() if name not in failpoints}
+    hooked = {"PYTHONPATH": str(_HOOKED), **failpoints} if failpoints else {}
+    return inherited | {"PYTHONUNBUFFERED": "1"} | chosen | hooked
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended: its exit code, or the signal negated, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def command(folder: Path, *arguments: str, stdin: str = "", **settings: object) -> Done:
+    """Run `pymager` with these arguments to its end."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pymager", *arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(folder, settings),
+        cwd=folder,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            out, err = await process.communicate(stdin.encode())
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+    assert process.returncode is not None
+    return Done(process.returncode, out.decode(), err.decode())
+
+
+class Program:
+    """A `pymager serve` that was started; `url` is there once it answers."""
+
+    def __init__(self, folder: Path, arguments: tuple[str, ...], name: str, settings: dict[str, object]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.url = ""
+        self._out, self._log = folder / f"{name}.out", folder / f"{name}.log"
+        self._seen: set[psutil.Process] = set()
+        with self._out.open("wb") as out, self._log.open("wb") as log:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "pymager", "serve", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                env=environment(folder, settings),
+                cwd=folder,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, or the signal negated; None while it runs."""
+        return self._popen.poll()
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The log's lines of this event, each of which has to be JSON."""
+        lines = [json.loads(line) for line in self.log.splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+    async def answers(self) -> None:
+        """Wait until it has said where it serves."""
+        match = await until(lambda: self.code is not None or _URL.search(self.out), "the program's start")
+        assert match is not True, f"the program ended with {self.code} at its start: {self.log}"
+        self.url = match[1]
+
+    async def ended(self, seconds: float = PATIENCE) -> int:
+        """Wait for its end and for that of all its processes, and give its exit code."""
+        await until(lambda: self.code is not None, "the program's end", seconds)
+        await until(lambda: not self.processes(), "the end of the program's other processes")
+        assert self.code is not None
+        return self.code
+
+    async def stop(self, seconds: float = PATIENCE) -> int:
+        """SIGTERM, and the exit code."""
+        self._look()
+        self.signal(signal.SIGTERM)
+        return await self.ended(seconds)
+
+    async def kill(self) -> None:
+        """SIGKILL; no process of it may be left."""
+        self._look()
+        self.signal(signal.SIGKILL)
+        await self.ended()
+
+    def signal(self, number: signal.Signals) -> None:
+        self._popen.send_signal(number)
+
+    def workers(self) -> list[psutil.Process]:
+        """Its worker processes, those of all its server processes."""
+        return [process for process in self.processes() if _is_worker(process)]
+
+    def servers(self) -> list[psutil.Process]:
+        """The processes that it started and that are no workers."""
+        return [process for process in self.processes() if not _is_worker(process) and process.pid != self.pid]
+
+    def processes(self) -> list[psutil.Process]:
+        """All of its processes that run, whoever is their parent by now."""
+        self._look()
+        return [process for process in self._seen if _runs(process)]
+
+    async def close(self) -> None:
+        """End whatever still runs."""
+        with suppress(ProcessLookupError):
+            self._popen.kill()
+        self._popen.wait()
+        try:
+            await until(lambda: not self.processes(), "the end of the program's other processes", 10)
+        finally:
+            for process in self.processes():
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    def _look(self) -> None:
+        """Learn of new processes: children of known ones, and workers that name a known one as their parent."""
+        known = {process.pid for process in self._seen} | {self.pid}
+        for process in psutil.process_iter(["ppid", "cmdline"]):
+            line = process.info["cmdline"] or [""]
+            is_worker = _WORKER in line and line[-1].isdigit() and int(line[-1]) in known
+            if process.pid == self.pid or process.info["ppid"] in known or is_worker:
+                self._seen.add(process)
+                known.add(process.pid)
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, *arguments: str, name: str = "program", wait: bool = True, **settings: object
+) -> AsyncIterator[Program]:
+    """A program that serves, or without `wait` one that was just started; at the end of the block nothing is left."""
+    program = Program(folder, arguments, name, settings)
+    try:
+        if wait:
+            await program.answers()
+        yield program
+    finally:
+        await program.close()
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether it does; a process id that is another's by now does not count, nor one that only waits to be reaped."""
+    try:
+        return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return _WORKER in process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return False

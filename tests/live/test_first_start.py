@@ -1,0 +1,102 @@
+"""What somebody sees who starts pymager for the first time, and who tries it with --dev."""
+
+import asyncio
+import base64
+import re
+import shlex
+import stat
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.live.client import Client
+from tests.live.program import PATIENCE, Program, running
+from tests.pictures import jpeg
+
+pytestmark = pytest.mark.live
+
+_OPEN = {"tokens": None, "users": None, "sizes": None}
+
+
+async def test_the_lines_that_are_printed_work_as_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(jpeg(1200, 900))
+    async with running(tmp_path, **_OPEN) as program:
+        upload = next(line.strip() for line in program.out.splitlines() if line.strip().startswith("curl"))
+        url = next(line.strip() for line in program.out.splitlines() if line.strip().endswith(".jpg"))
+        assert "201" in await _curl(tmp_path, *shlex.split(upload)[1:], "-w", "\n%{http_code}")
+        await _curl(tmp_path, "--fail", "-o", "derived.jpg", url)
+    with Image.open(tmp_path / "derived.jpg") as picture:
+        picture.load()
+        assert (picture.format, picture.size) == ("JPEG", (800, 600))
+
+
+async def test_the_password_is_shown_once_and_its_hash_is_for_the_owner_only(tmp_path: Path) -> None:
+    async with running(tmp_path, name="first", **_OPEN) as first:
+        password = _password(first)
+        assert password is not None
+    async with running(tmp_path, name="second", **_OPEN) as second:
+        assert password not in second.out + second.log
+        assert _password(second) is None
+        assert await _uploads(second, "admin", password) == 201
+        assert await _uploads(second, "admin", "another") == 401
+    kept = tmp_path / "data/first-user"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert password not in kept.read_text()
+
+
+async def test_programs_that_start_together_on_a_new_folder_agree_on_one_user(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path, name="first", wait=False, **_OPEN) as first,
+        running(tmp_path, name="second", wait=False, **_OPEN) as second,
+    ):
+        await asyncio.gather(first.answers(), second.answers())
+        (password,) = filter(None, (_password(first), _password(second)))
+        assert await _uploads(first, "admin", password) == 201
+        assert await _uploads(second, "admin", password) == 409
+
+
+async def test_dev_starts_afresh_with_the_user_test_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    for name in ("first", "second"):
+        async with running(tmp_path, "--dev", name=name, data=None, spool=None, **_OPEN) as program:
+            assert "curl -u test:test" in program.out
+            assert await _uploads(program, "test", "test") == 201
+            async with Client(program.url) as client:
+                assert (await client.get("/derived/cat-37x21.png")).picture.size == (37, 21)
+            assert any(temporary.iterdir())
+            assert await program.stop() == 0
+        assert list(temporary.iterdir()) == []
+
+
+async def _uploads(program: Program, user: str, password: str) -> int:
+    """The status of an upload of `cat` with these credentials."""
+    credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
+    async with Client(program.url) as client:
+        answer = await client.ask(
+            "POST",
+            "/original/cat",
+            data={"file": BytesIO(jpeg(120, 90))},
+            headers={"Authorization": f"Basic {credentials}"},
+        )
+    return answer.status
+
+
+def _password(program: Program) -> str | None:
+    match = re.search(r"with the password '([^']+)'", program.out)
+    return match and match[1]
+
+
+async def _curl(folder: Path, *arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        "curl", "--silent", "--show-error", *arguments, cwd=folder, stdout=-1, stderr=-1
+    )
+    async with asyncio.timeout(PATIENCE):
+        out, err = await process.communicate()
+    assert process.returncode == 0, err
+    return out.decode()

@@ -1,0 +1,243 @@
+"""The application on a socket of its own, in a thread of its own, and a plain client for it."""
+
+import asyncio
+import http.client
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvloop
+from aiohttp import web
+from argon2 import PasswordHasher
+
+from pymager import composition, maintenance
+from pymager.composition import Parts
+from pymager.config import Settings
+from pymager.web.app import make_app
+from pymager.web.connections import ConnectionLimits, make_connection
+from pymager.web.hotpath import HotPath
+
+USER, PASSWORD, TOKEN = "ann", "right", "a-token-of-the-tests"
+USERS = {USER: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)}
+WRITER = {"Authorization": f"Bearer {TOKEN}"}
+_PATIENCE = 60.0
+_BOUNDARY = "a-boundary-of-the-tests"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: `headers` as the standard library reads them, in any case of letters."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @cached_property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def __getitem__(self, header: str) -> str:
+        value = self.headers[header]
+        assert value is not None, f"no {header} in {self.headers.items()}"
+        return str(value)
+
+
+class Served:
+    """A running application: requests go over a connection of their own unless `connected` gives one."""
+
+    def __init__(self, port: int, folder: Path, parts: Parts) -> None:
+        self.port = port
+        self.folder = folder
+        self.parts = parts
+        self.url = f"http://127.0.0.1:{port}"
+
+    def files_of(self, id: str) -> list[Path]:
+        """The blobs under an id, as files."""
+        folders = os.walk(self.folder / "data")  # it does not mind what vanishes under it
+        return [Path(folder, name) for folder, _, names in folders for name in names if id in Path(folder).parts]
+
+    def connected(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
+
+    def ask(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Answer:
+        """One request; the path goes out as it is, once it is ASCII."""
+        with closing(self.connected()) as connection:
+            return asked(connection, method, path, headers, body)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.ask("GET", path, _names(headers))
+
+    def head(self, path: str, **headers: str) -> Answer:
+        return self.ask("HEAD", path, _names(headers))
+
+    def put(self, id: str, body: bytes, **headers: str) -> Answer:
+        return self.ask("PUT", f"/original/{id}", WRITER | _names(headers), body)
+
+    def post(self, path: str, body: bytes, **headers: str) -> Answer:
+        return self.ask("POST", path, WRITER | FORM | _names(headers), form(body))
+
+    def delete(self, id: str, **headers: str) -> Answer:
+        return self.ask("DELETE", f"/original/{id}", WRITER | _names(headers))
+
+    def kept(self, body: bytes) -> str:
+        """The id of a new original with these bytes."""
+        id = f"t{secrets.token_hex(6)}"
+        answer = self.put(id, body)
+        assert answer.status == 201, answer.body
+        return id
+
+    def settled(self, path: str) -> Answer:
+        """What is answered once the object's first second is over, and Last-Modified does not change any more."""
+
+        def age(answer: Answer) -> float:
+            dates = parsedate_to_datetime(answer["Date"]) - parsedate_to_datetime(answer["Last-Modified"])
+            return dates.total_seconds()
+
+        return until(lambda: self.get(path), lambda answer: age(answer) >= 2)
+
+    def raw(self, *pieces: bytes) -> Answer:
+        """Bytes as they are, and the answer to them."""
+        with closing(socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE)) as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            return Answer(response.status, response.headers, response.read())
+
+    def raw_get(self, path: bytes) -> Answer:
+        """GET a path of any bytes."""
+        return self.raw(b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path)
+
+
+T = TypeVar("T")
+
+
+def until(look: Callable[[], T], holds: Callable[[T], object] = bool) -> T:
+    """What `look` sees once it is as it should be. Raises `TimeoutError`."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        if holds(seen := look()):
+            return seen
+        time.sleep(0.005)
+    raise TimeoutError(f"still {seen!r}")
+
+
+FORM = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
+
+
+def asked(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> Answer:
+    """One request over a connection that stays open."""
+    connection.request(method, path, body=body, headers=dict(headers or {}))
+    response = connection.getresponse()
+    return Answer(response.status, response.headers, response.read())
+
+
+def part(content: bytes, disposition: str = 'form-data; name="file"; filename="a.jpg"', more: str = "") -> bytes:
+    """One part of a form, up to the next boundary."""
+    head = f"--{_BOUNDARY}\r\nContent-Disposition: {disposition}\r\n{more}\r\n"
+    return head.encode() + content + b"\r\n"
+
+
+def form(content: bytes, *others: bytes) -> bytes:
+    """A whole form: `others` are parts that go before the picture's."""
+    return b"".join(others) + part(content) + END
+
+
+END = f"--{_BOUNDARY}--\r\n".encode()
+
+
+def settings_for(folder: Path, **changes: Any) -> Settings:
+    """Settings of a service of its own, with a token to write and all sizes, unless changed."""
+    (folder / "spool").mkdir(parents=True, exist_ok=True)
+    given = {
+        "data": folder / "data",
+        "spool": folder / "spool",
+        "users": USERS,
+        "tokens": {"tests": sha256(TOKEN.encode()).hexdigest()},
+        "sizes": "*",
+        "workers": 1,
+        "log_format": "json",
+        "log_level": "warning",
+        "sweep_interval": 0,
+    }
+    return Settings(**(given | changes))
+
+
+@contextmanager
+def serving(folder: Path, **changes: Any) -> Iterator[Served]:
+    """The application over open parts, on a free port, until the end of the block."""
+    settings = settings_for(folder, **changes)
+    started: Future[tuple[Served, Callable[[], None]]] = Future()
+
+    async def serve() -> None:
+        await maintenance.prepare(settings)
+        async with composition.opened(settings) as parts, listening(settings, parts) as port:
+            stop, loop = asyncio.Event(), asyncio.get_running_loop()
+            started.set_result((Served(port, folder, parts), lambda: loop.call_soon_threadsafe(stop.set)))
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            uvloop.run(serve())
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    with ThreadPoolExecutor(1, "served") as pool:
+        running = pool.submit(run)
+        served, stop = started.result(_PATIENCE)
+        try:
+            yield served
+        finally:
+            stop()
+            running.result(_PATIENCE)
+
+
+@asynccontextmanager
+async def listening(settings: Settings, parts: Parts) -> AsyncIterator[int]:
+    """What `pymager.web.server.serve` does, without its signals; gives the port."""
+    limits = ConnectionLimits(
+        settings.max_connections,
+        settings.header_timeout,
+        settings.stall_timeout,
+        settings.min_rate,
+        settings.keepalive_timeout,
+    )
+    app = make_app(settings, parts, settings.users)
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        assert runner.server is not None
+        hot: Any = HotPath(app, runner.server.request_handler)
+        runner.server.request_handler = hot
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(make_connection(runner.server, limits), "127.0.0.1", 0)
+        yield server.sockets[0].getsockname()[1]
+        server.close()
+    finally:
+        await runner.cleanup()
+
+
+def _names(headers: Mapping[str, str]) -> dict[str, str]:
+    """`If_None_Match` is written so in Python."""
+    return {name.replace("_", "-"): value for name, value in headers.items()}

@@ -1,0 +1,89 @@
+"""Every format that is accepted, from upload to a derived picture."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+
+from pymager.formats import FORMATS
+from tests.engine.test_inspect import HEIC
+from tests.pictures import encoded, photograph
+from tests.web.served import Served
+
+SIZE = (64, 48)
+
+
+def plain(encoder: str, **options: object) -> Callable[[], bytes]:
+    return lambda: encoded(photograph(*SIZE), encoder, **options)
+
+
+def multi_picture() -> bytes:
+    return encoded(photograph(*SIZE), "MPO", save_all=True, append_images=[photograph(*SIZE, seed=2)])
+
+
+def animation(encoder: str) -> Callable[[], bytes]:
+    return lambda: encoded(
+        photograph(*SIZE), encoder, save_all=True, append_images=[photograph(*SIZE, seed=n) for n in (2, 3)]
+    )
+
+
+INPUTS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "jpeg": ("jpeg", plain("JPEG")),
+    "progressive jpeg": ("jpeg", plain("JPEG", progressive=True)),
+    "mpo": ("jpeg", multi_picture),
+    "png": ("png", plain("PNG")),
+    "gif": ("gif", plain("GIF")),
+    "animated gif": ("gif", animation("GIF")),
+    "webp": ("webp", plain("WEBP")),
+    "lossless webp": ("webp", plain("WEBP", lossless=True)),
+    "animated webp": ("webp", animation("WEBP")),
+    "avif": ("avif", plain("AVIF")),
+    "tiff": ("tiff", plain("TIFF")),
+    "compressed tiff": ("tiff", plain("TIFF", compression="tiff_lzw")),
+    "bmp": ("bmp", plain("BMP")),
+    "ico": ("ico", plain("ICO", sizes=[SIZE])),
+    "ppm": ("ppm", plain("PPM")),
+    "jp2": ("jp2", plain("JPEG2000")),
+    "pcx": ("pcx", plain("PCX")),
+    "sgi": ("sgi", plain("SGI")),
+    "tga": ("tga", plain("TGA")),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_an_accepted_format_becomes_a_derived_picture(served: Served, name: str) -> None:
+    format, make = INPUTS[name]
+    body = make()
+    id = served.kept(body)
+    info = served.get(f"/info/{id}").json
+    assert (info["format"], info["width"], info["height"]) == (format, *SIZE)
+    original = served.get(f"/original/{id}")
+    assert original.body == body
+    assert original["Content-Type"] == FORMATS[format].content_type
+    derived = served.get(f"/derived/{id}-32x24.png")
+    assert derived.status == 200
+    with Image.open(io.BytesIO(derived.body)) as picture:
+        assert (picture.format, picture.size) == ("PNG", (32, 24))
+        assert difference(picture, body) < 8
+
+
+def difference(picture: Image.Image, body: bytes) -> float:
+    """The mean difference from what the picture should show, of 255."""
+    with Image.open(io.BytesIO(body)) as original:
+        expected = original.convert("RGB").resize(picture.size, Image.Resampling.LANCZOS)
+    pairs = zip(picture.convert("RGB").tobytes(), expected.tobytes(), strict=True)
+    return sum(abs(one - other) for one, other in pairs) / (picture.width * picture.height * 3)
+
+
+def test_every_accepted_format_is_tried() -> None:
+    assert {format for format, _ in INPUTS.values()} == set(FORMATS) - {"heic"}
+
+
+def test_a_heic_becomes_a_derived_picture(served: Served) -> None:
+    id = served.kept(HEIC)
+    info = served.get(f"/info/{id}").json
+    assert (info["format"], info["width"], info["height"]) == ("heic", 64, 32)
+    assert served.get(f"/original/{id}")["Content-Type"] == "image/heic"
+    with Image.open(io.BytesIO(served.get(f"/derived/{id}-32x16.png").body)) as picture:
+        assert picture.size == (32, 16)

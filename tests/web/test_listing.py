@@ -1,0 +1,121 @@
+"""The listing: every original once, page by page."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.web.served import WRITER, Answer, Served, serving
+
+
+@pytest.fixture(scope="module")
+def shelf(
+    tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]], photo: bytes
+) -> Iterator[tuple[Served, set[str]]]:
+    """A server with eleven originals."""
+    with serving(tmp_path_factory.mktemp("shelf"), public_url="https://img.example.org/p/") as server:
+        ids = {f"shelf-{number}" for number in range(10)} | {"%E7%8C%AB"}
+        for id in ids:
+            assert server.put(id, photo).status == 201
+        yield server, (ids - {"%E7%8C%AB"}) | {"猫"}
+
+
+def listed(served: Served, query: str = "") -> Answer:
+    return served.ask("GET", f"/original{query}", WRITER)
+
+
+def paged(served: Served, limit: int) -> list[list[str]]:
+    """The ids of all pages, each gone to by the one before's Link."""
+    pages, query = [], f"?limit={limit}"
+    while True:
+        answer = listed(served, query)
+        assert answer.status == 200, answer.body
+        pages.append([item["id"] for item in answer.json["items"]])
+        link = answer.headers["Link"]
+        assert (link is None) == (answer.json["next"] is None)
+        if link is None:
+            return pages
+        match = re.fullmatch(r'<https://img\.example\.org/p/original(\?[^>]+)>; rel="next"', link)
+        assert match, link
+        query = match[1]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 10, 11, 12, 1000])
+def test_every_original_is_listed_once_whatever_the_pages(shelf: tuple[Served, set[str]], limit: int) -> None:
+    served, ids = shelf
+    pages = paged(served, limit)
+    found = [id for page in pages for id in page]
+    assert sorted(found) == sorted(ids)
+    assert all(len(page) == limit for page in pages[:-1])
+
+
+def test_the_cursor_in_the_body_goes_on_as_the_link_does(shelf: tuple[Served, set[str]]) -> None:
+    served, ids = shelf
+    first = listed(served, "?limit=6")
+    second = listed(served, f"?cursor={first.json['next']}")
+    assert {item["id"] for item in first.json["items"] + second.json["items"]} == ids
+    assert second.json["next"] is None
+
+
+def test_an_item_is_what_info_tells(shelf: tuple[Served, set[str]]) -> None:
+    served, _ = shelf
+    for item in listed(served).json["items"][:3]:
+        assert item == served.get(f"/info/{item['id']}").json
+
+
+def test_a_listing_is_nobody_elses_to_keep(shelf: tuple[Served, set[str]]) -> None:
+    served, _ = shelf
+    answer = listed(served)
+    assert answer["Content-Type"] == "application/json"
+    assert answer["Cache-Control"] == "private, no-store"
+    assert answer.headers["Access-Control-Allow-Origin"] is None
+
+
+@pytest.mark.parametrize(
+    "limit", ["0", "-1", "1001", "ten", "", "1.5", "1e2", "9" * 5_000, "%d9%a1", "+5", "%205", "5x"]
+)
+def test_a_bad_limit_is_refused(shelf: tuple[Served, set[str]], limit: str) -> None:
+    answer = listed(shelf[0], f"?limit={limit}")
+    assert answer.status == 400
+    assert "1000" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "x", "%00", "%ff", "../..", "AAAA", "A" * 3_000, "%f0%9f%98%80", "%ed%a0%80", "====", "a%20b", "null"],
+)
+def test_a_bad_cursor_is_refused(shelf: tuple[Served, set[str]], cursor: str) -> None:
+    answer = listed(shelf[0], f"?cursor={cursor}")
+    assert answer.status == 400
+    assert "cursor" in answer.json["detail"]
+
+
+def test_a_changed_cursor_is_no_server_error(shelf: tuple[Served, set[str]]) -> None:
+    served, _ = shelf
+    cursor = listed(served, "?limit=3").json["next"]
+    for place in range(len(cursor)):
+        for changed in (cursor[:place], cursor[:place] + "%7e" + cursor[place + 1 :]):
+            assert listed(served, f"?cursor={changed}").status in (200, 400)
+
+
+def test_a_listing_goes_on_where_originals_come_and_go(shelf: tuple[Served, set[str]], photo: bytes) -> None:
+    served, ids = shelf
+    first = listed(served, "?limit=4").json
+    gone = first["items"][-1]["id"]
+    served.put("later", photo)
+    try:
+        served.delete(gone.replace("猫", "%E7%8C%AB"))
+        rest = listed(served, f"?limit=1000&cursor={first['next']}").json["items"]
+        assert {item["id"] for item in first["items"] + rest} - {"later"} == ids
+    finally:
+        served.delete("later")
+        served.put(gone.replace("猫", "%E7%8C%AB"), photo)
+
+
+def test_the_location_starts_with_the_public_url(shelf: tuple[Served, set[str]], photo: bytes) -> None:
+    served, _ = shelf
+    assert served.put("located", photo)["Location"] == "https://img.example.org/p/original/located"
+    served.delete("located")
+    assert served.put("%E7%8A%AC", photo)["Location"] == "https://img.example.org/p/original/%E7%8A%AC"
+    served.delete("%E7%8A%AC")

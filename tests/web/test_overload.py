@@ -1,0 +1,83 @@
+"""More than can be done at once: refused with 503, while what is there is served."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.web.served import Answer, Served, serving, until
+
+QUEUE = 3
+
+
+@contextmanager
+def halted(served: Served) -> Iterator[None]:
+    """The only worker stands still."""
+    (worker,) = served.parts.workers.state.pids
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+
+def refused(futures: list[Future[Answer]]) -> list[Answer]:
+    return [future.result() for future in futures if future.done()]
+
+
+def assert_refused(answers: list[Answer]) -> None:
+    assert {answer.status for answer in answers} == {503}
+    for answer in answers:
+        assert 1 <= int(answer["Retry-After"]) <= 30
+        assert answer["Cache-Control"] == "no-store"
+        assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_cold_requests_over_the_queue_are_refused_and_hits_are_served(folder: Path, photo: bytes) -> None:
+    with serving(folder, workers=1, queue=QUEUE, memory_cache=0) as served:
+        id, kept = served.kept(photo), served.kept(photo)
+        hit = served.get(f"/derived/{kept}-9x9.jpg")
+        paths = [f"/derived/{id}-{side}x{side}.jpg" for side in range(10, 22)]
+        with halted(served), ThreadPoolExecutor(len(paths)) as pool:
+            cold = [pool.submit(served.get, path) for path in paths]
+            until(lambda: len(refused(cold)) == len(paths) - QUEUE - 1)
+            assert_refused(refused(cold))
+            assert served.get(f"/derived/{kept}-9x9.jpg").body == hit.body
+            assert served.get(f"/derived/{kept}-9x9.jpg", If_None_Match=hit["ETag"]).status == 304
+            assert served.get(f"/original/{id}").body == photo
+            assert_refused([served.get(f"/derived/{id}-30x30.jpg")])
+            assert len(refused(cold)) == len(paths) - QUEUE - 1
+            os.kill(served.parts.workers.state.pids[0], signal.SIGCONT)
+            statuses = sorted(future.result().status for future in cold)
+        assert statuses == [200] * (QUEUE + 1) + [503] * (len(paths) - QUEUE - 1)
+        assert served.get(paths[-1]).status == 200
+
+
+def test_those_who_wait_for_one_picture_take_one_place(folder: Path, photo: bytes) -> None:
+    with serving(folder, workers=1, queue=1) as served:
+        id = served.kept(photo)
+        with halted(served), ThreadPoolExecutor(12) as pool:
+            same = [pool.submit(served.get, f"/derived/{id}-10x10.jpg") for _ in range(10)]
+            until(lambda: served.parts.workers.state.busy == 1)
+            other = pool.submit(served.get, f"/derived/{id}-11x11.jpg")
+            until(lambda: served.parts.workers.state.renders == 1)
+            assert_refused([served.get(f"/derived/{id}-12x12.jpg")])
+            os.kill(served.parts.workers.state.pids[0], signal.SIGCONT)
+            assert {future.result().status for future in [*same, other]} == {200}
+
+
+def test_uploads_over_the_queue_are_refused_and_nothing_is_kept(folder: Path, photo: bytes) -> None:
+    with serving(folder, workers=1, queue=1) as served:
+        ids = [f"upload-{number}" for number in range(6)]
+        with halted(served), ThreadPoolExecutor(len(ids)) as pool:
+            uploads = [pool.submit(served.put, id, photo) for id in ids]
+            until(lambda: len(refused(uploads)) == len(ids) - 2)
+            assert_refused(refused(uploads))
+            os.kill(served.parts.workers.state.pids[0], signal.SIGCONT)
+            statuses = [future.result().status for future in uploads]
+        assert sorted(statuses) == [201, 201] + [503] * 4
+        for id, status in zip(ids, statuses, strict=True):
+            assert served.get(f"/original/{id}").status == (200 if status == 201 else 404)
+        assert served.get(f"/derived/{ids[statuses.index(201)]}-9x9.jpg").status == 200
