@@ -66,6 +66,7 @@ def all_cases(stage: Stage, *, quick: bool) -> list[Case]:
         _cold(stage, "cold-jpeg", "jpg", (800, 600, "jpg"), cold, Aim(1.2, "decode")),
         _cold(stage, "cold-jpeg-small", "jpg", (100, 100, "jpg"), cold, Aim(1.15, "decode")),
         _cold(stage, "cold-webp", "jpg", (800, 600, "webp"), cold, Aim(0.67, "thumbor")),
+        _cold(stage, "cold-webp-default", "jpg", (800, 600, "webp"), cold, None, default=True),
         _cold(stage, "cold-webp-small", "jpg", (100, 100, "webp"), cold, None),
         _upload(stage, cold),
     ]
@@ -115,24 +116,32 @@ def _cold(
     target: tuple[int, int, str],
     counts: dict[int, int],
     aim: Aim | None,
+    *,
+    default: bool = False,
 ) -> Case:
     width, height, extension = target
-    sides = tuple(_cold_side(stage, server, kind, target) for server in (stage.pymager_disk, stage.thumbor))
+    pymager = stage.pymager if default else stage.pymager_disk
+    sides = tuple(_cold_side(stage, server, kind, target, name) for server in (pymager, stage.thumbor))
     title = f"cold, {stage.titles[kind]} to {width}x{height} {'JPEG' if extension == 'jpg' else 'WebP'}"
+    if default:
+        title += ", default effort"
     if aim and extension == "webp" and stage.match and not stage.match.equal:
         title += " (not equal, see below)"
     decode = (width, height) if stage.pictures[kind].suffix == ".jpg" else None
     return Case(name, title, counts, ROUNDS, sides, aim, kind, decode)
 
 
-def _cold_side(stage: Stage, server: Server, kind: str, target: tuple[int, int, str]) -> Side:
+def _cold_side(stage: Stage, server: Server, kind: str, target: tuple[int, int, str], name: str) -> Side:
+    # A case with the target of another one needs originals of its own, or it would measure hits.
+    prefix = name if name == "cold-webp-default" else kind
+
     def asked(ids: list[str]) -> list[Request]:
         return [server.derived(id, *target) for id in stage.originals(server, kind, ids)]
 
     def requests(round: int, connections: int, count: int) -> list[Request]:
-        return asked([f"{kind}-{round}-{connections}-{i}" for i in range(count)])
+        return asked([f"{prefix}-{round}-{connections}-{i}" for i in range(count)])
 
-    return Side(server, requests, lambda: asked([f"{kind}-warm-{i}" for i in range(4)]))
+    return Side(server, requests, lambda: asked([f"{prefix}-warm-{i}" for i in range(4)]))
 
 
 def _upload(stage: Stage, counts: dict[int, int]) -> Case:

@@ -83,9 +83,9 @@ class Process:
 
 
 class Pymager(Process):
-    """pymager over a folder and SQLite; with `memory_cache=0` every hit is read from the disk."""
+    """pymager over a folder and SQLite, with settings other than the defaults in `settings`."""
 
-    def __init__(self, program: Path, folder: Path, *, memory_cache: int | None = None) -> None:
+    def __init__(self, program: Path, folder: Path, settings: dict[str, str] | None = None) -> None:
         self.name = "pymager"
         folder.mkdir()
         token = secrets.token_urlsafe(24)
@@ -99,8 +99,7 @@ class Pymager(Process):
             "PYMAGER_SWEEP_INTERVAL": "0",
             "PYMAGER_LOG_LEVEL": "warning",
         }
-        if memory_cache is not None:
-            env["PYMAGER_MEMORY_CACHE"] = str(memory_cache)
+        env |= settings or {}
         super().__init__([program, "serve"], env, folder / "log", port, "/healthz")
 
     def derived(self, id: str, width: int, height: int, extension: str) -> Request:

@@ -42,7 +42,7 @@ class WebpMatch:
 
 @dataclass(slots=True)
 class Stage:
-    """Three servers and a client; `pymager` has its default settings, `pymager_disk` no memory cache."""
+    """Three servers and a client; `pymager` has its default settings, `pymager_disk` those of the cold cases."""
 
     load: Load
     pymager: Pymager

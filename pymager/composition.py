@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -12,7 +12,7 @@ from pymager import plugins
 from pymager.config import Settings, without_password
 from pymager.derivation import Derivation
 from pymager.engine.jobs import Encoding, Limits
-from pymager.errors import BackendError, Held
+from pymager.errors import BackendError, ConfigurationError, Held
 from pymager.library import Library, Sizes
 from pymager.memory import Memory
 from pymager.ports import BlobStore, MetadataStore
@@ -42,10 +42,26 @@ class Parts:
 @asynccontextmanager
 async def opened_backends(settings: Settings) -> AsyncIterator[tuple[BlobStore, MetadataStore]]:
     """The two stores, open. Raises `ConfigurationError` and `Unavailable`."""
-    blobs = plugins.load_blobs(settings.blobs_url)
-    metadata = plugins.load_metadata(settings.metadata_url)
+    blobs, metadata = backends(settings)
     async with blobs, metadata:
         yield blobs, metadata
+
+
+def backends(settings: Settings) -> tuple[BlobStore, MetadataStore]:
+    """The two stores, not open. Raises `ConfigurationError`, which names the setting."""
+    with _named("PYMAGER_BLOBS"):
+        blobs = plugins.load_blobs(settings.blobs_url)
+    with _named("PYMAGER_METADATA"):
+        metadata = plugins.load_metadata(settings.metadata_url)
+    return blobs, metadata
+
+
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{setting}: {error}") from error
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """What an operator does beside serving: sweep, check, prepare the stores."""
 
-from pymager import composition, plugins
+from pymager import composition
 from pymager.audit import Finding, audit
 from pymager.config import Settings
 from pymager.engine.jobs import recipe
@@ -28,5 +28,4 @@ async def check(settings: Settings) -> tuple[int, list[Finding]]:
 
 async def prepare(settings: Settings) -> list[str]:
     """Make or bring up to date what the stores need; says what was done."""
-    stores = (plugins.load_blobs(settings.blobs_url), plugins.load_metadata(settings.metadata_url))
-    return [line for store in stores for line in await store.prepare()]
+    return [line for store in composition.backends(settings) for line in await store.prepare()]

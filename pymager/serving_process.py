@@ -46,7 +46,10 @@ def _run(options: dict[str, Any], fd: int | None, hint: str | None) -> int:
         return _run_several(settings, options, listener, ready)
     import uvloop
 
+    from pymager.guard import hide
     from pymager.web.server import serve
+
+    hide()  # a worker that was taken over runs as the same user, and could read this process's secrets
 
     uvloop.run(serve(settings, listener, users, ready))
     return 0

@@ -21,6 +21,7 @@ from pymager.engine import wire
 from pymager.engine.jobs import Inspection, Limits, Target
 from pymager.errors import PymagerError
 
+_FREQUENT = ("JPEG", "MPO", "PNG", "WEBP")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -110,9 +111,11 @@ def _unexpected(error: Exception) -> bytes:
 
 
 def _engine() -> Jobs:
+    from pymager.engine import plugins
     from pymager.engine.inspect import inspect
     from pymager.engine.render import render
 
+    plugins.decoders(_FREQUENT)  # before the first job, which would wait for them
     return Jobs(inspect, render)
 
 

@@ -72,7 +72,8 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.is_idle:
+        # The first bytes may come before the task that waits for requests has begun to.
+        if self.is_idle or not self._request_count:
             if self._head_timer is None:
                 self._expect_head()
         elif self._head_timer is not None:
