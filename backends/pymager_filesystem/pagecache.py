@@ -7,11 +7,15 @@ what needs no disk, `preadv2` with RWF_NOWAIT (Linux 4.14) reads only what is ca
 import ctypes
 import errno
 import os
+from mmap import mmap
 
 _OPENAT2 = 437  # the same on every architecture that Linux got it on
 _AT_FDCWD = -100
 _RESOLVE_CACHED = 0x20
 _UNSUPPORTED = frozenset((errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.E2BIG))
+
+LARGEST = 256 << 10
+"""The most that is read at once, in bytes."""
 
 READ_ONLY = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """How blobs are opened: not through a symbolic link, and not waiting where something put a pipe in a blob's place."""
@@ -24,13 +28,15 @@ class _OpenHow(ctypes.Structure):
 
 
 class PageCache:
-    """Gives up for good on a kernel, a sandbox or a file system that has no such calls."""
+    """For one event loop. Gives up for good on a kernel, a sandbox or a file system that has no such calls."""
 
     def __init__(self) -> None:
         self._syscall = ctypes.CDLL(None, use_errno=True).syscall
         self._how = _OpenHow(READ_ONLY, 0, _RESOLVE_CACHED)
         self._head = (ctypes.c_long(_OPENAT2), ctypes.c_int(_AT_FDCWD))
         self._tail = (ctypes.byref(self._how), ctypes.c_size_t(ctypes.sizeof(self._how)))
+        # Begins with a page: into memory that is aligned by 8 or 16 bytes only, the kernel copies 5 times slower.
+        self._buffer = memoryview(mmap(-1, LARGEST))
         self._is_supported = hasattr(os, "RWF_NOWAIT")
 
     def open(self, path: bytes) -> int:
@@ -43,12 +49,12 @@ class PageCache:
         return fd
 
     def read(self, fd: int, start: int, size: int) -> bytes | None:
-        """`size` bytes from `start`; None where they are not all there without waiting."""
+        """`size` bytes (`LARGEST` at most) from `start`; None where they are not all there without waiting."""
         if not self._is_supported:
             return None
-        buffer = bytearray(size)
+        buffer = self._buffer[:size]
         try:
-            return bytes(buffer) if os.preadv(fd, [buffer], start, os.RWF_NOWAIT) == size else None
+            return bytes(buffer) if os.preadv(fd, (buffer,), start, os.RWF_NOWAIT) == size else None
         except BlockingIOError:
             return None
         except OSError as error:

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from pathlib import Path
 from stat import S_ISREG
@@ -14,10 +12,9 @@ from pymager.errors import NotFound, Unavailable
 from pymager.ports import Blob, BlobInfo
 from pymager_filesystem.failures import translated
 from pymager_filesystem.layout import Layout, describe
-from pymager_filesystem.pagecache import READ_ONLY, PageCache
+from pymager_filesystem.pagecache import LARGEST, READ_ONLY, PageCache
 from pymager_filesystem.threads import Threads
 
-_SMALL = 256 << 10
 _PIECE = 128 << 10
 
 
@@ -30,8 +27,13 @@ def status_of(layout: Layout, key: str) -> os.stat_result:
     return _regular(status, key)
 
 
-class Opening(AbstractAsyncContextManager[Blob]):
+class Opening:
     """One opened blob. What is small is read at once and its file closed; the rest comes piece by piece."""
+
+    __slots__ = (
+        "_body", "_cache", "_fd", "_info", "_is_left", "_is_reading", "_is_small", "_key", "_layout", "_path",
+        "_range", "_slice", "_threads",
+    )  # fmt: skip
 
     def __init__(
         self, layout: Layout, cache: PageCache, threads: Threads, key: str, start: int, stop: int | None
@@ -69,18 +71,20 @@ class Opening(AbstractAsyncContextManager[Blob]):
         """Up to `size` bytes from `start`, at least one. Raises `Unavailable` where the file has ended before."""
         if self._is_left:
             raise RuntimeError(f"{self._key!r} is read after it was closed")
-        if (cached := self._cache.read(self._fd, start, size)) is not None:
-            await asyncio.sleep(0)  # others get their turn between two pieces
-            return cached
+        with translated(outcome_known=True):
+            if (cached := self._cache.read(self._fd, start, size)) is not None:
+                await asyncio.sleep(0)  # others get their turn between two pieces
+                return cached
+            return await self._read_in_thread(start, size) or self._cut_short()
+
+    async def _read_in_thread(self, start: int, size: int) -> bytes:
         self._is_reading = True
         try:
-            with translated(outcome_known=True):
-                data = await self._threads.run(partial(os.pread, self._fd, size, start))
+            return await self._threads.run(partial(os.pread, self._fd, size, start))
         finally:
             self._is_reading = False
             if self._is_left:
                 self._close()
-        return data or self._cut_short()
 
     def _open_from_cache(self) -> bool:
         self._fd = self._cache.open(self._path)
@@ -116,7 +120,7 @@ class Opening(AbstractAsyncContextManager[Blob]):
         self._info: BlobInfo = describe(self._key, status)
         first, last, _ = self._slice.indices(status.st_size)
         self._range = (first, max(first, last))
-        self._is_small = last - first <= _SMALL
+        self._is_small = last - first <= LARGEST
 
     def _read_all(self) -> bytes:
         at, end = self._range
@@ -133,12 +137,13 @@ class Opening(AbstractAsyncContextManager[Blob]):
         """Close the file; while a thread reads, leave that to its end, since the number may be another's by then."""
         if self._fd >= 0 and not self._is_reading:
             fd, self._fd = self._fd, -1
-            with suppress(OSError):
-                os.close(fd)
+            os.close(fd)
 
 
-class _Once(AsyncIterator[bytes]):
+class _Once:
     """All the bytes in one chunk."""
+
+    __slots__ = ("_body",)
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -153,7 +158,7 @@ class _Once(AsyncIterator[bytes]):
         return body
 
 
-class _Pieces(AsyncIterator[bytes]):
+class _Pieces:
     """The bytes from `at` to `end`, piece by piece. Not a generator: nothing is left to finalise when abandoned."""
 
     def __init__(self, opening: Opening, at: int, end: int) -> None:

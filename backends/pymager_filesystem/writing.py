@@ -93,7 +93,8 @@ def _place(temporary: bytes, path: bytes) -> None:
             return os.rename(temporary, path)
         except FileNotFoundError:
             os.stat(temporary)
-        with suppress(FileNotFoundError):
+        # Either may come from someone who removes folders; a file in a folder's place makes the rename tell.
+        with suppress(FileNotFoundError, FileExistsError):
             os.makedirs(folder, exist_ok=True)
     raise OSError(errno.ENOENT, "the folder vanishes as often as it is made", folder)
 

@@ -14,6 +14,7 @@ from pymager.ports import BlobStore
 from pymager.testing.blobs_contents import TYPE, is_absent, read
 
 _LARGE = 20_000_000
+_MIDDLING = 5_000_000
 _HOUR = 3_600.0
 
 
@@ -97,7 +98,7 @@ class Races:
     async def test_a_put_that_is_cancelled_leaves_the_whole_blob_or_none(
         self, blobs: BlobStore, other: BlobStore, folder: str, fraction: float
     ) -> None:
-        body = secrets.token_bytes(_LARGE)
+        body = secrets.token_bytes(_MIDDLING)
         takes = await _duration(blobs.put(f"{folder}/cat/whole", body, TYPE))
         for n in range(3):
             await _cut_off(blobs.put(f"{folder}/cat/{n}", body, TYPE), takes * fraction)
@@ -111,7 +112,7 @@ class Races:
     @pytest.mark.parametrize("fraction", [0.0, 0.02, 0.2, 0.5, 0.8, 0.98])
     async def test_a_read_that_is_cancelled_does_no_harm(self, blobs: BlobStore, folder: str, fraction: float) -> None:
         small, large = f"{folder}/cat/small", f"{folder}/cat/large"
-        bodies = {small: secrets.token_bytes(1_000), large: secrets.token_bytes(_LARGE // 4)}
+        bodies = {small: secrets.token_bytes(1_000), large: secrets.token_bytes(_MIDDLING)}
         for key, body in bodies.items():
             await blobs.put(key, body, TYPE)
             takes = await _duration(read(blobs, key))

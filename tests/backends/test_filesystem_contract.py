@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from pymager_filesystem import FolderBlobs
 
 from pymager.testing.blobs import BlobStoreContract
+from pymager_filesystem import FolderBlobs
 
 
 class TestFolderBlobs(BlobStoreContract):

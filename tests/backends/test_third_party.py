@@ -70,7 +70,7 @@ def test_this_process_knows_nothing_of_the_third_party() -> None:
 def _run(python: Path, *arguments: str) -> str:
     quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
     result = subprocess.run(
-        [python, *arguments], capture_output=True, text=True, check=False, timeout=120, env={**os.environ, **quiet}
+        [python, *arguments], capture_output=True, text=True, check=False, timeout=300, env={**os.environ, **quiet}
     )
     assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
     return result.stdout

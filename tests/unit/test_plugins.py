@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pymager_filesystem import FolderBlobs
 
 from pymager import plugins
 from pymager.errors import ConfigurationError
 from pymager.testing.backends import MemoryBlobs, MemoryMetadata
+from pymager_filesystem import FolderBlobs
 
 Install = Callable[..., None]
 
