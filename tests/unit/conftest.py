@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.unit.place import Place, opened
 
-settings.register_profile("pymager", deadline=None)  # no test depends on speed
+# No test depends on speed.
+settings.register_profile("pymager", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("pymager")
 
 

@@ -74,9 +74,7 @@ class Place:
 
 
 def planted(id: str, text: str, created: datetime = OLD) -> Original:
-    return Original(
-        id, names.new_revision(), "jpeg", 4, 3, len(text), sha256(text.encode()).hexdigest(), created
-    )
+    return Original(id, names.new_revision(), "jpeg", 4, 3, len(text), sha256(text.encode()).hexdigest(), created)
 
 
 async def body_of(picture: Picture) -> bytes:

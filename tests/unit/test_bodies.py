@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -34,10 +36,13 @@ def request(chunks: Iterable[bytes] = (), content_type: str | None = FORM, **hea
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if content_type is not None:
         named["Content-Type"] = content_type
-    return make_mocked_request("POST", "/", headers=named, payload=Chunks(chunks))
+    content: Any = Chunks(chunks)
+    return make_mocked_request("POST", "/", headers=named, payload=content)
 
 
-def taken(reader: Reader, chunks: Iterable[bytes], content_type: str | None = FORM, limits: BodyLimits = LIMITS) -> bytes:
+def taken(
+    reader: Reader, chunks: Iterable[bytes], content_type: str | None = FORM, limits: BodyLimits = LIMITS
+) -> bytes:
     async def collect() -> bytes:
         return b"".join([chunk async for chunk in reader(request(chunks, content_type), limits)])
 
@@ -55,7 +60,7 @@ def form(*parts: bytes, end: str = f"--{BOUNDARY}--\r\n") -> bytes:
 
 def split(body: bytes, places: Iterable[int]) -> list[bytes]:
     cuts = sorted({0, len(body), *(place % (len(body) + 1) for place in places)})
-    return [body[start:stop] for start, stop in zip(cuts, cuts[1:], strict=False)]
+    return [body[start:stop] for start, stop in pairwise(cuts)]
 
 
 CUTS = st.lists(st.integers(0, 5_000), max_size=40)
@@ -162,7 +167,20 @@ def test_a_content_type_that_can_not_be_right_is_refused(content_type: str | Non
 
 
 SCRAPS = st.sampled_from(
-    [b"\r\n", b"--", b"\n", b"\r", b"--x-boundary", b":", b";", b'"', b"\xff", b"\0", b"Content-Length: 1\r\n", b"name="]
+    [
+        b"\r\n",
+        b"--",
+        b"\n",
+        b"\r",
+        b"--x-boundary",
+        b":",
+        b";",
+        b'"',
+        b"\xff",
+        b"\0",
+        b"Content-Length: 1\r\n",
+        b"name=",
+    ]
 )
 MUTATIONS = st.lists(st.tuples(st.integers(0, 1_000), st.integers(0, 20), SCRAPS | st.binary(max_size=8)), max_size=6)
 WHOLE = form(part(b"1", "size"), part(b"PICTURE" * 9, "file", "Content-Type: image/png"), part(b"2", "b"))

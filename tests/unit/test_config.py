@@ -59,8 +59,8 @@ def test_the_file_is_named_by_option_or_environment_and_the_option_wins(tmp_path
         ("[users]\nada = 'secret'", "user 'ada' needs an argon2 hash"),
         (f"[users]\n'a:b' = '{HASH}'", "'a:b' can't be a user's name"),
         (f"[users]\n'' = '{HASH}'", "'' can't be a user's name"),
-        ("cache_control = \"a\\r\\nb: c\"", "control character"),
-        ("public_url = \"https://a/\\u007f\"", "control character"),
+        ('cache_control = "a\\r\\nb: c"', "control character"),
+        ('public_url = "https://a/\\u007f"', "control character"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named_with_the_file(tmp_path: Path, text: str, said: str) -> None:
@@ -146,7 +146,12 @@ def test_every_wrong_setting_is_named_at_once() -> None:
 
 
 def test_a_refusal_shows_no_secret() -> None:
-    for name, value in (("users", "ada:hunter2"), ("tokens", "ci:hunter2"), ("users", "hunter2"), ("tokens", "x hunter2")):
+    for name, value in (
+        ("users", "ada:hunter2"),
+        ("tokens", "ci:hunter2"),
+        ("users", "hunter2"),
+        ("tokens", "x hunter2"),
+    ):
         with pytest.raises(ConfigurationError) as caught:
             settings(**{name: value})
         assert "hunter2" not in str(caught.value)

@@ -6,10 +6,10 @@ import resource
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
-from pymager_filesystem import FolderBlobs
 
 from pymager import derivation as derivation_module
 from pymager import keys
@@ -19,6 +19,7 @@ from pymager.errors import NoSpace, NotFound, Overloaded, Unavailable, Undecodab
 from pymager.memory import Memory
 from pymager.names import parse_derived
 from pymager.ports import Original
+from pymager_filesystem import FolderBlobs
 from tests.unit.hooked import away, lost, once
 from tests.unit.place import NAME, Place, body_of, opened
 from tests.waiting import until
@@ -97,10 +98,9 @@ async def test_an_original_that_goes_under_its_worker_is_gone_and_no_bad_picture
 
 
 async def test_a_bad_picture_is_remembered_for_a_minute(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    cat, now = await place.plant("too-much"), 1_000.0
-    monkeypatch.setattr(derivation_module, "monotonic", lambda: now)
-    tries = []
+    cat, tries = await place.plant("too-much"), []
     for now in (1_000.0, 1_001.0, 1_059.0, 1_061.0, 1_120.0):
+        monkeypatch.setattr(derivation_module, "monotonic", partial(float, now))
         with pytest.raises(Undecodable, match="this has too many pixels"):
             await made(place, cat)
         tries.append(place.metadata.calls["acquire"])

@@ -175,7 +175,7 @@ def test_what_is_no_spool_of_pymagers_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
-        child = subprocess.Popen(["sleep", "60"], close_fds=False)  # noqa: S607
+        child = subprocess.Popen(["sleep", "60"], close_fds=False)
         lock = os.open(spool.folder / "lock", os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

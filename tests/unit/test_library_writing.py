@@ -1,0 +1,334 @@
+"""Uploads and replacements: one winner, no lost bytes, and the truth about answers that were lost."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pymager import keys
+from pymager.errors import (
+    AlreadyExists,
+    Fenced,
+    NoSpace,
+    NotAPicture,
+    NotFound,
+    Overloaded,
+    PymagerError,
+    RevisionMismatch,
+    Unavailable,
+)
+from pymager.ports import Original
+from pymager.web.failures import PreconditionFailed
+from tests.unit.hooked import away, lost, once
+from tests.unit.place import OLD, Place, planted
+from tests.waiting import until
+
+
+async def originals(place: Place) -> set[str]:
+    return await place.blobs.keys(keys.ORIGINALS)
+
+
+async def test_an_upload_is_kept_with_what_was_found_out_about_it(place: Place) -> None:
+    cat = await place.add("picture")
+    assert (cat.id, cat.format, cat.width, cat.size) == ("cat", "jpeg", 12_345, 7)
+    assert cat.sha256 == planted("cat", "picture").sha256
+    assert cat.created == (await place.blobs.stat(keys.original_key(cat))).modified
+    assert await place.rows() == [cat]
+
+
+async def test_what_is_no_picture_leaves_nothing(place: Place) -> None:
+    with pytest.raises(NotAPicture, match="poem"):
+        await place.add("no-picture")
+    with pytest.raises(NotAPicture, match="poem"):
+        await place.put("no-picture")
+    assert (await place.rows(), await place.blobs.keys()) == ([], set())
+
+
+async def test_of_many_uploads_of_one_id_one_succeeds_and_its_bytes_stay(place: Place) -> None:
+    outcomes = await asyncio.gather(*(place.add(f"picture {n}") for n in range(9)), return_exceptions=True)
+    winners = [outcome for outcome in outcomes if isinstance(outcome, Original)]
+    assert [type(outcome) for outcome in outcomes if outcome not in winners] == [AlreadyExists] * 8
+    assert await place.rows() == winners
+    assert await originals(place) == {keys.original_key(winners[0])}
+
+
+async def test_a_loser_deletes_its_blob_only_after_it_saw_another_revision_in_the_row(place: Place) -> None:
+    await place.plant("first")
+    seen: list[int] = []
+
+    async def note(*arguments: object) -> None:
+        seen.append(place.metadata.calls["get"])
+
+    place.blobs.before["delete"] = note
+    with pytest.raises(AlreadyExists):
+        await place.add("second")
+    assert seen == [1]
+
+
+async def test_a_loser_whose_own_revision_stands_deletes_nothing(place: Place) -> None:
+    async def twice(*arguments: object) -> None:
+        raise AlreadyExists("as a driver that retries would say")
+
+    place.metadata.after["add"] = twice
+    with pytest.raises(AlreadyExists):
+        await place.add("picture")
+    assert len(await originals(place)) == len(await place.rows()) == 1
+
+
+async def test_a_loser_that_can_not_read_the_row_leaves_its_blob_to_the_sweep(place: Place) -> None:
+    await place.plant("first")
+    place.metadata.before["get"] = away
+    with pytest.raises(AlreadyExists):
+        await place.add("second")
+    assert len(await originals(place)) == 2
+
+
+async def test_an_upload_that_was_fenced_off_is_not_acknowledged_and_leaves_nothing(place: Place) -> None:
+    async def sweep(original: Original, *arguments: object) -> None:
+        assert await place.metadata.inner.fence("cat", original.revision)
+
+    place.metadata.before["add"] = once(sweep)
+    with pytest.raises(Fenced):
+        await place.add("picture")
+    assert (await place.rows(), await originals(place)) == ([], set())
+    place.metadata.before["add"] = once(sweep)
+    with pytest.raises(Fenced):
+        await place.put("picture")
+    cat = await place.plant("picture")
+    place.metadata.before["replace"] = sweep
+    with pytest.raises(Fenced):
+        await place.put("picture")
+    assert (await place.rows(), await originals(place)) == ([cat], {keys.original_key(cat)})
+
+
+@pytest.mark.parametrize("error", [NoSpace("full"), Unavailable("refused", outcome_known=True)])
+async def test_an_upload_that_certainly_was_not_committed_leaves_nothing(place: Place, error: PymagerError) -> None:
+    async def fail(*arguments: object) -> None:
+        raise error
+
+    place.metadata.before |= {"add": fail, "replace": fail}
+    with pytest.raises(type(error)):
+        await place.add("picture")
+    with pytest.raises(type(error)):
+        await place.put("picture")
+    assert await originals(place) == set()
+    cat = await place.plant("picture")
+    with pytest.raises(type(error)):
+        await place.put("picture")
+    assert await originals(place) == {keys.original_key(cat)}
+
+
+async def test_an_add_that_was_done_though_its_answer_was_lost_is_acknowledged(place: Place) -> None:
+    place.metadata.after["add"] = lost
+    cat = await place.add("picture")
+    assert await place.rows() == [cat]
+    assert (await place.put("picture", "dog"))[1]
+    assert place.metadata.calls["add"] == 2
+
+
+@pytest.mark.parametrize("verb", ["add", "put"])
+async def test_an_add_that_was_lost_is_unknown_and_deletes_nothing(place: Place, verb: str) -> None:
+    place.metadata.before["add"] = lost
+    with pytest.raises(Unavailable) as caught:
+        await getattr(place, verb)("picture")
+    assert not caught.value.outcome_known
+    assert place.metadata.calls["add"] == 1
+    assert len(await originals(place)) == 1
+
+
+async def test_an_add_whose_answer_was_lost_and_whose_row_is_anothers_is_unknown(place: Place) -> None:
+    async def removed_and_added(*arguments: object) -> None:
+        await place.metadata.inner.remove("cat")
+        await place.plant("another's")
+        await lost()
+
+    place.metadata.after["add"] = removed_and_added
+    with pytest.raises(Unavailable) as caught:
+        await place.add("picture")
+    assert not caught.value.outcome_known
+    assert len(await originals(place)) == 2
+
+
+@pytest.mark.parametrize("verb", ["add", "replace"])
+async def test_where_the_row_can_not_be_read_after_a_lost_answer_it_is_unknown(place: Place, verb: str) -> None:
+    """The read's failure is known to have changed nothing; the mutation's is not."""
+
+    async def lost_for_good(*arguments: object) -> None:
+        place.metadata.before["get"] = away
+        await lost()
+
+    if verb == "replace":
+        await place.plant("picture")
+    place.metadata.after[verb] = lost_for_good
+    with pytest.raises(Unavailable) as caught:
+        await (place.add() if verb == "add" else place.put())
+    assert not caught.value.outcome_known
+    place.metadata.before.clear()
+
+
+async def test_a_put_where_nothing_stands_is_new(place: Place) -> None:
+    cat, is_new = await place.put("picture")
+    assert is_new
+    assert await place.rows() == [cat]
+
+
+async def test_a_put_takes_the_place_of_what_stands_and_all_that_was_derived_from_it(place: Place) -> None:
+    old = await place.plant("old picture")
+    await place.derived(old)
+    new, is_new = await place.put("new picture")
+    assert not is_new
+    assert await place.rows() == [new]
+    await place.library.close()
+    assert await place.blobs.keys() == {keys.original_key(new)}
+
+
+@pytest.mark.parametrize("created", [datetime(2199, 1, 1, tzinfo=UTC), OLD])
+async def test_a_replacement_is_dated_a_second_later_whatever_the_clocks_say(place: Place, created: datetime) -> None:
+    await place.plant("picture", created=created)
+    before = created
+    for _ in range(3):
+        new, _ = await place.put("picture")
+        assert new.created >= before + timedelta(seconds=1)
+        assert (await place.rows())[0].created == new.created
+        before = new.created
+
+
+async def test_the_condition_is_held_against_what_stands_before_each_attempt(place: Place) -> None:
+    first = await place.plant("first")
+    seen: list[Original | None] = []
+
+    async def another_writes(*arguments: object) -> None:
+        second = planted("cat", "second")
+        await place.blobs.inner.put(keys.original_key(second), b"second", "image/jpeg")
+        await place.metadata.inner.replace(second)
+
+    place.metadata.before["replace"] = once(another_writes)
+    async with place.spooled("third") as body:
+        third, is_new = await place.library.put("cat", body, seen.append)
+    assert not is_new
+    assert [original and original.size for original in seen] == [5, 6]
+    assert seen[0] == first
+    assert await place.rows() == [third]
+
+
+async def test_a_condition_that_does_not_hold_leaves_what_stands_and_nothing_else(place: Place) -> None:
+    def refuse(current: Original | None) -> None:
+        raise PreconditionFailed("no")
+
+    cat = await place.plant("picture")
+    for id in ("cat", "dog"):
+        with pytest.raises(PreconditionFailed):
+            async with place.spooled("another") as body:
+                await place.library.put(id, body, refuse)
+    assert (await place.rows(), await originals(place)) == ([cat], {keys.original_key(cat)})
+
+
+async def test_a_put_that_meets_a_remove_becomes_an_add(place: Place) -> None:
+    await place.plant("old")
+
+    async def remove(*arguments: object) -> None:
+        await place.metadata.inner.remove("cat")
+
+    place.metadata.before["replace"] = once(remove)
+    cat, is_new = await place.put("new")
+    assert is_new
+    assert await place.rows() == [cat]
+
+
+async def test_a_put_that_meets_an_add_becomes_a_replace(place: Place) -> None:
+    async def add(*arguments: object) -> None:
+        await place.plant("another's")
+
+    place.metadata.before["add"] = once(add)
+    cat, is_new = await place.put("new")
+    assert not is_new
+    await place.library.close()
+    assert (await place.rows(), await originals(place)) == ([cat], {keys.original_key(cat)})
+
+
+@pytest.mark.parametrize("error", [RevisionMismatch, NotFound])
+async def test_a_put_that_always_comes_too_late_gives_up_and_leaves_nothing(
+    place: Place, error: type[PymagerError]
+) -> None:
+    cat = await place.plant("old")
+
+    async def late(*arguments: object) -> None:
+        raise error("too late")
+
+    place.metadata.before["replace"] = late
+    with pytest.raises(Overloaded, match="try again"):
+        await place.put("new")
+    assert place.metadata.calls["replace"] == 8
+    assert (await place.rows(), await originals(place)) == ([cat], {keys.original_key(cat)})
+
+
+async def test_many_who_put_one_id_leave_one_original_and_its_blob(place: Place) -> None:
+    outcomes = await asyncio.gather(*(place.put(f"picture {n}") for n in range(9)), return_exceptions=True)
+    kept = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
+    assert {type(outcome) for outcome in outcomes if outcome not in kept} <= {Overloaded}
+    assert [is_new for _, is_new in kept].count(True) == 1
+    await place.library.close()
+    (row,) = await place.rows()
+    assert row in [original for original, _ in kept]
+    assert await originals(place) == {keys.original_key(row)}
+
+
+async def test_a_replace_that_was_done_though_its_answer_was_lost_is_acknowledged_and_cleaned_up(place: Place) -> None:
+    old = await place.plant("old")
+    await place.derived(old)
+    place.metadata.after["replace"] = lost
+    new, is_new = await place.put("new")
+    await place.library.close()
+    assert not is_new
+    assert (await place.rows(), await place.blobs.keys()) == ([new], {keys.original_key(new)})
+    assert place.metadata.calls["replace"] == 1
+
+
+async def test_a_replace_that_was_lost_is_unknown_and_deletes_nothing(place: Place) -> None:
+    old = await place.plant("old")
+    await place.derived(old)
+    before = await place.blobs.keys()
+    place.metadata.before["replace"] = lost
+    with pytest.raises(Unavailable) as caught:
+        await place.put("new")
+    await place.library.close()
+    assert not caught.value.outcome_known
+    assert await place.rows() == [old]
+    assert await place.blobs.keys() > before
+    assert len(await originals(place)) == 2
+
+
+async def test_a_put_that_can_not_read_the_row_leaves_what_stands(place: Place) -> None:
+    cat = await place.plant("old")
+    place.metadata.before["get"] = once(away)
+    with pytest.raises(Unavailable):
+        await place.put("new")
+    assert (await place.rows(), await originals(place)) == ([cat], {keys.original_key(cat)})
+
+
+STAGES = [("blobs", "put"), ("metadata", "get"), ("metadata", "add"), ("metadata", "replace"), ("blobs", "delete")]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("store", "method"), STAGES)
+@pytest.mark.parametrize("verb", ["add", "put"])
+async def test_an_upload_cancelled_anywhere_leaves_no_row_without_its_blob(
+    place: Place, verb: str, store: str, method: str, when: str
+) -> None:
+    await place.plant("old")
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stop(*arguments: object) -> None:
+        reached.set()
+        await go_on.wait()
+
+    getattr(getattr(place, store), when)[method] = once(stop)
+    uploads = [asyncio.create_task(getattr(place, verb)("new", id)) for id in ("cat", "dog")]
+    await until(lambda: reached.is_set() or all(upload.done() for upload in uploads))
+    for upload in uploads:
+        upload.cancel()
+    await asyncio.wait(uploads)
+    go_on.set()
+    await place.library.close()
+    assert await place.is_sound()
+    assert "cat" in [row.id for row in await place.rows()]
