@@ -171,6 +171,22 @@ class Settings(BaseModel):
                 raise ValueError(f"'{size}' is not a size; write 800x600, or * for any")
         return sizes
 
+    @field_validator("accept")
+    @classmethod
+    def _check_accept(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name != "*" and name.lower() not in formats.FORMATS and name.upper() not in formats.OTHER_DECODERS:
+                known = ", ".join([*formats.FORMATS, *map(str.lower, sorted(formats.OTHER_DECODERS))])
+                raise ValueError(f"there is no format '{name}'; there are: {known}, and * for all")
+        return names
+
+    @field_validator("data")
+    @classmethod
+    def _check_data(cls, folder: Path) -> Path:
+        if set("?#") & set(str(folder)):
+            raise ValueError("is a folder whose path has no '?' and no '#'")
+        return folder
+
     @field_validator("background")
     @classmethod
     def _check_background(cls, colour: str) -> str:

@@ -1,5 +1,6 @@
 """Derived pictures: looked up in the blob store, or rendered once and put there."""
 
+import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -81,9 +82,12 @@ class Derivation:
         async with self._stored(key) as picture:
             return picture if picture.body is not None else None
 
-    async def drain(self) -> None:
-        """Finish the renders that are under way."""
-        await self._flights.drain()
+    async def close(self, seconds: float) -> None:
+        """Finish the renders that are under way, or stop them after so many seconds; their leases are released."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._flights.drain()
+        await self._flights.abort()
 
     async def _opened(
         self, stack: AsyncExitStack, key: str, original: Original, name: DerivedName, looked: bool

@@ -49,6 +49,12 @@ OUTPUTS: dict[str, Format] = {
 }
 """What can be asked for, by the extension in a derived URL (lower case). One more format is one more line above."""
 
+_OTHERS = """
+BLP CUR DCX DDS DIB FITS FLI FTEX GBR ICNS IM IMT MCIDAS MSP PCD PIXAR PSD QOI SPIDER SUN XBM XPM XVTHUMB
+"""
+OTHER_DECODERS = frozenset(_OTHERS.split())
+"""Pillow's names for the raster formats that it reads besides, which have no name of pymager's own."""
+
 _PLAIN = re.compile(r"[a-z0-9]{1,16}")
 
 

@@ -38,6 +38,7 @@ from pymager.workers import Workers
 
 _TRIES = 8
 _BULK = 1_000
+_LAST_SECONDS = 5.0
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 Condition = Callable[[Original | None], None]
@@ -203,10 +204,10 @@ class Library:
         raise Overloaded(f"'{name.id}' is replaced all the time; try again")
 
     async def close(self) -> None:
-        """Finish the clean-ups that are under way."""
-        await self._derivation.drain()
+        """Finish the renders and clean-ups that are under way, for some seconds; the sweep does what is left."""
+        await self._derivation.close(_LAST_SECONDS)
         if self._later:
-            await asyncio.wait(list(self._later))
+            await asyncio.wait(list(self._later), timeout=_LAST_SECONDS)
 
     async def _store(self, id: str, body: Spooled) -> Original:
         reached("upload.spooled")

@@ -42,6 +42,8 @@ def supervise(listener: socket.socket, count: int, arguments: Sequence[str], env
             if child.returncode == 2 or (child.returncode > 0 and time.monotonic() - started < _SOON):
                 _stop(listener, [child for child, _ in children.values()])
                 return child.returncode
+            if time.monotonic() - started < _SOON:
+                time.sleep(_SOON)  # signals wait meanwhile
             replacement = _start(command, listener, environ)
             children[replacement.pid] = (replacement, time.monotonic())
 

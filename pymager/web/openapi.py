@@ -28,7 +28,7 @@ def document() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
-            "/original": {"get": _listing(), "post": _post([])},
+            "/original": {"get": _listing(), "head": _listing(), "post": _post([])},
             "/original/{id}": {
                 "parameters": [_ID],
                 "get": _read(_picture(), "The bytes that were uploaded.", ranges=True),

@@ -217,7 +217,7 @@ async def test_a_client_that_leaves_does_not_stop_the_render(place: Place) -> No
     await asyncio.wait([client])
     (started,) = place.spool.folder.glob("*.started")
     started.with_suffix(".go").touch()
-    await place.derivation.drain()
+    await place.derivation.close(60)
     assert await place.blobs.keys(keys.DERIVED) == {place.derivation.key(cat, NAME)}
 
 
