@@ -11,11 +11,10 @@ import signal
 import sys
 from pathlib import Path
 
-from pymager_sql import SqlMetadata
-
 from pymager import failpoints
 from pymager.errors import AlreadyExists, Unavailable
 from pymager.testing.metadata_originals import an_original
+from pymager_sql import SqlMetadata
 
 RIVALS = 40
 

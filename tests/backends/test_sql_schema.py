@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from pymager_sql import SqlMetadata, dialects, schema
-from pymager_sql.tables import metadata
 
 from pymager.errors import ConfigurationError
 from pymager.testing.metadata_originals import an_original
+from pymager_sql import SqlMetadata, dialects, schema
+from pymager_sql.tables import metadata
 
 NEWEST = "0002"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from pymager_sql import SqlMetadata
-from pymager_sql.sqlite import Sqlite
 from sqlalchemy import make_url
 
 from pymager.errors import ConfigurationError, NoSpace, NotFound
 from pymager.testing.metadata_originals import an_original
+from pymager_sql import SqlMetadata
+from pymager_sql.sqlite import Sqlite
 
 
 @pytest.fixture

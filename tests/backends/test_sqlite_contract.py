@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from pymager_sql import SqlMetadata
 
 from pymager.testing.metadata import MetadataStoreContract
+from pymager_sql import SqlMetadata
 
 
 @pytest.fixture

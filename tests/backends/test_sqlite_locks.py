@@ -8,11 +8,11 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from pymager_sql import SqlMetadata
 
 from pymager import failpoints
 from pymager.errors import Unavailable
 from pymager.testing.metadata_originals import an_original, race
+from pymager_sql import SqlMetadata
 
 DEADLINE = 60.0
 

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from pymager_sql import SqlMetadata
 
 from pymager.testing.metadata_originals import an_original
+from pymager_sql import SqlMetadata
 
 PROCESS = Path(__file__).parent / "sqlite_process.py"
 DEADLINE = 60.0

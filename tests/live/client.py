@@ -72,11 +72,11 @@ class Client:
 
     async def post(self, id: str, body: Any) -> Answer:
         form = aiohttp.FormData()
-        form.add_field("file", body, filename="a-picture")
+        form.add_field("file", _readable(body), filename="a-picture")
         return await self.ask("POST", f"/original/{id}", data=form)
 
     async def put(self, id: str, body: Any, **headers: str) -> Answer:
-        return await self.ask("PUT", f"/original/{id}", data=body, headers=headers)
+        return await self.ask("PUT", f"/original/{id}", data=_readable(body), headers=headers)
 
     async def delete(self, id: str) -> Answer:
         return await self.ask("DELETE", f"/original/{id}")
@@ -88,6 +88,7 @@ class Raw:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+        self.port = int(writer.get_extra_info("sockname")[1])
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -136,3 +137,8 @@ def head(method: str, path: str, **headers: object) -> bytes:
     }
     lines = [f"{name}: {value}" for name, value in given.items() if value is not None]
     return "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "\r\n"]).encode()
+
+
+def _readable(body: Any) -> Any:
+    """aiohttp warns of large bodies in one piece."""
+    return BytesIO(body) if isinstance(body, bytes) else body

@@ -51,7 +51,8 @@ def environment(folder: Path, settings: dict[str, object]) -> dict[str, str]:
     named = {name.upper(): str(value) for name, value in (given | settings).items() if value is not None}
     failpoints = {name: value for name, value in named.items() if name.startswith("FAILPOINT_")}
     chosen = {f"PYMAGER_{name}": value for name, value in named.items() if name not in failpoints}
-    hooked = {"PYTHONPATH": str(_HOOKED), **failpoints} if failpoints else {}
+    path = os.pathsep.join(filter(None, (str(_HOOKED), os.environ.get("PYTHONPATH"))))
+    hooked = {"PYTHONPATH": path, **failpoints} if failpoints else {}
     return inherited | {"PYTHONUNBUFFERED": "1"} | chosen | hooked
 
 
@@ -162,8 +163,13 @@ class Program:
         return [process for process in self.processes() if _is_worker(process)]
 
     def servers(self) -> list[psutil.Process]:
-        """The processes that it started and that are no workers."""
+        """The processes that it started and that are no workers; where there are none, it serves itself."""
         return [process for process in self.processes() if not _is_worker(process) and process.pid != self.pid]
+
+    @property
+    def process(self) -> psutil.Process:
+        """The process that was started."""
+        return psutil.Process(self.pid)
 
     def processes(self) -> list[psutil.Process]:
         """All of its processes that run, whoever is their parent by now."""
@@ -205,6 +211,11 @@ async def running(
         yield program
     finally:
         await program.close()
+
+
+def clients_of(server: psutil.Process) -> set[int]:
+    """The ports of the clients whose connections a server process has open."""
+    return {connection.raddr.port for connection in server.net_connections("tcp") if connection.raddr}
 
 
 def _runs(process: psutil.Process) -> bool:

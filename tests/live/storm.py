@@ -16,7 +16,7 @@ _WRITERS = 3
 _SIZES = ((40, 30), (80, 60), (120, 90))
 _EXTENSIONS = ("jpg", "png", "webp")
 _ORPHAN_LEFT_AT = "upload.blob-put"
-_ROUNDS_TO_A_SWEEP = 8
+_ROUNDS_TO_A_SWEEP = 10
 RANDOM = "at a random moment"
 
 

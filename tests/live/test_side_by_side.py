@@ -53,6 +53,7 @@ async def test_a_delete_on_one_program_is_final_on_the_other_at_once(tmp_path: P
                 assert number_of((await client.get(f"/derived/{id}-80x60.png")).picture) == number
         for number in range(_IDS):
             id = f"id-{number}"
+            assert (await other.get(f"/derived/{id}-80x60.png")).status == 200  # as fresh in its memory as can be
             assert (await one.delete(id)).status == 204
             for path in (f"/derived/{id}-80x60.png", f"/original/{id}", f"/info/{id}"):
                 assert (await other.get(path)).status == 404

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+
 from pymager_sql.tables import exact
 
 revision = "0002"

@@ -1,0 +1,57 @@
+"""The log: one JSON object a line, one line a request, and no secret in it."""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.live.client import Client
+from tests.live.program import TOKEN, running, until
+from tests.pictures import jpeg
+
+pytestmark = pytest.mark.live
+
+_WRONG = "a-wrong-secret"
+
+
+async def test_every_request_has_one_line_under_the_id_that_it_was_answered_with(tmp_path: Path) -> None:
+    async with running(tmp_path) as program, Client(program.url) as client:
+        answers = [
+            await client.put("cat", jpeg(320, 240)),
+            await client.get("/derived/cat-80x60.jpg"),
+            await client.get("/derived/cat-80x60.jpg"),
+            await client.get("/original/nothing"),
+            await client.get("/nowhere"),
+            await client.ask("PATCH", "/original/cat"),
+            await client.get("/healthz", **{"X-Request-ID": "of-the-client"}),
+            await client.put("dog", b"no picture"),
+        ]
+        assert await program.stop() == 0
+    lines = [json.loads(line) for line in program.log.splitlines()]
+    assert all({"event", "level", "timestamp"} <= line.keys() for line in lines)
+    told = {line["request_id"]: line["status"] for line in lines if line["event"] == "request"}
+    assert told == {answer.headers["x-request-id"]: answer.status for answer in answers}
+    assert told["of-the-client"] == 200
+    assert len([line for line in lines if line["event"] == "request"]) == len(answers)
+
+
+async def test_no_secret_is_ever_logged(tmp_path: Path) -> None:
+    async with running(tmp_path, tokens=None, log_level="debug") as program, Client(program.url) as client:
+        found = re.search(r"with the password '([^']+)'", program.out)
+        assert found is not None
+        secrets = {_WRONG, TOKEN, found[1]}
+        for password in (found[1], _WRONG):
+            basic = "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()
+            secrets.add(basic.removeprefix("Basic "))
+            for authorization in (basic, f"Bearer {password}", password, f"Basic {password}"):
+                for path in ("/original/cat", "/original/a%20cat"):
+                    await client.ask("PUT", path, data=jpeg(64, 48), headers={"Authorization": authorization})
+        assert (await client.get("/original/cat")).status == 200
+        await until(lambda: len(program.logged("request")) == 17, "the requests' lines")
+        log = program.log
+    assert [secret for secret in secrets if secret in log] == []
+    assert "authorization" not in log.lower()
+    kept = (tmp_path / "data/first-user").read_text().partition(":")[2].strip()
+    assert kept not in log

@@ -1,0 +1,144 @@
+"""Clients that stall are cut off in time, and nobody else notices."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.live.client import Client, Raw, connected, head
+from tests.live.program import Program, clients_of, running, until
+from tests.pictures import jpeg
+
+pytestmark = pytest.mark.live
+
+_BODY = jpeg(640, 480)
+_SIDE = 2600  # a BMP of this side has 20 MB
+_MOST = 5
+
+
+@asynccontextmanager
+async def _hasty(folder: Path, **settings: object) -> AsyncIterator[Program]:
+    """A program that waits for a head or a stalled body for one second, and then serves others still."""
+    async with running(folder, **{"header_timeout": 1, "stall_timeout": 1, **settings}) as program:
+        yield program
+        async with Client(program.url) as client:
+            assert (await client.get("/healthz")).status == 200
+        assert program.logged("internal error") == []
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET", b"GET /healthz HTTP/1.1\r\nHost: local"], ids=["nothing", "verb", "half"]
+)
+async def test_a_head_that_does_not_come_is_not_waited_for(tmp_path: Path, sent: bytes) -> None:
+    async with _hasty(tmp_path) as program, connected(program.port) as raw:
+        await raw.send(sent)
+        assert await raw.rest() == b""
+
+
+async def test_a_head_that_comes_a_byte_at_a_time_is_cut_off(tmp_path: Path) -> None:
+    async with _hasty(tmp_path) as program, connected(program.port) as raw:
+        end = asyncio.create_task(raw.rest())
+        sent = 0
+        for byte in head("GET", "/healthz", X_Padding="x" * 10_000):
+            await asyncio.wait([end], timeout=0.05)
+            if end.done():
+                break
+            raw.writer.write(bytes([byte]))
+            sent += 1
+        assert await end == b""
+        assert 0 < sent < 2_000
+
+
+async def test_the_second_head_of_a_connection_is_not_waited_for_either(tmp_path: Path) -> None:
+    async with _hasty(tmp_path) as program, connected(program.port) as raw:
+        await raw.send(head("GET", "/healthz"))
+        assert (await raw.answer()).status == 200
+        await raw.send(b"GET /healthz HT")
+        assert await raw.rest() == b""
+
+
+async def test_a_connection_that_asks_for_nothing_more_is_kept_for_its_time_and_closed(tmp_path: Path) -> None:
+    async with _hasty(tmp_path, keepalive_timeout=2) as program, connected(program.port) as raw:
+        await raw.send(head("GET", "/healthz"))
+        assert (await raw.answer()).status == 200
+        assert await raw.rest() == b""
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+async def test_a_body_that_stalls_is_answered_408_and_cut_off(tmp_path: Path, method: str) -> None:
+    async with _hasty(tmp_path) as program, connected(program.port) as raw:
+        kind = "multipart/form-data; boundary=b" if method == "POST" else None
+        form = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n' if method == "POST" else b""
+        lines = {"Content_Length": len(_BODY)} | ({"Content_Type": kind} if kind else {})
+        await raw.send(head(method, "/original/cat", **lines) + form + _BODY[:1000])
+        answer = await raw.answer()
+        assert (answer.status, answer.headers["connection"]) == (408, "close")
+        assert await raw.rest() == b""
+
+
+async def test_a_client_that_never_reads_its_answer_is_cut_off(tmp_path: Path) -> None:
+    async with _hasty(tmp_path) as program, Client(program.url) as client, AsyncExitStack() as stack:
+        assert (await client.put("big", _bmp(_SIDE))).status == 201
+        clients = [
+            stack.enter_context(_deaf(program, path)) for path in ("/original/big", "/derived/big-2000x2000.bmp")
+        ]
+        ports = {deaf.getsockname()[1] for deaf in clients}
+        await until(lambda: ports <= clients_of(program.process), "the connections")
+        assert (await client.get("/derived/big-40x30.jpg")).status == 200
+        await until(lambda: not ports & clients_of(program.process), "the end of the connections")
+
+
+async def test_a_slow_reader_that_goes_on_reading_gets_everything(tmp_path: Path) -> None:
+    data = _bmp(_SIDE)
+    async with _hasty(tmp_path) as program, Client(program.url) as client, connected(program.port) as raw:
+        assert (await client.put("big", data)).status == 201
+        await raw.send(head("GET", "/original/big"))
+        status, headers = await raw.head()
+        assert (status, int(headers["content-length"])) == (200, len(data))
+        pieces = []
+        for _ in range(20):  # over more than the time in which a stalled one would be cut off
+            pieces.append(await raw.reader.readexactly(len(data) // 40))
+            await asyncio.sleep(0.1)
+        pieces.append(await raw.reader.readexactly(len(data) - sum(map(len, pieces))))
+        assert b"".join(pieces) == data
+
+
+async def test_connections_over_the_bound_are_told_to_come_back(tmp_path: Path) -> None:
+    async with running(tmp_path, max_connections=_MOST) as program, AsyncExitStack() as stack:
+        full = [await stack.enter_async_context(connected(program.port)) for _ in range(_MOST)]
+        for raw in full:
+            await raw.send(head("GET", "/healthz"))
+            assert (await raw.answer()).status == 200
+        async with connected(program.port) as surplus:
+            answer = await surplus.answer()
+            assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+            assert await surplus.rest() == b""
+        full[0].writer.close()
+        await until(lambda: len(clients_of(program.process)) < _MOST, "room for one more")
+        async with connected(program.port) as welcome:
+            assert (await _asked(welcome)) == 200
+
+
+async def _asked(raw: Raw) -> int:
+    await raw.send(head("GET", "/healthz"))
+    return (await raw.answer()).status
+
+
+def _deaf(program: Program, path: str) -> socket.socket:
+    """A connection that asks and then never reads; little fits into its buffer."""
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.connect(("127.0.0.1", program.port))
+    deaf.sendall(head("GET", path))
+    return deaf
+
+
+def _bmp(side: int) -> bytes:
+    out = BytesIO()
+    Image.effect_noise((side, side), 50).convert("RGB").save(out, "BMP")
+    return out.getvalue()
