@@ -104,8 +104,10 @@ def hash_password(name: str) -> None:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
         password = sys.stdin.readline().rstrip("\n")
-    if not password or ":" in name or not name:
-        raise click.UsageError("the password must not be empty, and the name is without ':'")
+    if not name or ":" in name or any(character.isspace() for character in name):
+        raise click.UsageError("a user's name is not empty and has no ':' and no spaces")
+    if not password:
+        raise click.UsageError("the password must not be empty")
     click.echo(f"{name}:{PasswordHasher().hash(password)}")
 
 

@@ -166,6 +166,8 @@ class Settings(BaseModel):
     @field_validator("sizes")
     @classmethod
     def _check_sizes(cls, sizes: tuple[str, ...]) -> tuple[str, ...]:
+        if not sizes:
+            raise ValueError("names at least one size, as 800x600, or * for any")
         for size in sizes:
             if size != "*" and not _SIZE.fullmatch(size):
                 raise ValueError(f"'{size}' is not a size; write 800x600, or * for any")
@@ -174,6 +176,8 @@ class Settings(BaseModel):
     @field_validator("accept")
     @classmethod
     def _check_accept(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("names at least one format, as jpeg, or * for all")
         for name in names:
             if name != "*" and name.lower() not in formats.FORMATS and name.upper() not in formats.OTHER_DECODERS:
                 known = ", ".join([*formats.FORMATS, *map(str.lower, sorted(formats.OTHER_DECODERS))])

@@ -11,7 +11,7 @@ from time import monotonic
 
 from pymager import formats, keys, spool
 from pymager.engine.jobs import Encoding, Target, recipe
-from pymager.errors import NotFound, PictureError, PymagerError, Unavailable
+from pymager.errors import NotAPicture, NotFound, OriginalLost, PictureError, PymagerError, Unavailable, Undecodable
 from pymager.failpoints import reached
 from pymager.memory import Memory
 from pymager.names import DerivedName
@@ -35,6 +35,12 @@ class Picture:
     info: BlobInfo
     body: bytes | None
     chunks: AsyncIterator[bytes] | None = None
+
+
+def check_whole(original: Original, info: BlobInfo) -> None:
+    """Raises `OriginalLost` where a blob is not as long as its row says."""
+    if info.size != original.size:
+        raise OriginalLost(f"the blob of '{original.id}' has {info.size} bytes, its row says {original.size}")
 
 
 class Derivation:
@@ -144,6 +150,10 @@ class Derivation:
                 info = await self._put(key, path, rendered, format.content_type)
         except NotFound:
             raise Gone(key) from None
+        except NotAPicture as error:  # it was one when it was uploaded: nothing that a reader can mend
+            raise Undecodable(
+                f"the original can't be decoded any more; the operator should check it: {error}"
+            ) from error
         reached("derive.blob-put")
         await self._stand_by(original, key)
         body = rendered if isinstance(rendered, bytes) else None
@@ -165,6 +175,7 @@ class Derivation:
     async def _local(self, original: Original) -> AsyncIterator[Path]:
         """The original as a local file: where the store has it, or in the spool."""
         async with self._blobs.open(keys.original_key(original)) as blob:
+            check_whole(original, blob.info)
             if blob.file is not None:
                 yield blob.file
                 return

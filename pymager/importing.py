@@ -60,6 +60,8 @@ async def _import(
     parts: Parts, settings: Settings, folder: Path, path: Path, claimed: dict[str, Path], summary: Summary
 ) -> None:
     try:
+        if path.is_symlink():
+            raise BadName("is a symbolic link; those are not followed")
         id = id_of(path.relative_to(folder))
         if (other := claimed.setdefault(id, path)) != path:
             raise BadName(f"would have the id '{id}', which {other} has")

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from pymager import formats, keys, names
-from pymager.derivation import Derivation, Gone, Picture
+from pymager.derivation import Derivation, Gone, Picture, check_whole
 from pymager.errors import (
     AlreadyExists,
     BackendError,
@@ -162,6 +162,7 @@ class Library:
                     original = await self._after(original)
                     start, stop = 0, None
                     continue
+                check_whole(original, blob.info)
                 yield original, blob
                 return
         raise Overloaded(f"'{original.id}' is replaced all the time; try again")

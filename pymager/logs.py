@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
@@ -30,7 +30,7 @@ def configure(level: str, style: str) -> None:
         structlog.configure(
             processors=[*shared, structlog.processors.format_exc_info, _rendered],
             wrapper_class=structlog.make_filtering_bound_logger(number),
-            logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+            logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Standing())),
             cache_logger_on_first_use=True,
         )
     logging.basicConfig(handlers=[_Forwarding()], level=max(number, logging.WARNING), force=True)
@@ -69,6 +69,18 @@ def _json(event: Any) -> bytes:
         return orjson.dumps(event, default=str)
     except TypeError:  # text that is not UTF-8, such as a file's name, or a number of more than 64 bits
         return json.dumps(event, default=str).encode()
+
+
+class _Standing:
+    """Standard error, whose reader may go: the service goes on without its log."""
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError):
+            sys.stderr.buffer.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.buffer.flush()
 
 
 class _Forwarding(logging.Handler):

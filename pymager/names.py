@@ -37,6 +37,8 @@ def parse_id(text: str) -> str:
         raise BadName(f"the id is too long; {_RULE}")
     id = unicodedata.normalize("NFC", text)
     for character in id:
+        if character == "%":
+            raise BadName(f"the id has a '%', or bytes that are not UTF-8; {_RULE}")
         if not is_allowed(character):
             raise BadName(f"the id has the character {_shown(character)}; {_RULE}")
     if len(id.encode()) > MAX_ID_BYTES:

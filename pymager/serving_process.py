@@ -10,10 +10,10 @@ from typing import Any
 
 import structlog
 
-from pymager import config, logs
+from pymager import composition, config, logs
 from pymager.config import PREFIX, Settings
 from pymager.errors import ConfigurationError
-from pymager.firstuser import first_user
+from pymager.firstuser import FILE, first_user
 
 _DEV = {"sizes": "*"}
 
@@ -34,13 +34,14 @@ def run(options: dict[str, Any], *, dev: bool, fd: int | None) -> int:
 def _run(options: dict[str, Any], fd: int | None, hint: str | None) -> int:
     settings = config.load(options).settings
     logs.configure(settings.log_level, settings.log_format)
+    composition.backends(settings)  # their URLs first: what is wrong there is told before anything is made
     users, made = _users(settings)
     is_child = fd is not None
     listener = socket.socket(fileno=fd) if is_child else _listen(settings)
 
     def ready(url: str) -> None:
         if not is_child:
-            _greet(settings.public_url or url, hint or made)
+            _greet(settings.public_url or url, hint or made, _example_size(settings))
 
     if settings.processes > 1 and not is_child:
         return _run_several(settings, options, listener, ready)
@@ -83,16 +84,23 @@ def _users(settings: Settings) -> tuple[dict[str, str], str | None]:
         raise ConfigurationError(f"PYMAGER_DATA: can't keep a user in {settings.folder}: {error.strerror}") from None
     if user.password is not None:
         print(f"Made the user '{user.name}' with the password '{user.password}'. It is shown only now; keep it.")
+    else:
+        path = settings.folder / FILE
+        print(f"The user is '{user.name}', made at the first start; without its password: delete {path}, start again.")
     return {user.name: user.hash}, f"-u {user.name}:{user.password}" if user.password else f"-u {user.name}"
 
 
-def _greet(url: str, credentials: str | None) -> None:
+def _example_size(settings: Settings) -> str:
+    return "800x600" if set(settings.sizes) & {"*", "800x600"} else settings.sizes[0]
+
+
+def _greet(url: str, credentials: str | None, size: str) -> None:
     print(f"\npymager serves on {url}\n")
     if credentials is not None:
         print("Upload a photograph:")
         print(f"  curl {credentials} -F file=@photo.jpg {url}/original/cat")
         print("and look at it in a browser:")
-        print(f"  {url}/derived/cat-800x600.jpg\n")
+        print(f"  {url}/derived/cat-{size}.jpg\n")
     sys.stdout.flush()
 
 

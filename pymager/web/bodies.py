@@ -17,6 +17,10 @@ _ENVELOPE = 64 * 1024
 _FIELD = "file"
 
 
+WAS_TOLD = web.RequestKey("was_told_to_go_on", bool)
+"""Whether a client that waits with its body was told to send it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
     """`size` in bytes; a body has to move on by `rate` bytes a second over each `stall` seconds."""
@@ -46,6 +50,7 @@ async def go_on(request: web.Request) -> None:
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     # aiohttp counts these bytes as the answer's, and would believe that it had begun.
     request.writer.output_size = 0
+    request[WAS_TOLD] = True
 
 
 async def raw(request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:

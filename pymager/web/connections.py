@@ -68,7 +68,10 @@ class Connection(RequestHandler):
         self._forget_head()
         if self._stall_timer is not None:
             self._stall_timer.cancel()
+        task, is_answering = self._task_handler, self._request_in_progress
         super().connection_lost(exc)
+        if task is not None and not is_answering:
+            task.cancel()  # or it would wait for the rest of a body from a client that is gone
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -105,6 +108,10 @@ class Connection(RequestHandler):
         response = failures.problem(status, message or "the request could not be handled", "")
         response.force_close()
         return response
+
+    def expect_no_more(self) -> None:
+        """The client keeps its body to itself: close after the answer, without waiting for it."""
+        self._lingering_time = 0.0
 
     @property
     def is_idle(self) -> bool:

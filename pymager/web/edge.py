@@ -12,6 +12,8 @@ from aiohttp import web
 
 from pymager.errors import PymagerError
 from pymager.web import failures
+from pymager.web.bodies import WAS_TOLD
+from pymager.web.connections import Connection
 from pymager.web.context import ACCESS_LOG, LIFECYCLE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -30,8 +32,11 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     started = time.perf_counter()
     request_id = request[REQUEST_ID] = request_id_of(request)
     response = await _answered(request, handler, request_id)
-    if request.app[LIFECYCLE].draining and not response.prepared:
+    keeps_its_body = "Expect" in request.headers and not request.get(WAS_TOLD) and response.status >= 400
+    if not response.prepared and (keeps_its_body or request.app[LIFECYCLE].draining):
         response.force_close()
+    if keeps_its_body and isinstance(request.protocol, Connection):
+        request.protocol.expect_no_more()
     tell(request, request.app[ACCESS_LOG], response.status, response.content_length, started, request_id)
     return response
 

@@ -48,3 +48,17 @@ async def test_what_is_taken_is_told_to_go_on(
         assert (await raw.answer()).status == 201
         await raw.send(head("GET", "/original/cat"))
         assert (await raw.answer()).body == _PHOTO
+
+
+async def test_a_client_that_keeps_its_body_is_not_waited_for(tmp_path: Path) -> None:
+    """With a stall time of an hour a server that waited for the body would not close, nor stop."""
+    async with running(tmp_path, stall_timeout=3600, shutdown_timeout=3600) as program:
+        async with connected(program.port) as raw:
+            lines = {"Expect": "100-continue", "Content_Length": len(_PHOTO), "Authorization": "Bearer another"}
+            await raw.send(head("PUT", "/original/cat", **lines))
+            assert (await raw.answer()).status == 401
+            assert await raw.reader.read() == b""
+        async with connected(program.port) as raw:
+            await raw.send(head("PUT", "/nowhere", Content_Length=len(_PHOTO)))
+            assert (await raw.answer()).status == 404
+        assert await program.stop() == 0
