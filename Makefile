@@ -9,7 +9,8 @@ run: $(VENV)/run.stamp
 	$(BIN)/pymager serve
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/live/test_kills.py $(ARGS)
+	$(BIN)/python -m pytest tests/live/test_kills.py $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
