@@ -14,13 +14,16 @@ from PIL import Image
 from tests.live.program import PATIENCE, WRITER
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answer:
     """A whole answer; the names of `headers` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    def __repr__(self) -> str:
+        return f"{self.status} {self.headers} {self.body[:500]!r}"
 
     @property
     def json(self) -> Any:

@@ -81,6 +81,7 @@ async def command(folder: Path, *arguments: str, stdin: str = "", **settings: ob
     finally:
         with suppress(ProcessLookupError):
             process.kill()
+        await process.wait()
     assert process.returncode is not None
     return Done(process.returncode, out.decode(), err.decode())
 
@@ -163,7 +164,7 @@ class Program:
         return [process for process in self.processes() if _is_worker(process)]
 
     def servers(self) -> list[psutil.Process]:
-        """The processes that it started and that are no workers; where there are none, it serves itself."""
+        """The server processes that it started: none where it serves itself."""
         return [process for process in self.processes() if not _is_worker(process) and process.pid != self.pid]
 
     @property
@@ -216,6 +217,13 @@ async def running(
 def clients_of(server: psutil.Process) -> set[int]:
     """The ports of the clients whose connections a server process has open."""
     return {connection.raddr.port for connection in server.net_connections("tcp") if connection.raddr}
+
+
+def unread(port: int) -> int:
+    """The bytes that clients have sent to a port and that no process has read yet (proc(5), /proc/net/tcp)."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    queues = [queues for _, local, _, state, queues, *_ in lines if local.endswith(f":{port:04X}") and state == "01"]
+    return sum(int(queue.partition(":")[2], 16) for queue in queues)
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -17,6 +17,7 @@ _SIZES = ((40, 30), (80, 60), (120, 90))
 _EXTENSIONS = ("jpg", "png", "webp")
 _ORPHAN_LEFT_AT = "upload.blob-put"
 _ROUNDS_TO_A_SWEEP = 10
+_BUSY_SWEEPS = 0.05  # seconds between them: some have to come between an upload's put and its commit
 RANDOM = "at a random moment"
 
 
@@ -56,7 +57,7 @@ class Storm:
     async def _until_killed(self, point: str, *, sweeping: bool) -> None:
         self._round += 1
         order, killed = self._folder / f"order-{self._round}", self._folder / f"killed-{self._round}"
-        interval = self._random.choice((0, 0.3)) if sweeping else 0
+        interval = self._random.choice((0, _BUSY_SWEEPS)) if sweeping else 0
         async with running(
             self._folder,
             name=f"round-{self._round}",

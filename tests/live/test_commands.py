@@ -1,5 +1,6 @@
 """The commands beside `serve`: what they find, what they print, how they exit."""
 
+import base64
 import os
 import signal
 import subprocess
@@ -48,10 +49,11 @@ async def test_a_hash_that_was_made_lets_its_user_in(tmp_path: Path) -> None:
     async with running(tmp_path, users=done.out.strip()) as program, Client(program.url) as client:
         for password, status in (("wrong", 401), ("right", 201)):
             credentials = b"ann:" + password.encode()
-            header = {"Authorization": "Basic " + __import__("base64").b64encode(credentials).decode()}
+            header = {"Authorization": "Basic " + base64.b64encode(credentials).decode()}
             answer = await client.ask("PUT", "/original/cat", data=jpeg(64, 48), headers=header)
             assert answer.status == status
     assert (await command(tmp_path, "hash-password", stdin="\n")).code == 2
+    assert (await command(tmp_path, "hash-password", "--name", "a b", stdin="right\n")).code == 2
 
 
 async def test_migrate_prepares_the_stores_once(tmp_path: Path) -> None:

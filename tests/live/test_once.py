@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.live.client import Client, Lost, Raw, connected, head
-from tests.live.program import Program, clients_of, command, running, until
+from tests.live.program import Program, clients_of, command, running, unread, until
 from tests.live.traces import assert_disk_is_as_the_catalog_says
 from tests.pictures import jpeg
 
@@ -62,6 +62,7 @@ async def test_two_hundred_who_ask_at_once_get_one_render(
             worker.suspend()
         for raw in crowd:
             raw.writer.write(head("GET", _PATH))
+        await until(lambda: not any(unread(program.port) for program, _ in pairs), "all requests to be read")
         for worker in workers:
             worker.resume()
         answers = await asyncio.gather(*(raw.answer() for raw in crowd))
