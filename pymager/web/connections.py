@@ -74,13 +74,12 @@ class Connection(RequestHandler):
             task.cancel()  # or it would wait for the rest of a body from a client that is gone
 
     def data_received(self, data: bytes) -> None:
+        heads = self._request_count
         super().data_received(data)
-        # The first bytes may come before the task that waits for requests has begun to.
-        if self.is_idle or not self._request_count:
-            if self._head_timer is None:
-                self._expect_head()
-        elif self._head_timer is not None:
+        if self._request_count != heads:
             self._forget_head()
+        elif self._head_timer is None and self._is_between_bodies():
+            self._expect_head()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -117,6 +116,10 @@ class Connection(RequestHandler):
     def is_idle(self) -> bool:
         """Whether it waits for a request: none is under way, and no answer is still being sent."""
         return self._waiter is not None and not self._waiter.done()
+
+    def _is_between_bodies(self) -> bool:
+        """Whether what comes in now belongs to the next request's head, also while the last one is being answered."""
+        return self._current_request is None or self._current_request.content.is_eof()
 
     def _expect_head(self) -> None:
         self._head_timer = self._loop.call_later(self._limits.head, self._head_is_late)

@@ -1,6 +1,7 @@
 """`pymager serve` and the other commands as processes of their own, on a folder of their own."""
 
 import asyncio
+import ctypes
 import json
 import os
 import re
@@ -23,6 +24,8 @@ PATIENCE = 60.0
 _PAUSE = 0.01
 _HOOKED = Path(__file__).with_name("hooked")
 _URL = re.compile(r"pymager serves on (http://\S+)")
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 _WORKER = "pymager.engine.worker"
 
 
@@ -103,6 +106,7 @@ class Program:
                 stderr=log,
                 env=environment(folder, settings),
                 cwd=folder,
+                preexec_fn=_die_with_tests,
             )
 
     @property
@@ -224,6 +228,11 @@ def unread(port: int) -> int:
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     queues = [queues for _, local, _, state, queues, *_ in lines if local.endswith(f":{port:04X}") and state == "01"]
     return sum(int(queue.partition(":")[2], 16) for queue in queues)
+
+
+def _die_with_tests() -> None:
+    """Also where the tests themselves are killed nothing is left of what they started, prctl(2)."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _runs(process: psutil.Process) -> bool:

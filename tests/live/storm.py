@@ -17,7 +17,7 @@ _SIZES = ((40, 30), (80, 60), (120, 90))
 _EXTENSIONS = ("jpg", "png", "webp")
 _ORPHAN_LEFT_AT = "upload.blob-put"
 _ROUNDS_TO_A_SWEEP = 10
-_BUSY_SWEEPS = 0.05  # seconds between them: some have to come between an upload's put and its commit
+_BUSY_SWEEPS = 0.1  # seconds between them: some have to come between an upload's put and its commit
 RANDOM = "at a random moment"
 
 
