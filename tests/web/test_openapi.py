@@ -79,6 +79,6 @@ def test_the_document_is_served(served: Served) -> None:
 def test_every_operation_answers_as_documented(case: Any, stocked: Served, cursor: str) -> None:
     if (case.query or {}).get("cursor") == CURSOR:
         case.query["cursor"] = cursor
-    # On the wire every field of a form is a string: a number in the place of one breaks no rule that a server could see.
+    # On the wire every field of a form is a string: a number in its place breaks no rule that a server could see.
     excluded = [negative_data_rejection] if case.method == "POST" else []
     case.call_and_validate(base_url=stocked.url, headers=WRITER, excluded_checks=excluded)
