@@ -79,6 +79,14 @@ def test_the_document_is_served(served: Served) -> None:
 def test_every_operation_answers_as_documented(case: Any, stocked: Served, cursor: str) -> None:
     if (case.query or {}).get("cursor") == CURSOR:
         case.query["cursor"] = cursor
-    # On the wire every field of a form is a string: a number in its place breaks no rule that a server could see.
-    excluded = [negative_data_rejection] if case.method == "POST" else []
+    excluded = [negative_data_rejection] if is_taken_for_wrong(case) else []
     case.call_and_validate(base_url=stocked.url, headers=WRITER, excluded_checks=excluded)
+
+
+def is_taken_for_wrong(case: Any) -> bool:
+    r"""Whether schemathesis may believe that a request breaks the document where no server could see that it does.
+
+    On the wire every field of a form is a string, also a number; and it does not know all letters that are `\p{L}`.
+    """
+    path = "".join(map(str, (case.path_parameters or {}).values()))
+    return case.method == "POST" or not path.isascii()
