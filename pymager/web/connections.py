@@ -133,6 +133,8 @@ class Connection(RequestHandler):
         self._head_timer = None
         if self.is_idle:
             self.force_close()
+        else:
+            self._expect_head()  # the answer before it is still being given
 
     def _see_progress(self, transport: asyncio.Transport) -> None:
         """Cut a client off that took less than the rate; the transport is given since a closing one is forgotten."""

@@ -1,0 +1,41 @@
+"""Connections whose clients stall, on a real socket."""
+
+import asyncio
+
+from aiohttp import web
+
+from pymager.web.connections import Connection, ConnectionLimits, make_connection
+from tests.waiting import until
+
+HOUR = 3_600.0
+LIMITS = ConnectionLimits(most=10, head=0.05, stall=HOUR, rate=1, keepalive=HOUR)
+
+
+async def test_a_head_that_begins_during_a_long_answer_is_still_timed_after_it() -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.BaseRequest) -> web.Response:
+        asked.set()
+        await answered.wait()
+        return web.Response(text="at last")
+
+    manager = web.Server(slow)
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(make_connection(manager, LIMITS), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+    try:
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asked.wait()
+        writer.write(b"GET / HT")
+        (connection,) = manager.connections
+        assert isinstance(connection, Connection)
+        await until(lambda: connection._head_timer is not None)
+        first = connection._head_timer
+        await until(lambda: connection._head_timer is not first)  # its time is over, and the answer is not there yet
+        answered.set()
+        async with asyncio.timeout(60):
+            assert (await reader.read()).endswith(b"at last")
+    finally:
+        writer.close()
+        listener.close()
+        await manager.shutdown(1)
