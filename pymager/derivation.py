@@ -85,6 +85,9 @@ class Derivation:
 
         Raises `NotFound` where the store does not have it.
         """
+        kept = self._memory.get(key)
+        if kept is not None and kept.info.size > _WHOLE:
+            return None
         async with self._stored(key) as picture:
             return picture if picture.body is not None else None
 

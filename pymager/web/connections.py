@@ -142,7 +142,7 @@ class Connection(RequestHandler):
         self._stall_timer = None
         if left == 0:
             return
-        if self._unsent - left < self._limits.rate * self._limits.stall and left > 0:
+        if self._unsent - left < self._limits.rate * self._limits.stall:
             transport.abort()
             return
         self._unsent = left

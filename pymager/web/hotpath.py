@@ -53,7 +53,6 @@ class HotPath:
     """Goes before an application: `handler` is its own way of answering."""
 
     def __init__(self, app: web.Application, handler: Handler) -> None:
-        self._app = app
         self._handler = handler
         self._library = app[LIBRARY]
         self._lifecycle = app[LIFECYCLE]
@@ -79,21 +78,25 @@ class HotPath:
             name = self._names(text)
             original, key = await self._library.locate(name)
             kept = self._library.memory.get(key)
-            if kept is not None and is_not_modified(request.headers, Validators(kept.info.etag, kept.info.modified)):
-                return self._answer(request, started, kept.info, None, name)
-            if kept is not None and kept.body is not None:
-                return self._answer(request, started, kept.info, kept.body, name)
+            if kept is not None and (answer := self._chosen(request, started, kept.info, kept.body, name)) is not None:
+                return answer
             picture = await self._library.whole(key)
+            if picture is not None:
+                return self._chosen(request, started, picture.info, picture.body, name)
+            request[LOCATED] = Located(name, original, key, looked=False)
         except NotFound:
             request[LOCATED] = Located(name, original, key, looked=True)
-            return None
         except PymagerError:
-            return None  # told by the ordinary way, which comes upon the same
-        if picture is None or picture.body is None:
-            return None
-        if is_not_modified(request.headers, Validators(picture.info.etag, picture.info.modified)):
-            return self._answer(request, started, picture.info, None, name)
-        return self._answer(request, started, picture.info, picture.body, name)
+            pass  # told by the ordinary way, which comes upon the same
+        return None
+
+    def _chosen(
+        self, request: web.Request, started: float, info: BlobInfo, body: bytes | None, name: DerivedName
+    ) -> Ready | None:
+        """A 304, or the bytes where they are at hand. Raises `PreconditionFailed`."""
+        if is_not_modified(request.headers, Validators(info.etag, info.modified)):
+            return self._answer(request, started, info, None, name)
+        return None if body is None else self._answer(request, started, info, body, name)
 
     def _answer(
         self, request: web.Request, started: float, info: BlobInfo, body: bytes | None, name: DerivedName
