@@ -3,14 +3,15 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
 from aiohttp import web
 
 from pymager import composition
+from pymager.composition import Parts
 from pymager.config import Settings
 from pymager.errors import ConfigurationError
 from pymager.web.app import make_app
@@ -56,32 +57,54 @@ async def serve(
     `ready` is called with the base URL once requests are answered.
     """
     stop = _stop_signal()
-    async with composition.opened(settings) as parts:
-        app = make_app(settings, parts, users)
-        runner = web.AppRunner(app, shutdown_timeout=1.0)
-        await runner.setup()
-        assert runner.server is not None
-        hot: Any = HotPath(app, runner.server.request_handler)
-        runner.server.request_handler = hot
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(make_connection(runner.server, _limits(settings)), sock=listener)
-        housekeeping = asyncio.create_task(composition.keep_house(settings, parts))
-        housekeeping.add_done_callback(_complain)
+    async with composition.opened(settings) as parts, answering(settings, parts, users, listener) as drain:
         url = url_of(listener)
         log.info("serving", url=url, **composition.backends_named(settings))
         ready(url)
-        try:
+        async with _house_kept(settings, parts):
             await stop.wait()
             log.info("stopping", seconds=settings.shutdown_timeout)
+            await drain()
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def answering(
+    settings: Settings, parts: Parts, users: Mapping[str, str], listener: socket.socket
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Answer requests while inside; gives what ends that: no new ones, and `shutdown_timeout` for those under way."""
+    app = make_app(settings, parts, users)
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        manager = runner.server
+        assert manager is not None
+        hot: Any = HotPath(app, manager.request_handler)
+        manager.request_handler = hot
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(make_connection(manager, _limits(settings)), sock=listener)
+
+        async def drain() -> None:
             app[LIFECYCLE].draining = True
             server.close()
-            await _drained(runner.server, settings.shutdown_timeout)
-        finally:
-            housekeeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await housekeeping
-            await runner.cleanup()
-    log.info("stopped")
+            await _drained(manager, settings.shutdown_timeout)
+
+        yield drain
+        server.close()
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _house_kept(settings: Settings, parts: Parts) -> AsyncIterator[None]:
+    housekeeping = asyncio.create_task(composition.keep_house(settings, parts))
+    housekeeping.add_done_callback(_complain)
+    try:
+        yield
+    finally:
+        housekeeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await housekeeping
 
 
 async def _drained(server: web.Server, seconds: float) -> None:

@@ -15,11 +15,6 @@ KEY = "derived/cat/0123/abcd/800x600.jpg"
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
 async def blobs(root: Path) -> AsyncIterator[FolderBlobs]:
     async with FolderBlobs(f"file://{root}") as store:
         yield store

@@ -16,11 +16,6 @@ KEY = "original/cat/0123.jpg"
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
 async def blobs(root: Path) -> AsyncIterator[FolderBlobs]:
     async with FolderBlobs(f"file://{root}") as store:
         yield store

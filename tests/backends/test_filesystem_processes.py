@@ -26,11 +26,6 @@ root, *rest = sys.argv[1:]
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
 async def blobs(root: Path) -> AsyncIterator[FolderBlobs]:
     async with FolderBlobs(f"file://{root}") as store:
         yield store

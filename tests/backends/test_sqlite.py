@@ -1,7 +1,7 @@
 """What only SQLite has: its URL and its file."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -13,22 +13,6 @@ from pymager.errors import ConfigurationError, NoSpace, NotFound
 from pymager.testing.metadata_originals import an_original
 from pymager_sql import SqlMetadata
 from pymager_sql.sqlite import Sqlite
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "catalog.db"
-
-
-@pytest.fixture
-def url(path: Path) -> str:
-    return f"sqlite:///{path}?timeout=1"
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[SqlMetadata]:
-    async with SqlMetadata(url) as store:
-        yield store
 
 
 @pytest.fixture

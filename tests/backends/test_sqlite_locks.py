@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
@@ -15,22 +15,6 @@ from pymager.testing.metadata_originals import an_original, race
 from pymager_sql import SqlMetadata
 
 DEADLINE = 60.0
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "catalog.db"
-
-
-@pytest.fixture
-def url(path: Path) -> str:
-    return f"sqlite:///{path}?timeout=1"
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[SqlMetadata]:
-    async with SqlMetadata(url) as store:
-        yield store
 
 
 @pytest.fixture

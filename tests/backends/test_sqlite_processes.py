@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,22 +13,6 @@ from pymager_sql import SqlMetadata
 
 PROCESS = Path(__file__).parent / "sqlite_process.py"
 DEADLINE = 60.0
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "catalog.db"
-
-
-@pytest.fixture
-def url(path: Path) -> str:
-    return f"sqlite:///{path}?timeout=1"
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[SqlMetadata]:
-    async with SqlMetadata(url) as store:
-        yield store
 
 
 async def test_an_error_of_commit_itself_leaves_the_outcome_unknown(path: Path, url: str) -> None:

@@ -18,15 +18,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
-from aiohttp import web
 from argon2 import PasswordHasher
 
 from pymager import composition, maintenance
 from pymager.composition import Parts
 from pymager.config import Settings
-from pymager.web.app import make_app
-from pymager.web.connections import ConnectionLimits, make_connection
-from pymager.web.hotpath import HotPath
+from pymager.web.server import answering, listening_socket
 
 USER, PASSWORD, TOKEN = "ann", "right", "a-token-of-the-tests"
 USERS = {USER: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)}
@@ -169,6 +166,7 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
     """Settings of a service of its own, with a token to write and all sizes, unless changed."""
     (folder / "spool").mkdir(parents=True, exist_ok=True)
     given = {
+        "port": 0,
         "data": folder / "data",
         "spool": folder / "spool",
         "users": USERS,
@@ -215,27 +213,10 @@ def serving(folder: Path, **changes: Any) -> Iterator[Served]:
 
 @asynccontextmanager
 async def listening(settings: Settings, parts: Parts) -> AsyncIterator[int]:
-    """What `pymager.web.server.serve` does, without its signals; gives the port."""
-    limits = ConnectionLimits(
-        settings.max_connections,
-        settings.header_timeout,
-        settings.stall_timeout,
-        settings.min_rate,
-        settings.keepalive_timeout,
-    )
-    app = make_app(settings, parts, settings.users)
-    runner = web.AppRunner(app, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        assert runner.server is not None
-        hot: Any = HotPath(app, runner.server.request_handler)
-        runner.server.request_handler = hot
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(make_connection(runner.server, limits), "127.0.0.1", 0)
-        yield server.sockets[0].getsockname()[1]
-        server.close()
-    finally:
-        await runner.cleanup()
+    """What `pymager serve` does, without its signals; gives the port."""
+    listener = listening_socket(settings)
+    async with answering(settings, parts, settings.users, listener):
+        yield listener.getsockname()[1]
 
 
 def _names(headers: Mapping[str, str]) -> dict[str, str]:
