@@ -1,0 +1,74 @@
+"""The real servers as fixtures, one of each for all tests of a process."""
+
+import os
+from collections.abc import Iterator
+from typing import TypeVar
+
+import pytest
+
+from tests.servers import (
+    DynamoLocal,
+    MariaDb,
+    Minio,
+    Missing,
+    Moto,
+    Postgres,
+    Toxiproxy,
+    Versitygw,
+)
+from tests.servers.process import Server
+
+# One pair for all of them, where the AWS chain looks first, and for every process that a test starts.
+# Letters and digits: DynamoDB Local takes no other key id.
+os.environ["AWS_ACCESS_KEY_ID"] = "pymagertests"
+os.environ["AWS_SECRET_ACCESS_KEY"] = "not-a-secret-of-anyone"
+os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+S = TypeVar("S", bound=Server)
+
+
+def served(kind: type[S]) -> Iterator[S]:
+    """A server that runs; where it can't be had the test is skipped, and in CI fails."""
+    try:
+        kind.install()
+    except Missing as error:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{kind.__name__}: {error}")
+    with kind() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def minio() -> Iterator[Minio]:
+    yield from served(Minio)
+
+
+@pytest.fixture(scope="session")
+def versitygw() -> Iterator[Versitygw]:
+    yield from served(Versitygw)
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    yield from served(Moto)
+
+
+@pytest.fixture(scope="session")
+def dynamodb() -> Iterator[DynamoLocal]:
+    yield from served(DynamoLocal)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgres]:
+    yield from served(Postgres)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDb]:
+    yield from served(MariaDb)
+
+
+@pytest.fixture(scope="session")
+def toxiproxy() -> Iterator[Toxiproxy]:
+    yield from served(Toxiproxy)

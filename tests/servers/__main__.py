@@ -1,0 +1,21 @@
+"""Has every server built or installed; exit code 1 in CI where one can't be had."""
+
+import os
+import sys
+import time
+
+from tests.linearizability import checker
+from tests.servers import ALL
+from tests.servers.process import Missing
+
+failed = False
+for name, have in [(server.__name__, server.install) for server in ALL] + [("checker", checker)]:
+    began = time.monotonic()
+    try:
+        have()
+    except Missing as error:
+        failed = True
+        print(f"{name}: {error}")
+    else:
+        print(f"{name}: there, after {time.monotonic() - began:.0f} s")
+sys.exit(1 if failed and os.environ.get("CI") else 0)

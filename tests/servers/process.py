@@ -1,0 +1,148 @@
+"""A server as a process of its own, which never outlives the tests."""
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_START_SECONDS = 90.0
+_STOP_SECONDS = 30.0
+_PAUSE = 0.02
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+class Missing(Exception):
+    """A server that can't be had on this machine, and why."""
+
+
+class Server(ABC):
+    """One server on a free port of 127.0.0.1, with a folder of its own; entered, it answers."""
+
+    ends_with = signal.SIGTERM
+    user: str | None = None
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"pymager-{type(self).__name__.lower()}-"))
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        if self.user is not None and os.geteuid() == 0:
+            shutil.chown(self.folder, self.user)
+
+    @classmethod
+    @abstractmethod
+    def install(cls) -> None:
+        """Build or install what is not there. Raises `Missing`."""
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """What to run; it stays in the foreground."""
+
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+        """What is done once, before the first start."""
+
+    def variables(self) -> dict[str, str]:
+        """What its environment has besides ours."""
+        return {}
+
+    def answers(self) -> bool:
+        """Whether it is ready."""
+        with socket.socket() as attempt:
+            attempt.settimeout(1)
+            return attempt.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def start(self) -> None:
+        """Start it, again on the same port and the same data, and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(),
+                env={**os.environ, **self.variables()},
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=self._die_with_tests,
+                **self.identity(),
+            )
+        end = time.monotonic() + _START_SECONDS
+        while not self.answers():
+            assert self._process.poll() is None, f"{type(self).__name__} ended: {self.log()}"
+            assert time.monotonic() < end, f"{type(self).__name__} does not answer: {self.log()}"
+            time.sleep(_PAUSE)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def log(self) -> str:
+        """The end of what it printed."""
+        return (self.folder / "log").read_text(errors="replace")[-3_000:]
+
+    def stop(self) -> None:
+        """End it as an operator does, and wait for that."""
+        self._end(self.ends_with)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Stop it in the middle of whatever it does: its port still takes connections."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def identity(self) -> dict[str, str]:
+        """The user to run as, for servers that refuse root."""
+        return {} if self.user is None or os.geteuid() != 0 else {"user": self.user, "group": self.user}
+
+    def __enter__(self) -> Self:
+        try:
+            self.prepare()
+            self.start()
+        except BaseException:
+            self._clear()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.resume()
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(_STOP_SECONDS)
+
+    @classmethod
+    def _die_with_tests(cls) -> None:
+        """Also where the tests themselves are killed nothing is left of what they started, prctl(2)."""
+        _LIBC.prctl(_PR_SET_PDEATHSIG, cls.ends_with)
+
+
+def free_port() -> int:
+    """A port that was free just now."""
+    with socket.socket() as attempt:
+        attempt.bind(("127.0.0.1", 0))
+        return int(attempt.getsockname()[1])
