@@ -49,6 +49,9 @@ def _load(group: str, url: str) -> object:
 def _entry(group: str, scheme: str) -> EntryPoint:
     entries = entry_points(group=group)
     named = [entry for entry in entries if entry.name.lower() == scheme]
+    if not named and "+" in scheme:  # SQLAlchemy's schemes name a driver behind it, as in oracle+oracledb
+        scheme = scheme.partition("+")[0]
+        named = [entry for entry in entries if entry.name.lower() == scheme]
     if not named:
         raise ConfigurationError(f"there is no {_KINDS[group]} '{scheme}'; there are: {_schemes(entries)}")
     if len(named) > 1:

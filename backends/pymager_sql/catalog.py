@@ -18,12 +18,15 @@ Row = Sequence[Any]
 """The columns of `originals`, in their order."""
 
 BY_ID = select(originals).where(originals.c.id == bindparam("id"))
+BY_IDS = select(originals).where(originals.c.id.in_(bindparam("ids", expanding=True)))
 AFTER = select(originals).where(originals.c.id > bindparam("after")).order_by(originals.c.id).limit(bindparam("limit"))
 _LOCKED = BY_ID.with_for_update()
 _THIS = (originals.c.id == bindparam("old_id")) & (originals.c.revision == bindparam("old_revision"))
 _INSERT = insert(originals)
 _UPDATE = update(originals).where(_THIS)
 _DELETE = delete(originals).where(_THIS)
+_TAKE = delete(originals).where(originals.c.id == bindparam("old_id")).returning(*originals.c)
+_TAKE_REVISION = _DELETE.returning(*originals.c)
 _USE = insert(revisions)
 _CURSOR = b"\x01"
 
@@ -32,22 +35,27 @@ def add(connection: Connection, original: Original) -> None:
     """Insert the revision, then the row: which of the two fails tells `Fenced` from `AlreadyExists`."""
     use(connection, original.revision)
     try:
-        connection.execute(_INSERT, _values(original))
+        connection.execute(_INSERT, values(original))
     except IntegrityError as error:
         raise AlreadyExists(f"'{original.id}' has a row already") from error
 
 
 def replace(connection: Connection, original: Original, expected: str | None) -> Original:
     """Put the row in the place of the one that stands, and return that."""
-    old = _standing(connection, original.id, expected)
+    old = standing(connection, original.id, expected)
     use(connection, original.revision)
-    _change_one(connection, _UPDATE, old, _values(original))
+    _change_one(connection, _UPDATE, old, values(original))
     return old
 
 
 def remove(connection: Connection, id: str, expected: str | None) -> Original:
     """Delete the row and return it. Its revision stays used."""
-    old = _standing(connection, id, expected)
+    if connection.dialect.delete_returning:
+        query = _TAKE if expected is None else _TAKE_REVISION
+        row = connection.execute(query, {"old_id": id, "old_revision": expected}).one_or_none()
+        if row is not None:
+            return original(row)
+    old = standing(connection, id, expected)
     _change_one(connection, _DELETE, old, {})
     return old
 
@@ -74,9 +82,9 @@ def page(rows: Sequence[Row], limit: int) -> Page:
 
 
 def after(cursor: str | None) -> str:
-    """The id that a cursor stands behind; no id is empty, so '' is before all. Raises `ValueError`."""
+    """The id that a cursor stands behind, or what is before all ids (Oracle takes '' for NULL). Raises `ValueError`."""
     if cursor is None:
-        return ""
+        return "\x01"
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         id = raw.removeprefix(_CURSOR).decode()
@@ -91,11 +99,13 @@ def _cursor(id: str) -> str:
     return base64.urlsafe_b64encode(_CURSOR + id.encode()).rstrip(b"=").decode()
 
 
-def _values(original: Original) -> dict[str, Any]:
+def values(original: Original) -> dict[str, Any]:
+    """The columns of the row that stands for an original."""
     return asdict(original) | {"created": int(original.created.timestamp())}
 
 
-def _standing(connection: Connection, id: str, expected: str | None) -> Original:
+def standing(connection: Connection, id: str, expected: str | None) -> Original:
+    """The row as it is now, kept so till the transaction's end. Raises `NotFound` and `RevisionMismatch`."""
     row = connection.execute(_LOCKED, {"id": id}).one_or_none()
     if row is None:
         raise NotFound(f"no row has the id '{id}'")
@@ -104,8 +114,8 @@ def _standing(connection: Connection, id: str, expected: str | None) -> Original
     return original(row)
 
 
-def _change_one(connection: Connection, statement: Executable, old: Original, values: dict[str, Any]) -> None:
+def _change_one(connection: Connection, statement: Executable, old: Original, changes: dict[str, Any]) -> None:
     """Change the row that was read; it is compared once more for databases that have no FOR UPDATE."""
-    changed = connection.execute(statement, {"old_id": old.id, "old_revision": old.revision, **values})
+    changed = connection.execute(statement, {"old_id": old.id, "old_revision": old.revision, **changes})
     if changed.rowcount != 1:
         raise Unavailable(f"the row of '{old.id}' was changed at the same time", outcome_known=True)

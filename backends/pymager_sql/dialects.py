@@ -1,35 +1,28 @@
 """What differs between databases: one small module each, chosen by the URL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from pymager.errors import ConfigurationError
-from pymager_sql.catalog import Row
-from pymager_sql.sqlite import Sqlite
-
-
-class Reads(Protocol):
-    """The catalog's reads, on the event loop or in threads. No snapshot outlives a call. Raises `Unavailable`."""
-
-    async def find(self, id: str) -> Row | None:
-        """The row of the id."""
-
-    async def page(self, after: str, limit: int) -> Sequence[Row]:
-        """Up to `limit` rows behind the id `after`, in the order of the ids' bytes."""
-
-    def close(self) -> None:
-        """Close the connections."""
+from pymager_sql.failures import Verdict
+from pymager_sql.reads import Reads
+from pymager_sql.writes import Writes
 
 
 class Dialect(Protocol):
-    """A database. `writers` bounds the threads that write, `patience` is how long in seconds one waits for a lock."""
+    """A database.
+
+    `writers` bounds the threads that write, `patience` is how long in seconds a call may take, `grace` how much
+    longer one waits for what can't be interrupted (None: as long as it takes).
+    """
 
     writers: int
     patience: float
+    grace: float | None
 
     def locate(self) -> list[str]:
         """Make what has to be there before one can look inside, and say in sentences what was made.
@@ -44,28 +37,49 @@ class Dialect(Protocol):
         """An engine of durable transactions, of which no two change one row at once."""
 
     def statements(self) -> Engine:
-        """An engine of single statements that commit by themselves; on a crash the last ones may be lost."""
+        """An engine of one connection, for single statements that commit by themselves; they need not be durable."""
 
     def reads(self) -> Reads:
         """The way to read."""
 
-    def alone(self, engine: Engine) -> AbstractContextManager[Connection]:
-        """A transaction for the schema's upgrade: no other process upgrades at the same time."""
+    def writes(self) -> Writes:
+        """The way to write."""
 
-    def is_full(self, error: BaseException) -> bool:
-        """Whether the driver's error says that no space is left."""
+    def alone(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """A transaction of `mutations` for the schema's upgrade: no other process upgrades at the same time."""
+
+    def judge(self, error: BaseException) -> Verdict:
+        """What the driver's error says."""
 
 
 def dialect(text: str) -> Dialect:
     """The database that a URL names, in SQLAlchemy's form. Raises `ConfigurationError`."""
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError) as error:
+    except (ArgumentError, ValueError):
+        # Not with what the parser says: it repeats the URL with its password.
         raise ConfigurationError(
-            f"not a database's URL (as in sqlite:////var/lib/pymager/catalog.db): {error}"
+            "not a database's URL, as in sqlite:////var/lib/pymager/catalog.db or postgresql://user@host/database"
         ) from None
-    match url.get_backend_name():
+    return _known(url.get_backend_name())(url)
+
+
+def _known(name: str) -> Callable[[URL], Dialect]:
+    """Each is imported only when it is used, for it needs its driver."""
+    match name:
         case "sqlite":
-            return Sqlite(url)
-        case other:
-            raise ConfigurationError(f"pymager_sql does not know the database '{other}'; it knows: sqlite")
+            from pymager_sql.sqlite import Sqlite
+
+            return Sqlite
+        case "postgresql":
+            from pymager_sql.postgresql import Postgresql
+
+            return Postgresql
+        case "mysql" | "mariadb":
+            from pymager_sql.mysql import Mysql
+
+            return Mysql
+        case _:
+            from pymager_sql.others import Other
+
+            return Other

@@ -4,7 +4,8 @@ import math
 import secrets
 import time
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import Held, Lost, Unavailable
@@ -12,7 +13,11 @@ from pymager.ports import Lease
 from pymager_sql.tables import leases
 
 _THIS = (leases.c.name == bindparam("this_name")) & (leases.c.token == bindparam("this_token"))
-_INSERT = insert(leases)
+_INSERT = insert(leases).execution_options(preserve_rowcount=True)
+_INSERTS: dict[str, Executable] = {  # where it can be: a conflict is no error, which the server would log
+    "postgresql": postgresql.insert(leases).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
+    "sqlite": sqlite.insert(leases).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
+}
 _RENEW = update(leases).where(_THIS)
 _RELEASE = delete(leases).where(_THIS)
 _TOKEN = select(leases.c.token).where(leases.c.name == bindparam("this_name"))
@@ -24,12 +29,9 @@ def acquire(connection: Connection, name: str, instead_of: str | None) -> Lease:
     if instead_of is not None and (lease := _exchange(connection, name, instead_of)):
         return lease
     for _ in range(2):  # a second time where it vanished between the refusal and the look
-        token = secrets.token_hex(16)
-        try:
-            connection.execute(_INSERT, {"name": name, "token": token, "touched": _now()})
-            return Lease(name, token)
-        except IntegrityError:
-            standing = connection.execute(_TOKEN, {"this_name": name}).scalar_one_or_none()
+        if lease := _insert(connection, name):
+            return lease
+        standing = connection.execute(_TOKEN, {"this_name": name}).scalar_one_or_none()
         if standing is not None:
             raise Held(standing)
     raise Unavailable("the lease goes from hand to hand", outcome_known=True)
@@ -51,6 +53,16 @@ def release(connection: Connection, lease: Lease) -> None:
 def tidy(connection: Connection, older_than: float) -> int:
     """Delete the leases that were not touched for more than `older_than` seconds."""
     return connection.execute(_TIDY, {"before": _now() - math.ceil(older_than)}).rowcount
+
+
+def _insert(connection: Connection, name: str) -> Lease | None:
+    token = secrets.token_hex(16)
+    values = {"name": name, "token": token, "touched": _now()}
+    try:
+        inserted = connection.execute(_INSERTS.get(connection.dialect.name, _INSERT), values)
+    except IntegrityError:
+        return None
+    return Lease(name, token) if inserted.rowcount == 1 else None
 
 
 def _exchange(connection: Connection, name: str, old: str) -> Lease | None:

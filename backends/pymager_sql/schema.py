@@ -21,21 +21,31 @@ VERSION_TABLE = "pymager_schema"
 _ONE_AT_A_TIME = threading.Lock()  # `alembic.op` and `alembic.context` are the whole process's
 
 
-def ready(dialect: Dialect) -> None:
-    """Prepare an empty database; raise `ConfigurationError` for one that is of another version or another's."""
+def is_ready(dialect: Dialect) -> bool:
+    """Whether the database is of this version."""
     dialect.locate()
+    version, _ = _look_at(dialect)
+    if version != _steps().get_current_head():
+        return False
+    dialect.settle()
+    return True
+
+
+def make_ready(dialect: Dialect) -> None:
+    """Prepare an empty database; raise `ConfigurationError` for one that is of another version or another's."""
     version, tables = _look_at(dialect)
+    if _is_half_made(version, tables):
+        with _disposed(dialect.mutations()) as engine, _alone(dialect, engine) as connection:
+            version, tables = _look(connection)  # another process was at it, and is done or dead now
     if version is not None:
         _check(version)
-        dialect.settle()
-    elif not tables:
-        dialect.settle()
-        _upgrade(dialect, None)
-    else:
+    elif tables and VERSION_TABLE not in tables:
         raise ConfigurationError(
             f"the database has tables ({_some(tables)}), but none of pymager's: is it the right one? "
             "If it is, run `pymager migrate`, which leaves them alone"
         )
+    dialect.settle()
+    _upgrade(dialect, None)
 
 
 def prepare(dialect: Dialect, target: str | None = None) -> list[str]:
@@ -78,10 +88,15 @@ def _check(version: str) -> None:
 def _refuse_anothers(version: str | None, tables: set[str]) -> None:
     if version is not None:
         _refuse_newer(version)
-    elif clash := tables & set(metadata.tables):
+    elif VERSION_TABLE not in tables and (clash := tables & set(metadata.tables)):
         raise ConfigurationError(
             f"the database has tables of pymager's names ({_some(clash)}) that pymager did not make; use another one"
         )
+
+
+def _is_half_made(version: str | None, tables: set[str]) -> bool:
+    """Some databases show the steps of an upgrade that is under way."""
+    return version != _steps().get_current_head() and VERSION_TABLE in tables
 
 
 def _refuse_newer(version: str) -> None:

@@ -4,7 +4,6 @@ There is one writer at a time per file, whatever runs, so one thread writes. In 
 for it: a point read costs less than handing it to a thread, so reads run where they are called.
 """
 
-import math
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,10 @@ from sqlalchemy.exc import DatabaseError
 
 from pymager.errors import ConfigurationError, Unavailable
 from pymager_sql.catalog import AFTER, BY_ID, Row
-from pymager_sql.failures import translated
+from pymager_sql.deadlines import remaining
+from pymager_sql.failures import Verdict, translated
+from pymager_sql.parameters import Parameters
+from pymager_sql.writes import Transactions, Writes
 
 _UNUSABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY)
 _SLICE = 0.02
@@ -31,10 +33,13 @@ class Sqlite:
     """
 
     writers = 1
+    grace: float | None = None
 
     def __init__(self, url: URL) -> None:
         self._path = _path(url)
-        self.patience = _timeout(url)
+        parameters = Parameters(url)
+        self.patience = parameters.timeout()
+        parameters.end(["timeout"])
 
     def locate(self) -> list[str]:
         """Make the file's folder, and see that the file is a database, or none yet."""
@@ -86,9 +91,13 @@ class Sqlite:
         """Any transaction of `mutations` has the write lock, and SQLite's DDL is transactional."""
         return engine.begin()
 
-    def is_full(self, error: BaseException) -> bool:
+    def writes(self) -> Writes:
+        """All in transactions."""
+        return Transactions(self.mutations(), self.judge)
+
+    def judge(self, error: BaseException) -> Verdict:
         """SQLITE_FULL: the disk, or the file's own bound."""
-        return _code(error) == sqlite3.SQLITE_FULL
+        return Verdict.FULL if _code(error) == sqlite3.SQLITE_FULL else Verdict.UNCLEAR
 
     def _engine(self, synchronous: str, timeout: float = _SLICE, **options: Any) -> Engine:
         url = URL.create("sqlite", database=str(self._path))
@@ -109,7 +118,7 @@ class Sqlite:
         With many who write it would find the lock free only by luck, and a lease would be lost meanwhile. Who is told
         "busy" at a BEGIN IMMEDIATE, or at a statement without a transaction, has changed nothing.
         """
-        end = time.monotonic() + self.patience
+        end = time.monotonic() + remaining(self.patience)
         while True:
             try:
                 cursor.execute(statement, values)
@@ -151,7 +160,7 @@ class InlineReads:
         """Up to `limit` rows behind the id `after`."""
         return self._fetch(str(self._after), self._after.construct_params({"after": after, "limit": limit}))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connection."""
         self._connection.close()
         self._engine.dispose()
@@ -192,17 +201,3 @@ def _path(url: URL) -> Path:
             "one in memory would be lost with the process and is not shared between connections"
         )
     return Path(text).absolute()
-
-
-def _timeout(url: URL) -> float:
-    query = dict(url.query)
-    text = query.pop("timeout", "5")
-    if query:
-        raise ConfigurationError(f"a sqlite URL does not know '{min(query)}'; it knows: timeout")
-    try:
-        timeout = float(str(text))
-    except ValueError:
-        timeout = math.nan
-    if not 0 < timeout <= 3600:
-        raise ConfigurationError(f"timeout={text} in the sqlite URL is not a number of seconds from 0 to 3600")
-    return timeout

@@ -45,6 +45,14 @@ def test_a_scheme_names_its_backend(tmp_path: Path) -> None:
     assert isinstance(plugins.load_metadata("memory:"), MemoryMetadata)
 
 
+def test_a_scheme_with_a_driver_is_found_by_what_stands_before_the_plus(install: Install) -> None:
+    install("pymager-plus", "[pymager.blobs]\nplus = plus_first:str\nplus+own = plus_second:Own",
+            plus_first="str = str", plus_second="class Own(str): pass")  # fmt: skip
+    assert plugins.load_blobs("plus+driver:x") == "plus+driver:x"
+    assert type(plugins.load_blobs("plus+own:x")).__name__ == "Own"
+    assert refusal("nosuch+driver:x").startswith("there is no blob store 'nosuch")
+
+
 def test_loading_touches_nothing(tmp_path: Path) -> None:
     plugins.load_blobs(f"file://{tmp_path}/not-there")
     assert list(tmp_path.iterdir()) == []
@@ -57,11 +65,11 @@ def test_a_schemes_case_does_not_matter(tmp_path: Path, scheme: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "/var/lib/pymager", "pictures", "1:x", ":x", "ünder:x"])
 def test_a_url_without_a_scheme_is_told_which_there_are(url: str) -> None:
-    assert refusal(url) == "a blob store is named by a URL, which begins with one of: file:, memory:"
+    assert refusal(url) == "a blob store is named by a URL, which begins with one of: file:, memory:, s3:"
 
 
 def test_an_unknown_scheme_is_told_which_there_are() -> None:
-    assert refusal("ftp://host/x") == "there is no blob store 'ftp'; there are: file:, memory:"
+    assert refusal("ftp://host/x") == "there is no blob store 'ftp'; there are: file:, memory:, s3:"
 
 
 def test_a_scheme_of_the_other_kind_is_unknown() -> None:
@@ -152,4 +160,4 @@ def test_nobody_can_take_over_a_scheme_of_ours(install: Install) -> None:
 def test_a_broken_backend_harms_no_other(install: Install, tmp_path: Path) -> None:
     install("pymager-bad", "[pymager.blobs]\nbad = not_there_at_all:Blobs")
     assert isinstance(plugins.load_blobs(f"file:{tmp_path}"), FolderBlobs)
-    assert refusal("nowhere:x").endswith("there are: bad:, file:, memory:")
+    assert refusal("nowhere:x").endswith("there are: bad:, file:, memory:, s3:")

@@ -20,9 +20,11 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False, comment="seconds since 1970, UTC"),
+        if_not_exists=True,
     )
     op.create_table(
         "revisions",
         sa.Column("revision", exact(32), primary_key=True),
         comment="every revision that a row has held or that was fenced: none is ever committed again",
+        if_not_exists=True,
     )

@@ -15,4 +15,5 @@ def upgrade() -> None:
         sa.Column("name", exact(700), primary_key=True),
         sa.Column("token", exact(32), nullable=False),
         sa.Column("touched", sa.BigInteger, nullable=False, comment="seconds since 1970, UTC; only tidy reads it"),
+        if_not_exists=True,
     )

@@ -1,0 +1,111 @@
+"""PostgreSQL's mutations: each is one statement that commits by itself, so each is one round trip."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Engine, TextClause, text
+from sqlalchemy.exc import IntegrityError
+
+from pymager.errors import AlreadyExists, Fenced, NotFound
+from pymager.ports import Original
+from pymager_sql import catalog, leases
+from pymager_sql.failures import Judge, statement
+from pymager_sql.tables import originals
+
+_NAMES = list(originals.c.keys())
+_OTHERS = [name for name in _NAMES if name != "id"]
+
+
+def _add() -> TextClause:
+    columns, values = ", ".join(_NAMES), ", ".join(f":{name}" for name in _NAMES)
+    used = "WITH used AS (INSERT INTO revisions (revision) VALUES (:revision))"
+    return text(f"{used} INSERT INTO originals ({columns}) VALUES ({values})")  # noqa: S608
+
+
+def _replace(condition: str) -> TextClause:
+    """The row is locked as it stands now, and then the rest is done to that very row, which is given back."""
+    old = f"SELECT * FROM originals WHERE id = :id {condition} FOR UPDATE"  # noqa: S608
+    used = "INSERT INTO revisions (revision) SELECT :revision FROM old"
+    changes, columns = ", ".join(f"{name} = :{name}" for name in _OTHERS), ", ".join(f"old.{name}" for name in _NAMES)
+    change = f"UPDATE originals SET {changes} FROM old WHERE originals.id = old.id RETURNING {columns}"  # noqa: S608
+    return text(f"WITH old AS ({old}), used AS ({used}) {change}")
+
+
+def _remove(condition: str) -> TextClause:
+    return text(f"DELETE FROM originals WHERE id = :id {condition} RETURNING {', '.join(_NAMES)}")  # noqa: S608
+
+
+_OF_REVISION = "AND revision = :expected"
+_ADD = _add()
+_REPLACE, _REPLACE_REVISION = _replace(""), _replace(_OF_REVISION)
+_REMOVE, _REMOVE_REVISION = _remove(""), _remove(_OF_REVISION)
+
+
+class SingleStatements:
+    """The mutations over an engine in AUTOCOMMIT, of a database that has RETURNING and changes data in WITH."""
+
+    def __init__(self, engine: Engine, judge: Judge) -> None:
+        self._engine = engine
+        self._judge = judge
+
+    def add(self, original: Original) -> None:
+        """One INSERT inside another: the table whose key is taken tells `Fenced` from `AlreadyExists`."""
+        with statement(self._engine, self._judge, grows=True) as connection:
+            try:
+                connection.execute(_ADD, catalog.values(original))
+            except IntegrityError as error:
+                if _table(error) == originals.name:
+                    raise AlreadyExists(f"'{original.id}' has a row already") from error
+                raise _fenced(original.revision) from error
+
+    def replace(self, original: Original, expected: str | None) -> Original:
+        """One UPDATE; a second look only where it found no row of the revision."""
+        try:
+            values = catalog.values(original)
+            old = self._taken(_REPLACE if expected is None else _REPLACE_REVISION, values, expected, grows=True)
+        except IntegrityError as error:
+            raise _fenced(original.revision) from error
+        return old or self._explain(original.id, expected)
+
+    def remove(self, id: str, expected: str | None) -> Original:
+        """One DELETE; a second look only where it found no row of the revision."""
+        query = _REMOVE if expected is None else _REMOVE_REVISION
+        return self._taken(query, {"id": id}, expected) or self._explain(id, expected)
+
+    def use(self, revision: str) -> None:
+        """One INSERT."""
+        with statement(self._engine, self._judge) as connection:
+            catalog.use(connection, revision)
+
+    def tidy(self, older_than: float) -> int:
+        """One DELETE."""
+        with statement(self._engine, self._judge) as connection:
+            return leases.tidy(connection, older_than)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    def _taken(
+        self, query: TextClause, values: Mapping[str, Any], expected: str | None, *, grows: bool = False
+    ) -> Original | None:
+        parameters = values if expected is None else {**values, "expected": expected}
+        with statement(self._engine, self._judge, grows=grows) as connection:
+            row = connection.execute(query, parameters).one_or_none()
+            return None if row is None else catalog.original(row)
+
+    def _explain(self, id: str, expected: str | None) -> Original:
+        """Raises what tells why nothing was changed: there is no row, or one of another revision."""
+        if expected is not None:
+            with statement(self._engine, self._judge) as connection:
+                catalog.standing(connection, id, expected)
+        raise NotFound(f"no row has the id '{id}'")
+
+
+def _fenced(revision: str) -> Fenced:
+    return Fenced(f"the revision {revision} was fenced or used before")
+
+
+def _table(error: IntegrityError) -> str | None:
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "table_name", None)
