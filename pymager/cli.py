@@ -3,13 +3,16 @@
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pymager import __version__, config, logs
 from pymager.config import Loaded, Settings
 from pymager.errors import BackendError, ConfigurationError
+
+if TYPE_CHECKING:
+    from pymager.migrating.report import Report
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -85,13 +88,54 @@ def check(base: dict[str, Any]) -> None:
 
 @program.command()
 @click.pass_obj
-def migrate(base: dict[str, Any]) -> None:
-    """Make or bring up to date what the stores need: folders, the catalog's schema."""
-    from pymager import maintenance
+def init(base: dict[str, Any]) -> None:
+    """Make what the stores need: folders, a bucket, a table, the catalog's schema. Again it does nothing."""
+    _prepare(base)
 
-    done = _run(maintenance.prepare(_settings(base)))
-    for line in done or ["nothing to do: everything is up to date"]:
-        click.echo(line)
+
+@program.command()
+@click.pass_obj
+def migrate(base: dict[str, Any]) -> None:
+    """Bring the catalog's schema up to date, after an update of pymager that asks for it; does what init does."""
+    _prepare(base)
+
+
+@program.command("migrate-blobs")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Blobs at a time.")
+@click.option("--originals-only", is_flag=True, help="Leave derived pictures, which are made again when asked for.")
+@click.option("--verify", is_flag=True, help="Compare all bytes also of what is in TO already, not its size alone.")
+@click.pass_obj
+def migrate_blobs(
+    base: dict[str, Any], source: str, target: str, jobs: int, originals_only: bool, verify: bool
+) -> None:
+    """Copy all blobs from FROM to TO, URLs as in PYMAGER_BLOBS; run again to go on where it stopped.
+
+    TO is prepared if need be. Every blob is read back and compared. What TO has already is left as it is.
+    """
+    from pymager.migrating import run
+
+    settings = _settings(base)
+    copying = run.migrate_blobs(settings, source, target, jobs=jobs, originals_only=originals_only, verify=verify)
+    _tell(_run(copying))
+
+
+@program.command("migrate-metadata")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Rows at a time.")
+@click.pass_obj
+def migrate_metadata(base: dict[str, Any], source: str, target: str, jobs: int) -> None:
+    """Copy all rows from FROM to TO, URLs as in PYMAGER_METADATA; run again to go on where it stopped.
+
+    Nobody may write to either meanwhile. TO is prepared if need be. Every row is read back and compared. What TO has
+    already is left as it is; what only TO has is named.
+    """
+    from pymager.migrating import run
+
+    _settings(base)
+    _tell(_run(run.migrate_metadata(source, target, jobs=jobs)))
 
 
 @program.command("hash-password")
@@ -135,6 +179,23 @@ def import_folder(base: dict[str, Any], folder: Path, jobs: int | None) -> None:
         click.echo(f"{path}: {reason}", err=True)
     click.echo(f"{summary.kept} imported, {summary.known} there already, {len(summary.refused)} refused")
     sys.exit(1 if summary.refused else 0)
+
+
+def _prepare(base: dict[str, Any]) -> None:
+    from pymager import maintenance
+
+    done = _run(maintenance.prepare(_settings(base)))
+    for line in done or ["nothing to do: everything is up to date"]:
+        click.echo(line)
+
+
+def _tell(report: "Report") -> None:
+    if not report.seen and report.stopped is None:
+        click.echo("FROM has nothing to copy: is it the right store?", err=True)
+    if report.stopped is not None:
+        click.echo(f"{report.stopped}; run again to go on", err=True)
+    click.echo(report.told())
+    sys.exit(0 if report.is_whole else 1)
 
 
 def _settings(base: dict[str, Any]) -> Settings:

@@ -1,0 +1,51 @@
+"""Several `pymager serve` over one bucket and one database, as in a cluster."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pymager import plugins
+from tests.live.program import Program, running
+from tests.servers import DynamoLocal, Postgres
+from tests.servers.s3 import S3Server
+
+
+@dataclass(frozen=True)
+class Stores:
+    """A fresh bucket and a fresh catalog, as PYMAGER_BLOBS and PYMAGER_METADATA."""
+
+    blobs: str
+    metadata: str
+
+    async def prepare(self) -> None:
+        """What `pymager init` does."""
+        await plugins.load_blobs(self.blobs).prepare()
+        await plugins.load_metadata(self.metadata).prepare()
+
+
+async def new_stores(bucket: S3Server, catalog: Postgres | DynamoLocal, **query: object) -> Stores:
+    """Stores of their own on these servers; `query` goes into both URLs."""
+    name = f"pymager-{secrets.token_hex(6)}"
+    metadata = catalog.new_database() if isinstance(catalog, Postgres) else catalog.table_url(name)
+    extra = "&".join(f"{key}={value}" for key, value in query.items())
+    if extra:
+        metadata += ("&" if "?" in metadata else "?") + extra
+    stores = Stores(bucket.url(name, **query), metadata)
+    await stores.prepare()
+    return stores
+
+
+@asynccontextmanager
+async def replicas(folder: Path, stores: Stores, count: int = 3, **settings: object) -> AsyncIterator[list[Program]]:
+    """So many programs that serve, each with a folder and a spool of its own; at the end nothing is left of them."""
+    async with AsyncExitStack() as stack:
+        given = {"blobs": stores.blobs, "metadata": stores.metadata} | settings
+        started = [
+            await stack.enter_async_context(running(folder / f"replica-{number}", wait=False, **given))
+            for number in range(count)
+        ]
+        for program in started:
+            await program.answers()
+        yield started
