@@ -1,0 +1,229 @@
+"""Load on three replicas while they are killed, stopped and continued; the clients' own log is the oracle."""
+
+import asyncio
+import signal
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random
+
+from pymager import keys, names, plugins
+from pymager.ports import BlobStore, MetadataStore
+from tests.live.client import Client
+from tests.live.histories import Histories
+from tests.live.program import Program, command, until
+from tests.live.replicas import Stores
+
+_REPLICAS = 3
+_CLIENTS = 5
+_ACTIVE_IDS = 6
+_OPERATIONS = 50  # of one id, and a few more that were under way
+_SIZES = ((40, 30), (80, 60), (120, 90))
+_SWEEPS = 0.3  # seconds between them: some have to come between an upload's put and its commit
+_STRIKES_WITHIN = 8.0
+_LONGEST_STOP = 4.0  # longer than a lease is waited for
+RANDOM = "at a random moment"
+STOPPED = "stopped and continued"
+
+
+class Replica:
+    """A place in the cluster: a program that is started again after each kill."""
+
+    def __init__(self, folder: Path, stores: Stores) -> None:
+        self._folder, self._stores = folder, stores
+        self._stack = AsyncExitStack()
+        self._starts = 0
+        self.is_up = False
+        self.program: Program
+        self.client: Client
+
+    async def start(self) -> None:
+        """Start the program on the folder that its forerunner left."""
+        self._starts += 1
+        settings = {"blobs": self._stores.blobs, "metadata": self._stores.metadata, "workers": 1}
+        sweeps = {"sweep_grace": 0, "sweep_interval": _SWEEPS}
+        hooks = {"failpoint_kill": self._order, "failpoint_killed": self._killed}
+        self.program = Program(self._folder, (), f"start-{self._starts}", settings | sweeps | hooks)
+        self._stack.push_async_callback(self.program.close)
+        await self.program.answers()
+        self.client = await self._stack.enter_async_context(Client(self.program.url))
+        self.is_up = True
+
+    async def strike(self, point: str, nth: int) -> str:
+        """Have it killed at the point, or just so where it does not come there; the point, or RANDOM."""
+        draft = self._order.with_suffix(".draft")
+        draft.write_text(f"{point} {nth}")
+        draft.rename(self._order)
+        try:
+            await until(lambda: self.program.code is not None, point, _STRIKES_WITHIN)
+        except AssertionError:
+            await self.kill()
+        self.is_up = False
+        assert await self.program.ended() == -signal.SIGKILL, self.program.log
+        return self._killed.read_text() if self._killed.exists() else RANDOM
+
+    async def kill(self) -> None:
+        """kill -9, just now."""
+        self.is_up = False
+        await self.program.kill()
+
+    async def pause(self, seconds: float) -> None:
+        """Stop it in the middle of whatever it does, and continue it later."""
+        self.program.signal(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self.program.signal(signal.SIGCONT)
+
+    async def end(self) -> None:
+        """SIGTERM; it has to end in good order."""
+        self.is_up = False
+        assert await self.program.stop() == 0, self.program.log
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    @property
+    def _order(self) -> Path:
+        return self._folder / f"order-{self._starts}"
+
+    @property
+    def _killed(self) -> Path:
+        return self._folder / f"killed-{self._starts}"
+
+
+class ClusterStorm:
+    """`struck` counts what befell the replicas, by named point."""
+
+    def __init__(self, folder: Path, stores: Stores, random: Random) -> None:
+        self.struck: Counter[str] = Counter()
+        self.histories = Histories()
+        self._folder, self._stores, self._random = folder, stores, random
+        self._replicas = [Replica(folder / f"replica-{number}", stores) for number in range(_REPLICAS)]
+        self._ids = self._sweeps = 0
+        self._active: list[str] = []
+
+    async def run(self, points: list[str]) -> None:
+        """One strike for each of the points, in their order, and then the reckoning."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for replica in self._replicas:
+                    group.create_task(replica.start())
+            async with asyncio.TaskGroup() as group:
+                clients = [group.create_task(self._load(number)) for number in range(_CLIENTS)]
+                await self._strike_all(points)
+                for client in clients:
+                    client.cancel()
+            await self._reckon()
+        finally:
+            for replica in self._replicas:
+                await replica.close()
+
+    async def _strike_all(self, points: list[str]) -> None:
+        """Each replica takes the next point from the common list as soon as it is up."""
+        left = list(reversed(points))
+
+        async def suffer(replica: Replica) -> None:
+            while left:
+                await self._strike(replica, left.pop())
+
+        async with asyncio.TaskGroup() as group:
+            for replica in self._replicas[1:]:  # the first stays, or nobody would get anything done
+                group.create_task(suffer(replica))
+        while left:
+            await self._strike(self._replicas[0], left.pop())
+
+    async def _strike(self, replica: Replica, point: str) -> None:
+        if point == STOPPED:
+            await replica.pause(self._random.uniform(0.1, _LONGEST_STOP))
+            self.struck[STOPPED] += 1
+            return
+        if point == RANDOM:
+            await asyncio.sleep(self._random.uniform(0, 1))
+            await replica.kill()
+            self.struck[RANDOM] += 1
+        elif point.startswith("sweep."):
+            await self._kill_a_sweep(point)
+            return
+        else:
+            self.struck[await replica.strike(point, self._random.randint(1, 3))] += 1
+        assert replica.program.logged("internal error") == []
+        await replica.start()
+
+    async def _kill_a_sweep(self, point: str) -> None:
+        """Kill a `sweep` beside the service, with enough for it to find: the replicas' own sweeps take some of it."""
+        self._sweeps += 1
+        folder = self._folder / f"sweep-{self._sweeps}"
+        folder.mkdir()
+        order, killed = folder / "order", folder / "killed"
+        order.write_text(f"{point} 1")
+        settings = {"blobs": self._stores.blobs, "metadata": self._stores.metadata, "sweep_grace": 0}
+        async with plugins.load_blobs(self._stores.blobs) as blobs:
+            sweep = asyncio.create_task(
+                command(folder, "sweep", failpoint_kill=order, failpoint_killed=killed, **settings)
+            )
+            while not sweep.done():
+                await blobs.put(f"{keys.ORIGINALS}orphan/{names.new_revision()}.png", b"an orphan", "image/png")
+                await asyncio.sleep(0.02)
+        done = await sweep
+        assert (done.code, killed.read_text()) == (-signal.SIGKILL, point), done
+        self.struck[point] += 1
+
+    async def _load(self, number: int) -> None:
+        while True:
+            up = [replica for replica in self._replicas if replica.is_up]
+            await self._step(self._random.choice(up).client, number)
+            await asyncio.sleep(0)
+
+    async def _step(self, client: Client, number: int) -> None:
+        id = self._some_id()
+        action = self._random.choices(("POST", "PUT", "DELETE", "derived", "original"), (20, 25, 15, 30, 10))[0]
+        match action:
+            case "derived":
+                await self.histories.read(client, id, self._random.choice(_SIZES), number)
+            case "original":
+                await self.histories.read(client, id, None, number)
+            case _:
+                await self.histories.write(client, action, id, number)
+
+    def _some_id(self) -> str:
+        """One of those that are written now; one that has its fill is left to the reckoning."""
+        self._active = [id for id in self._active if self.histories.count(id) < _OPERATIONS]
+        while len(self._active) < _ACTIVE_IDS:
+            self._ids += 1
+            self._active.append(f"id-{self._ids}")
+        return self._random.choice(self._active)
+
+    async def _reckon(self) -> None:
+        """All replicas agree, every history could have been, and a sweep beside them leaves what the rows imply."""
+        for id in self.histories.ids:
+            for number, replica in enumerate(self._replicas):
+                await self.histories.read(replica.client, id, None if number else _SIZES[0], _CLIENTS + number)
+        wrong = self.histories.impossible()
+        assert not wrong, "\n".join(wrong)
+        await assert_swept(self._folder, self._stores)
+        for replica in self._replicas:
+            assert replica.program.logged("internal error") == []
+            await replica.end()
+
+
+async def assert_swept(folder: Path, stores: Stores) -> None:
+    """After a sweep beside the service there is no orphan, and no row without its blob."""
+    settings = {"blobs": stores.blobs, "metadata": stores.metadata, "sweep_grace": 0}
+    done = await command(folder, "sweep", **settings)
+    assert done.code == 0, done
+    checked = await command(folder, "check", **settings)
+    assert checked.code == 0, checked
+    async with plugins.load_blobs(stores.blobs) as blobs, plugins.load_metadata(stores.metadata) as metadata:
+        await _assert_blobs_are_as_the_catalog_says(blobs, metadata)
+
+
+async def _assert_blobs_are_as_the_catalog_says(blobs: BlobStore, metadata: MetadataStore) -> None:
+    rows, cursor = set(), None
+    while True:
+        page = await metadata.list_page(cursor, 500)
+        rows |= {(original.id, original.revision) for original in page.items}
+        if (cursor := page.next) is None:
+            break
+    originals = [keys.owner_of(info.key) async for info in blobs.list(keys.ORIGINALS)]
+    assert sorted((owner.id, owner.revision) for owner in originals if owner) == sorted(rows)
+    owners = [keys.owner_of(info.key) async for info in blobs.list(keys.DERIVED)]
+    assert {(owner.id, owner.revision) for owner in owners if owner} - rows == set()

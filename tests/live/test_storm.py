@@ -1,0 +1,54 @@
+"""kill -9, SIGSTOP and SIGCONT in a cluster of three replicas under load, checked for linearizability.
+
+STORM_SEED repeats a run's choices (not its timing), STORM_ROUNDS is how often each named point is aimed at.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from pymager import failpoints
+from tests.live.cluster_storm import RANDOM, STOPPED, ClusterStorm
+from tests.live.replicas import Stores
+
+_POINTS = {
+    "postgresql": [name for name in failpoints.NAMES if not name.startswith("file.")],
+    "dynamodb": [name for name in failpoints.NAMES if not name.startswith(("file.", "sql."))],
+}
+_BESIDES = [RANDOM] * 4 + [STOPPED] * 4  # for each round
+
+pytestmark = pytest.mark.live
+
+
+async def test_every_history_of_a_cluster_is_one_that_could_have_been(
+    tmp_path: Path, stores: Stores, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = int(os.environ.get("STORM_SEED") or secrets.randbelow(1 << 32))
+    rounds = int(os.environ.get("STORM_ROUNDS") or 2)
+    random = Random(seed)
+    named = _POINTS[stores.metadata.partition(":")[0]]
+    points = (named + _BESIDES) * rounds
+    random.shuffle(points)
+    storm = ClusterStorm(tmp_path, stores, random)
+    try:
+        await storm.run(points)
+    finally:
+        with capsys.disabled():
+            print(_told(seed, stores, storm, named))
+    kills = storm.struck.total() - storm.struck[STOPPED]
+    assert kills >= rounds * (len(named) + 4)
+    assert {name for name in named if not storm.struck[name]} == set()
+
+
+def _told(seed: int, stores: Stores, storm: ClusterStorm, named: list[str]) -> str:
+    struck, histories = storm.struck, storm.histories
+    scheme = stores.metadata.partition(":")[0]
+    kills = struck.total() - struck[STOPPED]
+    lines = [f"\n{scheme}: {kills} kills, {struck[STOPPED]} stops, STORM_SEED={seed}"]
+    lines += [f"  {struck[name]:4} {name}" for name in (*named, RANDOM)]
+    lines += [f"  {len(histories)} operations on {len(histories.ids)} ids"]
+    lines += ["  answers: " + ", ".join(f"{count} {name}" for name, count in sorted(histories.answers.items()))]
+    return "\n".join(lines)
