@@ -2,7 +2,8 @@
 
 FAILPOINT_KILL names a file that may appear at any time and says `{point} {pass}`: from then on the process counts its
 passes of that point, and at the given one kills itself with SIGKILL, having written the point's name into
-FAILPOINT_KILLED. FAILPOINT_COUNT names a file that gets the name of every point passed, one a line. The program
+FAILPOINT_KILLED and removed the file; a third word, as SIGSTOP, is another signal. FAILPOINT_MUTANT names one of the
+module `mutants`. FAILPOINT_COUNT names a file that gets the name of every point passed, one a line. The program
 itself is started as everybody starts it; its workers don't get these variables.
 """
 
@@ -24,7 +25,7 @@ class Killer:
     def __call__(self, name: str) -> None:
         with self._lock:
             try:
-                point, nth = self._order.read_text().split()
+                point, nth, *how = self._order.read_text().split()
             except FileNotFoundError:
                 return
             if name != point:
@@ -32,7 +33,8 @@ class Killer:
             self._passes += 1
             if self._passes >= int(nth):
                 self._killed.write_text(name)
-                os.kill(os.getpid(), signal.SIGKILL)
+                self._order.unlink()
+                os.kill(os.getpid(), signal.Signals[how[0]] if how else signal.SIGKILL)
 
 
 def count(name: str) -> None:
@@ -52,3 +54,8 @@ elif "FAILPOINT_COUNT" in os.environ:
     from pymager import failpoints
 
     failpoints.hook = count
+
+if "FAILPOINT_MUTANT" in os.environ:
+    import mutants
+
+    getattr(mutants, os.environ["FAILPOINT_MUTANT"])()

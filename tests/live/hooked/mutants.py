@@ -1,0 +1,81 @@
+"""The program with one of its promises broken on purpose, to show that the tests of a cluster would see it.
+
+FAILPOINT_MUTANT names the function below that breaks it, before the program starts.
+"""
+
+import asyncio
+from typing import Any
+
+from pymager import keys, library, sweep
+from pymager.errors import NotFound, Unavailable
+from pymager.failpoints import reached
+from pymager.library import Library
+from pymager.ports import Original
+from pymager.sweep import Sweep
+
+_TRIES = 400
+
+
+def the_sweep_deletes_without_a_fence() -> None:
+    """An uploader that was stopped before its commit acknowledges what is gone."""
+
+    async def is_dead(self: Any, id: str, revision: str) -> bool:
+        try:
+            return bool((await self._metadata.get(id)).revision != revision)
+        except NotFound:
+            return True
+
+    Sweep._is_dead = is_dead  # type: ignore[method-assign]
+    assert sweep.Sweep is Sweep
+
+
+def the_blob_goes_before_its_row() -> None:
+    """A crash between the two leaves a row that points nowhere."""
+
+    async def remove(self: Any, id: str, revision: str | None = None) -> None:
+        original = await self.get(id)
+        await self._blobs.delete([keys.original_key(original)])
+        reached("remove.committed")
+        await self._metadata.remove(id, revision)
+
+    Library.remove = remove  # type: ignore[method-assign]
+
+
+def the_cache_is_served_without_asking() -> None:
+    """A replica that has seen a row goes on serving it after another's DELETE."""
+    known: dict[str, Original] = {}
+    ask = Library.get
+
+    async def get(self: Library, id: str) -> Original:
+        if id not in known:
+            known[id] = await ask(self, id)
+        return known[id]
+
+    Library.get = get  # type: ignore[method-assign]
+
+
+def a_mutation_is_retried() -> None:
+    """A second DELETE for one that was done takes away somebody's new upload."""
+
+    async def remove(self: Any, id: str, revision: str | None = None) -> None:
+        await self._metadata.remove(id, revision)  # and its answer is lost
+        for _ in range(_TRIES):
+            await asyncio.sleep(0.05)
+            try:
+                await self._metadata.remove(id, revision)
+                return
+            except NotFound:
+                continue
+        raise Unavailable("nobody uploaded anything", outcome_known=True)
+
+    Library.remove = remove  # type: ignore[method-assign]
+
+
+def a_derived_key_has_no_revision() -> None:
+    """After a replace the old picture is found under the new one's key."""
+
+    def derived_key(original: Original, recipe: str, width: int, height: int, extension: str) -> str:
+        return f"{keys.DERIVED}{original.id}/{'0' * 32}/{recipe}/{width}x{height}.{extension}"
+
+    keys.derived_key = derived_key
+    assert library.keys is keys
