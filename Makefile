@@ -3,14 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format bench lock clean docs
+.PHONY: run test servers storm check format bench lock clean docs
 
 run: $(VENV)/run.stamp
 	$(BIN)/pymager serve
 
-test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/live/test_kills.py $(ARGS)
-	$(BIN)/python -m pytest tests/live/test_kills.py $(ARGS)
+KILLS := tests/live/test_kills.py tests/live/test_storm.py
+
+test: servers
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(KILLS:%=--ignore=%) $(ARGS)
+	$(BIN)/python -m pytest $(KILLS) $(ARGS)
+
+# The servers that the tests start; the first time some minutes, to build them into a cache outside the checkout.
+servers: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.servers
+
+# kill -9 in a cluster, as long as you like: `make storm ROUNDS=20`.
+ROUNDS ?= 5
+storm: servers
+	STORM_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/live/test_storm.py $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
