@@ -4,16 +4,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, column, inspect, select, table
 
 from pymager.errors import ConfigurationError
 from pymager_sql.dialects import Dialect
 from pymager_sql.failures import translated
-from pymager_sql.tables import metadata
+from pymager_sql.tables import VERSION, metadata
+
+if TYPE_CHECKING:  # Alembic takes a quarter of a second to import, and an ordinary start does not need it
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 VERSION_TABLE = "pymager_schema"
 """Not Alembic's usual name: the database may be shared with a program that uses Alembic too."""
@@ -25,7 +27,7 @@ def is_ready(dialect: Dialect) -> bool:
     """Whether the database is of this version."""
     dialect.locate()
     version, _ = _look_at(dialect)
-    if version != _steps().get_current_head():
+    if version != VERSION:
         return False
     dialect.settle()
     return True
@@ -59,8 +61,7 @@ def prepare(dialect: Dialect, target: str | None = None) -> list[str]:
 
 
 def _upgrade(dialect: Dialect, target: str | None) -> list[str]:
-    steps = _steps()
-    aim = target or steps.get_current_head() or "base"
+    aim = target or VERSION
     if _look_at(dialect)[0] == aim:
         return []
     with _ONE_AT_A_TIME, _disposed(dialect.mutations()) as engine, _alone(dialect, engine) as connection:
@@ -68,20 +69,21 @@ def _upgrade(dialect: Dialect, target: str | None) -> list[str]:
         _refuse_anothers(version, tables)
         if version == aim:
             return []  # by another process, while this one waited
+        from alembic import command
+
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, aim)
-    done = reversed(list(steps.iterate_revisions(aim, version or "base")))
+    done = reversed(list(_steps().iterate_revisions(aim, version or "base")))
     return [f"brought the schema to version {step.revision}: {step.doc}" for step in done]
 
 
 def _check(version: str) -> None:
-    head = _steps().get_current_head()
-    if version == head:
+    if version == VERSION:
         return
     _refuse_newer(version)
     raise ConfigurationError(
-        f"the catalog's schema is at version {version}, this pymager needs {head}: run `pymager migrate`"
+        f"the catalog's schema is at version {version}, this pymager needs {VERSION}: run `pymager migrate`"
     )
 
 
@@ -96,10 +98,12 @@ def _refuse_anothers(version: str | None, tables: set[str]) -> None:
 
 def _is_half_made(version: str | None, tables: set[str]) -> bool:
     """Some databases show the steps of an upgrade that is under way."""
-    return version != _steps().get_current_head() and VERSION_TABLE in tables
+    return version != VERSION and VERSION_TABLE in tables
 
 
 def _refuse_newer(version: str) -> None:
+    if version == VERSION:
+        return
     known = [step.revision for step in _steps().walk_revisions()]
     if version not in known:
         raise ConfigurationError(
@@ -122,11 +126,15 @@ def _look(connection: Connection) -> tuple[str | None, set[str]]:
     return version, tables
 
 
-def _steps() -> ScriptDirectory:
+def _steps() -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(_config())
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     folder = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))

@@ -4,6 +4,9 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
+VERSION = "0002"
+"""The last step of `migrations`, which makes the tables as they stand here."""
+
 ID_LENGTH = 200
 REVISION_LENGTH = 32
 NAME_LENGTH = 700

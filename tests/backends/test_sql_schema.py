@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from pymager.errors import ConfigurationError
 from pymager.testing.metadata_originals import an_original
 from pymager_sql import SqlMetadata, dialects, schema
-from pymager_sql.tables import metadata
+from pymager_sql.tables import VERSION, metadata
 
 NEWEST = "0002"
 
@@ -49,6 +49,10 @@ async def test_the_migrations_make_the_tables_that_the_statements_use(url: str) 
         )
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+def test_the_version_is_that_of_the_last_migration() -> None:
+    assert schema._steps().get_current_head() == VERSION == NEWEST
 
 
 async def test_an_empty_database_is_prepared_when_it_is_opened(url: str) -> None:
