@@ -18,6 +18,7 @@ from pymager_s3.connections import Client, Connections, connect
 from pymager_s3.credentials import Credentials
 from pymager_s3.failures import RAISED, asked, failure_of, misconfigured
 from pymager_s3.reading import Opening, describe
+from pymager_s3.runtime import quiet
 from pymager_s3.threads import Threads
 from pymager_s3.uploading import PART, Uploads
 
@@ -69,6 +70,7 @@ class S3Blobs:
     ) -> None:
         await self._credentials.close()
         self._threads.shut()
+        await quiet()
 
     async def prepare(self) -> list[str]:
         """Make the bucket where it is missing. Raises `ConfigurationError`."""
