@@ -11,7 +11,7 @@ run: $(VENV)/run.stamp
 KILLS := tests/live/test_kills.py tests/live/test_storm.py
 
 test: servers
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(KILLS:%=--ignore=%) $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(KILLS:%=--ignore=%) $(ARGS)
 	$(BIN)/python -m pytest $(KILLS) $(ARGS)
 
 # The servers that the tests start; the first time some minutes, to build them into a cache outside the checkout.

@@ -6,7 +6,7 @@ import pytest
 
 from pymager.ports import BlobStore
 
-_MANY = 2_500
+_MANY = 1_200  # more than a page, and than a bulk, of S3
 _TYPE = "application/octet-stream"
 
 
