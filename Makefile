@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test servers storm check format bench lock clean docs
+.PHONY: run test servers cluster storm check format bench lock clean docs
 
 run: $(VENV)/run.stamp
 	$(BIN)/pymager serve
@@ -17,6 +17,11 @@ test: servers
 # The servers that the tests start; the first time some minutes, to build them into a cache outside the checkout.
 servers: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.servers
+
+# MinIO, PostgreSQL and three replicas on this machine, to try things out; or with CATALOG=dynamodb.
+CATALOG ?= postgresql
+cluster: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.servers.cluster $(CATALOG)
 
 # kill -9 in a cluster, as long as you like: `make storm ROUNDS=20`.
 ROUNDS ?= 5
