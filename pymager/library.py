@@ -217,7 +217,10 @@ class Library:
         draft = Original(
             id, names.new_revision(), seen.format, seen.width, seen.height, body.size, body.sha256, created=_EPOCH
         )
-        info = await self._blobs.put(keys.original_key(draft), body.path, formats.content_type(seen.format))
+        try:
+            info = await self._blobs.put(keys.original_key(draft), body.path, formats.content_type(seen.format))
+        except Unavailable as error:  # whatever became of the blob: without a row nothing was uploaded
+            raise Unavailable(str(error), outcome_known=True) from error
         reached("upload.blob-put")
         return replace(draft, created=info.modified)
 

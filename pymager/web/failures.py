@@ -87,7 +87,7 @@ STATUS: dict[type[BaseException], int] = {
 _SENTENCES: dict[type[BaseException], str] = {
     errors.AlreadyExists: "there is an original with this id already; PUT replaces it",
     errors.Fenced: "the upload took so long that it was cleaned away; upload it again",
-    errors.NoSpace: "the server's disk is full; nothing was stored, try again later",
+    errors.NoSpace: "there is no room left; nothing was stored, try again later",
     errors.RevisionMismatch: "the original was changed in the meantime; read it again",
 }
 

@@ -4,8 +4,10 @@ import secrets
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from tests.servers.cache import apt_installed
@@ -54,6 +56,19 @@ class Postgres(Server):
         except psycopg.OperationalError:
             return False
         return True
+
+    def pause(self) -> None:
+        """The server and the processes that serve its clients."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        process = psutil.Process(self.pid)
+        for each in (process, *process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
 
     def address(self, database: str, port: int | None = None) -> str:
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
