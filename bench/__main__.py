@@ -4,21 +4,23 @@ import argparse
 import datetime
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import PIL
 
 from bench import cpu, thumbor
-from bench.cases import Case, all_cases
+from bench.cases import Case, all_cases, store_cases
 from bench.load import Load, LoadError
 from bench.measure import Result, measure, peak_memory
 from bench.servers import Pymager, Server, Thumbor
 from bench.stage import Stage, make_pictures, webp_match
+from bench.stores import CATALOGS, Stores, stores
 from bench.table import missed, table
 
 ROOT = Path(__file__).parents[1]
@@ -31,8 +33,10 @@ NAMES = (
 QUICK_NAMES = [name for name in NAMES[1:10] if name != "cold-webp-default"]
 # The encoder's effort that thumbor has too, so that files of one size are equally good.
 COLD_SETTINGS = {"PYMAGER_MEMORY_CACHE": "0", "PYMAGER_WEBP_METHOD": "4"}
-LIMIT, QUICK_LIMIT = 540.0, 150.0
+LIMIT, QUICK_LIMIT = 1_500.0, 240.0
+TABLES = ("folder", "bucket")
 OutOfTime = Callable[[], bool]
+Table = tuple[list[Result], tuple[str, ...]]
 
 
 def main() -> int:
@@ -46,7 +50,7 @@ def main() -> int:
     except LoadError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    text = "\n".join([table(results), "", *(f"- {note}" for note in notes)])
+    text = "\n\n".join([*(table(of, ours) for of, ours in results if of), "\n".join(f"- {note}" for note in notes)])
     print(file=sys.stderr)
     print(text)
     RESULTS.mkdir(exist_ok=True)
@@ -57,14 +61,17 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description="CPU time and latency, pymager beside thumbor.")
-    parser.add_argument("--quick", action="store_true", help="about a minute instead of up to ten")
+    parser.add_argument("--quick", action="store_true", help="a few minutes instead of up to half an hour")
+    parser.add_argument(
+        "--table", choices=TABLES, help="the one over a folder, or the one over a bucket; default: both"
+    )
     parser.add_argument("--only", action="append", choices=NAMES, metavar="NAME", help=f"one of {', '.join(NAMES)}")
     parser.add_argument("--picture", type=Path, help="a JPEG of your own in place of the one made by code")
     parser.add_argument("--program", type=Path, default=ROOT / ".venv" / "bin" / "pymager", help="the pymager to run")
     return parser.parse_args()
 
 
-def _measured(options: argparse.Namespace, wanted: set[str], out_of_time: OutOfTime) -> tuple[list[str], list[Result]]:
+def _measured(options: argparse.Namespace, wanted: set[str], out_of_time: OutOfTime) -> tuple[list[str], list[Table]]:
     python = thumbor.install()
     notes = [_machine(), f"Pillow {PIL.__version__} beside pymager; {thumbor.version(python)}."]
     with tempfile.TemporaryDirectory(prefix="pymager-bench-") as name, ExitStack() as stack:
@@ -85,21 +92,51 @@ def _measured(options: argparse.Namespace, wanted: set[str], out_of_time: OutOfT
         if "memory" in wanted:
             notes += [_memory(load, server, pictures["jpg"]) for server in (pymager, other)]
         stage = Stage(load, pymager, disk, other, pictures, titles, match)
-        cases = [case for case in all_cases(stage, quick=options.quick) if case.name in wanted]
-        results = _results(cases, stage, out_of_time)
-    if left := [case.title for case in cases if case not in [result.case for result in results]]:
-        notes.append(f"Out of time before: {'; '.join(left)}.")
-    notes.append(f"{missed(results)} of the lines are over their aim.")
-    return notes, results
+        tables: list[Table] = []
+        if options.table != "bucket":
+            cases = all_cases(stage, quick=options.quick)
+            tables.append((_results(cases, wanted, stage, out_of_time, notes), ("pymager",)))
+        if options.table != "folder":
+            stage.clusters.update(stack.enter_context(_clusters(options.program, folder)))
+            cases = store_cases(stage, quick=options.quick)
+            tables.append((_results(cases, wanted, stage, out_of_time, notes), tuple(stage.clusters)))
+    over = sum(missed(results, ours[0]) for results, ours in tables)
+    notes.append(f"{over} of the lines are over their aim.")
+    return notes, tables
 
 
-def _results(cases: list[Case], stage: Stage, out_of_time: OutOfTime) -> list[Result]:
+@contextmanager
+def _clusters(program: Path, folder: Path) -> Iterator[dict[str, tuple[Pymager, Pymager]]]:
+    """A pymager with the default settings and one without the memory cache, over each pair of stores."""
+    _say("starting MinIO, PostgreSQL and DynamoDB Local")
+    with stores(set(CATALOGS)) as servers, ExitStack() as stack:
+        yield {
+            title: (
+                stack.enter_context(_over(servers, catalog, "cached", program, folder, {})),
+                stack.enter_context(_over(servers, catalog, "uncached", program, folder, COLD_SETTINGS)),
+            )
+            for catalog, title in CATALOGS.items()
+        }
+
+
+def _over(servers: Stores, catalog: str, name: str, program: Path, folder: Path, settings: dict[str, str]) -> Pymager:
+    where = servers.settings(catalog, name)
+    subprocess.run([program, "init"], env={**os.environ, **where}, check=True, stdout=subprocess.DEVNULL)
+    return Pymager(program, folder / f"pymager-{catalog}-{name}", settings | where, name=CATALOGS[catalog])
+
+
+def _results(
+    cases: list[Case], wanted: set[str], stage: Stage, out_of_time: OutOfTime, notes: list[str]
+) -> list[Result]:
     results: list[Result] = []
+    cases = [case for case in cases if case.name in wanted]
     for case in cases:
         if out_of_time():
             break
         _say(case.title)
         results += measure(case, stage.load, stage.pictures.get(case.picture), out_of_time)
+    if left := [case.title for case in cases if case not in [result.case for result in results]]:
+        notes.append(f"Out of time before: {'; '.join(left)}.")
     return results
 
 

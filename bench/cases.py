@@ -1,6 +1,6 @@
 """What is measured: each case's requests to both servers, how many, and what is aimed at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,15 +60,15 @@ def all_cases(stage: Stage, *, quick: bool) -> list[Case]:
     """Every case in the table's order."""
     hits, cold = (QUICK_HITS, QUICK_COLD) if quick else (HITS, COLD)
     cases = [
-        _hit(stage, "hit-memory", "hit from memory", stage.pymager, hits, Aim(0.20, "thumbor")),
-        _hit(stage, "hit-disk", "hit from disk", stage.pymager_disk, hits, Aim(0.25, "thumbor")),
-        _not_modified(stage, hits),
+        _hit(stage, "hit-memory", "hit from memory", (stage.pymager,), hits, Aim(0.20, "thumbor")),
+        _hit(stage, "hit-disk", "hit from disk", (stage.pymager_disk,), hits, Aim(0.25, "thumbor")),
+        _not_modified(stage, (stage.pymager,), hits),
         _cold(stage, "cold-jpeg", "jpg", (800, 600, "jpg"), cold, Aim(1.2, "decode")),
         _cold(stage, "cold-jpeg-small", "jpg", (100, 100, "jpg"), cold, Aim(1.15, "decode")),
         _cold(stage, "cold-webp", "jpg", (800, 600, "webp"), cold, Aim(0.67, "thumbor")),
         _cold(stage, "cold-webp-default", "jpg", (800, 600, "webp"), cold, None, default=True),
         _cold(stage, "cold-webp-small", "jpg", (100, 100, "webp"), cold, None),
-        _upload(stage, cold),
+        _upload(stage, (stage.pymager_disk,), cold),
     ]
     later = [
         _cold(stage, f"cold-{kind}", kind, (800, 600, "jpg"), LATER, None)
@@ -77,8 +77,22 @@ def all_cases(stage: Stage, *, quick: bool) -> list[Case]:
     return cases + later
 
 
-def _hit(stage: Stage, name: str, title: str, pymager: Server, counts: dict[int, int], aim: Aim) -> Case:
-    sides = (_hit_side(stage, pymager, 1.0), _hit_side(stage, stage.thumbor, 0.3))
+def store_cases(stage: Stage, *, quick: bool) -> list[Case]:
+    """The cases over a bucket and a shared catalog; thumbor stays on its folder."""
+    hits, cold = (QUICK_HITS, QUICK_COLD) if quick else (HITS, COLD)
+    cached = tuple(pair[0] for pair in stage.clusters.values())
+    uncached = tuple(pair[1] for pair in stage.clusters.values())
+    return [
+        _hit(stage, "hit-memory", "hit from memory", cached, hits, Aim(0.25, "thumbor")),
+        _hit(stage, "hit-disk", "hit from the bucket", uncached, hits, Aim(0.5, "thumbor")),
+        _not_modified(stage, cached, hits),
+        _cold(stage, "cold-jpeg", "jpg", (800, 600, "jpg"), cold, Aim(1.3, "decode"), ours=uncached),
+        _upload(stage, uncached, cold),
+    ]
+
+
+def _hit(stage: Stage, name: str, title: str, ours: Sequence[Server], counts: dict[int, int], aim: Aim) -> Case:
+    sides = (*(_hit_side(stage, server, 1.0) for server in ours), _hit_side(stage, stage.thumbor, 0.3))
     return Case(name, f"{title}, 800x600 JPEG", counts, HIT_ROUNDS, sides, aim)
 
 
@@ -90,8 +104,8 @@ def _hit_side(stage: Stage, server: Server, scale: float) -> Side:
     return Side(server, requests, lambda: requests() * 8, scale=scale)
 
 
-def _not_modified(stage: Stage, counts: dict[int, int]) -> Case:
-    sides = (_conditional(stage, stage.pymager, 1.0), _conditional(stage, stage.thumbor, 0.3))
+def _not_modified(stage: Stage, ours: Sequence[Server], counts: dict[int, int]) -> Case:
+    sides = (*(_conditional(stage, server, 1.0) for server in ours), _conditional(stage, stage.thumbor, 0.3))
     return Case("not-modified", "304 to If-None-Match", counts, HIT_ROUNDS, sides, Aim(0.12, "thumbor"))
 
 
@@ -118,10 +132,11 @@ def _cold(
     aim: Aim | None,
     *,
     default: bool = False,
+    ours: Sequence[Server] = (),
 ) -> Case:
     width, height, extension = target
-    pymager = stage.pymager if default else stage.pymager_disk
-    sides = tuple(_cold_side(stage, server, kind, target, name) for server in (pymager, stage.thumbor))
+    ours = ours or (stage.pymager if default else stage.pymager_disk,)
+    sides = tuple(_cold_side(stage, server, kind, target, name, ours) for server in (*ours, stage.thumbor))
     title = f"cold, {stage.titles[kind]} to {width}x{height} {'JPEG' if extension == 'jpg' else 'WebP'}"
     if default:
         title += ", default effort"
@@ -131,9 +146,11 @@ def _cold(
     return Case(name, title, counts, ROUNDS, sides, aim, kind, decode)
 
 
-def _cold_side(stage: Stage, server: Server, kind: str, target: tuple[int, int, str], name: str) -> Side:
+def _cold_side(
+    stage: Stage, server: Server, kind: str, target: tuple[int, int, str], name: str, ours: Sequence[Server]
+) -> Side:
     # A case with the target of another one needs originals of its own, or it would measure hits.
-    prefix = name if name == "cold-webp-default" else kind
+    prefix = name if name == "cold-webp-default" else f"{kind}-{len(ours)}"
 
     def asked(ids: list[str]) -> list[Request]:
         return [server.derived(id, *target) for id in stage.originals(server, kind, ids)]
@@ -144,14 +161,14 @@ def _cold_side(stage: Stage, server: Server, kind: str, target: tuple[int, int, 
     return Side(server, requests, lambda: asked([f"{prefix}-warm-{i}" for i in range(4)]))
 
 
-def _upload(stage: Stage, counts: dict[int, int]) -> Case:
-    sides = tuple(_upload_side(stage, server) for server in (stage.pymager_disk, stage.thumbor))
+def _upload(stage: Stage, ours: Sequence[Server], counts: dict[int, int]) -> Case:
+    sides = tuple(_upload_side(stage, server, len(ours)) for server in (*ours, stage.thumbor))
     return Case("upload", f"upload, {stage.titles['jpg']}", counts, ROUNDS, sides)
 
 
-def _upload_side(stage: Stage, server: Server) -> Side:
+def _upload_side(stage: Stage, server: Server, table: int) -> Side:
     def requests(round: int, connections: int, count: int) -> list[Request]:
         file = stage.pictures["jpg"]
-        return [server.upload(f"upload-{round}-{connections}-{i}", file) for i in range(count)]
+        return [server.upload(f"upload-{table}-{round}-{connections}-{i}", file) for i in range(count)]
 
     return Side(server, requests, lambda: requests(-1, 0, 4), expect=201, warm_expect=201)

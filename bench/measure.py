@@ -43,10 +43,10 @@ class Result:
     series: dict[str, Series]
     decode: list[float]
 
-    def ratios(self, of: str) -> list[float]:
-        """pymager's CPU time divided by that of `thumbor` or `decode`, round by round."""
+    def ratios(self, ours: str, of: str) -> list[float]:
+        """The CPU time of one of our servers divided by that of `thumbor` or `decode`, round by round."""
         below = self.decode if of == "decode" else self.series[of].cpu if of in self.series else []
-        return [ours / theirs for ours, theirs in zip(self.series["pymager"].cpu, below, strict=False)]
+        return [ours / theirs for ours, theirs in zip(self.series[ours].cpu, below, strict=False)]
 
 
 def measure(case: Case, load: Load, picture: Path | None, out_of_time: Callable[[], bool]) -> Iterator[Result]:

@@ -85,8 +85,10 @@ class Process:
 class Pymager(Process):
     """pymager over a folder and SQLite, with settings other than the defaults in `settings`."""
 
-    def __init__(self, program: Path, folder: Path, settings: dict[str, str] | None = None) -> None:
-        self.name = "pymager"
+    def __init__(
+        self, program: Path, folder: Path, settings: dict[str, str] | None = None, *, name: str = "pymager"
+    ) -> None:
+        self.name = name
         folder.mkdir()
         token = secrets.token_urlsafe(24)
         self._auth = {"Authorization": f"Bearer {token}"}

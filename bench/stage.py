@@ -42,7 +42,10 @@ class WebpMatch:
 
 @dataclass(slots=True)
 class Stage:
-    """Three servers and a client; `pymager` has its default settings, `pymager_disk` those of the cold cases."""
+    """The servers and a client; `pymager` has its default settings, `pymager_disk` those of the cold cases.
+
+    `clusters` are those two again over each pair of stores, by the pair's name.
+    """
 
     load: Load
     pymager: Pymager
@@ -51,6 +54,7 @@ class Stage:
     pictures: dict[str, Path]
     titles: dict[str, str]
     match: WebpMatch | None = None
+    clusters: dict[str, tuple[Pymager, Pymager]] = field(default_factory=dict)
     _added: set[tuple[int, str]] = field(default_factory=set)
 
     def originals(self, server: Server, kind: str, ids: list[str]) -> list[str]:
