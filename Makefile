@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test servers cluster storm check format bench lock clean docs
+.PHONY: run test servers cluster storm check format bench bench-scale lock clean docs
 
 run: $(VENV)/run.stamp
 	$(BIN)/pymager serve
@@ -43,6 +43,10 @@ docs: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	bench/run
+
+# Ten million rows and 200,000 objects beside few of them; twenty minutes, and 10 GB in the folder for temporary files.
+bench-scale: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.scale
 
 lock:
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
