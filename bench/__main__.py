@@ -33,6 +33,7 @@ NAMES = (
 QUICK_NAMES = [name for name in NAMES[1:10] if name != "cold-webp-default"]
 # The encoder's effort that thumbor has too, so that files of one size are equally good.
 COLD_SETTINGS = {"PYMAGER_MEMORY_CACHE": "0", "PYMAGER_WEBP_METHOD": "4"}
+BUCKET_NAMES = {"hit-memory", "hit-disk", "not-modified", "cold-jpeg", "upload"}
 LIMIT, QUICK_LIMIT = 1_500.0, 240.0
 TABLES = ("folder", "bucket")
 OutOfTime = Callable[[], bool]
@@ -44,6 +45,8 @@ def main() -> int:
     options = _options()
     started = time.monotonic()
     wanted = set(options.only or (QUICK_NAMES if options.quick else NAMES))
+    if options.table == "bucket":
+        wanted &= BUCKET_NAMES
     limit = QUICK_LIMIT if options.quick else LIMIT
     try:
         notes, results = _measured(options, wanted, lambda: time.monotonic() - started > limit)
