@@ -15,6 +15,7 @@ from obstore.store import S3Store
 from pymager.errors import ConfigurationError
 from pymager_s3.address import Address
 from pymager_s3.credentials import Credentials, configured_region, new_session
+from pymager_s3.fetching import Fetching
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -28,8 +29,12 @@ _CONNECTIONS = 16
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """The bucket twice. `reads` gives up a connection that stalls; a slow upload is no stall, so `writes` waits."""
+    """The bucket three times: `fetching` for GETs, and obstore for them where that can't, and for all else.
 
+    `reads` gives up a connection that stalls; a slow upload is no stall, so `writes` waits.
+    """
+
+    fetching: Fetching
     reads: S3Store
     writes: S3Store
 
@@ -74,7 +79,9 @@ def connect(address: Address, credentials: Credentials) -> Connections:
     except (BotoCoreError, BaseError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise ConfigurationError(f"the bucket '{address.bucket}' can't be reached as the URL says: {reason}") from None
-    return Connections(reads, writes)
+    root = "/" if address.is_virtual else f"/{address.bucket}/"
+    fetching = Fetching(endpoint, root, region, credentials, ca=address.ca, seconds=address.timeout / 3)
+    return Connections(fetching, reads, writes)
 
 
 def region_of(session: Any, address: Address) -> str:

@@ -6,14 +6,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from obstore import get_async, head_async
-from obstore.store import S3Store
 
 from pymager.errors import Unavailable
 from pymager.ports import Blob, BlobInfo
+from pymager_s3.connections import Connections
 from pymager_s3.failures import RAISED, asked, failure_of
+from pymager_s3.fetching import Fetched
+from pymager_s3.wire import Cut
 
 if TYPE_CHECKING:
-    from obstore import BytesStream, GetOptions, GetResult, ObjectMeta
+    from collections.abc import AsyncIterator
+
+    from obstore import Bytes, GetOptions, GetResult, ObjectMeta
 
 PIECE = 256 << 10
 # Answers to a range that has no byte of the object; to one of an empty object some answer without a range.
@@ -46,20 +50,21 @@ class Opening:
     """One opened blob; the bytes come while they are read. Not a generator: nothing is left when abandoned."""
 
     __slots__ = (
-        "_at", "_end", "_etag", "_key", "_name", "_patience", "_result", "_seconds", "_sent", "_slice", "_store",
-        "_stream",
+        "_at", "_end", "_etag", "_fetching", "_key", "_name", "_patience", "_result", "_seconds", "_sent", "_slice",
+        "_store", "_stream",
     )  # fmt: skip
 
-    def __init__(self, store: S3Store, name: str, key: str, slice: slice, seconds: float) -> None:
-        self._store = store
+    def __init__(self, to: Connections, name: str, key: str, slice: slice, seconds: float) -> None:
+        self._store = to.reads
+        self._fetching = to.fetching
         self._name = name
         self._key = key
         self._slice = slice
         self._seconds = seconds
         self._at = self._end = self._sent = 0
         self._etag: str | None = None
-        self._result: GetResult | None = None
-        self._stream: BytesStream | None = None
+        self._result: GetResult | Fetched | None = None
+        self._stream: AsyncIterator[bytes | Bytes] | None = None
         self._patience: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Blob:
@@ -89,8 +94,11 @@ class Opening:
             raise StopAsyncIteration
         self._be_patient()
         async with asked(self._seconds):
-            result = self._result or await self._resumed()
-            piece = await (self._all(result) if self._is_small(result) else self._some(result))
+            try:
+                piece = await self._piece(self._result or await self._resumed())
+            except Cut:
+                self._let_go()
+                piece = await self._piece(await self._resumed())
         self._at += len(piece)
         if self._at < self._end:
             self._patience = asyncio.get_running_loop().call_later(_PATIENCE, self._let_go)
@@ -99,7 +107,9 @@ class Opening:
     async def _get(self, options: "GetOptions") -> "ObjectMeta | None":
         """Ask for the object. None where the range has no byte of it."""
         try:
-            self._result = await get_async(self._store, self._name, options=options or None)
+            self._result = await self._fetching.get(self._name, options, PIECE) or await get_async(
+                self._store, self._name, options=options or None
+            )
         except RAISED as error:
             if not options or failure_of(error).code not in _NO_RANGE:
                 raise
@@ -113,16 +123,20 @@ class Opening:
             raise Unavailable("the bucket's server does not answer ranges", outcome_known=True)
         return info
 
-    def _is_small(self, result: "GetResult") -> bool:
+    async def _piece(self, result: "GetResult | Fetched") -> bytes:
+        """The next bytes of an answer. Raises `Cut` and `Unavailable`."""
+        return await (self._all(result) if self._is_small(result) else self._some(result))
+
+    def _is_small(self, result: "GetResult | Fetched") -> bool:
         """Whether the answer is little, and just what is wanted."""
         return self._end - self._at <= PIECE and self._stream is None and result.range == (self._at, self._end)
 
-    async def _all(self, result: "GetResult") -> bytes:
+    async def _all(self, result: "GetResult | Fetched") -> bytes:
         """A small body in one go, which is half the work of a stream."""
         body = bytes(await result.bytes_async())
         return body if len(body) == self._end - self._at else self._cut_short()
 
-    async def _some(self, result: "GetResult") -> bytes:
+    async def _some(self, result: "GetResult | Fetched") -> bytes:
         """The next piece of the range, without what the server sent before and after it."""
         if self._stream is None:
             self._stream = result.stream(PIECE)
@@ -130,7 +144,7 @@ class Opening:
         async for piece in self._stream:
             begin, self._sent = self._sent, self._sent + len(piece)
             if self._sent > self._at:
-                return bytes(piece[self._at - begin : self._end - begin])
+                return bytes(memoryview(piece)[self._at - begin : self._end - begin])
         return self._cut_short()
 
     async def _resumed(self) -> "GetResult":
@@ -150,6 +164,8 @@ class Opening:
         Also for a reader that is slow: MinIO lets nobody delete an object while it is being sent, and any server
         ends such a connection some time.
         """
+        if isinstance(self._result, Fetched):
+            self._result.close()
         self._result = self._stream = None
 
     def _cut_short(self) -> bytes:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import obstore
+from obstore.exceptions import AlreadyExistsError
 
 from pymager.errors import NotFound, Unavailable
 from pymager.ports import Blob, BlobInfo
@@ -31,6 +32,8 @@ _THREADS = 16
 _BATCH = 1_000  # Amazon S3 API reference: of a DeleteObjects request, and of a page of ListObjectsV2
 _RATE = 1_000_000  # bytes a second that an upload is given time for
 _NOWHERE = "pymager-ping/"
+_IS_FOLDER = "ExistingObjectIsDirectory"
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5)  # seconds
 
 
 class S3Blobs:
@@ -68,6 +71,8 @@ class S3Blobs:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if (to := getattr(self, "_to", None)) is not None:
+            to.fetching.close()
         await self._credentials.close()
         self._threads.shut()
         await quiet()
@@ -123,7 +128,7 @@ class S3Blobs:
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> AbstractAsyncContextManager[Blob]:
         """Open a blob with one GET; only a range that has no byte of it takes a HEAD."""
-        return Opening(self._to.reads, f"{self._prefix}{key}", key, slice(start, stop), self._seconds)
+        return Opening(self._to, f"{self._prefix}{key}", key, slice(start, stop), self._seconds)
 
     async def stat(self, key: str) -> BlobInfo:
         """Describe a blob with one HEAD, and for one that is absent look whether the bucket is there."""
@@ -151,10 +156,22 @@ class S3Blobs:
 
     async def _send(self, name: str, source: bytes | Path, size: int, content_type: str) -> None:
         if isinstance(source, bytes) and size <= PART:
-            attributes: Attributes = {"Content-Type": content_type}
-            await obstore.put_async(self._to.writes, name, source, attributes=attributes, use_multipart=False)
+            await self._send_whole(name, source, content_type)
         else:
             await self._uploads.put(name, source, size, content_type)
+
+    async def _send_whole(self, name: str, body: bytes, content_type: str) -> None:
+        attributes: Attributes = {"Content-Type": content_type}
+        for pause in (*_PAUSES, None):
+            try:
+                await obstore.put_async(self._to.writes, name, body, attributes=attributes, use_multipart=False)
+            except AlreadyExistsError as error:
+                # versitygw, while it removes a folder that became empty. A key of ours is never a folder.
+                if pause is None or failure_of(error).code != _IS_FOLDER:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                return
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete blobs, a thousand with one request. In a bucket with versions the old ones stay."""
