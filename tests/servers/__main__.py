@@ -4,12 +4,14 @@ import os
 import sys
 import time
 
+from tests.image import engine
 from tests.linearizability import checker
 from tests.servers import ALL
 from tests.servers.process import Missing
 
 failed = False
-for name, have in [(server.__name__, server.install) for server in ALL] + [("checker", checker)]:
+others = [("checker", checker), ("containers", engine.install)]
+for name, have in [(server.__name__, server.install) for server in ALL] + others:
     began = time.monotonic()
     try:
         have()

@@ -13,9 +13,14 @@ from tests.servers.process import Missing
 _BUILD_SECONDS = 1_500
 
 
+def cache_root() -> Path:
+    """The folder of everything that is kept outside the checkout."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pymager"
+
+
 def cached(name: str, make: Callable[[Path], None]) -> Path:
     """The folder `name` of the cache; `make` fills it first where it is not there. Raises `Missing`."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pymager" / "servers"
+    root = cache_root() / "servers"
     root.mkdir(parents=True, exist_ok=True)
     folder = root / name
     with (root / f"{name}.lock").open("w") as lock:

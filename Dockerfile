@@ -1,0 +1,76 @@
+# Built by `make image`; docs/image.md tells how to run it. Any base with Python 3.11 or later and its venv module does.
+ARG BASE=docker.io/library/python:3.12-slim-bookworm
+
+# hadolint ignore=DL3006
+FROM ${BASE} AS build
+WORKDIR /build
+RUN python3 -m venv tools && python3 -m venv --without-pip /opt/pymager
+
+# Everything that any extra needs, each file checked against its hash. Only wheels: nothing is compiled here.
+# Where pip needs a pip.conf or a CA bundle of your own, give them as secrets, which no layer keeps:
+#   --secret id=pip.conf,src=/etc/pip.conf --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt
+COPY requirements/build.txt requirements/run.txt requirements/
+RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
+    --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
+    tools/bin/pip download --quiet --disable-pip-version-check --no-cache-dir --only-binary=:all: \
+        --require-hashes --dest wheels -r requirements/run.txt \
+ && tools/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary=:all: \
+        --require-hashes -r requirements/build.txt
+
+# Of these files alone, what the chosen extras need.
+ARG EXTRAS=all
+COPY requirements/chosen.py requirements/
+COPY pyproject.toml ./
+RUN python3 requirements/chosen.py pyproject.toml "${EXTRAS}" > chosen.txt \
+ && tools/bin/pip --isolated --python /opt/pymager/bin/python install --quiet --disable-pip-version-check \
+        --no-cache-dir --no-index --find-links wheels -r chosen.txt
+
+# The wheel of this checkout.
+COPY README.md LICENSE ./
+COPY backends backends
+COPY pymager pymager
+RUN tools/bin/pip --isolated wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index \
+        --wheel-dir dist . \
+ && tools/bin/pip --isolated --python /opt/pymager/bin/python install --quiet --disable-pip-version-check \
+        --no-cache-dir --no-index --no-deps dist/*.whl \
+ && tools/bin/pip --isolated --python /opt/pymager/bin/python check
+
+# hadolint ignore=DL3006
+FROM ${BASE}
+RUN groupadd --gid 10001 pymager \
+ && useradd --no-log-init --uid 10001 --gid 10001 --home-dir /var/lib/pymager --shell /usr/sbin/nologin pymager \
+ && install -d -o 10001 -g 10001 -m 0750 /var/lib/pymager
+COPY --from=build /opt/pymager /opt/pymager
+
+# The environment goes before a TOML file, so these are changed by the environment only.
+ENV PATH=/opt/pymager/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PYMAGER_HOST=0.0.0.0 \
+    PYMAGER_PORT=8000 \
+    PYMAGER_DATA=/var/lib/pymager
+
+USER 10001:10001
+WORKDIR /var/lib/pymager
+VOLUME /var/lib/pymager
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+# 200 of /healthz, asked without the modules that make a Python client slow to start.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["/opt/pymager/bin/python", "-ISc", "\
+import os, socket, sys\n\
+host = os.environ['PYMAGER_HOST']\n\
+address = ({'0.0.0.0': '127.0.0.1', '::': '::1'}.get(host, host), int(os.environ['PYMAGER_PORT']))\n\
+with socket.create_connection(address, 4) as connection:\n\
+    connection.sendall(b'GET /healthz HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n')\n\
+    sys.exit(connection.recv(16)[8:13] != b' 200 ')\n\
+"]
+ENTRYPOINT ["pymager"]
+CMD ["serve"]
+
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="pymager" \
+      org.opencontainers.image.description="Keeps original pictures and serves resized ones over HTTP, as the origin behind a CDN" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
