@@ -7,11 +7,12 @@ from pymager.engine.jobs import recipe
 from pymager.formats import OUTPUTS
 
 
-async def sweep(settings: Settings, *, dry_run: bool) -> dict[str, int]:
-    """One sweep; returns its counts by name."""
+async def sweep(settings: Settings, *, prefix: str = "", dry_run: bool) -> dict[str, int]:
+    """One sweep of the ids that begin with `prefix`; returns its counts by name."""
     recipes = {recipe(composition.encoding(settings), format.name) for format in OUTPUTS.values()}
     async with composition.opened_backends(settings) as (blobs, metadata):
-        report = await composition.sweep_of(settings, (blobs, metadata, recipes), dry_run=dry_run).run()
+        sweep = composition.sweep_of(settings, (blobs, metadata, recipes), prefix=prefix, dry_run=dry_run)
+        report = await sweep.run()
     return composition.counts(report)
 
 

@@ -131,7 +131,7 @@ class BlobStore(Backend, Protocol):
         """Delete blobs, in bulk where the store can. Absent keys are fine."""
 
     def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
-        """Every blob whose key starts with `prefix` (empty, or ending in `/`), in any order, in flat memory.
+        """Every blob whose key starts with `prefix`, in any order, in flat memory. It need not end at a `/`.
 
         A blob that is there throughout is listed once.
         """

@@ -47,7 +47,10 @@ async def mark_recipes(blobs: BlobStore, recipes: Iterable[str]) -> None:
 
 
 class Sweep:
-    """One walk over the blobs; ages in seconds."""
+    """One walk over the blobs of the ids that begin with `prefix`; ages in seconds.
+
+    Several at the same time do no harm, of the same ids neither: the fence decides.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Sweep:
         *,
         grace: float,
         recipe_age: float,
+        prefix: str = "",
         dry_run: bool = False,
         told: Callable[[str], None] = lambda line: None,
     ) -> None:
@@ -65,6 +69,7 @@ class Sweep:
         self._recipes = set(recipes)
         self._grace = grace
         self._recipe_age = timedelta(seconds=recipe_age)
+        self._prefix = prefix
         self._dry_run = dry_run
         self._told = told
         self._dead: OrderedDict[tuple[str, str], bool] = OrderedDict()
@@ -90,7 +95,7 @@ class Sweep:
 
     async def _everything(self) -> AsyncIterator[BlobInfo]:
         for prefix in (keys.ORIGINALS, keys.DERIVED):
-            async for info in self._blobs.list(prefix):
+            async for info in self._blobs.list(f"{prefix}{self._prefix}"):
                 yield info
 
     async def _learn_recipes(self, now: datetime) -> None:

@@ -77,11 +77,9 @@ def check_key(key: str) -> None:
 
 
 def check_prefix(prefix: str) -> None:
-    """Raises `ValueError` for what is neither empty nor a key's folder with its `/`."""
+    """Raises `ValueError` for what no key can begin with."""
     if prefix:
-        if not prefix.endswith("/"):
-            raise ValueError(f"{prefix!r} is not a prefix: it has to end in '/'")
-        check_key(prefix[:-1])
+        check_key(prefix.removesuffix("/"))
 
 
 def is_segment(text: str) -> bool:

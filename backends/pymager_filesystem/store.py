@@ -98,7 +98,9 @@ class FolderBlobs:
     async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
         """Every blob whose key starts with `prefix`."""
         check_prefix(prefix)
-        found = walking.walk(self._layout, prefix)
+        folder = prefix[: prefix.rfind("/") + 1]
+        walked = walking.walk(self._layout, folder)
+        found = (info for info in walked if info.key.startswith(prefix)) if prefix != folder else walked
         try:
             while True:
                 with translated(outcome_known=True):

@@ -1,11 +1,12 @@
 """The blob store in a bucket, of which any number of processes may use one at the same time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase, digits
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -24,7 +25,7 @@ from pymager_s3.threads import Threads
 from pymager_s3.uploading import PART, Uploads
 
 if TYPE_CHECKING:
-    from obstore import Attributes
+    from obstore import Attributes, ListStream, ObjectMeta
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ _THREADS = 16
 _BATCH = 1_000  # Amazon S3 API reference: of a DeleteObjects request, and of a page of ListObjectsV2
 _RATE = 1_000_000  # bytes a second that an upload is given time for
 _NOWHERE = "pymager-ping/"
+_IN_ORDER = f"-{digits}{ascii_uppercase}_{ascii_lowercase}"
 _IS_FOLDER = "ExistingObjectIsDirectory"
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5)  # seconds
 
@@ -183,7 +185,17 @@ class S3Blobs:
 
     async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
         """Every blob whose key starts with `prefix`, page by page."""
-        pages = obstore.list(self._to.reads, f"{self._prefix}{prefix}" or None, chunk_size=_BATCH)
+        full = f"{self._prefix}{prefix}"
+        folder = full[: full.rfind("/") + 1]
+        # obstore's prefixes are folders. A listing is in the order of keys, so one can begin and end inside of it.
+        pages = obstore.list(self._to.reads, folder or None, offset=_before(full, folder), chunk_size=_BATCH)
+        async for meta in self._objects(pages):
+            if meta["path"].startswith(full):
+                yield describe(meta["path"][len(self._prefix) :], meta)
+            elif meta["path"] > full:
+                return
+
+    async def _objects(self, pages: "ListStream[Sequence[ObjectMeta]]") -> AsyncIterator["ObjectMeta"]:
         while True:
             try:
                 async with asked(self._seconds):
@@ -191,7 +203,15 @@ class S3Blobs:
             except StopAsyncIteration:
                 return
             for meta in page:
-                yield describe(meta["path"][len(self._prefix) :], meta)
+                yield meta
+
+
+def _before(prefix: str, folder: str) -> str | None:
+    """A name not long before those that start with `prefix`, to list what comes after it; None: the folder's start."""
+    if prefix == folder:
+        return None
+    former = [character for character in _IN_ORDER if character < prefix[-1]]
+    return f"{prefix[:-1]}{former[-1]}z" if former else None
 
 
 def _size(path: Path) -> int:

@@ -41,6 +41,14 @@ class Listing:
         assert await listed("a/b/c/") == ["a/b/c/1", "a/b/c/d/1"]
         assert await listed("a/b/c/d/") == ["a/b/c/d/1"]
 
+    async def test_a_prefix_may_end_inside_a_name(self, blobs: BlobStore, folder: str) -> None:
+        names = ["a", "a-/1", "b/1", "ba/1", "ba/2", "bb-/1", "bb/1", "bba", "bc/1", "b\u00e9/1", "c/b/1"]
+        await _put_all(blobs, [f"{folder}/{name}" for name in names])
+        for prefix in ("b", "bb", "bb-", "b\u00e9", "ba/", "c/b", "bd", "bc/1", "bc/12"):
+            found = [key.removeprefix(f"{folder}/") for key in await _listed(blobs, f"{folder}/{prefix}")]
+            assert found == sorted(name for name in names if name.startswith(prefix)), prefix
+        assert len(await _listed(blobs, folder)) == len(names)
+
     async def test_without_a_prefix_everything_is_listed(self, blobs: BlobStore, folder: str) -> None:
         keys = [f"{folder}/cat/1", f"{folder}/dog/2/3"]
         await _put_all(blobs, keys)

@@ -57,6 +57,18 @@ async def test_orphans_of_every_kind_go_and_what_is_in_use_stays(blobs: HookedBl
     assert (report.seen, report.orphans, report.deleted, report.freed) == (6, len(orphans), 4, 40)
 
 
+async def test_a_sweep_of_a_prefix_takes_only_what_begins_so_and_many_take_all(
+    blobs: HookedBlobs, metadata: HookedMetadata
+) -> None:
+    orphans = {id: await keep(blobs, keys.original_key(planted(id, "x"))) for id in ("ant", "cat", "cow", "élan")}
+    await keep(blobs, _derived(planted("cat", "x")))
+    assert (await swept(blobs, metadata, prefix="ca")).deleted == 2
+    assert await blobs.keys() == {orphans["ant"], orphans["cow"], orphans["élan"]}
+    reports = await asyncio.gather(*(swept(blobs, metadata, prefix=prefix) for prefix in ("a", "c", "co", "é", "z")))
+    assert await blobs.keys() == set()
+    assert sum(report.foreign for report in reports) == 0
+
+
 def _derived(original: Original, recipe: str = CURRENT) -> str:
     return keys.derived_key(original, recipe, 8, 6, "jpg")
 
