@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test servers cluster storm check format bench bench-scale lock clean docs
+.PHONY: run test servers cluster storm check format bench bench-scale bench-rollout bench-overload bench-memory lock clean docs image
 
 run: $(VENV)/run.stamp
 	$(BIN)/pymager serve
@@ -33,6 +33,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
@@ -47,6 +48,33 @@ bench: $(VENV)/dev.stamp
 # Ten million rows and 200,000 objects beside few of them; twenty minutes, and 10 GB in the folder for temporary files.
 bench-scale: $(VENV)/dev.stamp
 	$(BIN)/python -m bench.scale
+
+# Replicas replaced under load, as long as you like: `make bench-rollout ROUNDS=100`.
+bench-rollout: servers
+	$(BIN)/python -m bench.rollout --rounds $(ROUNDS) $(ARGS)
+
+# Two minutes of ten times the traffic that can be rendered.
+bench-overload: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.overload $(ARGS)
+
+# Memory after 10,000 and after 100,000 requests.
+bench-memory: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.memory $(ARGS)
+
+# The container image, tagged with the version and as latest; `make image ARGS='--build-arg EXTRAS=s3,sql'`.
+BUILDERS ?= docker podman buildah
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE = --build-arg VERSION=$(VERSION) --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+  -t pymager:$(VERSION) -t pymager:latest
+image:
+	@for builder in $(BUILDERS); do \
+	  if [ $$builder = docker ] && docker version >/dev/null 2>&1; then \
+	    exec docker build $(IMAGE) $(ARGS) .; \
+	  elif [ $$builder != docker ] && command -v $$builder >/dev/null; then \
+	    exec $$builder build --format docker --layers $(IMAGE) $(ARGS) .; \
+	  fi; \
+	done; \
+	echo "make image needs one of these, ready to build: $(BUILDERS)" >&2; exit 1
 
 lock:
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \

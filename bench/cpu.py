@@ -44,7 +44,7 @@ def settled(root: int, limit: float = 2.0) -> float:
 
 def memory(root: int) -> int:
     """Bytes of memory that the tree holds, shared pages divided among who shares them (PSS)."""
-    return sum(_pss(pid) for pid in tree(root))
+    return sum(own_memory(pid) for pid in tree(root))
 
 
 def _own(pid: int) -> float:
@@ -66,7 +66,8 @@ def _stat(pid: int) -> list[str]:
     return []
 
 
-def _pss(pid: int) -> int:
+def own_memory(pid: int) -> int:
+    """Bytes of memory that one process holds (PSS); 0 for one that is gone."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

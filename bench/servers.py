@@ -111,6 +111,10 @@ class Pymager(Process):
         headers, prefix, suffix = multipart("file", file)
         return Request(f"/original/{id}", "POST", {**self._auth, **headers}, str(file), prefix, suffix)
 
+    def delete(self, id: str) -> Request:
+        """A request that deletes an original."""
+        return Request(f"/original/{id}", "DELETE", self._auth)
+
     def add(self, load: Load, ids: Sequence[str], file: Path) -> None:
         load.send(self.port, [self.upload(id, file) for id in ids], 4, expect=201)
 

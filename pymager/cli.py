@@ -9,7 +9,8 @@ import click
 
 from pymager import __version__, config, logs
 from pymager.config import Loaded, Settings
-from pymager.errors import BackendError, ConfigurationError
+from pymager.errors import BackendError, BadName, ConfigurationError
+from pymager.names import parse_id
 
 if TYPE_CHECKING:
     from pymager.migrating.report import Report
@@ -49,26 +50,40 @@ def program(context: click.Context, config_file: str | None) -> None:
 @click.option("--processes", type=int, help="Server processes that share the port.")
 @click.option("--dev", is_flag=True, help="A throwaway folder, fresh at every start, any size, and the user test/test.")
 @click.option("--fd", type=int, hidden=True)
+@click.option("--board", type=int, hidden=True)
 @click.pass_obj
 def serve(
-    base: dict[str, Any], host: str | None, port: int | None, processes: int | None, dev: bool, fd: int | None
+    base: dict[str, Any],
+    host: str | None,
+    port: int | None,
+    processes: int | None,
+    dev: bool,
+    fd: int | None,
+    board: int | None,
 ) -> None:
     """Serve over HTTP until SIGTERM."""
     from pymager import serving_process
 
     options = base | {"host": host, "port": port, "processes": processes}
-    sys.exit(serving_process.run(options, dev=dev, fd=fd))
+    sys.exit(serving_process.run(options, dev=dev, fd=fd, board=board))
 
 
 @program.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--prefix", default="", help="Only of ids that begin so. Several sweeps may run at the same time.")
 @click.pass_obj
-def sweep(base: dict[str, Any], dry_run: bool) -> None:
+def sweep(base: dict[str, Any], dry_run: bool, prefix: str) -> None:
     """Delete blobs that nothing refers to; safe while the service runs."""
     from pymager import maintenance
 
     settings = _settings(base)
-    report = _run(maintenance.sweep(settings, dry_run=dry_run))
+    if not dry_run:
+        _refuse_where_read_only(settings)
+    try:
+        prefix = parse_id(prefix) if prefix else ""
+    except BadName as error:
+        raise click.BadParameter(str(error), param_hint="'--prefix'") from None
+    report = _run(maintenance.sweep(settings, prefix=prefix, dry_run=dry_run))
     words = ", ".join(f"{count} {name}" for name, count in report.items())
     click.echo(f"{'would be swept' if dry_run else 'swept'}: {words}")
 
@@ -174,11 +189,70 @@ def import_folder(base: dict[str, Any], folder: Path, jobs: int | None) -> None:
     from pymager import importing
 
     settings = _settings(base)
+    _refuse_where_read_only(settings)
     summary = _run(importing.import_folder(settings, folder, jobs or settings.workers))
     for path, reason in summary.refused:
         click.echo(f"{path}: {reason}", err=True)
     click.echo(f"{summary.kept} imported, {summary.known} there already, {len(summary.refused)} refused")
     sys.exit(1 if summary.refused else 0)
+
+
+@program.command()
+@click.option("--sizes", help="As 800x600,100x100.  [default: those of PYMAGER_SIZES]")
+@click.option("--formats", default="jpg", show_default=True, help="As jpg,webp: the extensions in the URLs.")
+@click.option("--prefix", default="", help="Only of originals whose ids begin so.")
+@click.option(
+    "--from",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="Only of originals named here, an id a line; - is standard input.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), help="Pictures at a time.  [default: twice the workers, at least 8]"
+)
+@click.option(
+    "--resume", type=click.Path(dir_okay=False, path_type=Path), help="File that keeps the place in the list."
+)
+@click.pass_obj
+def warm(
+    base: dict[str, Any],
+    sizes: str | None,
+    formats: str,
+    prefix: str,
+    file: str | None,
+    jobs: int | None,
+    resume: Path | None,
+) -> None:
+    """Make derived pictures before anybody asks for them; run again to go on where it stopped.
+
+    What is there already is not made again, also not by replicas that serve at the same time.
+    """
+    from pymager import warming
+
+    if file is not None and (prefix or resume):
+        raise click.UsageError("--from names the originals; --prefix and --resume are for the listing")
+    settings = _settings(base)
+    wanted = warming.Wanted(_list(sizes) or _listed_sizes(settings), _list(formats))
+    at_once = jobs or max(8, 2 * settings.workers)
+    if file is not None:
+        work = warming.warm_named(settings, wanted, jobs=at_once, file=file)
+    else:
+        work = warming.warm_listed(settings, wanted, jobs=at_once, prefix=prefix, resume=resume)
+    report = _run(work)
+    if report.stopped is not None:
+        click.echo(f"{report.stopped}; run again to go on", err=True)
+    click.echo(report.told())
+    sys.exit(0 if report.is_whole else 1)
+
+
+def _list(text: str | None) -> list[str]:
+    return [word for word in (text or "").replace(",", " ").split() if word]
+
+
+def _listed_sizes(settings: Settings) -> list[str]:
+    if "*" in settings.sizes:
+        raise click.UsageError("PYMAGER_SIZES allows any size; name those to be made, as in --sizes 800x600")
+    return list(settings.sizes)
 
 
 def _prepare(base: dict[str, Any]) -> None:
@@ -202,6 +276,11 @@ def _settings(base: dict[str, Any]) -> Settings:
     loaded: Loaded = config.load(base)
     logs.configure(loaded.settings.log_level, loaded.settings.log_format)
     return loaded.settings
+
+
+def _refuse_where_read_only(settings: Settings) -> None:
+    if settings.read_only:
+        raise ConfigurationError("PYMAGER_READ_ONLY: the service is read-only, so this command does nothing")
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ from pymager.engine.jobs import Encoding, Limits
 from pymager.errors import BackendError, ConfigurationError, Held
 from pymager.library import Library, Sizes
 from pymager.memory import Memory
+from pymager.observing.board import Board
+from pymager.observing.families import LAST_SWEEP, SWEEPS, SWEPT
+from pymager.observing.metrics import Metrics
+from pymager.observing.observer import OFF, Observer
+from pymager.observing.stores import ObservedBlobs, ObservedMetadata
 from pymager.ports import BlobStore, MetadataStore
 from pymager.singleflight import kept
 from pymager.spool import Spool
@@ -37,6 +43,7 @@ class Parts:
     workers: Workers
     derivation: Derivation
     library: Library
+    observer: Observer = OFF
 
 
 @asynccontextmanager
@@ -65,19 +72,43 @@ def _named(setting: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Parts]:
-    """All parts, open; what is under way is finished at the end."""
+async def opened(settings: Settings, board: Board | None = None) -> AsyncIterator[Parts]:
+    """All parts, open; what is under way is finished at the end. With a `board`, they count on it."""
     memory = Memory(settings.memory_cache)
-    workers = Workers(settings.workers, settings.queue, worker_limits(settings), picture_limits(settings))
-    with Spool(settings.spool) as spool:
-        async with opened_backends(settings) as (blobs, metadata), workers:
+    with observing(settings, board) as observer, Spool(settings.spool) as spool:
+        limits = worker_limits(settings), picture_limits(settings)
+        workers = Workers(settings.workers, settings.queue, *limits, observer=observer)
+        async with opened_backends(settings) as opened_stores, workers:
+            blobs, metadata = opened_stores
+            if observer.on:
+                for outcome in ("done", "failed"):
+                    observer.count(SWEEPS, outcome, by=0)
+                blobs, metadata = ObservedBlobs(blobs, observer), ObservedMetadata(metadata, observer)
             deadline = 3 * settings.worker_seconds + 30
-            derivation = Derivation(blobs, metadata, workers, memory, encoding(settings), spool.folder, deadline)
+            derivation = Derivation(
+                blobs, metadata, workers, memory, encoding(settings), spool.folder, deadline, observer
+            )
             library = Library(blobs, metadata, workers, derivation, memory, sizes(settings))
             try:
-                yield Parts(blobs, metadata, spool, workers, derivation, library)
+                yield Parts(blobs, metadata, spool, workers, derivation, library, observer)
             finally:
                 await library.close()
+
+
+@contextmanager
+def observing(settings: Settings, board: Board | None) -> Iterator[Observer]:
+    """What is to be seen of the service; spans that have not been sent yet are sent at the end."""
+    metrics = None if board is None else Metrics(board)
+    if not settings.otel:
+        yield Observer(metrics, timed=settings.server_timing)
+        return
+    from pymager.observing.tracing import Tracer
+
+    tracer = Tracer()
+    try:
+        yield Observer(metrics, tracer, timed=settings.server_timing)
+    finally:
+        tracer.close()
 
 
 def encoding(settings: Settings) -> Encoding:
@@ -117,8 +148,14 @@ def sizes(settings: Settings) -> Sizes:
     return Sizes(frozenset((int(width), int(height)) for width, height in pairs), settings.max_side)
 
 
-def sweep_of(settings: Settings, parts: tuple[BlobStore, MetadataStore, set[str]], *, dry_run: bool = False) -> Sweep:
-    """A sweep with what the settings say about it."""
+def sweep_of(
+    settings: Settings,
+    parts: tuple[BlobStore, MetadataStore, set[str]],
+    *,
+    prefix: str = "",
+    dry_run: bool = False,
+) -> Sweep:
+    """A sweep of the ids that begin with `prefix`, with what the settings say about it."""
     blobs, metadata, recipes = parts
     return Sweep(
         blobs,
@@ -126,6 +163,7 @@ def sweep_of(settings: Settings, parts: tuple[BlobStore, MetadataStore, set[str]
         recipes,
         grace=settings.sweep_grace,
         recipe_age=settings.recipe_days * _DAY,
+        prefix=prefix,
         dry_run=dry_run,
         told=lambda key: print(key, file=sys.stdout) if dry_run else None,
     )
@@ -138,7 +176,7 @@ async def keep_house(settings: Settings, parts: Parts) -> None:
     while True:
         try:
             await mark_recipes(parts.blobs, recipes)
-            if settings.sweep_interval and not is_first:
+            if settings.sweep_interval and not settings.read_only and not is_first:
                 await _sweep_alone(settings, parts, recipes)
         except BackendError as error:
             log.warning("housekeeping put off", error=str(error) or type(error).__name__)
@@ -156,9 +194,22 @@ async def _sweep_alone(settings: Settings, parts: Parts, recipes: set[str]) -> N
             lease = await parts.metadata.acquire(_SWEEP_LEASE, held.token)
         except Held:
             return
-    async with kept(parts.metadata, lease):
-        report = await sweep_of(settings, (parts.blobs, parts.metadata, recipes)).run()
+    try:
+        async with kept(parts.metadata, lease):
+            report = await sweep_of(settings, (parts.blobs, parts.metadata, recipes)).run()
+    except BackendError:
+        parts.observer.count(SWEEPS, "failed")
+        raise
+    _count_sweep(parts.observer, report)
     log.info("swept", **counts(report))
+
+
+def _count_sweep(observer: Observer, report: Report) -> None:
+    observer.count(SWEEPS, "done")
+    if observer.metrics is not None:
+        observer.metrics.count(LAST_SWEEP).set(time.time())
+        for what, number in counts(report).items():
+            observer.count(SWEPT, what, by=number)
 
 
 def counts(report: Report) -> dict[str, int]:

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, unquote, urlsplit
@@ -68,6 +69,11 @@ class Settings(BaseModel):
         description="Folder for bodies while they come in. Empty: the system's folder for temporary files.",
     )
 
+    read_only: bool = Field(
+        False,
+        description="Refuse uploads and deletes with 503, and do not sweep; pictures are served and derived as ever.",
+    )
+
     users: Pairs = Field(
         default_factory=dict,
         description="Users who may write and list: name and argon2 hash, as `pymager hash-password` prints it. "
@@ -117,7 +123,25 @@ class Settings(BaseModel):
     )
     min_rate: int = Field(1_000, ge=1, description="Bytes a second below which a body counts as stalled.")
     keepalive_timeout: Seconds = Field(75.0, description="Time that an idle connection is kept.")
-    shutdown_timeout: Seconds = Field(20.0, description="Time that running requests get after SIGTERM.")
+    drain_delay: float = Field(
+        0.0,
+        ge=0,
+        le=3_600,
+        description="Time between SIGTERM and the end of listening, in which `/readyz` is 503 and everything is still "
+        "served: as long as a load balancer takes to notice. SIGINT ends it.",
+    )
+    shutdown_timeout: Seconds = Field(
+        20.0, description="Time that running requests get after SIGTERM and `drain_delay`."
+    )
+    trusted_proxies: Words = Field(
+        (),
+        description="Networks of proxies whose word on the client's address is taken, as `10.0.0.0/8`: for the log "
+        "and for fairness among clients.",
+    )
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        "x-forwarded-for",
+        description="The header in which those proxies write the address; they have to add to it or replace it.",
+    )
 
     workers: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)),
@@ -125,7 +149,12 @@ class Settings(BaseModel):
         le=1_024,
         description="Worker processes of one server process. Default: one per core.",
     )
-    queue: int = Field(64, ge=0, description="Most renders that wait for a worker; and as many uploads.")
+    queue: int = Field(
+        64,
+        ge=0,
+        description="Most renders that wait for a worker, and a quarter more of clients who have none waiting; as many "
+        "uploads.",
+    )
     worker_memory: ByteSize = Field(
         ByteSize(1 << 30), ge=64 << 20, description="Address space of a worker; 100 megapixels need 780 MB."
     )
@@ -158,6 +187,19 @@ class Settings(BaseModel):
         "auto", description="`auto`: for people on a terminal, JSON otherwise."
     )
 
+    metrics_port: int = Field(
+        0, ge=0, le=65_535, description="Port of `/metrics`, for Prometheus; 0 is off. It has no credentials."
+    )
+    metrics_host: str = Field("", description="Address to serve `/metrics` on. Empty: as `host`.")
+    otel: bool = Field(
+        False,
+        description="Send traces by OpenTelemetry, as its own `OTEL_...` variables say; needs `pymager[otel]`.",
+    )
+    server_timing: bool = Field(
+        False,
+        description="Tell with derived pictures, in `Server-Timing`, where they came from and what took how long.",
+    )
+
     @field_validator("spool", mode="before")
     @classmethod
     def _check_spool(cls, folder: object) -> object:
@@ -183,6 +225,16 @@ class Settings(BaseModel):
                 known = ", ".join([*formats.FORMATS, *map(str.lower, sorted(formats.OTHER_DECODERS))])
                 raise ValueError(f"there is no format '{name}'; there are: {known}, and * for all")
         return names
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"'{network}' is not a network; write 10.0.0.0/8 or 2001:db8::/32: {error}") from None
+        return networks
 
     @field_validator("data")
     @classmethod
@@ -233,7 +285,7 @@ class Settings(BaseModel):
                 raise ValueError(f"token '{name}' needs the SHA-256 of the token, 64 hexadecimal digits in lower case")
         return tokens
 
-    @field_validator("cache_control", "cors_origin", "host", "public_url")
+    @field_validator("cache_control", "cors_origin", "host", "metrics_host", "public_url")
     @classmethod
     def _check_header(cls, value: str) -> str:
         if not value.isprintable():

@@ -5,7 +5,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -15,6 +15,7 @@ from pymager.errors import NotAPicture, NotFound, OriginalLost, PictureError, Py
 from pymager.failpoints import reached
 from pymager.memory import Memory
 from pymager.names import DerivedName
+from pymager.observing.observer import OFF, Observer
 from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.singleflight import SingleFlight
 from pymager.workers import Worker, Workers
@@ -30,11 +31,12 @@ class Gone(PymagerError):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A derived picture: its bytes are `body`, or else in `chunks`."""
+    """A derived picture: its bytes are `body`, or else in `chunks`. `is_new`: it was rendered for whoever asks."""
 
     info: BlobInfo
     body: bytes | None
     chunks: AsyncIterator[bytes] | None = None
+    is_new: bool = False
 
 
 def check_whole(original: Original, info: BlobInfo) -> None:
@@ -55,13 +57,16 @@ class Derivation:
         encoding: Encoding,
         spool: Path,
         deadline: float,
+        observer: Observer = OFF,
     ) -> None:
         self._blobs = blobs
         self._metadata = metadata
         self._memory = memory
         self._encoding = encoding
         self._spool = spool
-        self._flights: SingleFlight[Picture, Worker] = SingleFlight(metadata, workers.slot, deadline=deadline)
+        self._flights: SingleFlight[Picture, Worker] = SingleFlight(
+            metadata, workers.slot, deadline=deadline, observer=observer
+        )
         self._failures: OrderedDict[str, tuple[float, type[PictureError], str]] = OrderedDict()
         self.recipes = {format.name: recipe(encoding, format.name) for format in formats.OUTPUTS.values()}
 
@@ -101,16 +106,20 @@ class Derivation:
     async def _opened(
         self, stack: AsyncExitStack, key: str, original: Original, name: DerivedName, looked: bool
     ) -> Picture:
+        is_new = False
         for turn in range(2):
             if turn or not looked:
                 with suppress(NotFound):
-                    return await stack.enter_async_context(self._stored(key))
+                    stored = await stack.enter_async_context(self._stored(key))
+                    return replace(stored, is_new=True) if is_new else stored
             picture = await self._made(key, original, name)
+            is_new = picture.is_new
             if picture.body is not None:
                 return picture
         # A large one is not answered from memory: the second turn has found it, or it has gone again.
         with suppress(NotFound):
-            return await stack.enter_async_context(self._stored(key))
+            stored = await stack.enter_async_context(self._stored(key))
+            return replace(stored, is_new=is_new)
         raise Gone(key)
 
     @asynccontextmanager
@@ -161,7 +170,7 @@ class Derivation:
         await self._stand_by(original, key)
         body = rendered if isinstance(rendered, bytes) else None
         self._memory.put(info, body)
-        return Picture(info, body)
+        return Picture(info, body, is_new=True)
 
     async def _put(self, key: str, path: Path, rendered: bytes | Path | None, content_type: str) -> BlobInfo:
         try:

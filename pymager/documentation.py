@@ -36,7 +36,7 @@ def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "empty" if field.default_factory is dict else "computed"
     if isinstance(field.default, tuple):
-        return f"`{','.join(field.default)}`"
+        return f"`{','.join(field.default)}`" if field.default else "empty"
     return f"`{field.default}`" if field.default not in (None, "") else "empty"
 
 

@@ -1,13 +1,13 @@
-"""Who waits for one of a few things that everybody needs: bounded, first come first served, fair to both kinds."""
+"""Who waits for one of a few things that everybody needs: bounded, and fair to both kinds and to every client."""
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from enum import Enum
 from math import ceil
 from typing import Generic, TypeVar
 
 from pymager.errors import Overloaded
+from pymager.turns import Turns
 
 _LONGEST_RETRY = 30
 _WEIGHT = 0.2  # of the newest duration in the moving average
@@ -25,16 +25,19 @@ class Kind(Enum):
 class FairQueue(Generic[T]):
     """Hands out `size` things; at most `bound` of each kind wait for one.
 
-    The kinds take turns where both wait. Inspections have never more than all things but one, where there are two or
-    more: uploads don't keep the pictures from being served.
+    The kinds take turns where both wait, and so do the clients of one kind. Nobody is kept out by one who asks for
+    much: a quarter more places are for clients who have none, and where those are taken too, a client who has few gets
+    one of who has most. Inspections have never more than all things but one, where there are two or more: uploads
+    don't keep the pictures from being served.
     """
 
     def __init__(self, size: int, bound: int) -> None:
         self._size = size
         self._bound = bound
+        self._spare = bound // 4
         self._free: deque[T] = deque()
         self._held: dict[T, tuple[Kind, float]] = {}  # since when
-        self._waiting: dict[Kind, deque[asyncio.Future[T]]] = {kind: deque() for kind in Kind}
+        self._waiting: dict[Kind, Turns[asyncio.Future[T]]] = {kind: Turns() for kind in Kind}
         self._most = {Kind.RENDER: size, Kind.INSPECTION: max(1, size - 1)}
         self._turn = Kind.RENDER
         self._seconds = 0.1
@@ -64,20 +67,20 @@ class FairQueue(Generic[T]):
         if thing in self._free:
             self._free.remove(thing)
 
-    async def take(self, kind: Kind) -> T:
+    async def take(self, kind: Kind, client: str = "") -> T:
         """A thing, which has to be given back. Raises `Overloaded` where too many wait already."""
         if not self._waiting[kind] and self._may_take(kind):
             return self._hand_out(kind)
-        if len(self._waiting[kind]) >= self._bound:
-            raise Overloaded(f"too many {kind.value} wait for a worker", retry_after=self._retry_after())
+        places = self._bound + (0 if self._waiting[kind].count(client) else self._spare)
+        if len(self._waiting[kind]) >= places:
+            self._make_room(kind, client)
         place: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting[kind].append(place)
+        self._waiting[kind].add(client, place)
         try:
             return await place
         except asyncio.CancelledError:
             if place.cancelled():
-                with suppress(ValueError):
-                    self._waiting[kind].remove(place)
+                self._waiting[kind].remove(client, place)
             elif place.exception() is None:  # it came at the same moment
                 self.give_back(place.result())
             raise
@@ -94,8 +97,17 @@ class FairQueue(Generic[T]):
         """Send everybody away who waits, with `Overloaded`."""
         for places in self._waiting.values():
             while places:
-                if not (place := places.popleft()).done():
+                if not (place := places.pop()).done():
                     place.set_exception(Overloaded(sentence, retry_after=retry_after))
+
+    def _make_room(self, kind: Kind, client: str) -> None:
+        """Send one away of a client of whom more wait. Raises `Overloaded` where there is none."""
+        sentence, retry_after = f"too many {kind.value} wait for a worker", self._retry_after()
+        surplus = self._waiting[kind].pop_surplus(client)
+        if surplus is None:
+            raise Overloaded(sentence, retry_after=retry_after)
+        if not surplus.done():  # or it is one who has just left
+            surplus.set_exception(Overloaded(f"{sentence}, most of them for this client", retry_after=retry_after))
 
     def _may_take(self, kind: Kind) -> bool:
         taken = sum(its is kind for its, _ in self._held.values())
@@ -110,7 +122,7 @@ class FairQueue(Generic[T]):
     def _serve(self) -> None:
         """Give what is free to those who wait."""
         while (kind := self._next()) is not None:
-            place = self._waiting[kind].popleft()
+            place = self._waiting[kind].pop()
             if not place.cancelled():
                 place.set_result(self._hand_out(kind))
 

@@ -12,13 +12,18 @@ from typing import Any, BinaryIO, cast
 import orjson
 import structlog
 
+from pymager.observing.context import Ids, telling
 
-def configure(level: str, style: str) -> None:
-    """Set logging up for the process; `style` is `console`, `json` or `auto`."""
+
+def configure(level: str, style: str, ids: Ids | None = None) -> None:
+    """Set logging up for the process; `style` is `console`, `json` or `auto`.
+
+    A line that is written while a request is handled carries its `request_id`, and what `ids` tells of its trace.
+    """
     number = getattr(logging, level.upper())
     console = is_for_people(style)
     timestamp = structlog.processors.TimeStamper("%H:%M:%S" if console else "iso", utc=not console)
-    shared: list[Any] = [structlog.processors.add_log_level, timestamp]
+    shared: list[Any] = [structlog.processors.add_log_level, timestamp, telling(ids)]
     if console:
         structlog.configure(
             processors=[*shared, structlog.dev.ConsoleRenderer(pad_event_to=12)],
@@ -36,7 +41,7 @@ def configure(level: str, style: str) -> None:
     logging.basicConfig(handlers=[_Forwarding()], level=max(number, logging.WARNING), force=True)
 
 
-def access_log(level: str, style: str) -> Callable[[dict[str, Any]], None] | None:
+def access_log(level: str, style: str, ids: Ids | None = None) -> Callable[[dict[str, Any]], None] | None:
     """Writes the one line of a request, or None where requests are not logged.
 
     In JSON it goes past structlog, which would cost more than all the rest of a hit from memory.
@@ -49,6 +54,8 @@ def access_log(level: str, style: str) -> Callable[[dict[str, Any]], None] | Non
 
     def write(line: dict[str, Any]) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        if ids is not None:
+            line |= ids()
         with suppress(OSError):
             os.write(2, _json({"timestamp": now, "level": "info", "event": "request", **line}) + b"\n")
 

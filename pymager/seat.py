@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextvars import Context, copy_context
 from time import monotonic
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ import structlog
 
 from pymager.engine.wire import Garbled, Status
 from pymager.errors import Overloaded
+from pymager.observing.jobs import ending
 from pymager.workerprocess import Ended, StartFailed, WorkerProcess
 
 _SHORT_LIFE = 1.0
@@ -27,16 +29,26 @@ class Seat:
     """Keeps a worker process running, and runs jobs on it one at a time.
 
     A process that ends is replaced at once, after failures with a growing pause; one that has done its `jobs` when
-    its successor is ready. `changed` is called when the seat became ready, or stopped being so.
+    its successor is ready. `changed` is called when the seat became ready, or stopped being so; `ended` with the
+    reason when a process is to be replaced.
     """
 
-    def __init__(self, program: Sequence[str], start: bytes, jobs: int, changed: Callable[["Seat"], None]) -> None:
+    def __init__(
+        self,
+        program: Sequence[str],
+        start: bytes,
+        jobs: int,
+        changed: Callable[["Seat"], None],
+        ended: Callable[[str], None] = lambda reason: None,
+    ) -> None:
         self.starts = 0
         self.deaths = 0  # processes that ended without being told to
         self._program = program
         self._start = start
         self._jobs = jobs
         self._changed = changed
+        self._ended = ended
+        self._user = Context()  # of the request whose job is under way, or was the last
         self._process: WorkerProcess | None = None
         self._successor: WorkerProcess | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -87,7 +99,7 @@ class Seat:
         """
         if self._in_use:
             raise RuntimeError("a worker does one job at a time")
-        self._in_use = True
+        self._in_use, self._user = True, copy_context()
         try:
             process = await self._present()
             try:
@@ -96,7 +108,8 @@ class Seat:
                 process.kill()
                 self._lose(process)
                 raise
-            if process.jobs >= self._jobs:
+            if process.jobs >= self._jobs and self._is_alone():
+                self._ended("worn_out")
                 self._replace()
             return result
         except (Ended, Garbled):
@@ -125,8 +138,13 @@ class Seat:
 
     def _replace(self) -> None:
         """Start another process, unless one is on its way."""
-        if self._starting is None and self._successor is None and not self._closing:
-            self._starting = asyncio.create_task(self._restart())
+        if self._is_alone():
+            # On nobody's behalf: the new process outlives the request that it comes up in.
+            self._starting = asyncio.create_task(self._restart(), context=Context())
+
+    def _is_alone(self) -> bool:
+        """Whether no other process is on its way, and one may be."""
+        return self._starting is None and self._successor is None and not self._closing
 
     async def _restart(self) -> None:
         """Start a process, again and again until it works."""
@@ -175,7 +193,10 @@ class Seat:
         if process.told or self._closing:
             return
         self.deaths += 1
-        log.warning(
+        self._ended(ending(process.exit.result(), killed=process.killed))
+        is_its_fault = self._in_use or process.killed
+        (self._user if is_its_fault else Context()).run(
+            log.warning,
             "a worker process ended",
             pid=process.pid,
             code=process.exit.result(),

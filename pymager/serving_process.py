@@ -5,6 +5,8 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +16,32 @@ from pymager import composition, config, logs
 from pymager.config import PREFIX, Settings
 from pymager.errors import ConfigurationError
 from pymager.firstuser import FILE, first_user
+from pymager.observing.board import Board
+from pymager.observing.choice import trace_ids
+from pymager.observing.exposition import Boards
 
 _DEV = {"sizes": "*"}
 
 log = structlog.get_logger("pymager")
 
 
-def run(options: dict[str, Any], *, dev: bool, fd: int | None) -> int:
-    """Serve until told to stop; returns the exit code. Raises `ConfigurationError`."""
+def run(options: dict[str, Any], *, dev: bool, fd: int | None = None, board: int | None = None) -> int:
+    """Serve until told to stop; returns the exit code. Raises `ConfigurationError`.
+
+    One of several processes gets the listening socket and the board that it counts on as open files.
+    """
     if not dev:
-        return _run(options, fd, hint=None)
+        return _run(options, fd, board, hint=None)
     folder = Path(tempfile.mkdtemp(prefix="pymager-dev-"))
     try:
-        return _run(options | _dev_options(folder), fd, hint="-u test:test")
+        return _run(options | _dev_options(folder), fd, board, hint="-u test:test")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(options: dict[str, Any], fd: int | None, hint: str | None) -> int:
+def _run(options: dict[str, Any], fd: int | None, board: int | None, hint: str | None) -> int:
     settings = config.load(options).settings
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, trace_ids(settings))
     composition.backends(settings)  # their URLs first: what is wrong there is told before anything is made
     users, made = _users(settings)
     is_child = fd is not None
@@ -52,8 +60,27 @@ def _run(options: dict[str, Any], fd: int | None, hint: str | None) -> int:
 
     hide()  # a worker that was taken over runs as the same user, and could read this process's secrets
 
-    uvloop.run(serve(settings, listener, users, ready))
+    with _board(settings, board, is_child=is_child) as own:
+        uvloop.run(serve(settings, listener, users, ready, own))
     return 0
+
+
+@contextmanager
+def _board(settings: Settings, fd: int | None, *, is_child: bool) -> Iterator[Board | None]:
+    """What this process counts on, if it does; `/metrics` is the supervisor's where there is one."""
+    if is_child or not settings.metrics_port:
+        yield None if fd is None else Board(fd)
+        return
+    boards, own = Boards(), Board()
+    boards.belongs(own, os.getpid())
+    with _exposed(settings, boards, supervisor=False):
+        yield own
+
+
+def _exposed(settings: Settings, boards: Boards, *, supervisor: bool) -> AbstractContextManager[None]:
+    from pymager.observing.server import exposed
+
+    return exposed(settings.metrics_host or settings.host, settings.metrics_port, boards, supervisor=supervisor)
 
 
 def _run_several(settings: Settings, options: dict[str, Any], listener: socket.socket, ready: Any) -> int:
@@ -62,7 +89,11 @@ def _run_several(settings: Settings, options: dict[str, Any], listener: socket.s
 
     ready(url_of(listener))
     given = {PREFIX + name.upper(): str(value) for name, value in options.items() if value is not None}
-    return supervise(listener, settings.processes, ["serve"], os.environ | given)
+    if not settings.metrics_port:
+        return supervise(listener, settings.processes, ["serve"], os.environ | given)
+    boards = Boards()
+    with _exposed(settings, boards, supervisor=True):
+        return supervise(listener, settings.processes, ["serve"], os.environ | given, boards)
 
 
 def _listen(settings: Settings) -> socket.socket:

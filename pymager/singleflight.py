@@ -14,6 +14,8 @@ import structlog
 
 from pymager.errors import Held, Lost, Overloaded, Unavailable
 from pymager.failpoints import reached
+from pymager.observing.families import LEASES
+from pymager.observing.observer import OFF, Observer
 from pymager.ports import Lease, Leases
 
 RENEWAL = 1.0
@@ -27,10 +29,10 @@ S = TypeVar("S")
 
 
 @asynccontextmanager
-async def kept(leases: Leases, lease: Lease) -> AsyncIterator[None]:
+async def kept(leases: Leases, lease: Lease, observer: Observer = OFF) -> AsyncIterator[None]:
     """Renew the lease every second while inside, and release it at the end."""
     stop = asyncio.Event()
-    renewal = asyncio.create_task(_renew(leases, lease, stop))
+    renewal = asyncio.create_task(_renew(leases, lease, stop, observer))
     try:
         yield
     finally:
@@ -48,11 +50,20 @@ class SingleFlight(Generic[T, S]):
     """
 
     def __init__(
-        self, leases: Leases, slots: Callable[[], AbstractAsyncContextManager[S]], *, deadline: float = 120.0
+        self,
+        leases: Leases,
+        slots: Callable[[], AbstractAsyncContextManager[S]],
+        *,
+        deadline: float = 120.0,
+        observer: Observer = OFF,
     ) -> None:
         self._leases = leases
         self._slots = slots
         self._deadline = deadline
+        self._observer = observer
+        for outcome in ("won", "waited", "taken_over", "lost"):
+            observer.count(LEASES, outcome, by=0)
+        self._joined = observer.step("flight.join", timing="join")
         self._running: dict[str, asyncio.Task[T]] = {}
 
     def __len__(self) -> int:
@@ -68,7 +79,9 @@ class SingleFlight(Generic[T, S]):
             task = asyncio.create_task(self._fly(key, look, make))
             self._running[key] = task
             task.add_done_callback(lambda done: self._land(key, done))
-        return await asyncio.shield(task)
+            return await asyncio.shield(task)
+        with self._joined():
+            return await asyncio.shield(task)
 
     async def drain(self) -> None:
         """Wait for what is under way; its leases are released then."""
@@ -94,11 +107,14 @@ class SingleFlight(Generic[T, S]):
                 async with self._slots() as slot:
                     patient = not token or monotonic() - since < PATIENCE
                     lease = await self._leases.acquire(key, None if patient else token)
-                    async with kept(self._leases, lease):
+                    self._observer.count(LEASES, "won" if patient else "taken_over")
+                    async with kept(self._leases, lease, self._observer):
                         reached("derive.leased")
                         found = await look()
                         return await make(slot) if found is None else found
             except Held as held:
+                if not token:
+                    self._observer.count(LEASES, "waited")
                 if held.token != token:
                     token, since = held.token, monotonic()
             except Overloaded:
@@ -113,7 +129,7 @@ class SingleFlight(Generic[T, S]):
         raise Unavailable("another replica holds this picture's lease and does not finish it", outcome_known=True)
 
 
-async def _renew(leases: Leases, lease: Lease, stop: asyncio.Event) -> Lease | None:
+async def _renew(leases: Leases, lease: Lease, stop: asyncio.Event, observer: Observer) -> Lease | None:
     while True:
         try:
             async with asyncio.timeout(RENEWAL):
@@ -124,6 +140,7 @@ async def _renew(leases: Leases, lease: Lease, stop: asyncio.Event) -> Lease | N
         try:
             lease = await leases.renew(lease)
         except Lost:
+            observer.count(LEASES, "lost")
             return None  # harmless: both would write a right picture under the same key
         except Unavailable as error:
             log.warning("lease not renewed", lease=lease.name, error=str(error))

@@ -15,11 +15,14 @@ from typing import Self, TypeVar
 
 import structlog
 
+from pymager.caller import CALLER
 from pymager.engine import wire
 from pymager.engine.jobs import Inspection, Limits, Target
 from pymager.engine.wire import Failure, Garbled, Status
 from pymager.errors import ConfigurationError, Overloaded, Undecodable
 from pymager.fairqueue import FairQueue, Kind
+from pymager.observing.jobs import Jobs
+from pymager.observing.observer import OFF, Observer
 from pymager.seat import STOPPING, Seat
 from pymager.workerprocess import Ended, StartFailed
 
@@ -91,7 +94,8 @@ class Worker:
             raise Garbled(f"{status.name} of {len(payload)} bytes to a render")
 
         try:
-            return await self._workers._run(self._seat, wire.render(path, target, file), read)
+            with self._workers._told.running("render"):
+                return await self._workers._run(self._seat, wire.render(path, target, file), read)
         except BaseException:
             file.unlink(missing_ok=True)
             raise
@@ -113,12 +117,14 @@ class Workers:
         picture_limits: Limits,
         *,
         program: Sequence[str] = PROGRAM,
+        observer: Observer = OFF,
     ) -> None:
         self._limits = limits
+        self._told = Jobs(observer)
         self._queue: FairQueue[Seat] = FairQueue(count, queue)
         start = wire.start(limits.memory, limits.cpu_seconds, picture_limits)
         self._closed = False
-        self._seats = [Seat(program, start, limits.jobs, self._changed) for _ in range(count)]
+        self._seats = [Seat(program, start, limits.jobs, self._changed, self._told.ended) for _ in range(count)]
 
     async def __aenter__(self) -> Self:
         try:
@@ -166,7 +172,8 @@ class Workers:
             return wire.read_inspection(payload)
 
         async with self._reserved(Kind.INSPECTION) as seat:
-            return await self._run(seat, wire.inspect(path), read)
+            with self._told.running("inspection"):
+                return await self._run(seat, wire.inspect(path), read)
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[Worker]:
@@ -180,7 +187,8 @@ class Workers:
             raise Overloaded(STOPPING)
         if self._is_hopeless():
             raise Overloaded(_HOPELESS, retry_after=_LATER)
-        seat = await self._queue.take(kind)
+        with self._told.waiting(kind.name.lower()):
+            seat = await self._queue.take(kind, CALLER.get())
         try:
             yield seat
         finally:

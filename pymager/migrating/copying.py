@@ -18,8 +18,10 @@ T = TypeVar("T")
 class Copying:
     """A copy that runs, `jobs` things at a time; `pauses` in seconds are made before each further try."""
 
-    def __init__(self, jobs: int, progress: Progress, pauses: tuple[float, ...] = _PAUSES) -> None:
-        self.report = Report()
+    def __init__(
+        self, jobs: int, progress: Progress, pauses: tuple[float, ...] = _PAUSES, report: Report | None = None
+    ) -> None:
+        self.report = report or Report()
         self._jobs = jobs
         self._progress = progress
         self._pauses = pauses
@@ -31,6 +33,10 @@ class Copying:
         if self.report.stopped is None:
             self.report.stopped = reason
         self._stopped.set()
+
+    def say(self, line: str) -> None:
+        """A line that stays, beside the progress."""
+        self._progress.say(line)
 
     async def run(
         self, items: AsyncGenerator[T, None], name: Callable[[T], str], copy: Callable[[T], Awaitable[Outcome | None]]

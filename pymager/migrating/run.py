@@ -81,10 +81,10 @@ def _named(argument: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def stoppable(jobs: int) -> AsyncIterator[Copying]:
+async def stoppable(jobs: int, report: Report | None = None) -> AsyncIterator[Copying]:
     """A copy that the first signal stops, once what is being copied is done, and the second at once."""
     progress = Progress(sys.stderr)
-    copying = Copying(jobs, progress)
+    copying = Copying(jobs, progress, report=report)
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 

@@ -7,13 +7,16 @@ from aiohttp import web
 from pymager import logs
 from pymager.composition import Parts
 from pymager.config import Settings
+from pymager.observing.choice import trace_ids
 from pymager.web import derived, health, openapi, originals
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
+from pymager.web.clients import Clients
 from pymager.web.context import (
     ACCESS_LOG,
     AUTH,
     BODY_LIMITS,
+    CLIENTS,
     LIBRARY,
     LIFECYCLE,
     PICTURE_HEADERS,
@@ -22,20 +25,23 @@ from pymager.web.context import (
     Lifecycle,
 )
 from pymager.web.edge import Handler, edge, sign
+from pymager.web.hotpath import ROUTE
 from pymager.web.options import add_options
+from pymager.web.readonly import refuse_writes
 
 
 def make_app(settings: Settings, parts: Parts, users: Mapping[str, str]) -> web.Application:
     """The application over open parts; `users` are names and argon2 hashes."""
-    app = web.Application(middlewares=[edge])
+    app = web.Application(middlewares=[edge, refuse_writes] if settings.read_only else [edge])
     app[LIBRARY] = parts.library
     app[SPOOL] = parts.spool
     app[AUTH] = Auth(users, settings.tokens)
     app[BODY_LIMITS] = BodyLimits(settings.max_body, settings.stall_timeout, settings.min_rate)
     app[PUBLIC_URL] = settings.public_url
     app[PICTURE_HEADERS] = picture_headers(settings)
-    app[LIFECYCLE] = Lifecycle()
-    app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format)
+    app[CLIENTS] = Clients(settings.trusted_proxies, settings.forwarded_header)
+    app[LIFECYCLE] = Lifecycle(read_only=settings.read_only)
+    app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format, trace_ids(settings))
     app.on_response_prepare.append(sign)
     _add_routes(app, parts)
     add_options(app.router, settings.cors_origin)
@@ -53,6 +59,8 @@ def picture_headers(settings: Settings) -> dict[str, str]:
         headers["Access-Control-Allow-Origin"] = settings.cors_origin
         headers["Access-Control-Expose-Headers"] = "ETag, Content-Range, X-Request-ID"
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        if settings.server_timing:
+            headers["Timing-Allow-Origin"] = settings.cors_origin  # W3C Resource Timing
     return headers
 
 
@@ -62,7 +70,7 @@ async def _wait_for_body(request: web.Request) -> None:
 
 def _add_routes(app: web.Application, parts: Parts) -> None:
     router = app.router
-    _add(router, "/derived/{name}", {"GET": derived.get, "HEAD": derived.get})
+    _add(router, ROUTE, {"GET": derived.get, "HEAD": derived.get})
     _add(
         router,
         "/original/{id}",

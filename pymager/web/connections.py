@@ -4,6 +4,9 @@ aiohttp times idle connections out, but neither a request's head that never ends
 """
 
 import asyncio
+import socket
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,6 +20,8 @@ _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nCache-Control: no-store\r\n"
     b"Content-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n%b"
 )
+
+_RESET = struct.pack("ii", 1, 0)  # on, for no time
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +38,15 @@ class ConnectionLimits:
 class Connection(RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_head_timer", "_limits", "_stall_timer", "_unsent")
+    __slots__ = ("_head_timer", "_limits", "_refused", "_stall_timer", "_unsent")
 
-    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, limits: ConnectionLimits) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        loop: asyncio.AbstractEventLoop,
+        limits: ConnectionLimits,
+        refused: Callable[[int], None] = lambda status: None,
+    ) -> None:
         super().__init__(
             server,
             loop=loop,
@@ -45,6 +56,7 @@ class Connection(RequestHandler):
             lingering_time=limits.stall,
         )
         self._limits = limits
+        self._refused = refused
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._unsent = 0
@@ -59,6 +71,7 @@ class Connection(RequestHandler):
         super().connection_made(transport)
         if full:
             body = orjson.dumps({"status": 503, "title": "Service Unavailable", "detail": "too many connections"})
+            self._refused(503)
             transport.write(_FULL % (len(body), body))
             self.force_close()
         else:
@@ -104,12 +117,13 @@ class Connection(RequestHandler):
         if status >= 500:
             self.log_exception("Error handling request", exc_info=exc)
             message = None
+        self._refused(status)
         response = failures.problem(status, message or "the request could not be handled", "")
         response.force_close()
         return response
 
     def expect_no_more(self) -> None:
-        """The client keeps its body to itself: close after the answer, without waiting for it."""
+        """The client keeps its body to itself, or is too slow: close after the answer, without waiting for it."""
         self._lingering_time = 0.0
 
     @property
@@ -143,13 +157,17 @@ class Connection(RequestHandler):
         if left == 0:
             return
         if self._unsent - left < self._limits.rate * self._limits.stall:
+            # By a reset, socket(7): otherwise the kernel would keep what it has for this client, and send on.
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             transport.abort()
             return
         self._unsent = left
         self._stall_timer = self._loop.call_later(self._limits.stall, self._see_progress, transport)
 
 
-def make_connection(server: web.Server, limits: ConnectionLimits) -> Any:
-    """A protocol factory for `loop.create_server`."""
+def make_connection(
+    server: web.Server, limits: ConnectionLimits, refused: Callable[[int], None] = lambda status: None
+) -> Any:
+    """A protocol factory for `loop.create_server`; `refused` is told the status of what no handler has answered."""
     loop = asyncio.get_running_loop()
-    return lambda: Connection(server, loop, limits)
+    return lambda: Connection(server, loop, limits, refused)

@@ -12,13 +12,15 @@ from pymager.ports import Original
 from pymager.spool import Spool
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
+from pymager.web.clients import Clients
 
 
 @dataclass(slots=True)
 class Lifecycle:
-    """Whether the process is on its way out."""
+    """Whether the process is on its way out, and whether it takes no writes."""
 
     draining: bool = False
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Located:
 
 
 LOCATED = web.RequestKey("located", Located)
+TIER = web.RequestKey("tier", str)
 LIBRARY = web.AppKey("library", Library)
 SPOOL = web.AppKey("spool", Spool)
 AUTH = web.AppKey("auth", Auth)
@@ -39,4 +42,5 @@ BODY_LIMITS = web.AppKey("body_limits", BodyLimits)
 PUBLIC_URL = web.AppKey("public_url", str)
 PICTURE_HEADERS = web.AppKey("picture_headers", dict[str, str])
 ACCESS_LOG: web.AppKey[Callable[[dict[str, Any]], None] | None] = web.AppKey("access_log")
+CLIENTS = web.AppKey("clients", Clients)
 LIFECYCLE = web.AppKey("lifecycle", Lifecycle)

@@ -7,7 +7,7 @@ from pymager.derivation import Picture
 from pymager.errors import BadName
 from pymager.library import Library
 from pymager.ports import BlobInfo
-from pymager.web.context import LIBRARY, LOCATED, PICTURE_HEADERS, Located
+from pymager.web.context import LIBRARY, LOCATED, PICTURE_HEADERS, TIER, Located
 from pymager.web.failures import NoSuchPage
 from pymager.web.serving import Validators, is_not_modified
 
@@ -19,11 +19,13 @@ async def get(request: web.Request) -> web.StreamResponse:
     content_type = formats.OUTPUTS[found.name.extension].content_type
     kept = library.memory.get(found.key)
     if kept is not None:
+        request[TIER] = "memory"
         if (answer := _not_modified(request, kept.info)) is not None:
             return answer
         if kept.body is not None:
             return _whole(request, kept.info, kept.body, content_type)
     async with library.derived(found.original, found.name, looked=found.looked) as picture:
+        request[TIER] = "rendered" if picture.is_new else "bucket"
         if (answer := _not_modified(request, picture.info)) is not None:
             return answer
         if picture.body is not None:

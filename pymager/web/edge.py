@@ -10,11 +10,15 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from pymager.caller import CALLER
 from pymager.errors import PymagerError
+from pymager.observing.context import REQUEST
+from pymager.observing.timings import TIMINGS
 from pymager.web import failures
 from pymager.web.bodies import WAS_TOLD
+from pymager.web.clients import Clients, share_of
 from pymager.web.connections import Connection
-from pymager.web.context import ACCESS_LOG, LIFECYCLE
+from pymager.web.context import ACCESS_LOG, CLIENTS, LIFECYCLE, TIER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -30,19 +34,23 @@ log = structlog.get_logger("pymager.web")
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer whatever happens, and write one line about it."""
     started = time.perf_counter()
-    request_id = request[REQUEST_ID] = request_id_of(request)
+    clients = request.app[CLIENTS]
+    CALLER.set(share_of(clients.address(request)))
+    request_id = identified(request)
     response = await _answered(request, handler, request_id)
     keeps_its_body = "Expect" in request.headers and not request.get(WAS_TOLD) and response.status >= 400
     if not response.prepared and (keeps_its_body or request.app[LIFECYCLE].draining):
         response.force_close()
-    if keeps_its_body and isinstance(request.protocol, Connection):
+    if (keeps_its_body or response.status == 408) and isinstance(request.protocol, Connection):
         request.protocol.expect_no_more()
-    tell(request, request.app[ACCESS_LOG], response.status, response.content_length, started, request_id)
+    tell(request, clients, request.app[ACCESS_LOG], response.status, response.content_length, started, request_id)
+    REQUEST.set("")  # what the connection does from here on is not on its behalf
     return response
 
 
 def tell(
     request: web.BaseRequest,
+    clients: Clients,
     write: Callable[[dict[str, Any]], None] | None,
     status: int,
     size: int | None,
@@ -59,7 +67,7 @@ def tell(
             "status": status,
             "bytes": size,
             "ms": round((time.perf_counter() - started) * 1_000, 2),
-            "client": request.remote,
+            "client": clients.address(request),
             "request_id": request_id,
         }
     )
@@ -71,6 +79,8 @@ async def sign(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.setdefault("Cache-Control", "no-store")  # aiohttp's own 417 comes by no other way
     response.headers["X-Request-ID"] = request.get(REQUEST_ID, "")
     response.headers["Server"] = "pymager"
+    if TIER in request and (timings := TIMINGS.get()) is not None:
+        response.headers["Server-Timing"] = timings.header(request[TIER])
 
 
 async def _answered(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
@@ -101,6 +111,14 @@ def _told(error: Exception, request: web.Request, request_id: str) -> web.Stream
     elif response.status in (503, 507):
         log.warning("refused", error=str(error), **about)
     return response
+
+
+def identified(request: web.Request) -> str:
+    """The request's id, which from here on every line of the log carries; the hot path may have given it one."""
+    request_id = request.get(REQUEST_ID) or request_id_of(request)
+    request[REQUEST_ID] = request_id
+    REQUEST.set(request_id)
+    return request_id
 
 
 def request_id_of(request: web.BaseRequest) -> str:

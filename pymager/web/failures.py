@@ -32,6 +32,12 @@ class WritingClosed(WebError):
     """Nobody may write, since no users are configured."""
 
 
+class ReadOnly(WebError):
+    """A write while the service is read-only; `retry_after` in seconds."""
+
+    retry_after = 60
+
+
 class NoSuchPage(WebError):
     """A URL that leads nowhere."""
 
@@ -81,6 +87,7 @@ STATUS: dict[type[BaseException], int] = {
     errors.Overloaded: 503,
     errors.Fenced: 503,
     errors.Unavailable: 503,
+    ReadOnly: 503,
     errors.NoSpace: 507,
 }
 

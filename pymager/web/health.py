@@ -26,9 +26,11 @@ def readyz(blobs: BlobStore, metadata: MetadataStore) -> Callable[[web.Request],
 
     async def handler(request: web.Request) -> web.Response:
         states = await asyncio.gather(_state(blobs.ping), _state(metadata.ping))
-        draining = request.app[LIFECYCLE].draining
+        lifecycle = request.app[LIFECYCLE]
+        draining = lifecycle.draining
         body = {
             "status": "draining" if draining else "ready",
+            **({"read_only": True} if lifecycle.read_only else {}),
             "backends": {"blobs": states[0], "metadata": states[1]},
         }
         return _json(503 if draining else 200, body)

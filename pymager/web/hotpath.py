@@ -14,13 +14,18 @@ from aiohttp import web
 from aiohttp.http_writer import HttpVersion11
 
 from pymager import formats, names
+from pymager.derivation import Picture
 from pymager.errors import NotFound, PymagerError
+from pymager.memory import Kept
 from pymager.names import DerivedName
+from pymager.observing.context import REQUEST
+from pymager.observing.timings import TIMINGS
 from pymager.ports import BlobInfo
-from pymager.web.context import ACCESS_LOG, LIBRARY, LIFECYCLE, LOCATED, PICTURE_HEADERS, Located
-from pymager.web.edge import request_id_of, tell
+from pymager.web.context import ACCESS_LOG, CLIENTS, LIBRARY, LIFECYCLE, LOCATED, PICTURE_HEADERS, Located
+from pymager.web.edge import REQUEST_ID, request_id_of, tell
 from pymager.web.serving import Validators, handed_out, http_date, is_not_modified
 
+ROUTE = "/derived/{name}"
 _PLAIN = re.compile(r"/derived/([A-Za-z0-9_-]{3,220}\.[A-Za-z0-9]{1,8})")
 
 Handler = Callable[[Any], Awaitable[Any]]
@@ -29,13 +34,20 @@ Handler = Callable[[Any], Awaitable[Any]]
 class Ready:
     """An answer whose head is written out already; has what `aiohttp.web_protocol` asks of a response."""
 
-    __slots__ = ("_body", "_head")
+    __slots__ = ("_body", "_head", "status", "tier")
 
     keep_alive = True
 
-    def __init__(self, head: bytes, body: bytes) -> None:
+    def __init__(self, status: int, tier: str, head: bytes, body: bytes) -> None:
+        self.status = status
+        self.tier = tier
         self._head = head
         self._body = body
+
+    @property
+    def size(self) -> int:
+        """The body's bytes."""
+        return len(self._body)
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Send it all, in one system call where the socket takes it."""
@@ -57,6 +69,7 @@ class HotPath:
         self._library = app[LIBRARY]
         self._lifecycle = app[LIFECYCLE]
         self._access_log = app[ACCESS_LOG]
+        self._clients = app[CLIENTS]
         self._fixed = "".join(f"{name}: {value}\r\n" for name, value in app[PICTURE_HEADERS].items())
         self._fixed += "Server: pymager\r\n"
         self._heads = lru_cache(maxsize=8_192)(self._head)
@@ -74,42 +87,55 @@ class HotPath:
 
     async def _hit(self, request: web.Request, text: str) -> Ready | None:
         started = time.perf_counter()
+        request_id = request_id_of(request)
+        REQUEST.set(request_id)
         try:
             name = self._names(text)
             original, key = await self._library.locate(name)
             kept = self._library.memory.get(key)
-            if kept is not None and (answer := self._chosen(request, started, kept.info, kept.body, name)) is not None:
+            if kept is not None and (answer := self._chosen(request, started, kept, name, "memory")) is not None:
                 return answer
             picture = await self._library.whole(key)
             if picture is not None:
-                return self._chosen(request, started, picture.info, picture.body, name)
+                return self._chosen(request, started, picture, name, "bucket")
             request[LOCATED] = Located(name, original, key, looked=False)
         except NotFound:
             request[LOCATED] = Located(name, original, key, looked=True)
         except PymagerError:
             pass  # told by the ordinary way, which comes upon the same
+        request[REQUEST_ID] = request_id
         return None
 
     def _chosen(
-        self, request: web.Request, started: float, info: BlobInfo, body: bytes | None, name: DerivedName
+        self, request: web.Request, started: float, found: Kept | Picture, name: DerivedName, tier: str
     ) -> Ready | None:
         """A 304, or the bytes where they are at hand. Raises `PreconditionFailed`."""
+        info, body = found.info, found.body
         if is_not_modified(request.headers, Validators(info.etag, info.modified)):
-            return self._answer(request, started, info, None, name)
-        return None if body is None else self._answer(request, started, info, body, name)
+            return self._answer(request, started, info, None, name, tier)
+        return None if body is None else self._answer(request, started, info, body, name, tier)
 
     def _answer(
-        self, request: web.Request, started: float, info: BlobInfo, body: bytes | None, name: DerivedName
+        self,
+        request: web.Request,
+        started: float,
+        info: BlobInfo,
+        body: bytes | None,
+        name: DerivedName,
+        tier: str,
     ) -> Ready:
-        request_id = request_id_of(request)
+        request_id = REQUEST.get()
         status = 304 if body is None else 200
         fixed = self._heads(status, info.etag, info.size, name.extension)
         changing = (
             f"Last-Modified: {handed_out(info.modified)}\r\nDate: {http_date(int(time.time()))}\r\n"
-            f"X-Request-ID: {request_id}\r\n\r\n"
+            f"X-Request-ID: {request_id}\r\n"
         )
-        tell(request, self._access_log, status, len(body or b""), started, request_id)
-        return Ready((fixed + changing).encode(), body or b"")
+        if (timings := TIMINGS.get()) is not None:
+            changing += f"Server-Timing: {timings.header(tier)}\r\n"
+        tell(request, self._clients, self._access_log, status, len(body or b""), started, request_id)
+        REQUEST.set("")
+        return Ready(status, tier, f"{fixed}{changing}\r\n".encode(), body or b"")
 
     def _head(self, status: int, etag: str, size: int, extension: str) -> str:
         if status == 304:

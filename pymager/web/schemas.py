@@ -91,6 +91,7 @@ _READY = {
     "required": ["status", "backends"],
     "properties": {
         "status": {"enum": ["ready", "draining"]},
+        "read_only": {"const": True},
         "backends": {
             "type": "object",
             "required": ["blobs", "metadata"],
@@ -119,7 +120,7 @@ _WHY = {
     416: "No byte of the range exists.",
     422: "The picture crashes, hangs or overwhelms its decoder, or is over a limit.",
     500: "Something went wrong inside; the log tells more under the request's id.",
-    503: "Overloaded, or a part of the service is away.",
+    503: "Overloaded, read-only, or a part of the service is away.",
     507: "There is no room left.",
 }
 _FAILURE_HEADERS = {401: "WWW-Authenticate", 415: "Accept-Encoding", 416: "Content-Range", 503: "Retry-After"}

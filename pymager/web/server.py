@@ -1,6 +1,7 @@
 """Serves the application on a socket until it is told to stop."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -14,10 +15,12 @@ from pymager import composition
 from pymager.composition import Parts
 from pymager.config import Settings
 from pymager.errors import ConfigurationError
+from pymager.observing.board import Board
 from pymager.web.app import make_app
 from pymager.web.connections import ConnectionLimits, make_connection
 from pymager.web.context import LIFECYCLE
 from pymager.web.hotpath import HotPath
+from pymager.web.observed import gauges_kept, observed, refused
 
 _BACKLOG = 1_024
 _STEP = 0.05
@@ -50,29 +53,41 @@ def url_of(listener: socket.socket) -> str:
 
 
 async def serve(
-    settings: Settings, listener: socket.socket, users: dict[str, str], ready: Callable[[str], None]
+    settings: Settings,
+    listener: socket.socket,
+    users: dict[str, str],
+    ready: Callable[[str], None],
+    board: Board | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way within `shutdown_timeout`.
 
-    `ready` is called with the base URL once requests are answered.
+    Before that, SIGTERM only says by `/readyz` that it will stop, for `drain_delay`; SIGINT ends this delay.
+    `ready` is called with the base URL once requests are answered. With a `board`, what happens is counted on it.
     """
-    stop = _stop_signal()
-    async with composition.opened(settings) as parts, answering(settings, parts, users, listener) as drain:
+    stop, hurry = _stop_signals()
+    async with composition.opened(settings, board) as parts, answering(settings, parts, users, listener) as drain:
         url = url_of(listener)
+        # What is there by now stays: looking through it for garbage would hold everything up for 50 ms, time and again.
+        gc.collect()
+        gc.freeze()
         log.info("serving", url=url, **composition.backends_named(settings))
         ready(url)
         async with _house_kept(settings, parts):
             await stop.wait()
-            log.info("stopping", seconds=settings.shutdown_timeout)
-            await drain()
+            log.info("stopping", delay=settings.drain_delay, seconds=settings.shutdown_timeout)
+            await drain(hurry)
     log.info("stopped")
 
 
 @asynccontextmanager
 async def answering(
     settings: Settings, parts: Parts, users: Mapping[str, str], listener: socket.socket
-) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Answer requests while inside; gives what ends that: no new ones, and `shutdown_timeout` for those under way."""
+) -> AsyncIterator[Callable[[asyncio.Event], Awaitable[None]]]:
+    """Answer requests while inside; gives what ends that: no new ones, and `shutdown_timeout` for those under way.
+
+    It lets `drain_delay` go by first, unless the event is set that it is given. During the delay everything is served,
+    but no connection is kept, and `/readyz` says that others should be asked.
+    """
     app = make_app(settings, parts, users)
     runner = web.AppRunner(app, shutdown_timeout=1.0)
     await runner.setup()
@@ -80,16 +95,22 @@ async def answering(
         manager = runner.server
         assert manager is not None
         hot: Any = HotPath(app, manager.request_handler)
-        manager.request_handler = hot
+        manager.request_handler = observed(hot, parts.observer)
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(make_connection(manager, _limits(settings)), sock=listener)
+        server = await loop.create_server(
+            make_connection(manager, _limits(settings), refused(parts.observer)), sock=listener
+        )
 
-        async def drain() -> None:
+        async def drain(hurry: asyncio.Event) -> None:
             app[LIFECYCLE].draining = True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(hurry.wait(), settings.drain_delay)
+            log.info("not listening any more")
             server.close()
             await _drained(manager, settings.shutdown_timeout)
 
-        yield drain
+        async with gauges_kept(parts, manager):
+            yield drain
         server.close()
     finally:
         await runner.cleanup()
@@ -122,11 +143,18 @@ async def _drained(server: web.Server, seconds: float) -> None:
         await asyncio.sleep(_STEP)
 
 
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
+def _stop_signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """What is set by SIGTERM and SIGINT, and what is set by SIGINT alone: a person at a terminal needs no delay."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def stop_soon() -> None:
+        stop.set()
+        hurry.set()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop_soon)
+    return stop, hurry
 
 
 def _complain(task: asyncio.Task[None]) -> None:

@@ -1,6 +1,7 @@
 """Clients that stall are cut off in time, and nobody else notices."""
 
 import asyncio
+import itertools
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.live
 _BODY = jpeg(640, 480)
 _SIDE = 2600  # a BMP of this side has 20 MB
 _MOST = 5
+_SLOW, _WAYS = 500, ("head", "put", "post", "read")
 
 
 @asynccontextmanager
@@ -106,6 +108,60 @@ async def test_a_slow_reader_that_goes_on_reading_gets_everything(tmp_path: Path
             await asyncio.sleep(0.1)
         pieces.append(await raw.reader.readexactly(len(data) - sum(map(len, pieces))))
         assert b"".join(pieces) == data
+
+
+async def test_hundreds_that_send_or_read_a_byte_a_second_are_cut_off_and_others_are_served(tmp_path: Path) -> None:
+    """With the settings as they are. Seconds are counted by the bytes, so that a slow machine makes no difference."""
+    async with running(tmp_path) as program, Client(program.url) as client:
+        assert (await client.put("big", _bmp(1000))).status == 201
+        assert (await client.get("/derived/big-40x30.jpg")).status == 200
+        slow = [asyncio.create_task(_trickle(program, way)) for _ in range(_SLOW // 4) for way in _WAYS]
+        served = 0
+        while not all(task.done() for task in slow):
+            assert (await client.get("/derived/big-40x30.jpg")).status == 200
+            served += 1
+            await asyncio.wait(slow, timeout=0.1)
+        assert served > 1
+        assert max(await asyncio.gather(*slow)) <= 15
+        assert program.logged("internal error") == []
+
+
+async def _trickle(program: Program, way: str) -> int:
+    """Send or read a byte a second; gives how many that were when the server hung up."""
+    path = "/original/big" if way == "read" else f"/original/{way}"
+    form = {"Content_Type": "multipart/form-data; boundary=b"} if way == "post" else {}
+    asking = head("GET" if way in ("head", "read") else way.upper(), path, Content_Length=_length(way), **form)
+    with socket.socket() as raw:
+        raw.setblocking(False)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(raw, ("127.0.0.1", program.port))
+        await loop.sock_sendall(raw, asking[:-2] + b"X: " if way == "head" else asking)  # a head without an end
+        for count in itertools.count(1):
+            await asyncio.sleep(1)
+            if not _goes_on(raw, way):
+                return count
+    raise AssertionError
+
+
+def _length(way: str) -> int | None:
+    return None if way in ("head", "read") else len(_BODY)
+
+
+def _goes_on(raw: socket.socket, way: str) -> bool:
+    """Send or take one byte more; whether the server is still there for it."""
+    try:
+        if way == "read":
+            raw.recv(1)
+            return raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+        raw.send(b"x")
+        while raw.recv(4096):  # an answer, or nothing as yet
+            pass
+        return False
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
 
 
 async def test_connections_over_the_bound_are_told_to_come_back(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ BAD: dict[str, list[str]] = {
     "max_side": ["0", "65536", "x"],
     "accept": ["jpg", "jpeg,eps", "pdf", ""],
     "data": ["what?", "a#b"],
+    "read_only": ["perhaps"],
     "background": ["white", "#fff", "#gggggg", "#ffffff00"],
     "jpeg_quality": ["0", "96"],
     "webp_quality": ["0", "101"],
@@ -109,7 +110,10 @@ BAD: dict[str, list[str]] = {
     "stall_timeout": ["0", "nan", "inf"],
     "min_rate": ["0"],
     "keepalive_timeout": ["0", "nan", "inf"],
+    "drain_delay": ["-1", "nan", "inf"],
     "shutdown_timeout": ["0", "nan", "inf"],
+    "trusted_proxies": ["proxy.example.org", "10.0.0.0/33", "10.0.0.1/8"],
+    "forwarded_header": ["via", "X-Real-IP"],
     "workers": ["0", "1025"],
     "queue": ["-1"],
     "worker_memory": ["1MB", "x"],
@@ -123,6 +127,10 @@ BAD: dict[str, list[str]] = {
     "recipe_days": ["-1", "nan", "inf", "1e9"],
     "log_level": ["INFO", "loud"],
     "log_format": ["xml"],
+    "metrics_port": ["-1", "65536", "http", ""],
+    "metrics_host": ["a\nb"],
+    "otel": ["perhaps"],
+    "server_timing": ["perhaps"],
 }
 ANYTHING = {"spool"}
 

@@ -25,12 +25,12 @@ class Line:
         self.served: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def join(self, name: str, kind: Kind) -> None:
-        self.tasks[name] = asyncio.create_task(self._wait(name, kind))
+    async def join(self, name: str, kind: Kind, client: str = "") -> None:
+        self.tasks[name] = asyncio.create_task(self._wait(name, kind, client))
         await asyncio.sleep(0)
 
-    async def _wait(self, name: str, kind: Kind) -> None:
-        thing = await self.queue.take(kind)
+    async def _wait(self, name: str, kind: Kind, client: str) -> None:
+        thing = await self.queue.take(kind, client)
         self.served.append(name)
         self.queue.give_back(thing)
 
@@ -133,3 +133,65 @@ async def test_the_time_to_come_again_grows_with_the_queue_up_to_half_a_minute()
     queue.give_back(held)
     queue.refuse("enough", retry_after=1)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_clients_take_turns_however_much_one_asks_for() -> None:
+    line = Line(queue_of("a"))
+    held = await line.queue.take(RENDER)
+    for number in range(4):
+        await line.join(f"greedy {number}", RENDER, "greedy")
+    await line.join("modest 0", RENDER, "modest")
+    await line.join("other 0", RENDER, "other")
+    line.queue.give_back(held)
+    await asyncio.gather(*line.tasks.values())
+    assert line.served == ["greedy 0", "modest 0", "other 0", "greedy 1", "greedy 2", "greedy 3"]
+
+
+async def test_where_all_places_are_taken_the_greediest_gives_one_to_who_has_none() -> None:
+    line = Line(queue_of("a", bound=3))
+    held = await line.queue.take(RENDER)
+    for number in range(3):
+        await line.join(f"greedy {number}", RENDER, "greedy")
+    with pytest.raises(Overloaded) as refusal:
+        await line.queue.take(RENDER, "greedy")
+    assert refusal.value.retry_after >= 1
+    await line.join("modest 0", RENDER, "modest")
+    await line.join("other 0", RENDER, "other")
+    assert line.queue.waiting(RENDER) == 3
+    with pytest.raises(Overloaded):
+        await line.queue.take(RENDER, "modest")
+    line.queue.give_back(held)
+    outcomes = dict(zip(line.tasks, await asyncio.gather(*line.tasks.values(), return_exceptions=True), strict=True))
+    assert [name for name, outcome in outcomes.items() if isinstance(outcome, Overloaded)] == ["greedy 1", "greedy 2"]
+    assert line.served == ["greedy 0", "modest 0", "other 0"]
+    assert (line.queue.free, line.queue.held, line.queue.waiting(RENDER)) == (1, 0, 0)
+
+
+async def test_a_place_that_was_given_away_is_not_given_away_twice() -> None:
+    line = Line(queue_of("a", bound=2))
+    await line.queue.take(RENDER)
+    for number in range(2):
+        await line.join(f"greedy {number}", RENDER, "greedy")
+    line.tasks["greedy 1"].cancel()
+    await line.join("modest 0", RENDER, "modest")
+    await asyncio.sleep(0)
+    assert line.tasks["greedy 1"].cancelled()
+    assert line.queue.waiting(RENDER) == 2
+    line.queue.refuse("closed", retry_after=1)
+    await asyncio.gather(*line.tasks.values(), return_exceptions=True)
+
+
+async def test_a_quarter_more_places_are_for_clients_who_have_none() -> None:
+    line = Line(queue_of("a", bound=8))
+    await line.queue.take(RENDER)
+    for number in range(8):
+        await line.join(f"greedy {number}", RENDER, "greedy")
+    for name in ("modest", "other"):
+        await line.join(name, RENDER, name)
+    assert (line.queue.waiting(RENDER), any(task.done() for task in line.tasks.values())) == (10, False)
+    await line.join("third", RENDER, "third")
+    await asyncio.sleep(0)
+    assert line.queue.waiting(RENDER) == 10
+    assert [name for name, task in line.tasks.items() if task.done()] == ["greedy 7"]
+    line.queue.refuse("closed", retry_after=1)
+    await asyncio.gather(*line.tasks.values(), return_exceptions=True)

@@ -1,0 +1,37 @@
+"""How much memory processes take, from proc(5)."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def own() -> dict[str, int]:
+    """This process's `rss` and `pss` in bytes."""
+    return of(["self"])
+
+
+def of(pids: Iterable[int | str]) -> dict[str, int]:
+    """The sums over these processes; `pss` is left out where one of them may not be read.
+
+    A worker hides its memory, so that only root may ask for its pss. One that has ended counts nothing.
+    """
+    rss, pss, is_known = 0, 0, True
+    for pid in pids:
+        folder = Path(f"/proc/{pid}")
+        with suppress(OSError, ValueError, IndexError):
+            rss += int((folder / "statm").read_text().split()[1]) * _PAGE
+        try:
+            pss += _pss(folder)
+        except (OSError, ValueError):
+            is_known = is_known and not folder.exists()
+    return {"rss": rss} | ({"pss": pss} if is_known else {})
+
+
+def _pss(folder: Path) -> int:
+    for line in (folder / "smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1_024
+    raise ValueError("no Pss in smaps_rollup")

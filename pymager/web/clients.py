@@ -1,0 +1,77 @@
+"""Who asks: the address of the connection, or the one that a trusted proxy has written down."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from aiohttp import web
+
+_SITE = 64  # bits of an IPv6 address: who has one has them all (RFC 6177)
+# RFC 7239 section 4: a pair whose value is a token or a quoted string; commas go between proxies.
+_FOR = re.compile(r"""(?:^|;)\s*for\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]*)\s*(?=;|$)""", re.IGNORECASE)
+_ELEMENT = re.compile(r"""(?:[^,"]|"(?:[^"\\]|\\.)*")+""")
+_PORT = re.compile(r"\[([^\]]*)\](?::\w+)?|([0-9.]+)(?::\w+)?|(.*)", re.DOTALL)
+
+Address = IPv4Address | IPv6Address
+
+
+class Clients:
+    """Tells clients apart. `trusted` are networks of proxies, which write the client's address into `header`.
+
+    Each proxy adds on the right the address from which it was asked, so what a client made up stands further left:
+    from the right, the first address that is not a trusted proxy's is the client's.
+    """
+
+    def __init__(self, trusted: Sequence[str], header: str) -> None:
+        self._trusted = [ip_network(network) for network in trusted]
+        self._header = header
+        self._is_trusted = lru_cache(maxsize=4_096)(self._looked_up)
+
+    def address(self, request: web.BaseRequest) -> str:
+        """The client's address; empty where the connection has none."""
+        peer = request.remote or ""
+        if not self._trusted or not self._is_trusted(peer):
+            return peer
+        lines = request.headers.getall(self._header, ())
+        for name in reversed(_named(",".join(lines), self._header)):
+            address = _parsed(name)
+            if address is None:  # "unknown", or a made up name: so far the way is known, and no further
+                break
+            peer = str(address)
+            if not self._is_trusted(peer):
+                break
+        return peer
+
+    def _looked_up(self, text: str) -> bool:
+        address = _parsed(text)
+        return address is not None and any(address in network for network in self._trusted)
+
+
+def share_of(address: str) -> str:
+    """What counts as one client: an IPv4 address, or all addresses of an IPv6 site."""
+    parsed = _parsed(address) if ":" in address else None
+    return str(ip_network((parsed, _SITE), strict=False)) if isinstance(parsed, IPv6Address) else address
+
+
+def _named(value: str, header: str) -> list[str]:
+    """The proxies' notes, from the left, of `X-Forwarded-For` or of `Forwarded` (RFC 7239 section 5.2)."""
+    if header != "forwarded":
+        return [name.strip() for name in value.split(",")] if value else []
+    pairs = (_FOR.search(element.strip()) for element in _ELEMENT.findall(value))
+    return [match[1].strip('"') if match else "" for match in pairs]
+
+
+@lru_cache(maxsize=4_096)
+def _parsed(text: str) -> Address | None:
+    """An address, with or without a port; one of IPv4 inside IPv6 as what it is."""
+    if len(text) > 64:
+        return None
+    match = _PORT.fullmatch(text)
+    assert match is not None
+    try:
+        address = ip_address(next(filter(None, match.groups()), ""))
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,76 @@
+"""A way to a database on which the answer to one chosen question is lost, after it has been done."""
+
+import asyncio
+import re
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+
+class Losing:
+    """A port of 127.0.0.1 that leads to a server's.
+
+    After `lose` the first answer to a question in which the pattern is found is awaited, thrown away, and the
+    connection cut on both sides; `lost` counts them.
+    """
+
+    def __init__(self, upstream: int) -> None:
+        self._upstream = upstream
+        self._pattern: re.Pattern[bytes] | None = None
+        self._served: set[asyncio.Task[None]] = set()
+        self.lost = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for task in self._served:
+            task.cancel()
+        await asyncio.gather(*self._served, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def lose(self, pattern: bytes) -> None:
+        """Lose the next answer to a question with this in it."""
+        self._pattern = re.compile(pattern, re.DOTALL)
+
+    async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._served.add(task)
+        server, to_server = await asyncio.open_connection("127.0.0.1", self._upstream)
+        asked = bytearray()
+        pumps = [
+            asyncio.create_task(self._questions(client, to_server, asked)),
+            asyncio.create_task(self._answers(server, to_client, asked)),
+        ]
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        for pump in pumps:
+            pump.cancel()
+        for end in (to_server, to_client):
+            end.transport.abort()
+        await asyncio.gather(*pumps, return_exceptions=True)
+        self._served.discard(task)
+
+    async def _questions(self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter, asked: bytearray) -> None:
+        with suppress(ConnectionError):
+            while data := await client.read(1 << 16):
+                asked += data
+                to_server.write(data)
+                await to_server.drain()
+
+    async def _answers(self, server: asyncio.StreamReader, to_client: asyncio.StreamWriter, asked: bytearray) -> None:
+        with suppress(ConnectionError):
+            while data := await server.read(1 << 16):
+                if self._pattern is not None and self._pattern.search(asked):
+                    self._pattern = None
+                    self.lost += 1
+                    return
+                asked.clear()
+                to_client.write(data)
+                await to_client.drain()

@@ -1,0 +1,100 @@
+"""Ten times what can be rendered, most of it for one client: the others are served, and everybody gets hits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.live.client import Answer, Client
+from tests.live.program import Program, running, until
+from tests.pictures import jpeg
+
+pytestmark = pytest.mark.live
+
+_QUEUE = 6
+_GREEDY, _MODEST, _OTHER = "192.0.2.66", "192.0.2.1", "2001:db8::1"
+_PHOTO = jpeg(640, 480)
+
+Asked = asyncio.Task[Answer]
+
+
+@asynccontextmanager
+async def busy(folder: Path, **settings: object) -> AsyncIterator[tuple[Program, Client]]:
+    """A program with the original `cat` and a hit, whose only worker stands still."""
+    given = {"queue": _QUEUE, "trusted_proxies": "127.0.0.0/8", **settings}
+    async with running(folder, **given) as program, Client(program.url) as client:
+        assert (await client.put("cat", _PHOTO)).status == 201
+        assert (await client.get("/derived/cat-9x9.jpg")).status == 200
+        for worker in program.workers():
+            worker.suspend()
+        yield program, client
+        for worker in program.workers():
+            worker.resume()
+
+
+def ask(client: Client, address: str, sides: range) -> list[Asked]:
+    """Cold requests of one client behind the proxy."""
+    paths = [f"/derived/cat-{side}x{side}.jpg" for side in sides]
+    return [asyncio.create_task(client.get(path, **{"X-Forwarded-For": address})) for path in paths]
+
+
+def refused(asked: list[Asked]) -> list[Answer]:
+    return [task.result() for task in asked if task.done()]
+
+
+def served(program: Program) -> list[str]:
+    """Whose cold requests were answered with a picture, in that order."""
+    lines = program.logged("request")
+    return [line["client"] for line in lines if line["status"] == 200 and line["path"].startswith("/derived/cat-1")]
+
+
+async def test_what_is_over_the_bound_is_refused_and_hits_are_served(tmp_path: Path) -> None:
+    async with busy(tmp_path) as (program, client):
+        asked = ask(client, _GREEDY, range(100, 100 + 10 * (_QUEUE + 1)))
+        await until(lambda: len(refused(asked)) == 9 * (_QUEUE + 1), "all that is too much to be refused")
+        for answer in refused(asked):
+            assert answer.status == 503
+            assert 1 <= int(answer.headers["retry-after"]) <= 30
+        for _ in range(20):
+            hit = await client.get("/derived/cat-9x9.jpg")
+            assert (hit.status, hit.picture.size) == (200, (9, 9))
+        assert (await client.get("/derived/cat-9x9.jpg", **{"If-None-Match": hit.headers["etag"]})).status == 304
+        assert (await client.get("/original/cat")).body == _PHOTO
+        await client.get("/derived/cat-9x9.jpg", **{"X-Forwarded-For": f"6.6.6.6, {_OTHER}"})
+        assert program.logged("request")[-1]["client"] == _OTHER
+        assert len(refused(asked)) == 9 * (_QUEUE + 1)
+        for worker in program.workers():
+            worker.resume()
+        answers = await asyncio.gather(*asked)
+    assert sum(answer.status == 200 for answer in answers) == _QUEUE + 1
+
+
+async def test_a_greedy_client_does_not_keep_others_waiting(tmp_path: Path) -> None:
+    async with busy(tmp_path) as (program, client):
+        greedy = ask(client, _GREEDY, range(100, 130))
+        await until(lambda: len(refused(greedy)) == 30 - _QUEUE - 1, "the queue to be full")
+        others = ask(client, _MODEST, range(130, 131)) + ask(client, f"6.6.6.6, {_OTHER}", range(131, 132))
+        await until(lambda: len(refused(greedy)) == 30 - _QUEUE, "one place to be given away, beside the spare one")
+        assert refused(others) == []
+        for worker in program.workers():
+            worker.resume()
+        assert {answer.status for answer in await asyncio.gather(*others)} == {200}
+        answers = await asyncio.gather(*greedy)
+        assert sorted({answer.status for answer in answers}) == [200, 503]
+        order = served(program)
+    assert sorted(order[:4]) == sorted([_GREEDY, _GREEDY, _MODEST, _OTHER])  # one was being rendered before they came
+    assert order[4:] == [_GREEDY] * (_QUEUE - 2)
+
+
+async def test_who_is_not_behind_a_trusted_proxy_is_who_he_is(tmp_path: Path) -> None:
+    async with busy(tmp_path, trusted_proxies=None) as (program, client):
+        greedy = ask(client, _GREEDY, range(100, 130))
+        await until(lambda: len(refused(greedy)) == 30 - _QUEUE - 1, "the queue to be full")
+        (another,) = ask(client, _MODEST, range(130, 131))
+        assert (await another).status == 503
+        for worker in program.workers():
+            worker.resume()
+        await asyncio.gather(*greedy)
+        assert set(served(program)) == {"127.0.0.1"}

@@ -1,0 +1,88 @@
+"""Whose address a request has, and whose word on it is taken."""
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
+
+from pymager.web.clients import Clients, share_of
+
+PROXIES = ("10.0.0.0/8", "2001:db8::/32")
+
+
+def asked(peer: str | None, *lines: tuple[str, str]) -> web.BaseRequest:
+    return make_mocked_request("GET", "/", headers=CIMultiDict(lines)).clone(remote=peer)
+
+
+def forwarded_for(*values: str) -> list[tuple[str, str]]:
+    return [("X-Forwarded-For", value) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("peer", "values", "client"),
+    [
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", ["192.0.2.7"], "192.0.2.7"),
+        ("192.0.2.9", ["192.0.2.7"], "192.0.2.9"),
+        ("10.0.0.1", ["6.6.6.6, 192.0.2.7"], "192.0.2.7"),
+        ("10.0.0.1", ["6.6.6.6, 192.0.2.7, 10.9.9.9"], "192.0.2.7"),
+        ("10.0.0.1", ["6.6.6.6", "192.0.2.7", "10.9.9.9 "], "192.0.2.7"),
+        ("10.0.0.1", ["10.3.3.3, 10.2.2.2"], "10.3.3.3"),
+        ("10.0.0.1", ["192.0.2.7:4711"], "192.0.2.7"),
+        ("10.0.0.1", ["2001:db9::7"], "2001:db9::7"),
+        ("10.0.0.1", ["[2001:db9::7]:4711, 2001:db8::1"], "2001:db9::7"),
+        ("::ffff:10.0.0.1", ["192.0.2.7"], "192.0.2.7"),
+        ("10.0.0.1", ["6.6.6.6, unknown, 10.2.2.2"], "10.2.2.2"),
+        ("10.0.0.1", ["6.6.6.6, "], "10.0.0.1"),
+        ("10.0.0.1", ["6.6.6.6, " + "9" * 9_000], "10.0.0.1"),
+        (None, ["6.6.6.6"], ""),
+    ],
+)
+def test_the_client_is_the_first_from_the_right_that_is_no_trusted_proxy(
+    peer: str | None, values: list[str], client: str
+) -> None:
+    assert Clients(PROXIES, "x-forwarded-for").address(asked(peer, *forwarded_for(*values))) == client
+
+
+@pytest.mark.parametrize(
+    ("value", "client"),
+    [
+        ("for=192.0.2.7", "192.0.2.7"),
+        ('For="192.0.2.7:4711";proto=https', "192.0.2.7"),
+        ('for=6.6.6.6, proto=http ; for="[2001:db9::7]:80";by=10.0.0.1', "2001:db9::7"),
+        ("for=6.6.6.6, for=192.0.2.7, for=10.2.2.2", "192.0.2.7"),
+        ('for="6.6.6.6, for=7.7.7.7", for=192.0.2.7', "192.0.2.7"),
+        ('for="6.6.6.6, for=192.0.2.7', "192.0.2.7"),
+        ("for=6.6.6.6, for=_hidden", "10.0.0.1"),
+        ("for=6.6.6.6, for=unknown;by=10.0.0.1", "10.0.0.1"),
+        ("for=6.6.6.6, by=10.0.0.1", "10.0.0.1"),
+        ('for=6.6.6.6, for="', "10.0.0.1"),
+    ],
+)
+def test_the_standard_header_is_read_where_it_is_chosen(value: str, client: str) -> None:
+    request = asked("10.0.0.1", ("Forwarded", value), *forwarded_for("6.6.6.6"))
+    assert Clients(PROXIES, "forwarded").address(request) == client
+
+
+def test_the_header_that_was_not_chosen_is_a_strangers_word() -> None:
+    request = asked("10.0.0.1", ("Forwarded", "for=6.6.6.6"))
+    assert Clients(PROXIES, "x-forwarded-for").address(request) == "10.0.0.1"
+
+
+def test_without_trusted_proxies_nobodys_word_is_taken() -> None:
+    assert Clients((), "x-forwarded-for").address(asked("10.0.0.1", *forwarded_for("6.6.6.6"))) == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("address", "share"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db9:1:2:3:4:5:6", "2001:db9:1:2::/64"),
+        ("2001:db9:1:2::9", "2001:db9:1:2::/64"),
+        ("2001:db9:1:3::9", "2001:db9:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_all_addresses_of_an_ipv6_site_count_as_one_client(address: str, share: str) -> None:
+    assert share_of(address) == share
