@@ -152,13 +152,13 @@ async def test_a_renderer_that_dies_is_replaced(cluster: Cluster, capsys: pytest
     lost = await cluster.rendering(0)
     waiting = [asyncio.create_task(client.get(_PATH)) for client in cluster.clients[1:]]
     await until(lambda: cluster.passes("derive.leased") == 1, "one lease only")
-    await cluster.programs[0].kill()
     died = time.monotonic()
+    await cluster.programs[0].kill()
     with pytest.raises(Lost):
         await lost
     answers = await asyncio.gather(*waiting)
     with capsys.disabled():
-        print(f"\nreplaced {time.monotonic() - died:.2f} s after its death")
+        print(f"\nreplaced {time.monotonic() - died:.2f} s after it was killed")
     assert {(answer.status, answer.picture.size) for answer in answers} == {(200, (800, 600))}
     assert len({answer.headers["etag"] for answer in answers}) == 1
     assert cluster.passes("derive.rendered") == 1
