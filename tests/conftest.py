@@ -1,7 +1,7 @@
 """The real servers as fixtures, one of each for all tests of a process."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import pytest
@@ -29,13 +29,13 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 S = TypeVar("S", bound=Server)
 
 
-def served(kind: type[S]) -> Iterator[S]:
+def served(make: Callable[[], S], install: Callable[[], None] | None = None) -> Iterator[S]:
     """A server that runs; where it can't be had the test is skipped, and in CI fails."""
     try:
-        kind.install()
+        (install or make.install)()  # type: ignore[attr-defined]
     except Missing as error:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{kind.__name__}: {error}")
-    with kind() as server:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
+    with make() as server:
         yield server
 
 

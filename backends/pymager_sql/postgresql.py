@@ -103,7 +103,11 @@ class Postgresql:
         """A connection, within the time that is left; psycopg's own bound is two seconds at least."""
         wire = _connected(self._conninfo, deadlines.remaining(self.patience))
         wire.nonblocking = 1
-        return psycopg.Connection(wire)
+        connection = psycopg.Connection(wire)
+        # Behind a pooler of transactions a name may stand for another client's statement: a mutation would do what
+        # nobody asked for, and report it as done.
+        connection.prepare_threshold = None
+        return connection
 
 
 def _connected(conninfo: str, seconds: float) -> Wire:
