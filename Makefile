@@ -44,6 +44,7 @@ format: $(VENV)/dev.stamp
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/python -m pymager.documentation docs/settings.md
+	$(BIN)/python -m tests.chart.generate
 
 bench: $(VENV)/dev.stamp
 	bench/run

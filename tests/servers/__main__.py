@@ -7,11 +7,12 @@ import time
 from tests.image import engine
 from tests.linearizability import checker
 from tests.servers import ALL
+from tests.servers.helm import Helm
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.process import Missing
 
 failed = False
-others = [("PgBouncer", PgBouncer.install), ("checker", checker), ("containers", engine.install)]
+others = [("PgBouncer", PgBouncer.install), ("helm", Helm.install), ("checker", checker), ("containers", engine.install)]
 for name, have in [(server.__name__, server.install) for server in ALL] + others:
     began = time.monotonic()
     try:

@@ -89,6 +89,9 @@ PYMAGER_METRICS_PORT: {{ .Values.metrics.port | toString | quote }}
 {{- if and .Values.sweep.enabled (not (hasKey .Values.settings "sweep_interval")) }}
 PYMAGER_SWEEP_INTERVAL: "0"
 {{- end }}
+{{- if not (hasKey .Values.settings "workers") }}
+PYMAGER_WORKERS: "2"
+{{- end }}
 {{- if not (hasKey .Values.settings "log_format") }}
 PYMAGER_LOG_FORMAT: json
 {{- end }}

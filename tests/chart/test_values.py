@@ -1,0 +1,201 @@
+"""Values: what is wrong is refused with a sentence, nothing is dead, and every setting of the program can be set."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pymager import config
+from pymager.config import Settings
+from tests.chart.generate import CHART, ELSEWHERE, leaves, readme, schema, values
+from tests.chart.rendering import Manifest, Refused, read, render, render_all, variables
+
+ROOT = Path(__file__).parents[2]
+_CLUSTER = {"settings": {"blobs": "s3://pictures?region=eu-west-1", "metadata": "dynamodb://pymager?region=eu-west-1"}}
+_ARGON2 = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
+
+
+def _set(tree: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy with one value at a path with dots."""
+    name, _, rest = path.partition(".")
+    return tree | {name: _set(tree.get(name, {}), rest, value) if rest else value}
+
+
+def test_the_schema_is_made_from_the_values_and_the_settings() -> None:
+    assert json.loads((CHART / "values.schema.json").read_text()) == schema(), "run make docs"
+
+
+def test_the_readme_is_made_from_the_values() -> None:
+    assert (CHART / "README.md").read_text() == readme(), "run make docs"
+
+
+def test_the_chart_has_the_programs_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (version, version)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"replicas": 2}, "more than one replica needs a bucket"),
+        ({"replicas": 2, "settings": {"blobs": "s3://pictures"}}, "more than one replica needs a bucket"),
+        ({"replicas": 2, "settings": {"blobs": "file:/data", "metadata": "dynamodb://x"}}, "needs a bucket"),
+        ({"replicas": 2, "settings": {"blobs": "s3://x", "metadata": "sqlite:///x"}}, "needs a bucket"),
+        ({"autoscaling": {"enabled": True}}, "more than one replica needs a bucket"),
+        ({"settings": {"metadata": "postgresql://u:secret@h/d"}}, "would stand in a ConfigMap"),
+        ({"existingSecret": "x", "secrets": {"users": "a:b"}}, "takes the place of secrets"),
+        ({"settings": {"metadata": "dynamodb://x"}, "secrets": {"metadata": "mysql://u:p@h/d"}}, "write it once"),
+        ({"secrets": {"env": {"PYMAGER_PORT": "1"}}}, "given by settings and secrets"),
+        ({"extraEnv": [{"name": "PYMAGER_PORT", "value": "1"}]}, "given by settings and secrets"),
+        (_CLUSTER | {"autoscaling": {"enabled": True, "minReplicas": 9, "maxReplicas": 3}}, "is more than"),
+        ({"sweep": {"enabled": True}}, "the server sweeps by itself"),
+        ({"metrics": {"rules": {"enabled": True}}}, "need metrics.enabled"),
+        ({"ingress": {"enabled": True}}, "at least one host"),
+        ({"httpRoute": {"enabled": True}}, "at least one gateway"),
+        ({"replica": 2}, "replica"),
+        ({"replicas": "two"}, "replicas"),
+        ({"replicas": 0}, "replicas"),
+        ({"settings": {"prot": 80}}, "prot"),
+        ({"settings": {"port": 70_000}}, "port"),
+        ({"settings": {"log_level": "loud"}}, "log_level"),
+        ({"settings": {"users": "a:b"}}, "users"),
+        ({"settings": {"metrics_port": 1}}, "metrics_port"),
+        ({"image": {"digest": "sha256:1"}}, "digest"),
+        ({"podLabels": {"a": 1}}, "podLabels"),
+        ({"spoolSize": "much"}, "spoolSize"),
+        ({"service": {"type": "ExternalName"}}, "type"),
+        ({"metrics": {"serviceMonitor": {"interval": "often"}}}, "interval"),
+    ],
+    ids=lambda case: json.dumps(case) if isinstance(case, dict) else None,
+)
+def test_what_can_not_be_right_is_refused_and_named(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        render(given)
+
+
+def _other(name: str) -> tuple[Any, Any]:
+    """A value for a setting that is not its default, and what the program is to make of it."""
+    special: dict[str, tuple[Any, Any]] = {
+        "host": ("::1", "::1"),
+        "public_url": ("https://img.example.org", "https://img.example.org"),
+        "data": ("/data", Path("/data")),
+        "spool": ("/tmp/spool", Path("/tmp/spool")),
+        "blobs": ("s3://pictures", "s3://pictures"),
+        "metadata": ("dynamodb://pictures", "dynamodb://pictures"),
+        "users": (f"admin:{_ARGON2}", {"admin": _ARGON2}),
+        "tokens": ("ci:" + "0" * 64, {"ci": "0" * 64}),
+        "sizes": (["10x10", "20x20"], ("10x10", "20x20")),
+        "accept": ("jpeg,png", ("jpeg", "png")),
+        "background": ("#102030", "#102030"),
+        "max_body": ("50MB", 50_000_000),
+        "worker_memory": ("2GiB", 2 << 30),
+        "cache_control": ("no-cache", "no-cache"),
+        "cors_origin": ("https://example.org", "https://example.org"),
+        "log_level": ("error", "error"),
+        "log_format": ("console", "console"),
+        "metrics_host": ("127.0.0.1", "127.0.0.1"),
+        "trusted_proxies": (["10.0.0.0/8"], ("10.0.0.0/8",)),
+        "forwarded_header": ("forwarded", "forwarded"),
+    }
+    if name in special:
+        return special[name]
+    default = Settings().model_dump()[name]
+    if isinstance(default, bool):
+        return not default, not default
+    return default + 1, default + 1
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_of_the_program_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    value, expected = _other(name)
+    given = _set({}, ELSEWHERE.get(name, f"settings.{name}"), value)
+    if name == "metrics_port":
+        given["metrics"]["enabled"] = True
+    for variable, text in variables(render(given)).items():
+        monkeypatch.setenv(variable, text)
+    settings = config.load().settings
+    assert getattr(settings, name) in (expected, str(expected)), name
+    assert str(getattr(settings, name)) != str(getattr(Settings(), name))
+
+
+# Where a value shows only together with others.
+_CONTEXTS: dict[str, str] = {
+    "replicas": "bucket",
+    "init": "bucket",
+    "sweep": "sweep",
+    "autoscaling": "autoscaling",
+    "podDisruptionBudget": "bucket",
+    "ingress": "ingress",
+    "httpRoute": "gateway",
+    "metrics": "monitoring",
+    "metrics.enabled": "metrics-alone",
+    "networkPolicy": "network",
+    "topologySpreadConstraints": "bucket",
+}
+_CHANGED: dict[str, Any] = {
+    "image.digest": "sha256:" + "0" * 64,
+    "image.pullPolicy": "Never",
+    "persistence.size": "77Gi",
+    "persistence.accessModes": ["ReadWriteMany"],
+    "spoolSize": "77Gi",
+    "resources": {"limits": {"memory": "7Gi"}},
+    "service.type": "NodePort",
+    "podDisruptionBudget.maxUnavailable": "7%",
+    "metrics.serviceMonitor.interval": "7s",
+    "sweep.schedule": "7 7 7 7 7",
+    "extraEnv": [{"name": "SEVEN", "value": "7"}],
+    "extraVolumes": [{"name": "seven", "emptyDir": {}}],
+    "extraVolumeMounts": [{"name": "seven", "mountPath": "/seven"}],
+    "affinity": {"seven": {}},
+    "secrets.env": {"SEVEN": "7"},
+    "settings": {"queue": 7},
+    "probes.startup": 77,
+    "networkPolicy.from": [{"ipBlock": {"cidr": "7.0.0.0/8"}}],
+    "networkPolicy.metricsFrom": [{"ipBlock": {"cidr": "7.0.0.0/8"}}],
+    "networkPolicy.to": [{"ipBlock": {"cidr": "7.0.0.0/8"}}],
+}
+_NAMED = {"image.pullSecrets", "sweep.prefixes", "ingress.hosts", "httpRoute.hostnames"}
+
+
+def _different(path: str, value: Any) -> Any:
+    if path in _CHANGED:
+        return _CHANGED[path]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, str):
+        return "seven"
+    if isinstance(value, dict):
+        return {"seven": "7"}
+    return ["seven"] if path in _NAMED else [{"seven": "7"}]
+
+
+def test_no_value_is_dead() -> None:
+    """Changing any leaf changes a manifest."""
+    cases, changed, paths = [], [], []
+    for path, default in leaves().items():
+        context = _CONTEXTS.get(path, _CONTEXTS.get(path.partition(".")[0], "default"))
+        base = read(CHART / "ci" / f"{context}-values.yaml")
+        if path.startswith("autoscaling.") and path.endswith("minReplicas"):
+            base = _set(base, path, 1)
+        now: Any = base
+        for name in path.split("."):
+            now = now.get(name, default) if isinstance(now, dict) else default
+        cases.append(base)
+        changed.append(_set(base, path, _different(path, now)))
+        paths.append(path)
+    without, with_it = render_all(cases), render_all(changed)
+    dead = [path for path, before, after in zip(paths, without, with_it, strict=True) if before == after]
+    assert dead == []
+
+
+def test_the_default_is_one_replica_on_a_volume() -> None:
+    manifests: list[Manifest] = render({})
+    kinds = sorted(manifest["kind"] for manifest in manifests)
+    assert kinds == ["ConfigMap", "Deployment", "PersistentVolumeClaim", "Service", "ServiceAccount"]
+    assert values()["replicas"] == 1
