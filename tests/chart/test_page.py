@@ -66,6 +66,7 @@ def test_every_link_leads_somewhere() -> None:
     for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", _PAGE):
         text = (_DOCS / target).read_text()
         heads = {
-            re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.*)", text, re.M)
+            re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-")
+            for head in re.findall(r"^#+ (.*)", text, re.MULTILINE)
         }
         assert not anchor or anchor in heads, f"{target}#{anchor}"

@@ -12,7 +12,12 @@ from tests.servers.pgbouncer import PgBouncer
 from tests.servers.process import Missing
 
 failed = False
-others = [("PgBouncer", PgBouncer.install), ("helm", Helm.install), ("checker", checker), ("containers", engine.install)]
+others = [
+    ("PgBouncer", PgBouncer.install),
+    ("helm", Helm.install),
+    ("checker", checker),
+    ("containers", engine.install),
+]
 for name, have in [(server.__name__, server.install) for server in ALL] + others:
     began = time.monotonic()
     try:
