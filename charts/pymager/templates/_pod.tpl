@@ -8,9 +8,20 @@ envFrom:
   - secretRef:
       name: {{ $root.Values.existingSecret | default .name }}
   {{- end }}
-{{- with $root.Values.extraEnv }}
+{{- $hidden := and $root.Values.existingSecret (not $root.Values.settings.metadata) (not (include "pymager.embedded" $root)) }}
+{{- if or $hidden $root.Values.extraEnv }}
 env:
+  {{- if $hidden }}
+  # A Secret without it keeps the pod from starting: each pod would make a catalog of its own, and lose it.
+  - name: PYMAGER_METADATA
+    valueFrom:
+      secretKeyRef:
+        name: {{ $root.Values.existingSecret }}
+        key: PYMAGER_METADATA
+  {{- end }}
+  {{- with $root.Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end -}}
 

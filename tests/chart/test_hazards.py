@@ -1,0 +1,112 @@
+"""What could lose pictures or tell secrets: the chart refuses it, or a pod does not start."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chart.generate import CHART
+from tests.chart.rendering import Manifest, Refused, of_kind, pods, render
+from tests.servers.helm import helm
+
+_BUCKET = {"blobs": "s3://pictures?region=eu-west-1"}
+_SHARED = _BUCKET | {"metadata": "dynamodb://pymager?region=eu-west-1"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:secret@h/d",
+        "POSTGRESQL://u:secret@h/d",
+        "postgresql+psycopg://u:sec/ret@h/d",
+        "postgresql://u:sec@ret@h/d",
+        "postgresql://u:sec?ret@h/d",
+        "postgresql://h/d?password=secret",
+        "postgresql://u@h/d?sslmode=require&sslpassword=secret",
+        "mysql://u@h/d?ssl_key_password=secret",
+    ],
+)
+@pytest.mark.parametrize("name", ["metadata", "blobs"])
+def test_a_password_is_refused_wherever_in_a_url_it_stands(name: str, url: str) -> None:
+    with pytest.raises(Refused, match=f"settings.{name} has a password"):
+        render({"settings": _SHARED | {name: url}})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u@h:5432/d?sslmode=verify-full&sslkey=/etc/ssl/key.pem",
+        "postgresql://h:5432/d",
+        "dynamodb://pymager?endpoint=http://dynamodb:8000",
+        "sqlite:////var/lib/pymager/catalog.db",
+        "mysql://u@h/d?ssl_ca=/etc/ssl/ca.pem",
+    ],
+)
+def test_a_url_without_a_password_is_taken(url: str) -> None:
+    assert render({"settings": _BUCKET | {"metadata": url}})
+
+
+def _metadata(pod: Manifest) -> list[Any]:
+    (container,) = pod["containers"]
+    return [variable for variable in container.get("env", []) if variable["name"] == "PYMAGER_METADATA"]
+
+
+def test_no_pod_starts_with_a_catalog_of_its_own_where_the_secret_lacks_its_url() -> None:
+    """SQLite would be made in each pod, and lost with it."""
+    sweeps = {"sweep": {"enabled": True}}
+    shared = pods(render({"replicas": 3, "existingSecret": "own", "settings": _BUCKET} | sweeps))
+    assert len(shared) == 3  # the job, the servers, the sweep
+    key = {"secretKeyRef": {"name": "own", "key": "PYMAGER_METADATA"}}
+    assert [_metadata(pod) for pod in shared] == [[{"name": "PYMAGER_METADATA", "valueFrom": key}]] * 3
+
+
+@pytest.mark.parametrize("settings", [{}, _SHARED])
+def test_a_secret_needs_no_url_where_the_catalog_is_known(settings: dict[str, str]) -> None:
+    assert all(_metadata(pod) == [] for pod in pods(render({"existingSecret": "own", "settings": settings})))
+
+
+@pytest.mark.parametrize("given", [{}, {"persistence": {"enabled": False}}, {"settings": _BUCKET}])
+def test_two_pods_never_write_to_one_sqlite(given: dict[str, Any]) -> None:
+    (deployment,) = of_kind(render(given), "Deployment")
+    assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_a_service_that_stands_still_keeps_what_it_has() -> None:
+    stopped, running = render({"replicas": 0}), render({})
+    assert [deployment["spec"]["replicas"] for deployment in of_kind(stopped, "Deployment")] == [0]
+    assert of_kind(stopped, "PersistentVolumeClaim") == of_kind(running, "PersistentVolumeClaim")
+
+
+def test_the_volume_outlives_the_release() -> None:
+    (claim,) = of_kind(render({}), "PersistentVolumeClaim")
+    assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+@pytest.mark.parametrize(
+    ("given", "watched"),
+    [
+        ({}, True),
+        ({"settings": _SHARED, "sweep": {"enabled": True}}, False),
+        ({"settings": _SHARED | {"sweep_interval": 0}}, False),
+        ({"settings": _SHARED | {"sweep_interval": 1800}, "sweep": {"enabled": True}}, True),
+    ],
+)
+def test_the_alert_of_the_sweep_is_there_where_the_servers_sweep(given: dict[str, Any], watched: bool) -> None:
+    (rules,) = of_kind(render(given | {"metrics": {"enabled": True, "rules": {"enabled": True}}}), "PrometheusRule")
+    groups = yaml.safe_load((CHART / "rules" / "pymager.yaml").read_text())["groups"]
+    for group in groups:
+        group["rules"] = [rule for rule in group["rules"] if watched or rule.get("alert") != "PymagerNotSwept"]
+    assert rules["spec"]["groups"] == groups
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "The password stands in the pod's log"),
+        (["--set", "settings.blobs=s3://x,settings.metadata=dynamodb://x"], "Nobody may write yet"),
+        (["--set", "existingSecret=own"], "curl http://127.0.0.1:8000/readyz"),
+    ],
+)
+def test_helm_says_who_may_write(given: list[str], said: str) -> None:
+    done = helm("install", "pictures", str(CHART), "--dry-run=client", *given)
+    assert said in done.stdout.partition("NOTES:")[2], done.stderr
