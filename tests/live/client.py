@@ -44,10 +44,10 @@ class Lost(Exception):
 class Client:
     """Asks a program; every request has the token, unless `headers` say otherwise."""
 
-    def __init__(self, url: str, connections: int = 100) -> None:
+    def __init__(self, url: str, connections: int = 100, *, headers: Mapping[str, str] = WRITER) -> None:
         connector = aiohttp.TCPConnector(limit=connections)
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
-        self._session = aiohttp.ClientSession(url, connector=connector, timeout=timeout, headers=WRITER)
+        self._session = aiohttp.ClientSession(url, connector=connector, timeout=timeout, headers=headers)
 
     async def __aenter__(self) -> Self:
         return self

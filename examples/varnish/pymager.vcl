@@ -1,0 +1,51 @@
+# Varnish before pymager: a cache in memory that asks whether what it has still holds. The two lines of the backend are yours.
+vcl 4.1;
+
+backend default {
+    .host = "127.0.0.1";
+    .port = "8000";
+    .first_byte_timeout = 60s;
+}
+
+sub vcl_recv {
+    if (req.url !~ "^/(derived|original|info)/" && req.url !~ "^/(original|openapi.json)(\?|$)") {
+        return (synth(404));
+    }
+    # Replaced, not added to: what a client writes there counts for nothing.
+    set req.http.X-Forwarded-For = client.ip;
+    unset req.http.Cookie;
+    if (req.method != "GET" && req.method != "HEAD") {
+        return (pass);
+    }
+    if (req.url ~ "^/(derived|original|info)/") {
+        # A query changes nothing, so it must not fill the cache.
+        set req.url = regsub(req.url, "\?.*$", "");
+        unset req.http.Authorization;
+        return (hash);
+    }
+    return (pass);
+}
+
+sub vcl_backend_response {
+    if (bereq.is_bgfetch && beresp.status >= 500) {
+        # Keep the old one as long as stale-while-revalidate allows.
+        return (abandon);
+    }
+    if (beresp.status >= 400) {
+        # An error is passed on and not remembered.
+        set beresp.ttl = 0s;
+        set beresp.grace = 0s;
+        set beresp.uncacheable = true;
+        return (deliver);
+    }
+    # What has expired is kept for a day, to ask with its ETag whether it still holds.
+    set beresp.keep = 24h;
+}
+
+sub vcl_deliver {
+    if (obj.hits > 0) {
+        set resp.http.X-Cache = "HIT";
+    } else {
+        set resp.http.X-Cache = "MISS";
+    }
+}
