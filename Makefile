@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test servers cluster storm check format bench bench-scale bench-rollout bench-overload bench-memory lock clean docs image
+.PHONY: run test servers cluster storm check format bench bench-scale bench-rollout bench-overload bench-memory lock clean docs image dist
 
 run: $(VENV)/run.stamp
 	$(BIN)/pymager serve
@@ -64,6 +64,12 @@ bench-overload: $(VENV)/dev.stamp
 # Memory after 10,000 and after 100,000 requests.
 bench-memory: $(VENV)/dev.stamp
 	$(BIN)/python -m bench.memory $(ARGS)
+
+# The wheel and the source, into dist/.
+dist: $(VENV)/dev.stamp
+	rm -f dist/pymager-*.whl dist/pymager-*.tar.gz
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/twine check --strict dist/pymager-*
 
 # The container image, tagged with the version and as latest; `make image ARGS='--build-arg EXTRAS=s3,sql'`.
 BUILDERS ?= docker podman buildah
