@@ -12,10 +12,10 @@ KILLS := tests/live/test_kills.py tests/live/test_storm.py
 
 # The kills wait more than they work, so they run beside the others; they are told at the end.
 test: servers
-	@told=$$(mktemp -d) && trap 'rm -rf $$told' EXIT && mkdir $$told/tmp && \
-	{ PYTEST_DEBUG_TEMPROOT=$$told/tmp $(BIN)/python -m pytest $(KILLS) $(ARGS) >$$told/out 2>&1; echo $$? >$$told/code; } & \
+	@told=$$(mktemp -d); mkdir $$told/tmp; \
+	( PYTEST_DEBUG_TEMPROOT=$$told/tmp $(BIN)/python -m pytest $(KILLS) $(ARGS) >$$told/out 2>&1; echo $$? >$$told/code ) & \
 	$(BIN)/python -m pytest -n 3 --dist loadscope $(KILLS:%=--ignore=%) $(ARGS); code=$$?; \
-	wait; cat $$told/out; exit $$(( code ? code : $$(cat $$told/code) ))
+	wait; cat $$told/out; [ $$code -ne 0 ] || code=$$(cat $$told/code); rm -rf $$told; exit $$code
 
 # The servers that the tests start; the first time some minutes, to build them into a cache outside the checkout.
 servers: $(VENV)/dev.stamp
