@@ -17,7 +17,7 @@ from tests.servers import DynamoLocal, Minio, Postgres, Proxy, Toxiproxy
 
 pytestmark = pytest.mark.live
 
-_LIMIT = 1.0  # the URLs' `timeout`, in seconds
+_LIMIT = 1.5  # the URLs' `timeout`, in seconds
 _HEALED_WITHIN = 20.0
 _PHOTO = jpeg(1600, 1200)
 _WARM = "/derived/cat-80x60.jpg"
