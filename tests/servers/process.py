@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -96,8 +97,20 @@ class Server(ABC):
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Stop it in the middle of whatever it does: its port still takes connections."""
+        """Stop it in the middle of whatever it does, every thread: its port still takes connections."""
         os.kill(self.pid, signal.SIGSTOP)
+        end = time.monotonic() + _STOP_SECONDS
+        while not all(state in ("T", "t") for state in self._states()):
+            assert time.monotonic() < end, f"{type(self).__name__} does not stand still"
+            time.sleep(_PAUSE)
+
+    def _states(self) -> list[str]:
+        """The state of each thread, proc_pid_stat(5)."""
+        found = []
+        for path in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with suppress(OSError):  # it has ended
+                found.append(path.read_text().rpartition(")")[2].split()[0])
+        return found
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
