@@ -29,10 +29,11 @@ def settings_page() -> str:
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    return f"| `{PREFIX}{name.upper()}` | {_default(field)} | {field.description} |\n"
+    return f"| `{PREFIX}{name.upper()}` | {default_of(field)} | {field.description} |\n"
 
 
-def _default(field: FieldInfo) -> str:
+def default_of(field: FieldInfo) -> str:
+    """The default of a setting in Markdown."""
     if field.default is PydanticUndefined:
         return "empty" if field.default_factory is dict else "computed"
     if isinstance(field.default, tuple):

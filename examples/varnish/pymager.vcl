@@ -13,17 +13,27 @@ sub vcl_recv {
     }
     # Replaced, not added to: what a client writes there counts for nothing.
     set req.http.X-Forwarded-For = client.ip;
+    unset req.http.Forwarded;
     unset req.http.Cookie;
     if (req.method != "GET" && req.method != "HEAD") {
         return (pass);
     }
-    if (req.url ~ "^/(derived|original|info)/") {
-        # A query changes nothing, so it must not fill the cache.
-        set req.url = regsub(req.url, "\?.*$", "");
-        unset req.http.Authorization;
-        return (hash);
+    if (req.url !~ "^/(derived|original|info)/") {
+        return (pass);
     }
-    return (pass);
+    # A query changes nothing, so it must not fill the cache, nor must other spellings of a path, as %63 for c.
+    set req.url = regsub(req.url, "\?.*$", "");
+    unset req.http.Authorization;
+    if (req.url !~ "^/[a-z]+/([A-Za-z0-9_.-]|%[89A-F][0-9A-F])+$") {
+        return (pass);
+    }
+    return (hash);
+}
+
+sub vcl_hash {
+    # Without Host, which a client can make up.
+    hash_data(req.url);
+    return (lookup);
 }
 
 sub vcl_backend_response {
@@ -38,14 +48,20 @@ sub vcl_backend_response {
         set beresp.uncacheable = true;
         return (deliver);
     }
+    if (beresp.http.Cache-Control !~ "stale-while-revalidate") {
+        # In place of Varnish's own 10 seconds.
+        set beresp.grace = 0s;
+    }
     # What has expired is kept for a day, to ask with its ETag whether it still holds.
     set beresp.keep = 24h;
 }
 
 sub vcl_deliver {
-    if (obj.hits > 0) {
-        set resp.http.X-Cache = "HIT";
-    } else {
+    if (obj.hits == 0) {
         set resp.http.X-Cache = "MISS";
+    } else if (obj.ttl < 0s) {
+        set resp.http.X-Cache = "STALE";
+    } else {
+        set resp.http.X-Cache = "HIT";
     }
 }

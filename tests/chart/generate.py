@@ -11,83 +11,105 @@ from typing import Any
 import yaml
 
 from pymager.config import Settings
+from pymager.documentation import default_of
+from tests.chart import shapes
+from tests.chart.shapes import NAME, QUANTITY, STRINGS, TEXT
 
 CHART = Path(__file__).parents[2] / "charts" / "pymager"
 # Settings that have a place of their own among the values.
 ELSEWHERE = {"users": "secrets.users", "tokens": "secrets.tokens", "drain_delay": "drainDelay"}
 ELSEWHERE |= {"metrics_port": "metrics.port"}
-_STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
-_OBJECTS = {"type": "array", "items": {"type": "object"}}
-_NAMES = {"type": "array", "items": {"type": "string", "minLength": 1}}
-_SECONDS = {"type": "integer", "minimum": 1}
-_COUNT = {"type": "integer", "minimum": 1}
-_PORT = {"type": "integer", "minimum": 1, "maximum": 65_535}
-_QUANTITY = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?([EPTGMk]|[EPTGMK]i|m)?$"}
+# What is in force in a pod of the chart where nothing else is set.
+IN_A_POD = {"host": "0.0.0.0", "data": "/var/lib/pymager", "workers": "2", "log_format": "json"}
+_NAMES = shapes.listed(TEXT | {"minLength": 1})
+_COUNT: dict[str, Any] = {"type": "integer", "minimum": 1}
+_PORT: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 65_535}
+# A pod without root may not have the lower ones.
+_OPEN_PORT = _PORT | {"minimum": 1024}
 _SHARE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,3}%$"}]}
 _DURATION = {"type": "string", "pattern": "^([0-9]+(ms|s|m|h))+$"}
-# What the program takes, and a pod can't have: the probes and the volume have to know.
-_NARROWER: dict[str, dict[str, Any]] = {"port": {"minimum": 1}, "data": {"pattern": "^/"}}
+_CRON = {"type": "string", "pattern": "^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|[^ ]+( +[^ ]+){4})$"}
+_TAG = {"type": "string", "pattern": "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"}
+_URL = {"pattern": "^([A-Za-z][A-Za-z0-9+.-]*:.*)?$"}
+# What the program says only at its start; and what it takes but a pod can't have: probes and volumes have to know.
+_NARROWER: dict[str, dict[str, Any]] = {
+    "port": {"minimum": 1024},
+    "data": {"pattern": "^/[^?#]+$"},
+    "blobs": _URL,
+    "metadata": _URL,
+    "public_url": {"pattern": "^(https?://[^?#]+)?$"},
+    "background": {"pattern": "^#[0-9a-fA-F]{6}$"},
+}
 # What the default of a value does not say about its type.
 TYPES: dict[str, Any] = {
     "replicas": {"type": "integer", "minimum": 0},
-    "image.repository": {"type": "string", "minLength": 1},
+    "image.repository": TEXT | {"minLength": 1},
+    "image.tag": _TAG,
     "image.digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
     "image.pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
     "image.pullSecrets": _NAMES,
+    "fullnameOverride": shapes.SERVICE_NAME,
     "secrets.env": {
         "type": "object",
-        "propertyNames": {"pattern": "^[A-Z_][A-Z0-9_]*$"},
-        "additionalProperties": {"type": "string"},
+        "patternProperties": {"^[A-Za-z_][A-Za-z0-9_]*$": TEXT},
+        "additionalProperties": False,
     },
-    "persistence.size": _QUANTITY,
+    "existingSecret": NAME,
+    "persistence.size": QUANTITY,
+    "persistence.storageClass": NAME,
     "persistence.accessModes": {
         "type": "array",
         "minItems": 1,
         "items": {"enum": ["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany"]},
     },
-    "spoolSize": _QUANTITY,
+    "persistence.existingClaim": NAME,
+    "spoolSize": QUANTITY,
     "init.backoffLimit": {"type": "integer", "minimum": 0},
-    "init.activeDeadlineSeconds": _SECONDS,
-    "init.annotations": _STRINGS,
-    "sweep.schedule": {"type": "string", "minLength": 9},
+    "init.activeDeadlineSeconds": _COUNT,
+    "init.annotations": STRINGS,
+    "init.serviceAccountAnnotations": STRINGS,
+    "sweep.schedule": _CRON,
     "sweep.prefixes": _NAMES,
-    "sweep.activeDeadlineSeconds": _SECONDS,
+    "sweep.activeDeadlineSeconds": _COUNT,
     "drainDelay": {"type": "integer", "minimum": 0, "maximum": 600},
-    "resources": {"type": "object"},
+    "resources": shapes.RESOURCES,
     "autoscaling.minReplicas": _COUNT,
     "autoscaling.maxReplicas": _COUNT,
     "autoscaling.targetCPUUtilizationPercentage": _COUNT,
     "podDisruptionBudget.maxUnavailable": _SHARE,
     "service.type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
     "service.port": _PORT,
-    "service.annotations": _STRINGS,
-    "ingress.annotations": _STRINGS,
-    "ingress.hosts": _NAMES,
-    "ingress.tls": _OBJECTS,
-    "httpRoute.annotations": _STRINGS,
-    "httpRoute.parentRefs": _OBJECTS,
-    "httpRoute.hostnames": _NAMES,
-    "metrics.port": _PORT,
+    "service.annotations": STRINGS,
+    "ingress.className": NAME,
+    "ingress.annotations": STRINGS,
+    "ingress.hosts": shapes.HOSTS,
+    "ingress.tls": shapes.TLS,
+    "httpRoute.annotations": STRINGS,
+    "httpRoute.parentRefs": shapes.PARENTS,
+    "httpRoute.hostnames": shapes.HOSTS,
+    "metrics.port": _OPEN_PORT,
     "metrics.serviceMonitor.interval": _DURATION,
-    "metrics.serviceMonitor.labels": _STRINGS,
-    "metrics.rules.labels": _STRINGS,
-    "metrics.dashboard.labels": _STRINGS,
-    "networkPolicy.from": _OBJECTS,
-    "networkPolicy.metricsFrom": _OBJECTS,
-    "networkPolicy.to": _OBJECTS,
-    "serviceAccount.annotations": _STRINGS,
-    "probes.startup": _SECONDS,
-    "probes.period": _SECONDS,
-    "probes.timeout": _SECONDS,
-    "extraEnv": {"type": "array", "items": {"type": "object", "required": ["name"]}},
-    "extraVolumes": _OBJECTS,
-    "extraVolumeMounts": _OBJECTS,
-    "podAnnotations": _STRINGS,
-    "podLabels": _STRINGS,
-    "nodeSelector": _STRINGS,
-    "tolerations": _OBJECTS,
-    "affinity": {"type": "object"},
-    "topologySpreadConstraints": _OBJECTS,
+    "metrics.serviceMonitor.labels": STRINGS,
+    "metrics.rules.labels": STRINGS,
+    "metrics.dashboard.labels": STRINGS,
+    "networkPolicy.from": shapes.PEERS,
+    "networkPolicy.metricsFrom": shapes.PEERS,
+    "networkPolicy.to": shapes.PEERS,
+    "serviceAccount.name": NAME,
+    "serviceAccount.annotations": STRINGS,
+    "probes.startup": _COUNT,
+    "probes.period": _COUNT,
+    "probes.timeout": _COUNT,
+    "extraEnv": shapes.ENV,
+    "extraVolumes": shapes.VOLUMES,
+    "extraVolumeMounts": shapes.MOUNTS,
+    "podAnnotations": shapes.POD_ANNOTATIONS,
+    "podLabels": shapes.POD_LABELS,
+    "nodeSelector": STRINGS,
+    "tolerations": shapes.TOLERATIONS,
+    "affinity": shapes.AFFINITY,
+    "priorityClassName": NAME,
+    "topologySpreadConstraints": shapes.SPREAD,
 }
 
 
@@ -151,7 +173,8 @@ def _setting(name: str, described: dict[str, Any]) -> dict[str, Any]:
             "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9.]+ ?[A-Za-z]+$"}]
         }
     if "tuple" in annotation:
-        return text | {"anyOf": [{"type": "string"}, _NAMES]}
+        least = 1 if Settings.model_fields[name].default else 0
+        return text | {"anyOf": [TEXT | {"minLength": least}, _NAMES | {"minItems": least}]}
     if "enum" in described:
         return text | {"enum": described["enum"]}
     kept = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength")
@@ -164,12 +187,19 @@ def readme() -> str:
     rows = "".join(f"| `{path}` | {_shown(value)} | {text} |\n" for path, value, text in _commented())
     fields = Settings.model_fields
     settings = "".join(
-        f"| `{name}` | {field.description} |\n" for name, field in fields.items() if name not in ELSEWHERE
+        f"| `{name}` | {_in_a_pod(name)} | {field.description} |\n"
+        for name, field in fields.items()
+        if name not in ELSEWHERE
     )
     return (CHART / "README.head.md").read_text() + (
         f"\n## Values\n\n| value | default | meaning |\n|---|---|---|\n{rows}\n"
-        f"## Settings\n\nBelow `settings`, by their names:\n\n| setting | meaning |\n|---|---|\n{settings}"
+        f"## Settings\n\nBelow `settings`, by their names, with what is in force where they are not set:\n\n"
+        f"| setting | default | meaning |\n|---|---|---|\n{settings}"
     )
+
+
+def _in_a_pod(name: str) -> str:
+    return f"`{IN_A_POD[name]}`" if name in IN_A_POD else default_of(Settings.model_fields[name])
 
 
 def _shown(value: Any) -> str:

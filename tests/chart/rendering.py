@@ -1,5 +1,6 @@
 """The chart rendered: values in, manifests out."""
 
+import base64
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +21,12 @@ class Refused(Exception):
     """What helm said to values that it did not take."""
 
 
-def render(values: dict[str, Any], release: str = "pictures") -> list[Manifest]:
-    """The manifests of a release with these values. Raises `Refused`."""
+def render(values: dict[str, Any], release: str = "pictures", given: str = "") -> list[Manifest]:
+    """The manifests of a release with these values, and what is `given` to `--set`. Raises `Refused`."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         json.dump(values, file)
         file.flush()
-        done = helm("template", release, str(CHART), "--namespace", "img", "--values", file.name)
+        done = helm("template", release, str(CHART), "--namespace", "img", "--values", file.name, "--set", given)
     if done.returncode:
         raise Refused(done.stderr)
     return [manifest for manifest in yaml.load_all(done.stdout, _LOADER) if manifest]
@@ -69,5 +70,13 @@ def variables(manifests: list[Manifest]) -> dict[str, str]:
         (name,) = [reference["name"] for reference in source.values()]
         for manifest in manifests:
             if manifest["kind"] in ("ConfigMap", "Secret") and manifest["metadata"]["name"] == name:
-                found |= manifest.get("data", {}) | manifest.get("stringData", {})
+                found |= content(manifest)
     return found
+
+
+def content(manifest: Manifest) -> dict[str, str]:
+    """What a ConfigMap or a Secret holds, as a container sees it."""
+    data: dict[str, str] = manifest["data"]
+    if manifest["kind"] == "ConfigMap":
+        return data
+    return {name: base64.b64decode(value).decode() for name, value in data.items()}

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.chart.generate import CHART
-from tests.chart.rendering import Manifest, Refused, of_kind, pods, render
+from tests.chart.rendering import Manifest, Refused, content, of_kind, pods, render
 from tests.servers.helm import helm
 
 _BUCKET = {"blobs": "s3://pictures?region=eu-west-1"}
@@ -65,6 +65,74 @@ def test_a_secret_needs_no_url_where_the_catalog_is_known(settings: dict[str, st
     assert all(_metadata(pod) == [] for pod in pods(render({"existingSecret": "own", "settings": settings})))
 
 
+@pytest.mark.parametrize("given", [{}, {"sweep": {"enabled": True}}, {"init": {"enabled": False}}])
+def test_no_pod_of_a_bucket_can_write_where_sqlite_would_be(given: dict[str, Any]) -> None:
+    """A URL of the catalog that is there and empty would mean SQLite; over an empty one a sweep deletes everything."""
+    for pod in pods(render({"replicas": 3, "existingSecret": "own", "settings": _BUCKET} | given)):
+        (container,) = pod["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
+        assert mounts == {"/tmp": False, "/var/lib/pymager": True}
+
+
+def test_a_secret_that_is_taken_away_is_gone_after_an_upgrade() -> None:
+    """Kubernetes writes `stringData` into `data` and never removes what it wrote: an upgrade removes keys of `data`."""
+    secrets = of_kind(render({"settings": _BUCKET, "secrets": {"metadata": "mysql://u:p@h/d"}}), "Secret")
+    assert [content(secret) for secret in secrets] == [{"PYMAGER_METADATA": "mysql://u:p@h/d"}] * 2
+    assert all("stringData" not in secret for secret in secrets)
+
+
+@pytest.mark.parametrize("url", ["FILE:///data", "sqlite+pysqlite:////data/c.db", "SQLITE:////data/c.db", "memory:"])
+@pytest.mark.parametrize("name", ["blobs", "metadata"])
+def test_a_store_of_one_machine_is_known_however_it_is_written(name: str, url: str) -> None:
+    with pytest.raises(Refused, match="more than one replica needs a bucket"):
+        render({"replicas": 2, "settings": _SHARED | {name: url}})
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGPASSWORD", "OTEL_EXPORTER_OTLP_HEADERS"]
+)
+def test_a_secret_in_plain_sight_of_the_pods_is_refused(name: str) -> None:
+    with pytest.raises(Refused, match=f"extraEnv has {name}, which would stand in the pods"):
+        render({"extraEnv": [{"name": name, "value": "hidden"}]})
+    key = {"secretKeyRef": {"name": "own", "key": "it"}}
+    assert render({"extraEnv": [{"name": name, "valueFrom": key}, {"name": "AWS_CA_BUNDLE", "value": "/ca"}]})
+
+
+@pytest.mark.parametrize("release", ["1pictures", "a.b"])
+def test_a_release_that_no_service_can_be_called_is_refused(release: str) -> None:
+    with pytest.raises(Refused, match=f"a service can't be called {release}"):
+        render({}, release)
+    assert render({"fullnameOverride": "pictures"}, release)
+
+
+def test_the_job_may_go_where_the_servers_may_before_they_are_there() -> None:
+    to = [{"ipBlock": {"cidr": "10.0.0.0/8"}}]
+    manifests = render({"settings": _SHARED, "networkPolicy": {"enabled": True, "to": to}})
+    own, servers = sorted(of_kind(manifests, "NetworkPolicy"), key=lambda m: "helm.sh/hook" not in str(m))
+    assert own["spec"]["egress"] == servers["spec"]["egress"]
+    (job,) = of_kind(manifests, "Job")
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    assert own["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    assert servers["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    assert "ingress" not in own["spec"]
+
+
+def test_the_job_may_have_a_role_of_its_own() -> None:
+    roles = {"serviceAccount": {"annotations": {"role": "a"}}, "init": {"serviceAccountAnnotations": {"role": "b"}}}
+    accounts = of_kind(render({"settings": _SHARED} | roles), "ServiceAccount")
+    found = {account["metadata"]["name"]: account["metadata"]["annotations"]["role"] for account in accounts}
+    assert found == {"pictures": "a", "pictures-init": "b"}
+
+
+def test_sweeps_wait_while_the_service_is_read_only() -> None:
+    given = {"settings": _SHARED, "sweep": {"enabled": True}}
+    (sweep,) = of_kind(render(given), "CronJob")
+    assert "suspend" not in sweep["spec"]
+    (sweep,) = of_kind(render(given | {"settings": _SHARED | {"read_only": True}}), "CronJob")
+    assert sweep["spec"]["suspend"] is True
+
+
 @pytest.mark.parametrize("given", [{}, {"persistence": {"enabled": False}}, {"settings": _BUCKET}])
 def test_two_pods_never_write_to_one_sqlite(given: dict[str, Any]) -> None:
     (deployment,) = of_kind(render(given), "Deployment")
@@ -88,6 +156,7 @@ def test_the_volume_outlives_the_release() -> None:
         ({}, True),
         ({"settings": _SHARED, "sweep": {"enabled": True}}, False),
         ({"settings": _SHARED | {"sweep_interval": 0}}, False),
+        ({"settings": {"read_only": True}}, False),
         ({"settings": _SHARED | {"sweep_interval": 1800}, "sweep": {"enabled": True}}, True),
     ],
 )

@@ -1,6 +1,7 @@
 """Values: what is wrong is refused with a sentence, nothing is dead, and every setting of the program can be set."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import yaml
 
 from pymager import config
 from pymager.config import Settings
-from tests.chart.generate import CHART, ELSEWHERE, leaves, readme, schema, values
+from tests.chart.generate import CHART, ELSEWHERE, IN_A_POD, leaves, readme, schema, values
 from tests.chart.rendering import Manifest, Refused, read, render, render_all, variables
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +51,7 @@ def test_the_chart_has_the_programs_version() -> None:
         ({"existingSecret": "x", "secrets": {"users": "a:b"}}, "takes the place of secrets"),
         ({"settings": {"metadata": "dynamodb://x"}, "secrets": {"metadata": "mysql://u:p@h/d"}}, "write it once"),
         ({"secrets": {"env": {"PYMAGER_PORT": "1"}}}, "given by settings and secrets"),
+        ({"secrets": {"env": {"A-B": "1"}}}, "A-B"),
         ({"extraEnv": [{"name": "PYMAGER_PORT", "value": "1"}]}, "given by settings and secrets"),
         (_CLUSTER | {"autoscaling": {"enabled": True, "minReplicas": 9, "maxReplicas": 3}}, "is more than"),
         ({"sweep": {"enabled": True}}, "the server sweeps by itself"),
@@ -66,6 +68,30 @@ def test_the_chart_has_the_programs_version() -> None:
         ({"settings": {"metrics_port": 1}}, "metrics_port"),
         ({"image": {"digest": "sha256:1"}}, "digest"),
         ({"podLabels": {"a": 1}}, "podLabels"),
+        ({"podLabels": {"app.kubernetes.io/name": "other"}}, "podLabels"),
+        ({"podAnnotations": {"checksum/settings": "0"}}, "podAnnotations"),
+        ({"fullnameOverride": "1img"}, "fullnameOverride"),
+        ({"image": {"tag": "a b"}}, "tag"),
+        ({"resources": {"request": {"cpu": 1}}}, "request"),
+        ({"resources": {"limits": {"memory": "much"}}}, "memory"),
+        ({"extraEnv": [{"name": "A", "valeu": "1"}]}, "valeu"),
+        ({"extraEnv": [{"name": "A", "value": 1}]}, "value"),
+        ({"extraVolumes": [{"name": "a"}]}, "extraVolumes"),
+        ({"extraVolumeMounts": [{"name": "a"}]}, "mountPath"),
+        ({"tolerations": [{"keey": "a"}]}, "keey"),
+        ({"affinity": {"node": {}}}, "node"),
+        ({"topologySpreadConstraints": [{"topologyKey": "a"}]}, "maxSkew"),
+        ({"networkPolicy": {"to": [{"cidr": "10.0.0.0/8"}]}}, "cidr"),
+        ({"ingress": {"hosts": ["https://img.example.org"]}}, "hosts"),
+        ({"ingress": {"tls": [{"secret": "a"}]}}, "secret"),
+        ({"httpRoute": {"parentRefs": [{"namespace": "a"}]}}, "name"),
+        ({"sweep": {"schedule": "every day"}}, "schedule"),
+        ({"settings": {"port": 80}}, "port"),
+        ({"settings": {"sizes": []}}, "sizes"),
+        ({"settings": {"background": "red"}}, "background"),
+        ({"settings": {"blobs": "pictures"}}, "blobs"),
+        ({"settings": {"public_url": "img.example.org"}}, "public_url"),
+        ({"metrics": {"enabled": True, "port": 8000}}, "the port that pictures are served on"),
         ({"spoolSize": "much"}, "spoolSize"),
         ({"service": {"type": "ExternalName"}}, "type"),
         ({"metrics": {"serviceMonitor": {"interval": "often"}}}, "interval"),
@@ -100,6 +126,7 @@ def _other(name: str) -> tuple[Any, Any]:
         "metrics_host": ("127.0.0.1", "127.0.0.1"),
         "trusted_proxies": (["10.0.0.0/8"], ("10.0.0.0/8",)),
         "forwarded_header": ("forwarded", "forwarded"),
+        "metrics_port": (9_100, 9_100),
     }
     if name in special:
         return special[name]
@@ -120,6 +147,13 @@ def test_every_setting_of_the_program_can_be_set(name: str, monkeypatch: pytest.
     settings = config.load().settings
     assert getattr(settings, name) in (expected, str(expected)), name
     assert str(getattr(settings, name)) != str(getattr(Settings(), name))
+
+
+def test_the_readme_has_the_defaults_that_a_pod_has() -> None:
+    image = dict(re.findall(r"(PYMAGER_[A-Z_]+)=(\S+)", (ROOT / "Dockerfile").read_text()))
+    found = config.load(environ=image | variables(render({}))).settings
+    assert {name: str(getattr(found, name)) for name in IN_A_POD} == IN_A_POD
+    assert found.port == 8000, "the templates' default"
 
 
 # Where a value shows only together with others.
@@ -150,7 +184,11 @@ _CHANGED: dict[str, Any] = {
     "extraEnv": [{"name": "SEVEN", "value": "7"}],
     "extraVolumes": [{"name": "seven", "emptyDir": {}}],
     "extraVolumeMounts": [{"name": "seven", "mountPath": "/seven"}],
-    "affinity": {"seven": {}},
+    "affinity": {"podAffinity": {"seven": "7"}},
+    "tolerations": [{"key": "seven"}],
+    "topologySpreadConstraints": [{"maxSkew": 7, "topologyKey": "seven", "whenUnsatisfiable": "DoNotSchedule"}],
+    "ingress.tls": [{"secretName": "seven"}],
+    "httpRoute.parentRefs": [{"name": "seven"}],
     "secrets.env": {"SEVEN": "7"},
     "settings": {"queue": 7},
     "probes.startup": 77,

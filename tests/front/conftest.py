@@ -1,4 +1,4 @@
-"""Two origins, of which one is soon stale, and each front server before both."""
+"""Three origins, which say differently how long a picture holds, and each front server before all of them."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
+from tests.front.relay import Relay
 from tests.live.client import Client
 from tests.live.program import Program, running
 from tests.servers import Missing
@@ -16,33 +17,40 @@ from tests.servers.front import FRONTS, FrontServer
 LONG = "public, max-age=300"
 SOON = "public, max-age=1"
 LATE = "public, max-age=1, stale-while-revalidate=600"
-_ORIGINS = {"long": LONG, "soon": SOON, "late": LATE}
+_ORIGINS = {"long": (LONG, "x-forwarded-for"), "soon": (SOON, "forwarded"), "late": (LATE, "x-forwarded-for")}
 
 
 @dataclass(frozen=True)
 class Way:
-    """An origin, and clients of the front server before it: one who may write, and one like everybody."""
+    """An origin behind a front server, and clients of that: one who may write, and one like everybody."""
 
     origin: Program
+    relay: Relay
+    port: int
     writer: Client
     outside: Client
 
-    def asked(self, path: str) -> list[int]:
-        """The statuses that the origin answered to GETs of a path."""
+    def lines(self, path: str) -> list[dict[str, object]]:
+        """What the origin logged of GETs of a path."""
         lines = self.origin.logged("request")
-        return [line["status"] for line in lines if (line["method"], line["path"]) == ("GET", path)]
+        return [line for line in lines if (line["method"], line["path"]) == ("GET", path)]
+
+    def asked(self, path: str) -> list[object]:
+        """The statuses that the origin answered to GETs of a path."""
+        return [line["status"] for line in self.lines(path)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def origins(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Program]]:
+async def origins(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, tuple[Program, Relay]]]:
     async with AsyncExitStack() as stack:
-        found = {}
-        for name, value in _ORIGINS.items():
+        started = {}
+        for name, (cache_control, header) in _ORIGINS.items():
+            settings = {"trusted_proxies": "127.0.0.1", "forwarded_header": header, "cache_control": cache_control}
             folder = tmp_path_factory.mktemp(name)
-            found[name] = await stack.enter_async_context(running(folder, wait=False, cache_control=value))
-        for program in found.values():
+            started[name] = await stack.enter_async_context(running(folder, wait=False, **settings))
+        for program in started.values():
             await program.answers()
-        yield found
+        yield {name: (each, await stack.enter_async_context(Relay(each.port))) for name, each in started.items()}
 
 
 @pytest.fixture(scope="module", params=FRONTS, ids=lambda kind: kind.__name__.lower())
@@ -56,18 +64,20 @@ def kind(request: pytest.FixtureRequest) -> type[FrontServer]:
 
 
 @pytest.fixture(scope="module")
-def fronts(origins: dict[str, Program], kind: type[FrontServer]) -> Iterator[dict[str, FrontServer]]:
+def fronts(origins: dict[str, tuple[Program, Relay]], kind: type[FrontServer]) -> Iterator[dict[str, FrontServer]]:
     with ExitStack() as stack:
-        yield {name: stack.enter_context(kind(program.port)) for name, program in origins.items()}
+        yield {name: stack.enter_context(kind(relay.port)) for name, (_, relay) in origins.items()}
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def ways(origins: dict[str, Program], fronts: dict[str, FrontServer]) -> AsyncIterator[dict[str, Way]]:
+async def ways(
+    origins: dict[str, tuple[Program, Relay]], fronts: dict[str, FrontServer]
+) -> AsyncIterator[dict[str, Way]]:
     async with AsyncExitStack() as stack:
         found = {}
-        for name, origin in origins.items():
-            url = f"http://127.0.0.1:{fronts[name].port}"
-            writer = await stack.enter_async_context(Client(url))
-            outside = await stack.enter_async_context(Client(url, headers={}))
-            found[name] = Way(origin, writer, outside)
+        for name, (origin, relay) in origins.items():
+            port = fronts[name].port
+            writer = await stack.enter_async_context(Client(f"http://127.0.0.1:{port}"))
+            outside = await stack.enter_async_context(Client(f"http://127.0.0.1:{port}", headers={}))
+            found[name] = Way(origin, relay, port, writer, outside)
         yield found

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.servers.cache import apt_installed
@@ -9,19 +11,8 @@ from tests.servers.process import Server
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _MODULES = Path("/usr/lib/apache2/modules")
-_APACHE = (
-    *(
-        "mpm_event",
-        "authz_core",
-        "proxy",
-        "proxy_http",
-        "cache",
-        "cache_disk",
-        "headers",
-        "alias",
-        "reqtimeout",
-    ),
-)
+_APACHE = "mpm_event authz_core proxy proxy_http cache cache_disk headers alias setenvif reqtimeout"
+_POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 class FrontServer(Server):
@@ -33,20 +24,21 @@ class FrontServer(Server):
 
     @classmethod
     def install(cls) -> None:
-        if shutil.which(cls.program) is None:
-            apt_installed(cls.package)
+        if not Path(_found(cls.program)).exists():
+            with _nothing_started():
+                apt_installed(cls.package)
 
     def __init__(self, origin: int) -> None:
         super().__init__()
         self._origin = origin
 
-    def put_in(self) -> Path:
+    def put_in(self, example: str, changes: dict[str, str]) -> Path:
         """The example with each of these texts, which stands there once, replaced."""
-        text = (_EXAMPLES / self.example).read_text()
-        for old, new in self.changes().items():
-            assert text.count(old) == 1, f"{old!r} in {self.example}"
+        text = (_EXAMPLES / example).read_text()
+        for old, new in changes.items():
+            assert text.count(old) == 1, f"{old!r} in {example}"
             text = text.replace(old, new)
-        path = self.folder / Path(self.example).name
+        path = self.folder / Path(example).name
         path.write_text(text)
         return path
 
@@ -67,18 +59,44 @@ class Nginx(FrontServer):
             "/var/cache/nginx/pymager": str(self.folder / "cache"),
         }
 
+    def files(self) -> list[Path]:
+        """What stands in the http block."""
+        return [self.put_in(self.example, self.changes())]
+
     def prepare(self) -> None:
-        example = self.put_in()
+        includes = "".join(f"  include {path};\n" for path in self.files())
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         folders = "".join(f"  {kind}_temp_path {self.folder / kind};\n" for kind in kinds)
         (self.folder / "main.conf").write_text(
             f"daemon off;\npid {self.folder / 'pid'};\nerror_log stderr;\nworker_processes 1;\n"
             + ("user root;\n" if _is_root() else "")
-            + f"events {{}}\nhttp {{\n  access_log off;\n{folders}  include {example};\n}}\n"
+            + f"events {{}}\nhttp {{\n  access_log off;\n{folders}{includes}}}\n"
         )
 
     def command(self) -> list[str]:
         return [_found("nginx"), "-e", "stderr", "-p", str(self.folder), "-c", str(self.folder / "main.conf")]
+
+
+class ClosedNginx(Nginx):
+    """nginx that answers a CDN only, by TLS; `gate` is the example that says who that is."""
+
+    example = "cdn/origin.conf"
+
+    def __init__(self, origin: int, certificates: Path, gate: str, changes: dict[str, str]) -> None:
+        super().__init__(origin)
+        self._certificates = certificates
+        self._gate, self._gate_changes = gate, changes
+
+    def changes(self) -> dict[str, str]:
+        return {
+            "server 127.0.0.1:8000;": f"server 127.0.0.1:{self._origin};",
+            "listen 443 ssl;": f"listen 127.0.0.1:{self.port} ssl;",
+            "/etc/nginx/origin.pem": str(self._certificates / "origin.pem"),
+            "/etc/nginx/origin.key": str(self._certificates / "origin.key"),
+        }
+
+    def files(self) -> list[Path]:
+        return [*super().files(), self.put_in(self._gate, self._gate_changes)]
 
 
 class Varnish(FrontServer):
@@ -90,7 +108,7 @@ class Varnish(FrontServer):
         return {'.port = "8000";': f'.port = "{self._origin}";'}
 
     def prepare(self) -> None:
-        self.put_in()
+        self.put_in(self.example, self.changes())
 
     def command(self) -> list[str]:
         vcl = str(self.folder / "pymager.vcl")
@@ -118,11 +136,12 @@ class Apache(FrontServer):
         if _is_root():
             self.folder.chmod(0o755)
             shutil.chown(self.folder / "cache", "www-data")
-        modules = "".join(f"LoadModule {name}_module {_MODULES}/mod_{name}.so\n" for name in _APACHE)
+        modules = "".join(f"LoadModule {name}_module {_MODULES}/mod_{name}.so\n" for name in _APACHE.split())
+        example = self.put_in(self.example, self.changes())
         user = "User www-data\nGroup www-data\n" if _is_root() else ""
         (self.folder / "main.conf").write_text(
             f"ServerRoot {self.folder}\nServerName localhost\nPidFile {self.folder / 'pid'}\nErrorLog /dev/stderr\n"
-            f"Mutex file:{self.folder} default\n{modules}{user}Listen 127.0.0.1:{self.port}\nInclude {self.put_in()}\n"
+            f"Mutex file:{self.folder} default\n{modules}{user}Listen 127.0.0.1:{self.port}\nInclude {example}\n"
         )
 
     def command(self) -> list[str]:
@@ -136,6 +155,21 @@ def install() -> None:
     """All of them. Raises `Missing`."""
     for kind in FRONTS:
         kind.install()
+
+
+@contextmanager
+def _nothing_started() -> Iterator[None]:
+    """Debian's packages start their services, on the ordinary ports, unless policy-rc.d says no by exit code 101."""
+    if os.geteuid() != 0 or _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    try:
+        _POLICY.chmod(0o755)
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            _POLICY.unlink()
 
 
 def _found(program: str) -> str:

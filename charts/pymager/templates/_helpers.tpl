@@ -30,19 +30,27 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{/* Whether a URL names a store of one pod: "yes" or nothing. Schemes may be in upper case and name a driver. */}}
+{{- define "pymager.isLocal" -}}
+{{- if regexMatch "(?i)^(file|sqlite|memory)[+:]" . -}}yes{{- end -}}
+{{- end -}}
+
 {{/* Whether something of pymager's is kept on a volume: "yes" or nothing. */}}
 {{- define "pymager.embedded" -}}
 {{- $blobs := .Values.settings.blobs | default "" -}}
 {{- $metadata := .Values.settings.metadata | default .Values.secrets.metadata | default "" -}}
 {{- $hidden := and .Values.existingSecret (not $metadata) -}}
-{{- if or (not $blobs) (hasPrefix "file:" $blobs) -}}yes
-{{- else if and (not $hidden) (or (not $metadata) (hasPrefix "sqlite:" $metadata)) -}}yes
+{{- if or (not $blobs) (include "pymager.isLocal" $blobs) -}}yes
+{{- else if and (not $hidden) (or (not $metadata) (include "pymager.isLocal" $metadata)) -}}yes
 {{- end -}}
 {{- end -}}
 
 {{/* What can't be right, refused with a sentence. */}}
 {{- define "pymager.check" -}}
 {{- $embedded := include "pymager.embedded" . -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "pymager.name" .)) -}}
+{{- fail (printf "a service can't be called %s: choose a release name, or a fullnameOverride, that begins with a letter and has only a-z, 0-9 and -" (include "pymager.name" .)) -}}
+{{- end -}}
 {{- if and $embedded (or .Values.autoscaling.enabled (gt (int .Values.replicas) 1)) -}}
 {{- fail "more than one replica needs a bucket and a shared database: set settings.blobs to an s3: URL and settings.metadata or secrets.metadata to a database's, or set replicas to 1 and autoscaling.enabled to false" -}}
 {{- end -}}
@@ -67,6 +75,12 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- if hasPrefix "PYMAGER_" .name -}}
 {{- fail (printf "extraEnv has %s: the program's settings are given by settings and secrets" .name) -}}
 {{- end -}}
+{{- if and .value (regexMatch "(?i)(secret|secret_access_key|password|passwd|token|headers)$" .name) -}}
+{{- fail (printf "extraEnv has %s, which would stand in the pods in plain sight: write it to secrets.env, or give it a valueFrom" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.metrics.enabled (eq (int .Values.metrics.port) (int (.Values.settings.port | default 8000))) -}}
+{{- fail "metrics.port is the port that pictures are served on: choose another" -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
 {{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
@@ -99,15 +113,16 @@ PYMAGER_LOG_FORMAT: json
 {{- end }}
 {{- end -}}
 
+{{/* In base64, for `data`: what once stood in `stringData` is not removed by an upgrade, and would go before what is set elsewhere. */}}
 {{- define "pymager.secretVariables" -}}
 {{- with .Values.secrets }}
 {{- range $name := list "metadata" "users" "tokens" }}
 {{- with index $.Values.secrets $name }}
-PYMAGER_{{ upper $name }}: {{ . | quote }}
+PYMAGER_{{ upper $name }}: {{ . | b64enc | quote }}
 {{- end }}
 {{- end }}
 {{- range $name, $value := .env }}
-{{ $name }}: {{ $value | toString | quote }}
+{{ $name }}: {{ $value | toString | b64enc | quote }}
 {{- end }}
 {{- end }}
 {{- end -}}

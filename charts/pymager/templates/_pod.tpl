@@ -95,19 +95,40 @@ volumeMounts:
     mountPath: /tmp
   - name: data
     mountPath: {{ .Values.settings.data | default "/var/lib/pymager" }}
+    {{- if not (include "pymager.embedded" .) }}
+    # Nothing is kept here. Where the catalog's URL got lost, a pod does not start: SQLite would be made in each.
+    readOnly: true
+    {{- end }}
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
 
+{{/* Of the pods of a job; takes the root and what they are. */}}
 {{- define "pymager.podMeta" -}}
 labels:
-  {{- include "pymager.labels" . | nindent 2 }}
-  {{- with .Values.podLabels }}
+  {{- include "pymager.labels" .root | nindent 2 }}
+  app.kubernetes.io/component: {{ .component }}
+  {{- with .root.Values.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with .Values.podAnnotations }}
+{{- with .root.Values.podAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Where the pods may go. */}}
+{{- define "pymager.egress" -}}
+{{- with .Values.networkPolicy.to -}}
+- to:
+    {{- toYaml . | nindent 4 }}
+- ports:
+    - port: 53
+      protocol: UDP
+    - port: 53
+      protocol: TCP
+{{- else -}}
+- {}
 {{- end }}
 {{- end -}}

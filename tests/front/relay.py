@@ -1,0 +1,59 @@
+"""What stands between a front server and its origin, and can be cut."""
+
+import asyncio
+from contextlib import suppress
+from typing import Self
+
+_PIECE = 1 << 16
+
+
+class Relay:
+    """Carries connections to `target`. While it is `cut` none is taken, and those that stood are reset."""
+
+    def __init__(self, target: int) -> None:
+        self.port = 0
+        self._target = target
+        self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self.mend()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.cut()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        self._server.close()
+        for writer in self._open:
+            writer.transport.abort()
+
+    async def mend(self) -> None:
+        """Listen, again on the same port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._join(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, into = await asyncio.open_connection("127.0.0.1", self._target)
+        self._open |= {writer, into}
+        try:
+            await asyncio.gather(_carry(reader, into), _carry(upstream, writer))
+        finally:
+            self._open -= {writer, into}
+            writer.close()
+            into.close()
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until either side hangs up; then neither has more to say."""
+    with suppress(ConnectionError):
+        while piece := await reader.read(_PIECE):
+            writer.write(piece)
+            await writer.drain()
+    writer.close()
