@@ -61,10 +61,10 @@ def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
     return [manifest for manifest in manifests if manifest["kind"] == kind]
 
 
-def variables(manifests: list[Manifest]) -> dict[str, str]:
-    """What the server's environment has: of the ConfigMap and the Secret that its container names."""
-    (deployment,) = of_kind(manifests, "Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+def variables(manifests: list[Manifest], kind: str = "Deployment") -> dict[str, str]:
+    """What the environment of a pod has, the server's or another's: of the ConfigMap and the Secret that it names."""
+    (pod,) = pods(of_kind(manifests, kind))
+    (container,) = pod["containers"]
     found: dict[str, str] = {}
     for source in container["envFrom"]:
         (name,) = [reference["name"] for reference in source.values()]

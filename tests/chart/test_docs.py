@@ -10,14 +10,14 @@ import yaml
 
 from tests.chart.generate import CHART
 from tests.chart.kinds import VERSIONS, fault
+from tests.chart.page import PAGE, values_files
 from tests.chart.rendering import Manifest, pods, render, render_all
 from tests.chart.restricted import violations
 from tests.servers.helm import helm
 
-_PAGE = (Path(__file__).parents[2] / "docs" / "kubernetes.md").read_text()
-_VALUES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", _PAGE, re.DOTALL)]
-_SET = re.findall(r"--set ([^\s`]+)", _PAGE)
-_COMMANDS = re.findall(r"^ *(helm .*)", _PAGE, re.MULTILINE)
+_VALUES = values_files()
+_SET = re.findall(r"--set ([^\s`]+)", PAGE)
+_COMMANDS = re.findall(r"^ *(helm .*)", PAGE, re.MULTILINE)
 
 
 def _check(manifests: list[Manifest]) -> None:

@@ -2,39 +2,38 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.chart.page import DOCS, PAGE, policies, values_files
 from tests.chart.rendering import Manifest, of_kind, render
-
-_DOCS = Path(__file__).parents[2] / "docs"
-_PAGE = (_DOCS / "kubernetes.md").read_text()
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", _PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
 def on_eks() -> list[Manifest]:
-    (values,) = [yaml.safe_load(block) for block in _blocks("yaml") if "eks.amazonaws.com" in block]
+    (values,) = [values for values in values_files() if "serviceAccount" in values]
     return render(values)
 
 
 def test_the_names_on_the_page_are_those_of_the_manifests(on_eks: list[Manifest]) -> None:
-    accounts = set(re.findall(r'"system:serviceaccount:pictures:(.*)"', _PAGE))
+    accounts = set(re.findall(r'"system:serviceaccount:pictures:(.*)"', PAGE))
     assert accounts == {account["metadata"]["name"] for account in of_kind(on_eks, "ServiceAccount")}
     for kind in ("Deployment", "Job"):
-        named = set(re.findall(rf"\b{kind.lower()}/([a-z-]+)", _PAGE))
+        named = set(re.findall(rf"\b{kind.lower()}/([a-z-]+)", PAGE))
         assert named == {manifest["metadata"]["name"] for manifest in of_kind(on_eks, kind)}, kind
 
 
+def test_each_service_account_has_its_role(on_eks: list[Manifest]) -> None:
+    name = "eks.amazonaws.com/role-arn"
+    roles = {m["metadata"]["name"]: m["metadata"]["annotations"][name] for m in of_kind(on_eks, "ServiceAccount")}
+    arn = "arn:aws:iam::123456789012:role/pymager"
+    assert roles == {"pictures": arn, "pictures-init": f"{arn}-init"}
+
+
 def test_the_role_has_the_least_policies_and_no_more() -> None:
-    (policy,) = [json.loads(block) for block in _blocks("json") if "Principal" not in block]
-    least = [found for found in _documents((_DOCS / "backends.md").read_text()) if "Statement" in found]
+    policy, _ = policies()
+    least = [found for found in _documents((DOCS / "backends.md").read_text()) if "Statement" in found]
     assert len(least) == 2, "of S3 and of DynamoDB"
     assert _granted(policy) == {grant for found in least for grant in _granted(found)}
 
@@ -60,7 +59,7 @@ def _granted(policy: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def test_every_link_leads_somewhere() -> None:
-    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", _PAGE):
-        heads = re.findall(r"^#+ (.*)", (_DOCS / target).read_text(), re.MULTILINE)
+    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", PAGE):
+        heads = re.findall(r"^#+ (.*)", (DOCS / target).read_text(), re.MULTILINE)
         anchors = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
         assert not anchor or anchor in anchors, f"{target}#{anchor}"
