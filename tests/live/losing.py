@@ -11,12 +11,14 @@ class Losing:
     """A port of 127.0.0.1 that leads to a server's.
 
     After `lose` the first answer to a question in which the pattern is found is awaited, thrown away, and the
-    connection cut on both sides; `lost` counts them.
+    connection cut on both sides; `lost` counts them. With `and_all_after` nothing gets through from then on, until
+    `mend`: nobody can ask what became of the question.
     """
 
     def __init__(self, upstream: int) -> None:
         self._upstream = upstream
         self._pattern: re.Pattern[bytes] | None = None
+        self._and_all_after = self._is_cut = False
         self._served: set[asyncio.Task[None]] = set()
         self.lost = 0
 
@@ -34,13 +36,27 @@ class Losing:
         await asyncio.gather(*self._served, return_exceptions=True)
         await self._server.wait_closed()
 
-    def lose(self, pattern: bytes) -> None:
+    def lose(self, pattern: bytes, *, and_all_after: bool = False) -> None:
         """Lose the next answer to a question with this in it."""
         self._pattern = re.compile(pattern, re.DOTALL)
+        self._and_all_after = and_all_after
+
+    def mend(self) -> None:
+        """Nothing is lost any more."""
+        self._pattern, self._is_cut = None, False
+
+    def _cut(self) -> None:
+        """What else is under way is lost too, where that was asked for."""
+        self._is_cut = self._and_all_after
+        for task in self._served if self._is_cut else ():
+            task.cancel()
 
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._is_cut:
+            to_client.transport.abort()
+            return
         self._served.add(task)
         server, to_server = await asyncio.open_connection("127.0.0.1", self._upstream)
         asked = bytearray()
@@ -70,6 +86,7 @@ class Losing:
                 if self._pattern is not None and self._pattern.search(asked):
                     self._pattern = None
                     self.lost += 1
+                    self._cut()
                     return
                 asked.clear()
                 to_client.write(data)
