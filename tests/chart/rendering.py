@@ -21,12 +21,12 @@ class Refused(Exception):
     """What helm said to values that it did not take."""
 
 
-def render(values: dict[str, Any], release: str = "pictures", given: str = "") -> list[Manifest]:
+def render(values: dict[str, Any], release: str = "pictures", given: str = "", chart: Path = CHART) -> list[Manifest]:
     """The manifests of a release with these values, and what is `given` to `--set`. Raises `Refused`."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         json.dump(values, file)
         file.flush()
-        done = helm("template", release, str(CHART), "--namespace", "img", "--values", file.name, "--set", given)
+        done = helm("template", release, str(chart), "--namespace", "img", "--values", file.name, "--set", given)
     if done.returncode:
         raise Refused(done.stderr)
     return [manifest for manifest in yaml.load_all(done.stdout, _LOADER) if manifest]

@@ -1,7 +1,8 @@
 """The Pod Security Standard "restricted" (kubernetes.io, "Pod Security Standards"), for Linux pods.
 
 Each rule of it and of "baseline", which it includes, is here, as of Kubernetes 1.37. Where the standard allows some
-things of a field that the chart never sets (`sysctls`, SELinux's own types), any is a violation.
+things of a field that the chart never sets (`sysctls`, SELinux's own types, root in a user namespace of its own),
+any is a violation.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """What could lose pictures or tell secrets: the chart refuses it, or a pod does not start."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,6 +168,21 @@ def test_the_alert_of_the_sweep_is_there_where_the_servers_sweep(given: dict[str
     for group in groups:
         group["rules"] = [rule for rule in group["rules"] if watched or rule.get("alert") != "PymagerNotSwept"]
     assert rules["spec"]["groups"] == groups
+
+
+@pytest.mark.parametrize("given", [{"settings": {"queue": 7}}, {"secrets": {"tokens": "ci:" + "0" * 64}}])
+def test_pods_are_replaced_when_what_they_read_changes(given: dict[str, Any]) -> None:
+    before, after = (of_kind(render(one), "Deployment")[0]["spec"]["template"]["metadata"] for one in ({}, given))
+    assert before["annotations"] != after["annotations"]
+
+
+def test_the_chart_needs_no_rules_and_no_dashboard(tmp_path: Path) -> None:
+    """Somebody may take the files out, who has others."""
+    shutil.copytree(CHART, tmp_path / "pymager", ignore=shutil.ignore_patterns("rules", "dashboards"))
+    metrics = {"enabled": True, "rules": {"enabled": True}, "dashboard": {"enabled": True}}
+    manifests = render({"metrics": metrics}, chart=tmp_path / "pymager")
+    assert of_kind(manifests, "PrometheusRule") == []
+    assert [manifest["metadata"]["name"] for manifest in of_kind(manifests, "ConfigMap")] == ["pictures"]
 
 
 @pytest.mark.parametrize(

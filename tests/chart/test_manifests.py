@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from pymager.cli import program
+from pymager.web.openapi import document
 from tests.chart.generate import CHART
 from tests.chart.kinds import CUSTOM, VERSIONS, fault
 from tests.chart.rendering import CASES, Manifest, content, of_kind, pods, read
@@ -157,6 +160,31 @@ def test_hooks_refer_to_what_is_there_before_the_release(cases: dict[str, list[M
         assert not any("persistentVolumeClaim" in volume for volume in pod["volumes"])
         weights = {m["kind"]: int(m["metadata"]["annotations"]["helm.sh/hook-weight"]) for m in hooks}
         assert all(weight < weights["Job"] for kind, weight in weights.items() if kind != "Job")
+
+
+def test_what_the_containers_run_are_commands_of_the_program(cases: dict[str, list[Manifest]]) -> None:
+    found = {
+        tuple(container["args"])
+        for manifests in cases.values()
+        for pod in pods(manifests)
+        for container in [*pod.get("initContainers", []), *pod["containers"]]
+    }
+    assert {arguments[0] for arguments in found} == {"serve", "init", "sweep"}
+    for arguments in found:
+        assert CliRunner().invoke(program, [*arguments, "--help"]).exit_code == 0, arguments
+
+
+def test_all_that_is_public_is_routed_and_the_probes_are_not(cases: dict[str, list[Manifest]]) -> None:
+    paths = {f"/{path.split('/')[1]}" for path in document()["paths"]}
+    (pod,) = pods(of_kind(cases["default"], "Deployment"))
+    (container,) = pod["containers"]
+    probes = {container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
+    (ingress,), (route,) = of_kind(cases["ingress"], "Ingress"), of_kind(cases["gateway"], "HTTPRoute")
+    assert probes < paths
+    for rule in ingress["spec"]["rules"]:
+        assert {path["path"] for path in rule["http"]["paths"]} == paths - probes
+    matches = {match["path"]["value"] for match in route["spec"]["rules"][0]["matches"]}
+    assert matches == paths - probes
 
 
 def test_pods_get_the_time_to_drain(cases: dict[str, list[Manifest]]) -> None:

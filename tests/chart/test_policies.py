@@ -16,9 +16,9 @@ from tests.chart.test_page import policies
 from tests.servers import DynamoLocal, Minio
 
 
-def _statements(policy: dict[str, Any], service: str, **names: str) -> list[dict[str, Any]]:
+def _statements(policy: dict[str, Any], service: str, bucket: str = "") -> list[dict[str, Any]]:
     found = [one for one in policy["Statement"] if one["Action"][0].startswith(f"{service}:")]
-    return [one | {"Resource": one["Resource"].replace("BUCKET", names.get("bucket", "BUCKET"))} for one in found]
+    return [one | {"Resource": one["Resource"].replace("BUCKET", bucket)} for one in found]
 
 
 def _actions(policy: dict[str, Any]) -> set[str]:
@@ -36,12 +36,12 @@ async def test_the_role_of_the_job_makes_the_bucket_and_that_of_the_pods_does_no
     minio: Minio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = f"pymager-{secrets.token_hex(8)}"
-    of_pods, of_job = policies()
-    for variable, value in session_of(minio, _statements(of_pods, "s3", bucket=bucket)).items():
+    pods, job = [session_of(minio, _statements(policy, "s3", bucket=bucket)) for policy in policies()]
+    for variable, value in pods.items():
         monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigurationError, match="AccessDenied"):
         await S3Blobs(minio.url(bucket)).prepare()
-    for variable, value in session_of(minio, _statements(of_job, "s3", bucket=bucket)).items():
+    for variable, value in job.items():
         monkeypatch.setenv(variable, value)
     assert len(await S3Blobs(minio.url(bucket)).prepare()) == 1
     assert await S3Blobs(minio.url(bucket)).prepare() == []
@@ -68,7 +68,7 @@ async def _use(store: DynamoMetadata) -> None:
     await store.replace(other)
     assert (await store.get("cat")).revision == other.revision
     assert len((await store.list_page(None, 10)).items) == 1
-    await store.fence("dog", "1")
+    await store.fence("dog", other.revision)
     await store.remove("cat")
     await store.release(await store.renew(await store.acquire("picture")))
     await store.acquire("left behind")

@@ -149,6 +149,15 @@ def test_every_setting_of_the_program_can_be_set(name: str, monkeypatch: pytest.
     assert str(getattr(settings, name)) != str(getattr(Settings(), name))
 
 
+def test_what_the_pods_of_each_case_get_is_what_the_program_takes(cases: dict[str, list[Manifest]]) -> None:
+    for name, manifests in cases.items():
+        settings = config.load(environ=variables(manifests)).settings
+        given = read(CHART / "ci" / f"{name}-values.yaml")
+        by_itself = not given.get("sweep", {}).get("enabled")
+        assert bool(settings.sweep_interval) == by_itself, name
+        assert settings.drain_delay == given.get("drainDelay", values()["drainDelay"]), name
+
+
 def test_the_readme_has_the_defaults_that_a_pod_has() -> None:
     image = dict(re.findall(r"(PYMAGER_[A-Z_]+)=(\S+)", (ROOT / "Dockerfile").read_text()))
     found = config.load(environ=image | variables(render({}))).settings
