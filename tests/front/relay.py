@@ -12,6 +12,7 @@ class Relay:
 
     def __init__(self, target: int) -> None:
         self.port = 0
+        self._server: asyncio.Server | None = None
         self._target = target
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -25,12 +26,15 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cut(self) -> None:
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         for writer in self._open:
             writer.transport.abort()
 
     async def mend(self) -> None:
         """Listen, again on the same port."""
+        if self._server is not None and self._server.is_serving():
+            return
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
