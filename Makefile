@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test servers cluster storm check format bench bench-scale bench-rollout bench-overload bench-memory lock clean docs image dist
+.PHONY: run test servers cluster storm check format bench bench-scale bench-rollout bench-overload bench-memory lock clean docs image dist deb deb-test
 
 run: $(VENV)/run.stamp
 	$(BIN)/pymager serve
@@ -12,7 +12,7 @@ KILLS := tests/live/test_kills.py tests/live/test_storm.py
 
 # The kills wait more than they work, so the two run side by side; what they tell comes at the end.
 test: servers
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(KILLS:%=--ignore=%) $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(KILLS:%=--ignore=%) --ignore=$(DEB_TEST) $(ARGS)
 	@told=$$(mktemp -d); for file in $(KILLS); do \
 	  name=$$told/$$(basename $$file); mkdir $$name; \
 	  ( PYTEST_DEBUG_TEMPROOT=$$name $(BIN)/python -m pytest $$file $(ARGS) >$$name.out 2>&1; echo $$? >$$name.code ) & \
@@ -71,6 +71,16 @@ dist: $(VENV)/dev.stamp
 	rm -f dist/pymager-*.whl dist/pymager-*.tar.gz
 	$(BIN)/python -m hatchling build -d dist
 	$(BIN)/twine check --strict dist/pymager-*
+
+# The package for Debian 12, into dist/.
+deb: $(VENV)/run.stamp
+	rm -f dist/pymager_*.deb
+	$(BIN)/python packaging/debian/build.py dist
+
+# Installed, used, upgraded and purged in a Debian that its own systemd has booted; it needs root.
+DEB_TEST := tests/packages/test_deb.py
+deb-test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest $(DEB_TEST) $(ARGS)
 
 # The container image, tagged with the version and as latest; `make image ARGS='--build-arg EXTRAS=s3,sql'`.
 BUILDERS ?= docker podman buildah
