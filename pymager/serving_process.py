@@ -21,6 +21,9 @@ from pymager.observing.choice import trace_ids
 from pymager.observing.exposition import Boards
 
 _DEV = {"sizes": "*"}
+# For the interpreter's lock, in seconds. A store's thread has little to do each time, and the event loop waits for it:
+# with Python's 5 ms one request in a hundred took twice as long where the processors were busy.
+_SWITCH_INTERVAL = 0.0005
 
 log = structlog.get_logger("pymager")
 
@@ -58,6 +61,7 @@ def _run(options: dict[str, Any], fd: int | None, board: int | None, hint: str |
     from pymager.guard import hide
     from pymager.web.server import serve
 
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     hide()  # a worker that was taken over runs as the same user, and could read this process's secrets
 
     with _board(settings, board, is_child=is_child) as own:
