@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from pymager import plugins
-from pymager.config import Settings, without_password
+from pymager.config import without_password
 from pymager.derivation import Derivation
 from pymager.engine.jobs import Encoding, Limits
 from pymager.errors import BackendError, ConfigurationError, Held
@@ -22,6 +22,7 @@ from pymager.observing.metrics import Metrics
 from pymager.observing.observer import OFF, Observer
 from pymager.observing.stores import ObservedBlobs, ObservedMetadata
 from pymager.ports import BlobStore, MetadataStore
+from pymager.settings import Settings
 from pymager.singleflight import kept
 from pymager.spool import Spool
 from pymager.sweep import Report, Sweep, mark_recipes

@@ -6,7 +6,8 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pymager.config import PREFIX, Settings
+from pymager.config import PREFIX
+from pymager.settings import Settings
 
 _HEAD = """# Settings
 

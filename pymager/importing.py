@@ -11,8 +11,8 @@ import click
 
 from pymager import composition, names
 from pymager.composition import Parts
-from pymager.config import Settings
 from pymager.errors import AlreadyExists, BackendError, BadName, NoSpace, NoSuchOriginal, PymagerError, Unavailable
+from pymager.settings import Settings
 
 _CHUNK = 256 * 1024
 

@@ -2,9 +2,9 @@
 
 from pymager import composition
 from pymager.audit import Finding, audit
-from pymager.config import Settings
 from pymager.engine.jobs import recipe
 from pymager.formats import OUTPUTS
+from pymager.settings import Settings
 
 
 async def sweep(settings: Settings, *, prefix: str = "", dry_run: bool) -> dict[str, int]:

@@ -13,12 +13,13 @@ from typing import Any
 import structlog
 
 from pymager import composition, config, logs
-from pymager.config import PREFIX, Settings
+from pymager.config import PREFIX
 from pymager.errors import ConfigurationError
 from pymager.firstuser import FILE, first_user
 from pymager.observing.board import Board
 from pymager.observing.choice import trace_ids
 from pymager.observing.exposition import Boards
+from pymager.settings import Settings
 
 _DEV = {"sizes": "*"}
 # For the interpreter's lock, in seconds. A store's thread has little to do each time, and the event loop waits for it:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from pymager import composition, formats, names
 from pymager.composition import Parts
-from pymager.config import Settings
 from pymager.errors import (
     BadName,
     ConfigurationError,
@@ -31,6 +30,7 @@ from pymager.migrating.run import stoppable
 from pymager.names import DerivedName
 from pymager.reading import lines_of
 from pymager.resuming import Place
+from pymager.settings import Settings
 
 _PAGE = 500
 _ANY = "any"

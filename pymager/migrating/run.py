@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 import click
 
 from pymager import plugins
-from pymager.config import Settings
 from pymager.errors import ConfigurationError, Unavailable
 from pymager.migrating import blobs, rows
 from pymager.migrating.copying import Copying
 from pymager.migrating.progress import Progress
 from pymager.migrating.report import Report
 from pymager.ports import Backend
+from pymager.settings import Settings
 from pymager.spool import Spool
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -2,9 +2,9 @@
 
 from importlib.util import find_spec
 
-from pymager.config import Settings
 from pymager.errors import ConfigurationError
 from pymager.observing.context import Ids
+from pymager.settings import Settings
 
 _NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 

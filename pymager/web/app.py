@@ -6,8 +6,8 @@ from aiohttp import web
 
 from pymager import logs
 from pymager.composition import Parts
-from pymager.config import Settings
 from pymager.observing.choice import trace_ids
+from pymager.settings import Settings
 from pymager.web import derived, health, openapi, originals
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits

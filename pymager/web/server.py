@@ -13,9 +13,9 @@ from aiohttp import web
 
 from pymager import composition
 from pymager.composition import Parts
-from pymager.config import Settings
 from pymager.errors import ConfigurationError
 from pymager.observing.board import Board
+from pymager.settings import Settings
 from pymager.web.app import make_app
 from pymager.web.connections import ConnectionLimits, make_connection
 from pymager.web.context import LIFECYCLE

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from pymager.config import Settings
 from pymager.documentation import default_of
+from pymager.settings import Settings
 from tests.chart import shapes
 from tests.chart.shapes import NAME, QUANTITY, STRINGS, TEXT
 

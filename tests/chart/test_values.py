@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pymager import config
-from pymager.config import Settings
+from pymager.settings import Settings
 from tests.chart.generate import CHART, ELSEWHERE, IN_A_POD, leaves, readme, schema, values
 from tests.chart.rendering import Manifest, Refused, read, render, render_all, variables
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pymager import __version__
-from pymager.config import Settings
 from pymager.formats import OUTPUTS
+from pymager.settings import Settings
 from tests.conftest import served
 from tests.packages.debian import Debian
 from tests.packages.service import (

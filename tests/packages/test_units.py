@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 from pymager import config
-from pymager.config import Settings
+from pymager.settings import Settings
 
 _ROOT = Path(__file__).parents[2]
 _DEBIAN = _ROOT / "packaging" / "debian"

@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from pymager import cli
-from pymager.config import CONFIG_FILE, PREFIX, Settings, load, shown, without_password
+from pymager.config import CONFIG_FILE, PREFIX, load, shown, without_password
 from pymager.errors import ConfigurationError
+from pymager.settings import Settings
 
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
 TOKEN = "0123456789abcdef" * 4

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pymager.config import Settings
 from pymager.documentation import settings_page
+from pymager.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -22,7 +22,7 @@ from argon2 import PasswordHasher
 
 from pymager import composition, maintenance
 from pymager.composition import Parts
-from pymager.config import Settings
+from pymager.settings import Settings
 from pymager.web.server import answering, listening_socket
 
 USER, PASSWORD, TOKEN = "ann", "right", "a-token-of-the-tests"
