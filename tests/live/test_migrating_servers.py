@@ -103,7 +103,7 @@ async def test_a_bucket_that_goes_away_ends_the_copy_and_another_run_goes_on(
     bucket = minio.url("cut")
     assert (await command(tmp_path, "init", blobs=bucket)).code == 0
     proxy = toxiproxy.proxy(minio.port)
-    proxy.add("latency", latency=200)  # slow enough to be cut in its midst
+    latency = proxy.add("latency", latency=200)  # slow enough to be cut in its midst
     far = minio.url("cut", endpoint=f"http://127.0.0.1:{proxy.port}", timeout=2)
     copy = asyncio.create_task(command(tmp_path, "migrate-blobs", "--jobs", "20", f"file:{data}", far))
     async with plugins.load_blobs(bucket) as store:
@@ -114,6 +114,7 @@ async def test_a_bucket_that_goes_away_ends_the_copy_and_another_run_goes_on(
     assert done.code == 1
     assert "in a row could not be copied" in done.err
     proxy.mend()
+    proxy.remove(latency)
     assert (await command(tmp_path, "migrate-blobs", f"file:{data}", far, "--verify")).code == 0
     assert (await command(tmp_path, "migrate-blobs", bucket, f"file:{tmp_path}/back")).code == 0
     assert _files(tmp_path / "back") == _files(data)
