@@ -22,12 +22,15 @@ from pymager.web.context import (
     PICTURE_HEADERS,
     PUBLIC_URL,
     SPOOL,
+    UNTOLD,
     Lifecycle,
 )
 from pymager.web.edge import Handler, edge, sign
 from pymager.web.hotpath import ROUTE
 from pymager.web.options import add_options
 from pymager.web.readonly import refuse_writes
+
+_PROBES = frozenset(("/healthz", "/readyz"))
 
 
 def make_app(settings: Settings, parts: Parts, users: Mapping[str, str]) -> web.Application:
@@ -42,6 +45,7 @@ def make_app(settings: Settings, parts: Parts, users: Mapping[str, str]) -> web.
     app[CLIENTS] = Clients(settings.trusted_proxies, settings.forwarded_header)
     app[LIFECYCLE] = Lifecycle(read_only=settings.read_only)
     app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format, trace_ids(settings))
+    app[UNTOLD] = frozenset() if settings.log_level == "debug" else _PROBES
     app.on_response_prepare.append(sign)
     _add_routes(app, parts)
     add_options(app.router, settings.cors_origin)

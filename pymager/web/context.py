@@ -42,5 +42,6 @@ BODY_LIMITS = web.AppKey("body_limits", BodyLimits)
 PUBLIC_URL = web.AppKey("public_url", str)
 PICTURE_HEADERS = web.AppKey("picture_headers", dict[str, str])
 ACCESS_LOG: web.AppKey[Callable[[dict[str, Any]], None] | None] = web.AppKey("access_log")
+UNTOLD = web.AppKey("untold", frozenset[str])  # paths whose good answers are no line of the log
 CLIENTS = web.AppKey("clients", Clients)
 LIFECYCLE = web.AppKey("lifecycle", Lifecycle)

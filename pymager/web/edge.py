@@ -18,7 +18,7 @@ from pymager.web import failures
 from pymager.web.bodies import WAS_TOLD
 from pymager.web.clients import Clients, share_of
 from pymager.web.connections import Connection
-from pymager.web.context import ACCESS_LOG, CLIENTS, LIFECYCLE, TIER
+from pymager.web.context import ACCESS_LOG, CLIENTS, LIFECYCLE, TIER, UNTOLD
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -32,7 +32,7 @@ log = structlog.get_logger("pymager.web")
 
 @web.middleware
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer whatever happens, and write one line about it."""
+    """Answer whatever happens, and write one line about it, unless it is a probe's that found all well."""
     started = time.perf_counter()
     clients = request.app[CLIENTS]
     CALLER.set(share_of(clients.address(request)))
@@ -43,7 +43,8 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         response.force_close()
     if (keeps_its_body or response.status == 408) and isinstance(request.protocol, Connection):
         request.protocol.expect_no_more()
-    tell(request, clients, request.app[ACCESS_LOG], response.status, response.content_length, started, request_id)
+    if response.status != 200 or request.path not in request.app[UNTOLD]:
+        tell(request, clients, request.app[ACCESS_LOG], response.status, response.content_length, started, request_id)
     REQUEST.set("")  # what the connection does from here on is not on its behalf
     return response
 

@@ -40,6 +40,9 @@ _NARROWER: dict[str, dict[str, Any]] = {
     "public_url": {"pattern": "^(https?://[^?#]+)?$"},
     "background": {"pattern": "^#[0-9a-fA-F]{6}$"},
 }
+_SIZE = r"(\*|[1-9][0-9]{0,4}x[1-9][0-9]{0,4})"
+# Settings that may be a list or one string.
+_ITEMS = {"sizes": [{"pattern": f"^{_SIZE}([ ,]+{_SIZE})*$"}, {"pattern": f"^{_SIZE}$"}]}
 # What the default of a value does not say about its type.
 TYPES: dict[str, Any] = {
     "replicas": {"type": "integer", "minimum": 0},
@@ -174,7 +177,9 @@ def _setting(name: str, described: dict[str, Any]) -> dict[str, Any]:
         }
     if "tuple" in annotation:
         least = 1 if Settings.model_fields[name].default else 0
-        return text | {"anyOf": [TEXT | {"minLength": least}, _NAMES | {"minItems": least}]}
+        whole, item = _ITEMS.get(name, [{}, {}])
+        items = shapes.listed(TEXT | {"minLength": 1} | item)
+        return text | {"anyOf": [TEXT | {"minLength": least} | whole, items | {"minItems": least}]}
     if "enum" in described:
         return text | {"enum": described["enum"]}
     kept = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength")

@@ -88,6 +88,8 @@ def test_the_chart_has_the_programs_version() -> None:
         ({"sweep": {"schedule": "every day"}}, "schedule"),
         ({"settings": {"port": 80}}, "port"),
         ({"settings": {"sizes": []}}, "sizes"),
+        ({"settings": {"sizes": ["800x"]}}, "sizes"),
+        ({"settings": {"sizes": "100x100, 800x"}}, "sizes"),
         ({"settings": {"background": "red"}}, "background"),
         ({"settings": {"blobs": "pictures"}}, "blobs"),
         ({"settings": {"public_url": "img.example.org"}}, "public_url"),

@@ -3,12 +3,13 @@
 import base64
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.live.client import Client
-from tests.live.program import TOKEN, running, until
+from tests.live.program import TOKEN, Program, running, until
 from tests.pictures import jpeg
 
 pytestmark = pytest.mark.live
@@ -25,7 +26,7 @@ async def test_every_request_has_one_line_under_the_id_that_it_was_answered_with
             await client.get("/original/nothing"),
             await client.get("/nowhere"),
             await client.ask("PATCH", "/original/cat"),
-            await client.get("/healthz", **{"X-Request-ID": "of-the-client"}),
+            await client.get("/openapi.json", **{"X-Request-ID": "of-the-client"}),
             await client.put("dog", b"no picture"),
         ]
         assert await program.stop() == 0
@@ -35,6 +36,22 @@ async def test_every_request_has_one_line_under_the_id_that_it_was_answered_with
     assert told == {answer.headers["x-request-id"]: answer.status for answer in answers}
     assert told["of-the-client"] == 200
     assert len([line for line in lines if line["event"] == "request"]) == len(answers)
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+async def test_a_probe_that_finds_all_well_has_a_line_for_those_who_debug_only(tmp_path: Path, level: str) -> None:
+    async with running(tmp_path, log_level=level, drain_delay=60) as program, Client(program.url) as client:
+        assert (await client.get("/healthz")).status == 200
+        program.signal(signal.SIGTERM)
+        await until(lambda: program.logged("stopping"), "the delay")
+        assert (await client.get("/readyz")).status == 503
+        await until(lambda: ("/readyz", 503) in _told(program), "the last line")
+        assert (("/healthz", 200) in _told(program)) is (level == "debug")
+        program.signal(signal.SIGINT)
+
+
+def _told(program: Program) -> set[tuple[str, int]]:
+    return {(line["path"], line["status"]) for line in program.logged("request")}
 
 
 async def test_no_secret_is_ever_logged(tmp_path: Path) -> None:
