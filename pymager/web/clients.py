@@ -1,16 +1,17 @@
 """Who asks: the address of the connection, or the one that a trusted proxy has written down."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aiohttp import web
 
 _SITE = 64  # bits of an IPv6 address: who has one has them all (RFC 6177)
-# RFC 7239 section 4: a pair whose value is a token or a quoted string; commas go between proxies.
+# RFC 7239 section 4: a pair whose value is a token or a quoted string.
 _FOR = re.compile(r"""(?:^|;)\s*for\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]*)\s*(?=;|$)""", re.IGNORECASE)
-_ELEMENT = re.compile(r"""(?:[^,"]|"(?:[^"\\]|\\.)*")+""")
+_LONGEST = 512  # characters of what one proxy notes
+_MARK = re.compile(r'"\\|[",]')  # read from the right: a quoted quotation mark, one that is not, a comma
 _PORT = re.compile(r"\[([^\]]*)\](?::\w+)?|([0-9.]+)(?::\w+)?|(.*)", re.DOTALL)
 
 Address = IPv4Address | IPv6Address
@@ -34,7 +35,7 @@ class Clients:
         if not self._trusted or not self._is_trusted(peer):
             return peer
         lines = request.headers.getall(self._header, ())
-        for name in reversed(_named(",".join(lines), self._header)):
+        for name in _named(",".join(lines), self._header):
             address = _parsed(name)
             if address is None:  # "unknown", or a made up name: so far the way is known, and no further
                 break
@@ -54,12 +55,32 @@ def share_of(address: str) -> str:
     return str(ip_network((parsed, _SITE), strict=False)) if isinstance(parsed, IPv6Address) else address
 
 
-def _named(value: str, header: str) -> list[str]:
-    """The proxies' notes, from the left, of `X-Forwarded-For` or of `Forwarded` (RFC 7239 section 5.2)."""
+def _named(value: str, header: str) -> Iterator[str]:
+    """The proxies' notes, from the right, of `X-Forwarded-For` or of `Forwarded` (RFC 7239 section 5.2)."""
     if header != "forwarded":
-        return [name.strip() for name in value.split(",")] if value else []
-    pairs = (_FOR.search(element.strip()) for element in _ELEMENT.findall(value))
-    return [match[1].strip('"') if match else "" for match in pairs]
+        yield from (name.strip() for name in reversed(value.split(","))) if value else ()
+        return
+    for element in _elements(value):
+        match = _FOR.search(element.strip()) if len(element) <= _LONGEST else None
+        yield match[1].strip('"') if match else ""
+
+
+def _elements(value: str) -> Iterator[str]:
+    """The elements of a list (RFC 9110 section 5.6.1), from the right: what stands left of them does not change them.
+
+    A client that leaves a quotation open would hide what the proxies add, were the list read from the left.
+    """
+    if not value:
+        return
+    end, quoted = len(value), False
+    for match in _MARK.finditer(value[::-1]):
+        if match[0] == '"':
+            quoted = not quoted
+        elif match[0] == "," and not quoted:
+            at = len(value) - match.end()
+            yield value[at + 1 : end]
+            end = at
+    yield value[:end]
 
 
 @lru_cache(maxsize=4_096)

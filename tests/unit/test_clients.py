@@ -57,6 +57,13 @@ def test_the_client_is_the_first_from_the_right_that_is_no_trusted_proxy(
         ("for=6.6.6.6, for=unknown;by=10.0.0.1", "10.0.0.1"),
         ("for=6.6.6.6, by=10.0.0.1", "10.0.0.1"),
         ('for=6.6.6.6, for="', "10.0.0.1"),
+        ('for="6.6.6.6, for=192.0.2.7;by="10.0.0.1:80"', "192.0.2.7"),
+        ('for="6.6.6.6\\", for="192.0.2.7:80"', "192.0.2.7"),
+        ('for=192.0.2.7;by="a, \\", b"', "192.0.2.7"),
+        pytest.param("for=192.0.2.7;by=" + "x" * 2_000, "10.0.0.1", id="long"),
+        # Whoever looks for the end of each quoted string from its beginning takes an hour for these.
+        pytest.param('"\\' * 400_000 + ", for=192.0.2.7", "192.0.2.7", id="quotes"),
+        pytest.param("for=10.1.1.1, " * 20_000 + '"\\' * 400_000 + ", for=10.2.2.2", "10.2.2.2", id="quotes-between"),
     ],
 )
 def test_the_standard_header_is_read_where_it_is_chosen(value: str, client: str) -> None:
