@@ -56,6 +56,17 @@ def test_another_tag_in_if_none_match_or_a_malformed_one_gets_the_picture(value:
     assert not is_not_modified(headers(If_None_Match=value), IT)
 
 
+@pytest.mark.parametrize("begin", [",", '"x",', '"x"', 'W/"', "x", '"x" , '], ids=repr)
+@pytest.mark.parametrize("filling", [" ", ",", " ,", "\t", '"', 'W/"'], ids=repr)
+def test_what_is_long_is_read_once(begin: str, filling: str) -> None:
+    """In quadratic time each of these would take an hour."""
+    value = begin + filling * 400_000 + "abc"
+    assert not is_not_modified(headers(If_None_Match=value), IT)
+    assert asked_range(headers(Range="bytes=0-1", If_Range=value), 100, IT) is None
+    assert asked_range(headers(Range=value), 100, IT) is None
+    assert asked_range(headers(Range=f"bytes={value}"), 100, IT) is None
+
+
 def test_tags_may_stand_in_several_lines() -> None:
     assert is_not_modified(headers(("If-None-Match", '"x"'), ("If-None-Match", '"abc"')), IT)
     assert not is_not_modified(headers(("If-Match", '"x"'), ("If-Match", '"abc"')), IT)
