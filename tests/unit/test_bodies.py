@@ -256,3 +256,16 @@ def test_the_head_alone_refuses_what_can_not_be_taken() -> None:
         check_head(request((), None, Content_Encoding="gzip"), LIMITS)
     with pytest.raises(BadRequest, match="Content-Range"):
         check_head(request((), None, Content_Range="bytes 0-1/2"), LIMITS)
+
+
+@pytest.mark.parametrize("filling", ['"', ";", ' ;a="', "a=", "("])
+@pytest.mark.parametrize("kind", ["image/jpeg", "multipart/form-data", ""])
+def test_a_long_content_type_is_read_once(kind: str, filling: str) -> None:
+    """In quadratic time each of these would take an hour."""
+    check_head(request((), f"{kind}; {filling * 200_000}"), LIMITS)
+
+
+@pytest.mark.parametrize("kind", ["Multipart/Form-Data", "multipart/mixed; boundary=x", " multipart/form-data"])
+def test_a_form_is_not_taken_for_the_bare_bytes(kind: str) -> None:
+    with pytest.raises(BadRequest, match="PUT takes the picture's bytes"):
+        taken(bodies.raw, [form(part(b"x"))], kind)
