@@ -25,6 +25,7 @@ from pymager_dynamodb.connections import Connections, NoAnswer, NotSent
 from pymager_dynamodb.credentials import Credentials
 from pymager_dynamodb.signing import Signer
 
+_LEAST = 0.2  # seconds without which another attempt is not begun
 _LATER = (ProvisionedThroughputExceeded, RequestLimitExceeded, Throttled, TransactionConflict, TransactionInProgress)
 _UNTRUSTED = (ExpiredToken, UnrecognizedClient)
 _ATTEMPTS = 3
@@ -79,9 +80,11 @@ class Requests:
                 return await self._attempt(action, body, end, share, changes=changes)
             except _Again as failure:
                 wait = random.uniform(pause / 2, pause)  # noqa: S311
-                if attempt >= failure.attempts or monotonic() + wait >= end:
+                if attempt >= failure.attempts or monotonic() + wait + _LEAST > end:
                     raise failure.final from failure.__cause__
-            await asyncio.sleep(wait)
+                await asyncio.sleep(wait)
+                if monotonic() + _LEAST > end:  # it slept longer: what is known now is better than an answer cut off
+                    raise failure.final from failure.__cause__
             attempt, pause = attempt + 1, min(2 * pause, _LONGEST_PAUSE)
 
     async def _attempt(self, action: str, body: bytes, end: float, share: float, *, changes: bool) -> Any:
