@@ -5,14 +5,15 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 
 from pymager.errors import ConfigurationError
 from pymager.observing.exposition import OPENMETRICS, PROMETHEUS, Boards, text
 
-_PATIENCE = 5.0  # seconds for a request's head
+_PATIENCE = 5.0  # seconds for a piece of a request
+_LONGEST = 10.0  # seconds for a request and its answer: as long as Prometheus waits
 _MOST = 16  # connections at a time
 
 
@@ -33,13 +34,22 @@ class _Server(socketserver.ThreadingTCPServer):
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        end = threading.Timer(_LONGEST, _cut, (request,))
+        end.daemon = True
+        end.start()
         try:
             super().process_request_thread(request, client_address)
         finally:
+            end.cancel()
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that leaves is nothing to tell."""
+
+
+def _cut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
