@@ -10,6 +10,8 @@ every port may also raise `Unavailable`, and every method may be cancelled at an
 done: the effect is there as a whole, or not at all.
 """
 
+import re
+import unicodedata
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -17,6 +19,49 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
+
+MAX_KEY_BYTES = 700
+MAX_KEY_SEGMENT_BYTES = 255
+_ASCII_KEY = re.compile(r"[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*(?:/[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*)*")
+
+
+def check_key(key: str) -> None:
+    """Check a blob's key against the grammar that every store shares. Raises `ValueError`.
+
+    A key is relative: segments joined by `/`, `MAX_KEY_BYTES` of UTF-8 in all. A segment is 1 to
+    `MAX_KEY_SEGMENT_BYTES` bytes of letters, combining marks and decimal digits of any script (Unicode general
+    categories L, M and Nd), `_`, `-` and `.`, and neither starts nor ends with a `.`. No key can name a path outside
+    the store.
+    """
+    if len(key) <= MAX_KEY_SEGMENT_BYTES and _ASCII_KEY.fullmatch(key):
+        return
+    for segment in key.split("/"):
+        if not is_key_segment(segment):
+            raise ValueError(f"invalid blob key {key!r}: invalid segment {segment!r}")
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise ValueError(f"invalid blob key {key!r}: longer than {MAX_KEY_BYTES} bytes")
+
+
+def check_key_prefix(prefix: str) -> None:
+    """Check that a key can start with `prefix`. Raises `ValueError`."""
+    if prefix:
+        check_key(prefix[:-1] if prefix.endswith("/") else prefix.rstrip("."))
+
+
+def is_key_segment(text: str) -> bool:
+    """Whether a key can have this segment."""
+    return (
+        text != ""
+        and text[0] != "."
+        and text[-1] != "."
+        and all(map(_is_key_character, text))
+        and len(text.encode()) <= MAX_KEY_SEGMENT_BYTES
+    )
+
+
+def _is_key_character(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] in "LM" or category == "Nd" or character in "_-."
 
 
 @dataclass(frozen=True, slots=True)
