@@ -44,7 +44,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/dev.stamp
-	$(BIN)/python -m pymager.documentation docs/settings.md
+	$(BIN)/python -m pymager.settings.reference docs/settings.md
 	$(BIN)/python -m tests.chart.generate
 
 bench: $(VENV)/dev.stamp

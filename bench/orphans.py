@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pymager.plugins import load_blobs
+from pymager.registry import load_blobs
 from pymager_filesystem.layout import Layout
 
 _DERIVED = 9

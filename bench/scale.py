@@ -16,8 +16,8 @@ from statistics import median
 
 from bench import orphans, rows
 from bench.stores import credentials
-from pymager.plugins import load_metadata
 from pymager.ports import MetadataStore
+from pymager.registry import load_metadata
 from tests.servers import Minio, Postgres
 
 FEW = 10_000

@@ -9,24 +9,24 @@ from dataclasses import dataclass
 
 import structlog
 
-from pymager import plugins
-from pymager.config import without_password
-from pymager.derivation import Derivation
+from pymager import registry
 from pymager.engine.jobs import Encoding, Limits
 from pymager.errors import BackendError, ConfigurationError, Held
-from pymager.library import Library, Sizes
-from pymager.memory import Memory
-from pymager.observing.board import Board
-from pymager.observing.families import LAST_SWEEP, SWEEPS, SWEPT
-from pymager.observing.metrics import Metrics
-from pymager.observing.observer import OFF, Observer
-from pymager.observing.stores import ObservedBlobs, ObservedMetadata
+from pymager.library.cache import Memory
+from pymager.library.derivation import Derivation
+from pymager.library.library import Library, Sizes
+from pymager.library.singleflight import kept
+from pymager.library.spool import Spool
+from pymager.operations.sweep import Report, Sweep, mark_recipes
 from pymager.ports import BlobStore, MetadataStore
-from pymager.settings import Settings
-from pymager.singleflight import kept
-from pymager.spool import Spool
-from pymager.sweep import Report, Sweep, mark_recipes
-from pymager.workers import WorkerLimits, Workers
+from pymager.settings.model import Settings
+from pymager.settings.sources import without_password
+from pymager.telemetry.families import LAST_SWEEP, SWEEPS, SWEPT
+from pymager.telemetry.metrics import Metrics
+from pymager.telemetry.observer import OFF, Observer
+from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.stores import ObservedBlobs, ObservedMetadata
+from pymager.workers.pool import WorkerLimits, Workers
 
 _DAY = 86_400.0
 _SWEEP_LEASE = "sweep"
@@ -58,9 +58,9 @@ async def opened_backends(settings: Settings) -> AsyncIterator[tuple[BlobStore, 
 def backends(settings: Settings) -> tuple[BlobStore, MetadataStore]:
     """The two stores, not open. Raises `ConfigurationError`, which names the setting."""
     with _named("PYMAGER_BLOBS"):
-        blobs = plugins.load_blobs(settings.blobs_url)
+        blobs = registry.load_blobs(settings.blobs_url)
     with _named("PYMAGER_METADATA"):
-        metadata = plugins.load_metadata(settings.metadata_url)
+        metadata = registry.load_metadata(settings.metadata_url)
     return blobs, metadata
 
 
@@ -103,7 +103,7 @@ def observing(settings: Settings, board: Board | None) -> Iterator[Observer]:
     if not settings.otel:
         yield Observer(metrics, timed=settings.server_timing)
         return
-    from pymager.observing.tracing import Tracer
+    from pymager.telemetry.tracing import Tracer
 
     tracer = Tracer()
     try:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import click
 
 from pymager.cli import program
-from pymager.config import PREFIX
-from pymager.documentation import settings_page as markdown
+from pymager.settings.reference import settings_page as markdown
+from pymager.settings.sources import PREFIX
 
 _PROGRAM = r"""
 .SH EXIT STATUS

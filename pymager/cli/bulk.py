@@ -8,10 +8,10 @@ import click
 
 from pymager.cli.running import refuse_where_read_only, run_loop, settings_of
 from pymager.cli.service import program
-from pymager.settings import Settings
+from pymager.settings.model import Settings
 
 if TYPE_CHECKING:
-    from pymager.migrating.report import Report
+    from pymager.operations.report import Report
 
 
 @program.command("migrate-blobs")
@@ -28,10 +28,12 @@ def migrate_blobs(
 
     TO is prepared if need be. Every blob is read back and compared. What TO has already is left as it is.
     """
-    from pymager.migrating import run
+    from pymager.operations import copy_stores
 
     settings = settings_of(base)
-    copying = run.migrate_blobs(settings, source, target, jobs=jobs, originals_only=originals_only, verify=verify)
+    copying = copy_stores.migrate_blobs(
+        settings, source, target, jobs=jobs, originals_only=originals_only, verify=verify
+    )
     _tell(run_loop(copying))
 
 
@@ -46,10 +48,10 @@ def migrate_metadata(base: dict[str, Any], source: str, target: str, jobs: int) 
     Nobody may write to either meanwhile. TO is prepared if need be. Every row is read back and compared. What TO has
     already is left as it is; what only TO has is named.
     """
-    from pymager.migrating import run
+    from pymager.operations import copy_stores
 
     settings_of(base)
-    _tell(run_loop(run.migrate_metadata(source, target, jobs=jobs)))
+    _tell(run_loop(copy_stores.migrate_metadata(source, target, jobs=jobs)))
 
 
 @program.command("import")
@@ -58,11 +60,11 @@ def migrate_metadata(base: dict[str, Any], source: str, target: str, jobs: int) 
 @click.pass_obj
 def import_folder(base: dict[str, Any], folder: Path, jobs: int | None) -> None:
     """Keep every picture below FOLDER as an original; run again to go on where it stopped."""
-    from pymager import importing
+    from pymager.operations import import_folder
 
     settings = settings_of(base)
     refuse_where_read_only(settings)
-    summary = run_loop(importing.import_folder(settings, folder, jobs or settings.workers))
+    summary = run_loop(import_folder.import_folder(settings, folder, jobs or settings.workers))
     for path, reason in summary.refused:
         click.echo(f"{path}: {reason}", err=True)
     click.echo(f"{summary.kept} imported, {summary.known} there already, {len(summary.refused)} refused")
@@ -99,17 +101,17 @@ def warm(
 
     What is there already is not made again, also not by replicas that serve at the same time.
     """
-    from pymager import warming
+    from pymager.operations import warm
 
     if file is not None and (prefix or resume):
         raise click.UsageError("--from names the originals; --prefix and --resume are for the listing")
     settings = settings_of(base)
-    wanted = warming.Wanted(_list(sizes) or _listed_sizes(settings), _list(formats))
+    wanted = warm.Wanted(_list(sizes) or _listed_sizes(settings), _list(formats))
     at_once = jobs or max(8, 2 * settings.workers)
     if file is not None:
-        work = warming.warm_named(settings, wanted, jobs=at_once, file=file)
+        work = warm.warm_named(settings, wanted, jobs=at_once, file=file)
     else:
-        work = warming.warm_listed(settings, wanted, jobs=at_once, prefix=prefix, resume=resume)
+        work = warm.warm_listed(settings, wanted, jobs=at_once, prefix=prefix, resume=resume)
     report = run_loop(work)
     if report.stopped is not None:
         click.echo(f"{report.stopped}; run again to go on", err=True)

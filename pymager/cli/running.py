@@ -3,16 +3,17 @@
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from pymager import config, logs
 from pymager.errors import ConfigurationError
-from pymager.settings import Settings
+from pymager.settings import sources
+from pymager.settings.model import Settings
+from pymager.telemetry import logs
 
 T = TypeVar("T")
 
 
 def settings_of(base: dict[str, Any]) -> Settings:
     """The settings in force, and a log as they say. Raises `ConfigurationError`."""
-    settings = config.load(base).settings
+    settings = sources.load(base).settings
     logs.configure(settings.log_level, settings.log_format)
     return settings
 

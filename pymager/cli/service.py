@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
-from pymager import __version__, config
+from pymager import __version__
 from pymager.cli.running import refuse_where_read_only, run_loop, settings_of
 from pymager.errors import BackendError, BadName, ConfigurationError
 from pymager.names import parse_id
-from pymager.settings import Settings
+from pymager.settings import sources
+from pymager.settings.model import Settings
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -58,10 +59,10 @@ def serve(
     board: int | None,
 ) -> None:
     """Serve over HTTP until SIGTERM."""
-    from pymager import serving_process
+    from pymager.process import serve
 
     options = base | {"host": host, "port": port, "processes": processes}
-    sys.exit(serving_process.run(options, dev=dev, fd=fd, board=board))
+    sys.exit(serve.run(options, dev=dev, fd=fd, board=board))
 
 
 @program.command()
@@ -70,7 +71,7 @@ def serve(
 @click.pass_obj
 def sweep(base: dict[str, Any], dry_run: bool, prefix: str) -> None:
     """Delete blobs that nothing refers to; safe while the service runs."""
-    from pymager import maintenance
+    from pymager.operations import stores
 
     settings = settings_of(base)
     if not dry_run:
@@ -79,7 +80,7 @@ def sweep(base: dict[str, Any], dry_run: bool, prefix: str) -> None:
         prefix = parse_id(prefix) if prefix else ""
     except BadName as error:
         raise click.BadParameter(str(error), param_hint="'--prefix'") from None
-    report = run_loop(maintenance.sweep(settings, prefix=prefix, dry_run=dry_run))
+    report = run_loop(stores.sweep(settings, prefix=prefix, dry_run=dry_run))
     words = ", ".join(f"{count} {name}" for name, count in report.items())
     click.echo(f"{'would be swept' if dry_run else 'swept'}: {words}")
 
@@ -88,9 +89,9 @@ def sweep(base: dict[str, Any], dry_run: bool, prefix: str) -> None:
 @click.pass_obj
 def check(base: dict[str, Any]) -> None:
     """Check that every original has its bytes, and that they are the ones that were uploaded."""
-    from pymager import maintenance
+    from pymager.operations import stores
 
-    checked, findings = run_loop(maintenance.check(settings_of(base)))
+    checked, findings = run_loop(stores.check(settings_of(base)))
     for finding in findings:
         click.echo(f"{finding.id}: {finding.problem}")
     click.echo(f"{checked} originals checked, {len(findings)} lost or damaged")
@@ -132,15 +133,15 @@ def hash_password(name: str) -> None:
 @click.pass_obj
 def show_config(base: dict[str, Any]) -> None:
     """Show every setting in force and where it comes from, secrets masked."""
-    loaded = config.load(base)
+    loaded = sources.load(base)
     width = max(map(len, Settings.model_fields))
     for name in Settings.model_fields:
-        click.echo(f"{name:<{width}}  {config.shown(loaded.settings, name)}  ({loaded.sources[name]})")
+        click.echo(f"{name:<{width}}  {sources.shown(loaded.settings, name)}  ({loaded.sources[name]})")
 
 
 def _prepare(base: dict[str, Any]) -> None:
-    from pymager import maintenance
+    from pymager.operations import stores
 
-    done = run_loop(maintenance.prepare(settings_of(base)))
+    done = run_loop(stores.prepare(settings_of(base)))
     for line in done or ["nothing to do: everything is up to date"]:
         click.echo(line)

@@ -3,7 +3,7 @@
 from PIL import Image
 
 from pymager.engine.jobs import OPAQUE
-from pymager.engine.task import Task
+from pymager.engine.step import Task
 
 _PLAIN = frozenset({"L", "RGB", "RGBA", "CMYK", "LAB"})
 _GREY = frozenset({"1", "L"})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops
 
-from pymager.engine.task import Task
+from pymager.engine.step import Task
 
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsTransform

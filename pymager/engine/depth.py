@@ -5,7 +5,7 @@ from math import isfinite
 
 from PIL import Image
 
-from pymager.engine.task import Task
+from pymager.engine.step import Task
 
 _WHITE = 65_535
 

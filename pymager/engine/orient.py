@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from pymager.engine.task import Task
+from pymager.engine.step import Task
 
 _ORIENTATION = 0x0112
 _TURNS = {

@@ -7,10 +7,10 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from pymager.engine import alpha, color, depth, orient, refusal, scale, source
-from pymager.engine.encode import encode
+from pymager.engine.codecs import encode
 from pymager.engine.jobs import Limits, Target
 from pymager.engine.source import Source
-from pymager.engine.task import Step, Task
+from pymager.engine.step import Step, Task
 
 
 def strip(picture: Image.Image, task: Task) -> Image.Image:

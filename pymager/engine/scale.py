@@ -7,7 +7,7 @@ from PIL import Image
 
 from pymager.engine import orient
 from pymager.engine.jobs import Target
-from pymager.engine.task import Box, Task
+from pymager.engine.step import Box, Task
 
 _FAST = frozenset({"L", "RGB", "RGBA", "CMYK"})
 """The modes that fast_image_resize takes."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pymager import guard
+from pymager import sandbox
 from pymager.engine import wire
 from pymager.engine.jobs import Inspection, Limits, Target
 from pymager.errors import PymagerError
@@ -40,13 +40,13 @@ class Jobs:
 def main(load: Callable[[], Jobs]) -> NoReturn:
     """Be a worker. `load` gives the jobs; it is called once the guards are up, and may import what it likes."""
     number, parent = int(sys.argv[1]), int(sys.argv[2])
-    guard.die_with_parent(parent)
+    sandbox.die_with_parent(parent)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # meant for the server, which ends its workers when it has drained
     faulthandler.enable()
     with socket.socket(fileno=number) as channel, channel.makefile("rb") as requests:
         settings = wire.read_request(requests.read)
         if settings is not None:
-            guard.restrict(settings["memory"])
+            sandbox.restrict(settings["memory"])
             _serve(channel, requests.read, load(), settings)
     os._exit(0)  # nothing to tidy up, and no decoder's exit code to trust
 
@@ -56,7 +56,7 @@ def _serve(channel: socket.socket, read: Callable[[int], bytes], jobs: Jobs, set
     gc.freeze()
     channel.sendall(wire.answer(wire.Status.READY))
     while (request := wire.read_request(read)) is not None:
-        guard.allow_processor(settings["processor_seconds"])
+        sandbox.allow_processor(settings["processor_seconds"])
         channel.sendall(_answer(jobs, limits, request, settings["memory"]))
 
 

@@ -4,15 +4,12 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from pymager import logs
 from pymager.composition import Parts
-from pymager.observing.choice import trace_ids
-from pymager.settings import Settings
-from pymager.web import derived, health, openapi, originals
-from pymager.web.auth import Auth
-from pymager.web.bodies import BodyLimits
-from pymager.web.clients import Clients
-from pymager.web.context import (
+from pymager.settings.model import Settings
+from pymager.telemetry import logs
+from pymager.telemetry.tracing_setup import trace_ids
+from pymager.web import derived, health, originals
+from pymager.web.app_keys import (
     ACCESS_LOG,
     AUTH,
     BODY_LIMITS,
@@ -25,8 +22,12 @@ from pymager.web.context import (
     UNTOLD,
     Lifecycle,
 )
-from pymager.web.edge import Handler, edge, sign
+from pymager.web.auth import Auth
+from pymager.web.bodies import BodyLimits
+from pymager.web.clients import Clients
 from pymager.web.hotpath import ROUTE
+from pymager.web.middleware import Handler, edge, sign
+from pymager.web.openapi import document
 from pymager.web.options import add_options
 from pymager.web.readonly import refuse_writes
 
@@ -92,7 +93,7 @@ def _add_routes(app: web.Application, parts: Parts) -> None:
         ("/info/{id}", originals.info),
         ("/healthz", health.healthz),
         ("/readyz", ready),
-        ("/openapi.json", openapi.handler),
+        ("/openapi.json", document.handler),
     ):
         _add(router, path, {"GET": handler, "HEAD": handler})
 

@@ -3,13 +3,13 @@
 from aiohttp import web
 
 from pymager import formats, names
-from pymager.derivation import Picture
 from pymager.errors import BadName
-from pymager.library import Library
+from pymager.library.derivation import Picture
+from pymager.library.library import Library
 from pymager.ports import BlobInfo
-from pymager.web.context import LIBRARY, LOCATED, PICTURE_HEADERS, TIER, Located
+from pymager.web.app_keys import LIBRARY, LOCATED, PICTURE_HEADERS, TIER, Located
+from pymager.web.conditions import Validators, is_not_modified
 from pymager.web.failures import NoSuchPage
-from pymager.web.serving import Validators, is_not_modified
 
 
 async def get(request: web.Request) -> web.StreamResponse:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from pymager.errors import BackendError
 from pymager.ports import BlobStore, MetadataStore
-from pymager.web.context import LIFECYCLE
+from pymager.web.app_keys import LIFECYCLE
 
 _PATIENCE = 2.0
 

@@ -14,16 +14,16 @@ from aiohttp import web
 from aiohttp.http_writer import HttpVersion11
 
 from pymager import formats, names
-from pymager.derivation import Picture
 from pymager.errors import NotFound, PymagerError
-from pymager.memory import Kept
+from pymager.library.cache import Kept
+from pymager.library.derivation import Picture
 from pymager.names import DerivedName
-from pymager.observing.context import REQUEST
-from pymager.observing.timings import TIMINGS
 from pymager.ports import BlobInfo
-from pymager.web.context import ACCESS_LOG, CLIENTS, LIBRARY, LIFECYCLE, LOCATED, PICTURE_HEADERS, Located
-from pymager.web.edge import REQUEST_ID, request_id_of, tell
-from pymager.web.serving import Validators, handed_out, http_date, is_not_modified
+from pymager.telemetry.context import REQUEST
+from pymager.telemetry.timings import TIMINGS
+from pymager.web.app_keys import ACCESS_LOG, CLIENTS, LIBRARY, LIFECYCLE, LOCATED, PICTURE_HEADERS, Located
+from pymager.web.conditions import Validators, handed_out, http_date, is_not_modified
+from pymager.web.middleware import REQUEST_ID, request_id_of, tell
 
 ROUTE = "/derived/{name}"
 _PLAIN = re.compile(r"/derived/([A-Za-z0-9_-]{3,220}\.[A-Za-z0-9]{1,8})")

@@ -10,12 +10,12 @@ from aiohttp import web
 
 from pymager import formats, names
 from pymager.errors import AlreadyExists, NoSuchOriginal
+from pymager.library.spool import Spooled
 from pymager.ports import Original
-from pymager.spool import Spooled
 from pymager.web import bodies
-from pymager.web.context import AUTH, BODY_LIMITS, LIBRARY, PICTURE_HEADERS, PUBLIC_URL, SPOOL
+from pymager.web.app_keys import AUTH, BODY_LIMITS, LIBRARY, PICTURE_HEADERS, PUBLIC_URL, SPOOL
+from pymager.web.conditions import Validators, asked_range, check_before_writing, is_conditional, is_not_modified
 from pymager.web.failures import BadRequest
-from pymager.web.serving import Validators, asked_range, check_before_writing, is_conditional, is_not_modified
 
 _MOST_LISTED = 1_000
 _LISTED = 100

@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from pymager.web.edge import Handler
 from pymager.web.failures import ReadOnly
+from pymager.web.middleware import Handler
 
 _WRITES = {"POST", "PUT", "DELETE"}
 

@@ -14,13 +14,13 @@ from aiohttp import web
 from pymager import composition
 from pymager.composition import Parts
 from pymager.errors import ConfigurationError
-from pymager.observing.board import Board
-from pymager.settings import Settings
+from pymager.settings.model import Settings
+from pymager.telemetry.shared_memory import Board
 from pymager.web.app import make_app
+from pymager.web.app_keys import LIFECYCLE
 from pymager.web.connections import ConnectionLimits, make_connection
-from pymager.web.context import LIFECYCLE
 from pymager.web.hotpath import HotPath
-from pymager.web.observed import gauges_kept, observed, refused
+from pymager.web.instrumentation import gauges_kept, observed, refused
 
 _BACKLOG = 1_024
 _STEP = 0.05

@@ -15,9 +15,9 @@ _FOUND = """
 from importlib.metadata import distribution
 from pathlib import Path
 import pymager_sqliteblobs
-from pymager import plugins
+from pymager import registry
 
-store = plugins.load_blobs("SQLITEBLOBS:/somewhere/blobs.db")
+store = registry.load_blobs("SQLITEBLOBS:/somewhere/blobs.db")
 print(type(store).__name__, distribution("pymager-sqliteblobs").version, pymager_sqliteblobs.__file__)
 """
 
@@ -47,7 +47,7 @@ def test_an_installed_backend_is_found_by_its_urls_scheme(python: Path) -> None:
 
 
 def test_an_unknown_scheme_is_told_which_there_are_also_of_others(python: Path) -> None:
-    script = "from pymager import plugins; plugins.load_blobs('nowhere:x')"
+    script = "from pymager import registry; registry.load_blobs('nowhere:x')"
     result = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False)
     assert "there is no blob store 'nowhere'; there are: file:, memory:, s3:, sqliteblobs:" in result.stderr
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from pymager.documentation import default_of
-from pymager.settings import Settings
+from pymager.settings.model import Settings
+from pymager.settings.reference import default_of
 from tests.chart import shapes
 from tests.chart.shapes import NAME, QUANTITY, STRINGS, TEXT
 

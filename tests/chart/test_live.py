@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pymager.config import PREFIX
+from pymager.settings.sources import PREFIX
 from tests.chart.rendering import Manifest, of_kind, pods, render, variables
 from tests.live.client import Client
 from tests.live.program import TOKEN, Done, command, running

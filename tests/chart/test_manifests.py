@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from pymager.cli import program
-from pymager.web.openapi import document
+from pymager.web.openapi.document import document
 from tests.chart.generate import CHART
 from tests.chart.kinds import CUSTOM, VERSIONS, fault
 from tests.chart.rendering import CASES, Manifest, content, of_kind, pods, read

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pymager import config
-from pymager.settings import Settings
+from pymager.settings import sources
+from pymager.settings.model import Settings
 from tests.chart.generate import CHART, ELSEWHERE, IN_A_POD, leaves, readme, schema, values
 from tests.chart.rendering import Manifest, Refused, read, render, render_all, variables
 
@@ -146,14 +146,14 @@ def test_every_setting_of_the_program_can_be_set(name: str, monkeypatch: pytest.
         given["metrics"]["enabled"] = True
     for variable, text in variables(render(given)).items():
         monkeypatch.setenv(variable, text)
-    settings = config.load().settings
+    settings = sources.load().settings
     assert getattr(settings, name) in (expected, str(expected)), name
     assert str(getattr(settings, name)) != str(getattr(Settings(), name))
 
 
 def test_what_the_pods_of_each_case_get_is_what_the_program_takes(cases: dict[str, list[Manifest]]) -> None:
     for name, manifests in cases.items():
-        settings = config.load(environ=variables(manifests)).settings
+        settings = sources.load(environ=variables(manifests)).settings
         given = read(CHART / "ci" / f"{name}-values.yaml")
         by_itself = not given.get("sweep", {}).get("enabled")
         assert bool(settings.sweep_interval) == by_itself, name
@@ -162,7 +162,7 @@ def test_what_the_pods_of_each_case_get_is_what_the_program_takes(cases: dict[st
 
 def test_the_readme_has_the_defaults_that_a_pod_has() -> None:
     image = dict(re.findall(r"(PYMAGER_[A-Z_]+)=(\S+)", (ROOT / "Dockerfile").read_text()))
-    found = config.load(environ=image | variables(render({}))).settings
+    found = sources.load(environ=image | variables(render({}))).settings
     assert {name: str(getattr(found, name)) for name in IN_A_POD} == IN_A_POD
     assert found.port == 8000, "the templates' default"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from pymager.engine import alpha, color, depth, orient, render
-from pymager.engine.task import Step
+from pymager.engine.step import Step
 from tests.engine import handmade
 from tests.engine.handmade import GREY, GREY_ALPHA, PALETTE, RGB, RGBA
 from tests.engine.rendering import drawn, near, quadrants

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pymager import formats
-from pymager.engine import encode
+from pymager.engine import codecs
 from pymager.engine.jobs import OPAQUE
 from tests.engine import handmade
 from tests.engine.checks import four_colours
@@ -157,8 +157,8 @@ def test_alpha_that_hides_nothing_is_not_written() -> None:
 
 
 def test_every_output_has_an_encoder_and_its_settings() -> None:
-    assert set(encode.ENCODERS) == set(OUTPUTS)
-    assert {name for name, encoder in encode.ENCODERS.items() if "RGBA" not in encoder.modes} == OPAQUE
+    assert set(codecs.ENCODERS) == set(OUTPUTS)
+    assert {name for name, encoder in codecs.ENCODERS.items() if "RGBA" not in encoder.modes} == OPAQUE
 
 
 @pytest.mark.parametrize(

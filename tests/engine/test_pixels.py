@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pymager.engine import render, scale
-from pymager.engine.task import Step
+from pymager.engine.step import Step
 from tests.engine import checks, handmade
 from tests.engine.rendering import drawn, inspected, near, opened, quadrants, rendered
 from tests.pictures import encoded

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
-from pymager import keys, names, plugins
+from pymager import keys, names, registry
 from pymager.ports import BlobStore, MetadataStore
 from tests.live.client import Client
 from tests.live.histories import Histories
@@ -156,7 +156,7 @@ class ClusterStorm:
         order, killed = folder / "order", folder / "killed"
         order.write_text(f"{point} 1")
         settings = {"blobs": self._stores.blobs, "metadata": self._stores.metadata, "sweep_grace": 0}
-        async with plugins.load_blobs(self._stores.blobs) as blobs:
+        async with registry.load_blobs(self._stores.blobs) as blobs:
             sweep = asyncio.create_task(
                 command(folder, "sweep", failpoint_kill=order, failpoint_killed=killed, **settings)
             )
@@ -212,7 +212,7 @@ async def assert_swept(folder: Path, stores: Stores) -> None:
     assert done.code == 0, done
     checked = await command(folder, "check", **settings)
     assert checked.code == 0, checked
-    async with plugins.load_blobs(stores.blobs) as blobs, plugins.load_metadata(stores.metadata) as metadata:
+    async with registry.load_blobs(stores.blobs) as blobs, registry.load_metadata(stores.metadata) as metadata:
         await _assert_blobs_are_as_the_catalog_says(blobs, metadata)
 
 

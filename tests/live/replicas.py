@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pymager import plugins
+from pymager import registry
 from tests.live.program import Program, running
 from tests.servers import DynamoLocal, Postgres
 from tests.servers.s3 import S3Server
@@ -21,8 +21,8 @@ class Stores:
 
     async def prepare(self) -> None:
         """What `pymager init` does."""
-        await plugins.load_blobs(self.blobs).prepare()
-        await plugins.load_metadata(self.metadata).prepare()
+        await registry.load_blobs(self.blobs).prepare()
+        await registry.load_metadata(self.metadata).prepare()
 
 
 async def new_stores(bucket: S3Server, catalog: Postgres | DynamoLocal, **query: object) -> Stores:

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pymager import plugins
+from pymager import registry
 from tests.live.balancer import Balancer, Target
 from tests.live.client import Answer, Raw, connected, head
 from tests.live.program import PATIENCE, Program, running, until
@@ -100,7 +100,7 @@ class Rollout:
 
     async def leases_left(self) -> int:
         """How many leases nobody gave back."""
-        async with plugins.load_metadata(self.stores.metadata) as metadata:
+        async with registry.load_metadata(self.stores.metadata) as metadata:
             return await metadata.tidy(-60)  # also those that were touched just now
 
     def _since(self, before: Counter[str], kind: str) -> int:

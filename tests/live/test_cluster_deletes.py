@@ -13,7 +13,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from pymager import keys, plugins
+from pymager import keys, registry
 from tests.live.client import Answer, Client
 from tests.live.numbered import number_of, numbered
 from tests.live.program import Program, command, until
@@ -57,7 +57,7 @@ class Cluster:
     async def blobs(self, id: str) -> list[str]:
         """The keys in the bucket that are of this id."""
         prefixes = (f"{keys.ORIGINALS}{id}/", f"{keys.DERIVED}{id}/")
-        async with plugins.load_blobs(self.stores.blobs) as blobs:
+        async with registry.load_blobs(self.stores.blobs) as blobs:
             return [info.key for prefix in prefixes async for info in blobs.list(prefix)]
 
 

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from pymager.observing.families import FAMILIES, Family
+from pymager.telemetry.families import FAMILIES, Family
 from tests.live.client import Client, connected, head
 from tests.live.program import Program, command, running, until
 from tests.live.scraped import Scrape, free_port, scraped

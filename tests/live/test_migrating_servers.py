@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pymager import plugins
+from pymager import registry
 from pymager.ports import BlobStore, Original
 from pymager_filesystem.layout import Layout
 from tests.live.client import Client
@@ -88,7 +88,7 @@ async def test_a_service_moved_to_servers_answers_as_before(
 async def test_a_copy_to_minio_goes_on_after_kill_9(tmp_path: Path, data: Path, minio: Minio) -> None:
     bucket = minio.url("killed")
     assert (await command(tmp_path, "init", blobs=bucket)).code == 0
-    async with plugins.load_blobs(bucket) as store:
+    async with registry.load_blobs(bucket) as store:
         for least in (5, 17, 30):
             await _killed(tmp_path, store, least, "migrate-blobs", "--jobs", "1", f"file:{data}", bucket)
         assert await _counted(store) < len(_files(data))
@@ -106,7 +106,7 @@ async def test_a_bucket_that_goes_away_ends_the_copy_and_another_run_goes_on(
     latency = proxy.add("latency", latency=200)  # slow enough to be cut in its midst
     far = minio.url("cut", endpoint=f"http://127.0.0.1:{proxy.port}", timeout=2)
     copy = asyncio.create_task(command(tmp_path, "migrate-blobs", "--jobs", "20", f"file:{data}", far))
-    async with plugins.load_blobs(bucket) as store:
+    async with registry.load_blobs(bucket) as store:
         while not await _counted(store):
             assert not copy.done()
     proxy.cut()
@@ -147,7 +147,7 @@ def _files(folder: Path) -> dict[Path, bytes]:
 
 
 async def _rows(url: str) -> list[Original]:
-    async with plugins.load_metadata(url) as store:
+    async with registry.load_metadata(url) as store:
         page = await store.list_page(None, 1_000)
     assert page.next is None
     return list(page.items)

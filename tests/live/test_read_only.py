@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pymager import composition, keys, maintenance
+from pymager import composition, keys
+from pymager.operations import stores
 from pymager.ports import BlobStore
 from tests.live.client import Answer, Client, connected, head
 from tests.live.program import command, running
@@ -63,7 +64,7 @@ async def test_a_client_that_waits_with_its_body_keeps_it(tmp_path: Path) -> Non
 
 async def test_nothing_is_swept(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, read_only=True, sweep_interval=0.01, sweep_grace=0)
-    await maintenance.prepare(settings)
+    await stores.prepare(settings)
     async with composition.opened(settings) as parts:
         orphan = f"original/gone/{'0' * 32}.jpg"
         await parts.blobs.put(orphan, b"", "image/jpeg")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from pymager import keys, plugins
+from pymager import keys, registry
 from tests.live.client import Answer, Client, Lost
 from tests.live.cluster_storm import assert_swept
 from tests.live.program import PATIENCE, Program, running, until
@@ -75,7 +75,7 @@ class Cluster:
 
     async def originals(self, id: str) -> list[str]:
         """The keys of this id's originals in the bucket."""
-        async with plugins.load_blobs(self.stores.blobs) as blobs:
+        async with registry.load_blobs(self.stores.blobs) as blobs:
             return [info.key async for info in blobs.list(f"{keys.ORIGINALS}{id}/")]
 
 

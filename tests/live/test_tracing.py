@@ -159,7 +159,7 @@ def test_what_the_exporter_can_not_do_stops_the_start(
 
 def test_nothing_of_opentelemetry_is_imported_unless_it_is_asked_for() -> None:
     script = (
-        "import json, sys, pymager.web.server, pymager.composition, pymager.serving_process\n"
+        "import json, sys, pymager.web.server, pymager.composition, pymager.process.serve\n"
         "print(json.dumps([name for name in sys.modules if name.startswith('opentelemetry')]))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)

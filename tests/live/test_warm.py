@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pymager import failpoints, warming
+from pymager import failpoints
 from pymager.errors import ConfigurationError
+from pymager.operations import warm
 from tests.live.client import Client
 from tests.live.program import Done, command, running
 from tests.live.traces import blob_keys
@@ -18,7 +19,7 @@ from tests.web.served import settings_for
 
 pytestmark = pytest.mark.live
 
-_WANTED = warming.Wanted(["20x20"], ["jpg"])
+_WANTED = warm.Wanted(["20x20"], ["jpg"])
 _IDS = ["cat", "dog-1", "dog-2", "dog-3"]
 
 
@@ -131,7 +132,7 @@ async def test_what_replicas_render_at_the_same_time_is_not_rendered_twice(kept:
 
 
 async def test_the_place_in_the_listing_is_kept_for_the_next_run(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warming, "_PAGE", 2)
+    monkeypatch.setattr(warm, "_PAGE", 2)
     settings = settings_for(kept)
     file = kept / "place"
     leases = itertools.count(1)
@@ -142,11 +143,11 @@ async def test_the_place_in_the_listing_is_kept_for_the_next_run(kept: Path, mon
 
     with monkeypatch.context() as hooked:
         hooked.setattr(failpoints, "hook", interrupt)
-        first = await warming.warm_listed(settings, _WANTED, jobs=1, prefix="", resume=file)
+        first = await warm.warm_listed(settings, _WANTED, jobs=1, prefix="", resume=file)
     assert (first.copied, first.stopped) == (3, "stopped by SIGINT")
     with pytest.raises(ConfigurationError, match="it is of another task"):
-        await warming.warm_listed(settings, _WANTED, jobs=1, prefix="dog", resume=file)
-    second = await warming.warm_listed(settings, _WANTED, jobs=1, prefix="", resume=file)
+        await warm.warm_listed(settings, _WANTED, jobs=1, prefix="dog", resume=file)
+    second = await warm.warm_listed(settings, _WANTED, jobs=1, prefix="", resume=file)
     assert (second.known, second.copied, second.stopped) == (1, 1, None)
     assert not file.exists()
 

@@ -11,7 +11,7 @@ import pytest
 
 from pymager import __version__
 from pymager.formats import OUTPUTS
-from pymager.settings import Settings
+from pymager.settings.model import Settings
 from tests.conftest import served
 from tests.packages.debian import Debian
 from tests.packages.service import (

@@ -4,8 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from pymager import config
-from pymager.settings import Settings
+from pymager.settings import sources
+from pymager.settings.model import Settings
 
 _ROOT = Path(__file__).parents[2]
 _DEBIAN = _ROOT / "packaging" / "debian"
@@ -21,7 +21,7 @@ def test_the_example_is_the_packaged_unit_with_the_program_in_opt() -> None:
 
 
 def test_the_sample_of_the_settings_is_taken_as_it_is_and_listens_on_this_machine_alone() -> None:
-    settings = config.load({"config": str(_DEBIAN / "pymager.toml")}, {}).settings
+    settings = sources.load({"config": str(_DEBIAN / "pymager.toml")}, {}).settings
     assert str(settings.data) == "/var/lib/pymager"
     assert settings.host == "127.0.0.1"
 
@@ -31,11 +31,11 @@ def test_whatever_the_sample_has_commented_out_is_a_setting_with_a_value_that_is
     assert len(lines) == 7
     assert set(tomllib.loads("\n".join(lines))) <= set(Settings.model_fields)
     (tmp_path / "pymager.toml").write_text("\n".join(lines))
-    assert config.load({"config": str(tmp_path / "pymager.toml")}, {}).settings.port == 8000
+    assert sources.load({"config": str(tmp_path / "pymager.toml")}, {}).settings.port == 8000
 
 
 def test_systemd_waits_for_longer_than_the_service_takes_to_drain() -> None:
     match = re.search(r"^TimeoutStopSec=(\d+)$", _UNIT.read_text(), re.MULTILINE)
     assert match is not None
-    settings = config.load({}, {}).settings
+    settings = sources.load({}, {}).settings
     assert int(match[1]) > settings.drain_delay + settings.shutdown_timeout

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from pymager import keys, names
-from pymager.derivation import Derivation, Picture
 from pymager.engine.jobs import Encoding
-from pymager.library import Library, Sizes
-from pymager.memory import Memory
+from pymager.library.cache import Memory
+from pymager.library.derivation import Derivation, Picture
+from pymager.library.library import Library, Sizes
+from pymager.library.spool import Spool, Spooled
 from pymager.names import DerivedName, parse_derived
 from pymager.ports import Original
-from pymager.spool import Spool, Spooled
-from pymager.workers import Workers
+from pymager.workers.pool import Workers
 from tests.unit.hooked import HookedBlobs, HookedMetadata
 from tests.unit.workers.pools import pool
 

@@ -11,9 +11,9 @@ import pytest
 
 from pymager import failpoints
 from pymager.composition import Parts
-from pymager.config import load
+from pymager.settings.sources import load
 from pymager.web.app import make_app
-from pymager.web.openapi import document
+from pymager.web.openapi.document import document
 from tests.unit.place import Place
 
 ROOT = Path(__file__).parents[2]

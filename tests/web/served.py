@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 import uvloop
 from argon2 import PasswordHasher
 
-from pymager import composition, maintenance
+from pymager import composition
 from pymager.composition import Parts
-from pymager.settings import Settings
+from pymager.operations import stores
+from pymager.settings.model import Settings
 from pymager.web.server import answering, listening_socket
 
 USER, PASSWORD, TOKEN = "ann", "right", "a-token-of-the-tests"
@@ -187,7 +188,7 @@ def serving(folder: Path, **changes: Any) -> Iterator[Served]:
     started: Future[tuple[Served, Callable[[], None]]] = Future()
 
     async def serve() -> None:
-        await maintenance.prepare(settings)
+        await stores.prepare(settings)
         async with composition.opened(settings) as parts, listening(settings, parts) as port:
             stop, loop = asyncio.Event(), asyncio.get_running_loop()
             started.set_result((Served(port, folder, parts), lambda: loop.call_soon_threadsafe(stop.set)))

@@ -13,7 +13,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from pymager.formats import OUTPUTS
-from pymager.web.openapi import document
+from pymager.web.openapi.document import document
 from tests.pictures import jpeg
 from tests.web.model import FAR_AHEAD, LONG_AGO
 from tests.web.served import WRITER, Served, serving

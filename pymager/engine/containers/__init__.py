@@ -6,7 +6,7 @@ reserves memory or spends time on some headers before anyone can ask for the siz
 
 import struct
 
-from pymager.engine.containers import boxes, flat, gif, ico, jpeg, png, riff, tiff
+from pymager.engine.containers import flat, gif, ico, isobmff, jpeg, png, tiff, webp
 from pymager.engine.containers.container import OPAQUE, Container, Data, Walker
 from pymager.engine.jobs import Limits
 
@@ -14,10 +14,10 @@ _WALKERS: tuple[tuple[int, bytes, Walker], ...] = (
     (0, b"\xff\xd8\xff", jpeg.walk),
     (0, b"\x89PNG\r\n\x1a\n", png.walk),
     (0, b"GIF8", gif.walk),
-    (8, b"WEBP", riff.walk),
-    (4, b"ftyp", boxes.walk),
-    (4, b"jP  \r\n\x87\n", boxes.walk_jp2),
-    (0, b"\xff\x4f\xff\x51", boxes.walk_codestream),
+    (8, b"WEBP", webp.walk),
+    (4, b"ftyp", isobmff.walk),
+    (4, b"jP  \r\n\x87\n", isobmff.walk_jp2),
+    (0, b"\xff\x4f\xff\x51", isobmff.walk_codestream),
     (0, b"II*\0", tiff.walk),
     (0, b"MM\0*", tiff.walk),
     (0, b"II+\0", tiff.walk),

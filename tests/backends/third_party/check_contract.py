@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from pymager import plugins
+from pymager import registry
 from pymager.ports import BlobStore
 from pymager.testing.blobs import BlobStoreContract
 
@@ -15,10 +15,10 @@ class TestSqliteBlobs(BlobStoreContract):
 
     @pytest_asyncio.fixture
     async def blobs(self, tmp_path: Path) -> AsyncIterator[BlobStore]:
-        async with plugins.load_blobs(f"sqliteblobs:{tmp_path}/blobs.db") as store:
+        async with registry.load_blobs(f"sqliteblobs:{tmp_path}/blobs.db") as store:
             yield store
 
     @pytest_asyncio.fixture
     async def other(self, blobs: BlobStore, tmp_path: Path) -> AsyncIterator[BlobStore]:
-        async with plugins.load_blobs(f"SqliteBlobs:{tmp_path}/blobs.db") as store:
+        async with registry.load_blobs(f"SqliteBlobs:{tmp_path}/blobs.db") as store:
             yield store

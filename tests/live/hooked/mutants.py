@@ -6,12 +6,14 @@ FAILPOINT_MUTANT names the function below that breaks it, before the program sta
 import asyncio
 from typing import Any
 
-from pymager import keys, library, sweep
+from pymager import keys
 from pymager.errors import NotFound, Unavailable
 from pymager.failpoints import reached
-from pymager.library import Library
+from pymager.library import library
+from pymager.library.library import Library
+from pymager.operations import sweep
+from pymager.operations.sweep import Sweep
 from pymager.ports import Original
-from pymager.sweep import Sweep
 
 _TRIES = 400
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from pymager.workers import Workers
+from pymager.workers.pool import Workers
 from tests.unit.workers.pools import pool
 
 

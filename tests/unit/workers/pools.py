@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pymager.engine.jobs import Encoding, Limits, Target
-from pymager.workers import WorkerLimits, Workers
+from pymager.workers.pool import WorkerLimits, Workers
 
 MISBEHAVING = (str(Path(__file__).with_name("misbehaving_worker.py")),)
 ACCEPTED = Limits(("JPEG",), pixels=12_345)

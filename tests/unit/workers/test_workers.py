@@ -23,7 +23,7 @@ from pymager.errors import (
     Unavailable,
     Undecodable,
 )
-from pymager.workers import WorkerLimits, Workers
+from pymager.workers.pool import WorkerLimits, Workers
 from tests.pictures import jpeg
 from tests.unit.workers.pools import MISBEHAVING, TARGET, is_running, pool, rendered, until
 

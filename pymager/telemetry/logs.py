@@ -1,0 +1,100 @@
+"""Logs: for people on a terminal, one JSON object a line otherwise. Secrets are not logged."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, cast
+
+import orjson
+import structlog
+
+from pymager.telemetry.context import Ids, telling
+
+
+def configure(level: str, style: str, ids: Ids | None = None) -> None:
+    """Set logging up for the process; `style` is `console`, `json` or `auto`.
+
+    A line that is written while a request is handled carries its `request_id`, and what `ids` tells of its trace.
+    """
+    number = getattr(logging, level.upper())
+    console = is_for_people(style)
+    timestamp = structlog.processors.TimeStamper("%H:%M:%S" if console else "iso", utc=not console)
+    shared: list[Any] = [structlog.processors.add_log_level, timestamp, telling(ids)]
+    if console:
+        structlog.configure(
+            processors=[*shared, structlog.dev.ConsoleRenderer(pad_event_to=12)],
+            wrapper_class=structlog.make_filtering_bound_logger(number),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+            cache_logger_on_first_use=True,
+        )
+    else:
+        structlog.configure(
+            processors=[*shared, structlog.processors.format_exc_info, _rendered],
+            wrapper_class=structlog.make_filtering_bound_logger(number),
+            logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Standing())),
+            cache_logger_on_first_use=True,
+        )
+    logging.basicConfig(handlers=[_Forwarding()], level=max(number, logging.WARNING), force=True)
+
+
+def access_log(level: str, style: str, ids: Ids | None = None) -> Callable[[dict[str, Any]], None] | None:
+    """Writes the one line of a request, or None where requests are not logged.
+
+    In JSON it goes past structlog, which would cost more than all the rest of a hit from memory.
+    """
+    if getattr(logging, level.upper()) > logging.INFO:
+        return None
+    if is_for_people(style):
+        log = structlog.get_logger("pymager.access")
+        return lambda line: log.info("request", **line)
+
+    def write(line: dict[str, Any]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        if ids is not None:
+            line |= ids()
+        with suppress(OSError):
+            os.write(2, _json({"timestamp": now, "level": "info", "event": "request", **line}) + b"\n")
+
+    return write
+
+
+def is_for_people(style: str) -> bool:
+    """Whether logs go to a person's terminal."""
+    return style == "console" or (style == "auto" and sys.stderr.isatty())
+
+
+def _rendered(logger: Any, name: str, event: Any) -> bytes:
+    return _json(event)
+
+
+def _json(event: Any) -> bytes:
+    try:
+        return orjson.dumps(event, default=str)
+    except TypeError:  # text that is not UTF-8, such as a file's name, or a number of more than 64 bits
+        return json.dumps(event, default=str).encode()
+
+
+class _Standing:
+    """Standard error, whose reader may go: the service goes on without its log."""
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError):
+            sys.stderr.buffer.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.buffer.flush()
+
+
+class _Forwarding(logging.Handler):
+    """Sends what libraries log through the same pipe."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger(record.name)
+        exc_info = record.exc_info if record.exc_info and record.exc_info[0] else None
+        level = min(record.levelno, logging.CRITICAL) // 10 * 10  # structlog knows only the levels with names
+        log.log(level, record.getMessage(), logger=record.name, **({"exc_info": exc_info} if exc_info else {}))

@@ -1,0 +1,152 @@
+"""How the parts say what they do: steps that take time, and things that are counted. Off, it does nothing."""
+
+import asyncio
+from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter
+from typing import TYPE_CHECKING, Self
+
+from pymager.errors import (
+    AlreadyExists,
+    Fenced,
+    Held,
+    Lost,
+    NoSpace,
+    NotFound,
+    Overloaded,
+    RevisionMismatch,
+    Unavailable,
+)
+from pymager.telemetry.families import Family
+from pymager.telemetry.metrics import Metrics, Spread
+from pymager.telemetry.timings import TIMINGS
+
+if TYPE_CHECKING:
+    from pymager.telemetry.tracing import Span, Tracer
+
+_ANSWERS = (NotFound, AlreadyExists, RevisionMismatch, Fenced, Held, Lost, asyncio.CancelledError, GeneratorExit)
+_NOTHING = nullcontext()
+
+
+def failure(error: BaseException) -> str | None:
+    """The name of what went wrong; None for what a store may well answer, and for a request that was given up."""
+    if isinstance(error, _ANSWERS):
+        return None
+    if isinstance(error, Unavailable):
+        return "unavailable"
+    if isinstance(error, Overloaded):
+        return "overloaded"
+    return "no_space" if isinstance(error, NoSpace) else "other"
+
+
+class Step:
+    """Something that takes time, done again and again: `with step(): ...` measures it once.
+
+    `seconds` gets its times, `errors` and the labels before the last one its failures, `timing` is its name in the
+    request's own timings.
+    """
+
+    __slots__ = ("errors", "metrics", "name", "on", "seconds", "timing", "tracer")
+
+    def __init__(
+        self,
+        observer: "Observer",
+        name: str,
+        seconds: tuple[Family, *tuple[str, ...]] | None,
+        errors: tuple[Family, *tuple[str, ...]] | None,
+        timing: str,
+    ) -> None:
+        self.name = name
+        self.on = observer.on
+        self.metrics, self.tracer = observer.metrics, observer.tracer
+        self.seconds: Spread | None = None
+        if self.metrics is not None and seconds is not None:
+            self.seconds = self.metrics.spread(*seconds)
+        self.errors = errors
+        self.timing = timing
+
+    def __call__(self) -> "AbstractContextManager[Taken | None]":
+        return Taken(self) if self.on else _NOTHING
+
+    def took(self, seconds: float, error: BaseException | None) -> bool:
+        """It took so long, and ended in the error; tells whether that is a failure."""
+        if self.seconds is not None:
+            self.seconds.add(seconds)
+        if self.timing and (timings := TIMINGS.get()) is not None:
+            timings.add(self.timing, seconds)
+        failed = None if error is None else failure(error)
+        if failed is not None and self.metrics is not None and self.errors is not None:
+            self.metrics.count(*self.errors, failed).add()
+        return failed is not None
+
+
+class Taken:
+    """A step that is being taken. Made with `inside` false, its span is not the one that others are made in."""
+
+    __slots__ = ("_inside", "_since", "_span", "_spent", "_step")
+
+    def __init__(self, step: Step, *, inside: bool = True) -> None:
+        self._step: Step | None = step
+        self._inside = inside
+        self._span: Span | None = None
+        self._spent = 0.0
+        self._since = 0.0
+
+    def __enter__(self) -> Self:
+        step = self._step
+        if step is not None and step.tracer is not None:
+            self._span = step.tracer.start(step.name, inside=self._inside)
+        self._since = perf_counter()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.end(error)
+
+    def pause(self) -> None:
+        """What follows is somebody else's time."""
+        self._spent += perf_counter() - self._since
+        self._since = 0.0
+
+    def resume(self) -> None:
+        """What follows is the step's time again."""
+        self._since = perf_counter()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """It is done; ending it again does nothing."""
+        step, self._step = self._step, None
+        if step is None:
+            return
+        seconds = self._spent + (perf_counter() - self._since if self._since else 0.0)
+        failed = step.took(seconds, error)
+        if self._span is not None:
+            self._span.end(error, failed=failed)
+
+
+class Observer:
+    """What is observed: numbers, spans of traces, and each request's own timings; all three may be off."""
+
+    __slots__ = ("metrics", "on", "timed", "tracer")
+
+    def __init__(self, metrics: Metrics | None = None, tracer: "Tracer | None" = None, *, timed: bool = False) -> None:
+        self.metrics = metrics
+        self.tracer = tracer
+        self.timed = timed
+        self.on = timed or metrics is not None or tracer is not None
+
+    def step(
+        self,
+        name: str,
+        *,
+        seconds: tuple[Family, *tuple[str, ...]] | None = None,
+        errors: tuple[Family, *tuple[str, ...]] | None = None,
+        timing: str = "",
+    ) -> Step:
+        """A step of this name, which is that of its spans."""
+        return Step(self, name, seconds, errors, timing)
+
+    def count(self, family: Family, *labels: str, by: float = 1.0) -> None:
+        """Count something."""
+        if self.metrics is not None:
+            self.metrics.count(family, *labels).add(by)
+
+
+OFF = Observer()

@@ -1,0 +1,235 @@
+"""The two stores as they are, with every operation measured."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+from typing import Self
+
+from pymager.ports import Blob, BlobInfo, BlobStore, Lease, MetadataStore, Original, Page
+from pymager.telemetry.families import STORE_BYTES, STORE_ERRORS, STORE_SECONDS
+from pymager.telemetry.metrics import Count
+from pymager.telemetry.observer import Observer, Step, Taken
+
+
+def _step(observer: Observer, store: str, operation: str, timing: str) -> Step:
+    labels = (store, operation)
+    observer.count(STORE_ERRORS, *labels, "unavailable", by=0)
+    return observer.step(
+        f"{store}.{operation}", seconds=(STORE_SECONDS, *labels), errors=(STORE_ERRORS, *labels), timing=timing
+    )
+
+
+class ObservedBlobs:
+    """A blob store, measured; `open` counts until the bytes are read, but for what their reader took."""
+
+    def __init__(self, blobs: BlobStore, observer: Observer) -> None:
+        self._blobs = blobs
+        self._steps = {
+            name: _step(observer, "blobs", name, "bucket")
+            for name in ("open", "stat", "put", "delete", "list", "tidy", "ping")
+        }
+        self._read = self._written = None
+        if observer.metrics is not None:
+            self._read = observer.metrics.count(STORE_BYTES, "read")
+            self._written = observer.metrics.count(STORE_BYTES, "written")
+
+    async def __aenter__(self) -> Self:
+        await self._blobs.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._blobs.__aexit__(kind, error, trace)
+
+    async def prepare(self) -> list[str]:
+        return await self._blobs.prepare()
+
+    async def tidy(self, older_than: float) -> int:
+        with self._steps["tidy"]():
+            return await self._blobs.tidy(older_than)
+
+    async def ping(self) -> None:
+        with self._steps["ping"]():
+            await self._blobs.ping()
+
+    def open(self, key: str, start: int = 0, stop: int | None = None) -> AbstractAsyncContextManager[Blob]:
+        return _Opening(self._blobs.open(key, start, stop), Taken(self._steps["open"], inside=False), self._read)
+
+    async def stat(self, key: str) -> BlobInfo:
+        with self._steps["stat"]():
+            return await self._blobs.stat(key)
+
+    async def put(self, key: str, source: bytes | Path, content_type: str) -> BlobInfo:
+        with self._steps["put"]():
+            info = await self._blobs.put(key, source, content_type)
+        if self._written is not None:
+            self._written.add(info.size)
+        return info
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        with self._steps["delete"]():
+            await self._blobs.delete(keys)
+
+    def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
+        return _Listing(self._blobs.list(prefix), Taken(self._steps["list"], inside=False))
+
+
+class _Opening:
+    """A blob that is being opened and read."""
+
+    def __init__(self, opening: AbstractAsyncContextManager[Blob], taken: Taken, read: Count | None) -> None:
+        self._opening = opening
+        self._taken = taken
+        self._read = read
+
+    async def __aenter__(self) -> Blob:
+        self._taken.__enter__()
+        try:
+            blob = await self._opening.__aenter__()
+        except BaseException as error:
+            self._taken.end(error)
+            raise
+        return Blob(blob.info, _Chunks(blob.chunks, self._taken, self._read), blob.file)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._taken.end()
+        return await self._opening.__aexit__(kind, error, trace)
+
+
+class _Chunks:
+    """The bytes on their way; not a generator, which would have to be closed."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], taken: Taken, read: Count | None) -> None:
+        self._chunks = chunks
+        self._taken = taken
+        self._read = read
+        taken.pause()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._taken.resume()
+        try:
+            chunk = await anext(self._chunks)
+        except BaseException as error:
+            self._taken.end(None if isinstance(error, StopAsyncIteration) else error)
+            raise
+        self._taken.pause()
+        if self._read is not None:
+            self._read.add(len(chunk))
+        return chunk
+
+
+class _Listing:
+    """A listing that is being read; one that is given up is not counted."""
+
+    def __init__(self, infos: AsyncIterator[BlobInfo], taken: Taken) -> None:
+        self._infos = infos
+        self._taken = taken
+        self._is_begun = False
+
+    def __aiter__(self) -> AsyncIterator[BlobInfo]:
+        return self
+
+    async def __anext__(self) -> BlobInfo:
+        if self._is_begun:
+            self._taken.resume()
+        else:
+            self._is_begun = True
+            self._taken.__enter__()
+        try:
+            info = await anext(self._infos)
+        except BaseException as error:
+            self._taken.end(None if isinstance(error, StopAsyncIteration) else error)
+            raise
+        self._taken.pause()
+        return info
+
+
+class ObservedMetadata:
+    """A metadata store, measured."""
+
+    def __init__(self, metadata: MetadataStore, observer: Observer) -> None:
+        self._metadata = metadata
+        self._steps = {
+            name: _step(observer, "metadata", name, timing)
+            for name, timing in [
+                *((name, "catalog") for name in ("add", "get", "replace", "remove", "fence", "list_page")),
+                *((name, "lease") for name in ("acquire", "renew", "release")),
+                *((name, "") for name in ("tidy", "ping")),
+            ]
+        }
+        get = self._steps["get"]
+        self._seconds = get.seconds if observer.tracer is None and not observer.timed else None
+
+    async def __aenter__(self) -> Self:
+        await self._metadata.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._metadata.__aexit__(kind, error, trace)
+
+    async def prepare(self) -> list[str]:
+        return await self._metadata.prepare()
+
+    async def tidy(self, older_than: float) -> int:
+        with self._steps["tidy"]():
+            return await self._metadata.tidy(older_than)
+
+    async def ping(self) -> None:
+        with self._steps["ping"]():
+            await self._metadata.ping()
+
+    async def add(self, original: Original) -> None:
+        with self._steps["add"]():
+            await self._metadata.add(original)
+
+    async def get(self, id: str) -> Original:
+        if self._seconds is None:
+            with self._steps["get"]():
+                return await self._metadata.get(id)
+        # Every request comes by here, so that what a step does is written out.
+        started = perf_counter()
+        try:
+            original = await self._metadata.get(id)
+        except BaseException as error:
+            self._steps["get"].took(perf_counter() - started, error)
+            raise
+        self._seconds.add(perf_counter() - started)
+        return original
+
+    async def replace(self, original: Original, expected_revision: str | None = None) -> Original:
+        with self._steps["replace"]():
+            return await self._metadata.replace(original, expected_revision)
+
+    async def remove(self, id: str, expected_revision: str | None = None) -> Original:
+        with self._steps["remove"]():
+            return await self._metadata.remove(id, expected_revision)
+
+    async def fence(self, id: str, revision: str) -> bool:
+        with self._steps["fence"]():
+            return await self._metadata.fence(id, revision)
+
+    async def list_page(self, cursor: str | None, limit: int) -> Page:
+        with self._steps["list_page"]():
+            return await self._metadata.list_page(cursor, limit)
+
+    async def acquire(self, name: str, instead_of: str | None = None) -> Lease:
+        with self._steps["acquire"]():
+            return await self._metadata.acquire(name, instead_of)
+
+    async def renew(self, lease: Lease) -> Lease:
+        with self._steps["renew"]():
+            return await self._metadata.renew(lease)
+
+    async def release(self, lease: Lease) -> None:
+        with self._steps["release"]():
+            await self._metadata.release(lease)

@@ -1,0 +1,95 @@
+"""What is told of the workers and of their jobs."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from pymager.errors import NoSpace, NotAPicture, NotFound, Overloaded, PictureError, Unavailable, UnsupportedFormat
+from pymager.telemetry.families import JOB_FAILURES, JOB_SECONDS, JOB_WAIT_SECONDS, JOBS_RUNNING, WORKER_RESTARTS
+from pymager.telemetry.observer import Observer, Taken
+from pymager.workers.process import Ended
+
+KINDS = ("render", "inspection")
+_TIMINGS = {"render": "render", "inspection": "inspect"}
+_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
+_REASONS: dict[type[BaseException], str] = {
+    NotAPicture: "not_a_picture",
+    PictureError: "over_a_limit",
+    UnsupportedFormat: "unsupported",
+    Overloaded: "overloaded",
+    NotFound: "gone",
+    NoSpace: "no_space",
+    Unavailable: "unavailable",
+    Exception: "other",
+}
+
+
+ENDINGS = ("worn_out", "stopped", "killed", "processor_time", "crashed", "exited")
+_KNOWN = (*_REASONS.values(), "timeout", "nonsense", *ENDINGS[2:])
+
+
+class Jobs:
+    """Measures jobs of both kinds, `render` and `inspection`."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        for kind in KINDS:
+            observer.count(JOBS_RUNNING, kind, by=0)
+            for why in _KNOWN:
+                observer.count(JOB_FAILURES, kind, why, by=0)
+        for why in ENDINGS:
+            observer.count(WORKER_RESTARTS, why, by=0)
+        self._waits = {
+            kind: observer.step(
+                f"{kind}.wait", seconds=(JOB_WAIT_SECONDS, kind), errors=(JOB_FAILURES, kind), timing="queue"
+            )
+            for kind in KINDS
+        }
+        self._runs = {
+            kind: observer.step(f"{kind}.run", seconds=(JOB_SECONDS, kind), timing=_TIMINGS[kind]) for kind in KINDS
+        }
+
+    def waiting(self, kind: str) -> AbstractContextManager[Taken | None]:
+        """While a job waits for a worker."""
+        return self._waits[kind]()
+
+    @contextmanager
+    def running(self, kind: str) -> Iterator[None]:
+        """While a worker has the job; a failure is counted under its reason."""
+        self._observer.count(JOBS_RUNNING, kind)
+        try:
+            with self._runs[kind]():
+                yield
+        except Exception as error:
+            self._observer.count(JOB_FAILURES, kind, reason(error))
+            raise
+        finally:
+            self._observer.count(JOBS_RUNNING, kind, by=-1)
+
+    def ended(self, why: str) -> None:
+        """A worker process has ended, and is replaced."""
+        self._observer.count(WORKER_RESTARTS, why)
+
+
+def reason(error: BaseException) -> str:
+    """Why a job failed. What became of its process is the context of the error that says so."""
+    cause = error.__context__
+    if isinstance(cause, TimeoutError):
+        return "timeout"
+    if isinstance(cause, Ended):
+        return ending(cause.code, killed=False)
+    if cause is not None and isinstance(error, PictureError):
+        return "nonsense"
+    return next(name for kind, name in _REASONS.items() if isinstance(error, kind))
+
+
+def ending(code: int, *, killed: bool) -> str:
+    """Why a process ended: `killed` by its own server (a time limit, a client that left, a nonsensical answer), or else
+    by its return code as `subprocess` gives it."""
+    if killed:
+        return "stopped"
+    if code in _FROM_OUTSIDE:
+        return "killed"
+    if code == -signal.SIGXCPU:
+        return "processor_time"
+    return "crashed" if code < 0 else "exited"

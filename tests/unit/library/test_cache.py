@@ -1,0 +1,105 @@
+"""The cache in memory: bounded in bytes, least recently used goes first."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pymager.library import cache as cache_module
+from pymager.library.cache import Memory
+from pymager.ports import BlobInfo
+
+COST = cache_module._ENTRY_COST
+
+
+def info(key: str, size: int = 100) -> BlobInfo:
+    return BlobInfo(key, size, f"etag-{key}", datetime(2024, 5, 6, tzinfo=UTC))
+
+
+def kept_bodies(cache: Memory, *keys: str) -> list[str]:
+    return [key for key in keys if (kept := cache.get(key)) is not None and kept.body is not None]
+
+
+def test_what_was_put_is_found_with_its_bytes() -> None:
+    cache = Memory(1 << 20)
+    cache.put(info("a"), b"x" * 100)
+    kept = cache.get("a")
+    assert kept is not None
+    assert (kept.info, kept.body) == (info("a"), b"x" * 100)
+    assert cache.get("b") is None
+
+
+def test_the_picture_not_asked_for_longest_goes_first() -> None:
+    size = 10_000
+    cache = Memory(8 * (size + COST))
+    for number in range(8):
+        cache.put(info(str(number)), b"x" * size)
+    cache.get("0")
+    cache.put(info("8"), b"x" * size)
+    assert kept_bodies(cache, *"012345678") == list("02345678")
+
+
+def test_validators_outlast_the_bytes() -> None:
+    size = 10_000
+    cache = Memory(8 * (size + COST))
+    for number in range(20):
+        cache.put(info(str(number)), b"x" * size)
+    kept = cache.get("0")
+    assert kept is not None
+    assert (kept.info, kept.body) == (info("0"), None)
+
+
+def test_a_picture_of_over_an_eighth_of_the_room_is_not_kept_but_its_validators_are() -> None:
+    cache = Memory(80_000)
+    assert cache.takes(10_000 - COST)
+    assert not cache.takes(10_000 - COST + 1)
+    cache.put(info("big"), b"x" * (10_000 - COST + 1))
+    cache.put(info("fits"), b"x" * (10_000 - COST))
+    assert kept_bodies(cache, "big", "fits") == ["fits"]
+    assert cache.get("big") is not None
+
+
+def test_a_limit_of_nothing_keeps_no_bytes() -> None:
+    cache = Memory(0)
+    cache.put(info("a"), b"")
+    assert kept_bodies(cache, "a") == []
+    assert cache.used == 0
+
+
+def test_validators_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "_KNOWN_VALIDATORS", 3)
+    cache = Memory(0)
+    for key in "abcd":
+        cache.put(info(key), None)
+        cache.get("a")
+    assert [key for key in "abcd" if cache.get(key) is not None] == ["a", "c", "d"]
+
+
+def test_forgetting_a_prefix_takes_just_what_is_below_it() -> None:
+    cache = Memory(1 << 20)
+    for key in ("cat/1/a", "cat/1/b", "cat/2/a", "catalog/1/a"):
+        cache.put(info(key), b"x")
+    cache.forget("cat/1/")
+    assert kept_bodies(cache, "cat/1/a", "cat/1/b", "cat/2/a", "catalog/1/a") == ["cat/2/a", "catalog/1/a"]
+    assert cache.get("cat/1/a") is None
+    assert cache.used == 2 * (1 + COST)
+
+
+def test_putting_a_key_again_counts_it_once() -> None:
+    cache = Memory(1 << 20)
+    for size in (10, 500, 20):
+        cache.put(info("a"), b"x" * size)
+    assert cache.used == 20 + COST
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 4_000), st.booleans())))
+def test_the_room_is_counted_right_and_never_exceeded(steps: list[tuple[str, int, bool]]) -> None:
+    cache = Memory(16_384)
+    for key, size, forget in steps:
+        if forget:
+            cache.forget(key)
+        else:
+            cache.put(info(key), b"x" * size)
+        bodies = [kept.body for k in "abcdefgh" if (kept := cache.get(k)) is not None and kept.body is not None]
+        assert cache.used == sum(len(body) + COST for body in bodies) <= cache.limit

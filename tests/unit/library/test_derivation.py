@@ -1,0 +1,249 @@
+"""Derived pictures: made once, written back, and never left behind for a revision that is gone."""
+
+import asyncio
+import gc
+import resource
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pymager import keys
+from pymager.engine.jobs import Encoding
+from pymager.errors import NoSpace, NotFound, Overloaded, Unavailable, Undecodable
+from pymager.library import derivation as derivation_module
+from pymager.library.cache import Memory
+from pymager.library.derivation import Derivation, Gone
+from pymager.names import parse_derived
+from pymager.ports import Original
+from pymager_filesystem import FolderBlobs
+from tests.unit.hooked import away, lost, once
+from tests.unit.place import NAME, Place, body_of, opened
+from tests.waiting import until
+
+
+async def made(place: Place, original: Original) -> bytes:
+    async with place.derivation.open(original, NAME) as picture:
+        return await body_of(picture)
+
+
+async def test_a_picture_is_made_once_and_then_comes_from_the_store(place: Place) -> None:
+    cat = await place.plant("picture")
+    first = await made(place, cat)
+    assert b"80x60" in first
+    assert await place.blobs.keys(keys.DERIVED) == {place.derivation.key(cat, NAME)}
+    assert await made(place, cat) == first
+    assert place.blobs.calls["put"] == 1
+    kept = place.library.memory.get(place.derivation.key(cat, NAME))
+    assert kept is not None
+    assert kept.body == first
+
+
+async def test_many_who_ask_at_once_have_it_made_and_written_once(place: Place) -> None:
+    cat = await place.plant("picture")
+    bodies = await asyncio.gather(*(made(place, cat) for _ in range(100)))
+    assert len(set(bodies)) == 1
+    assert place.blobs.calls["put"] == 1
+
+
+async def test_sizes_formats_and_recipes_are_pictures_of_their_own(place: Place) -> None:
+    cat = await place.plant("picture")
+    other = Derivation(
+        place.blobs, place.metadata, place.workers, Memory(0), Encoding(jpeg_quality=50), place.spool.folder, 60.0
+    )
+    names = [NAME, parse_derived("cat-80x61.jpg"), parse_derived("cat-80x60.png")]
+    derived = {place.derivation.key(cat, name) for name in names} | {other.key(cat, NAME)}
+    assert len(derived) == 4
+    assert other.key(cat, names[2]) == place.derivation.key(cat, names[2])  # a PNG has no quality
+    assert place.derivation.key(cat, parse_derived("cat-80x60.jpeg")) == place.derivation.key(cat, NAME)
+
+
+async def test_what_was_deleted_from_the_store_is_made_again(place: Place) -> None:
+    cat = await place.plant("picture")
+    await made(place, cat)
+    await place.blobs.inner.delete([place.derivation.key(cat, NAME)])
+    assert b"80x60" in await made(place, cat)
+    assert place.blobs.calls["put"] == 2
+
+
+async def test_a_revision_that_went_while_its_picture_was_made_leaves_nothing(place: Place) -> None:
+    cat = await place.plant("picture")
+
+    async def remove(*arguments: object) -> None:
+        await place.metadata.inner.remove("cat")
+
+    place.blobs.after["put"] = remove
+    with pytest.raises(Gone):
+        await made(place, cat)
+    assert await place.blobs.keys(keys.DERIVED) == set()
+    assert place.library.memory.get(place.derivation.key(cat, NAME)) is None
+
+
+async def test_a_revision_whose_original_is_gone_is_gone(place: Place) -> None:
+    cat = await place.plant("picture")
+    await place.metadata.inner.remove("cat")
+    await place.blobs.inner.delete([keys.original_key(cat)])
+    with pytest.raises(Gone):
+        await made(place, cat)
+
+
+async def test_an_original_that_goes_under_its_worker_is_gone_and_no_bad_picture(place: Place) -> None:
+    cat = await place.plant("unlink")
+    for _ in range(2):
+        with pytest.raises(Gone):
+            await made(place, cat)
+
+
+async def test_a_bad_picture_is_remembered_for_a_minute(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    cat, tries = await place.plant("too-much"), []
+    for now in (1_000.0, 1_001.0, 1_059.0, 1_061.0, 1_120.0):
+        monkeypatch.setattr(derivation_module, "monotonic", partial(float, now))
+        with pytest.raises(Undecodable, match="this has too many pixels"):
+            await made(place, cat)
+        tries.append(place.metadata.calls["acquire"])
+    assert tries == [1, 1, 1, 2, 2]
+    place.derivation._refuse_what_failed(place.derivation.key(cat, parse_derived("cat-1x1.jpg")))
+
+
+async def test_bad_pictures_are_remembered_in_bounded_number(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(derivation_module, "_MOST_REMEMBERED", 2)
+    several = [await place.plant("too-much", id) for id in "abc"]
+    for cat in (*several, several[1], several[0]):
+        with pytest.raises(Undecodable):
+            await made(place, cat)
+    assert place.metadata.calls["acquire"] == 4
+
+
+async def test_what_is_remembered_of_a_bad_picture_keeps_no_request_alive(place: Place) -> None:
+    class Request:
+        pass
+
+    cat = await place.plant("too-much")
+
+    async def ask() -> weakref.ref[Request]:
+        request = Request()
+        with pytest.raises(Undecodable):
+            await made(place, cat)
+        return weakref.ref(request)
+
+    request = await ask()
+    await asyncio.sleep(0)  # the loop lets go of what it ran last
+    gc.collect()
+    assert request() is None
+
+
+@pytest.mark.parametrize("hook", [away, lost])
+async def test_a_failure_of_the_store_is_not_the_pictures_fault(place: Place, hook: object) -> None:
+    cat = await place.plant("picture")
+    place.blobs.before["put"] = once(hook)  # type: ignore[arg-type]
+    with pytest.raises(Unavailable):
+        await made(place, cat)
+    assert b"80x60" in await made(place, cat)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+
+async def test_a_full_spool_is_not_the_pictures_fault(place: Place) -> None:
+    cat = await place.plant("picture" + " " * 300_000)
+    with files_of_at_most(100_000), pytest.raises(NoSpace):
+        await made(place, cat)
+    assert b"80x60" in await made(place, cat)
+
+
+async def test_a_picture_too_big_for_memory_is_streamed(place: Place) -> None:
+    cat = await place.plant("big")
+    for _ in range(2):
+        async with place.derivation.open(cat, NAME) as picture:
+            assert picture.body is None
+            assert picture.info.size == 5 << 20
+            assert await body_of(picture) == b"\xff" * (5 << 20)
+    assert place.blobs.calls["put"] == 1
+    kept = place.library.memory.get(place.derivation.key(cat, NAME))
+    assert kept is not None
+    assert kept.body is None
+
+
+async def test_a_big_picture_asked_for_by_many_is_made_once(place: Place) -> None:
+    cat = await place.plant("big")
+    bodies = await asyncio.gather(*(made(place, cat) for _ in range(10)))
+    assert {len(body) for body in bodies} == {5 << 20}
+    assert place.blobs.calls["put"] == 1
+
+
+async def test_where_the_originals_bytes_are_the_answer_they_are_written_back(place: Place) -> None:
+    cat = await place.plant("original")
+    assert await made(place, cat) == await made(place, cat) == b"original"
+    assert place.blobs.calls["put"] == 1
+
+
+@pytest.mark.parametrize("text", ["picture", "original", "big"])
+async def test_a_store_of_files_needs_no_copy(tmp_path: Path, text: str) -> None:
+    async with FolderBlobs(f"file://{tmp_path / 'blobs'}") as folder, opened(tmp_path, folder) as place:
+        cat = await place.plant(text)
+        assert len(await made(place, cat)) > 0
+        assert await place.is_sound()
+
+
+async def test_a_file_that_is_deleted_before_it_is_written_back_is_gone(tmp_path: Path) -> None:
+    async with FolderBlobs(f"file://{tmp_path / 'blobs'}") as folder, opened(tmp_path, folder) as place:
+        cat = await place.plant("original")
+
+        async def delete(*arguments: object) -> None:
+            await place.metadata.inner.remove("cat")
+            await place.blobs.inner.delete([keys.original_key(cat)])
+
+        place.blobs.before["put"] = delete
+        with pytest.raises(Gone):
+            await made(place, cat)
+        assert await place.blobs.keys() == set()
+
+
+async def test_a_client_that_leaves_does_not_stop_the_render(place: Place) -> None:
+    cat = await place.plant("wait")
+    client = asyncio.create_task(made(place, cat))
+    await until(lambda: list(place.spool.folder.glob("*.started")))
+    client.cancel()
+    await asyncio.wait([client])
+    (started,) = place.spool.folder.glob("*.started")
+    started.with_suffix(".go").touch()
+    await place.derivation.close(60)
+    assert await place.blobs.keys(keys.DERIVED) == {place.derivation.key(cat, NAME)}
+
+
+async def test_what_goes_wrong_with_the_answer_is_not_taken_for_a_missing_picture(place: Place) -> None:
+    cat = await place.plant("picture")
+    await made(place, cat)
+    with pytest.raises(NotFound, match="of the one who reads"):
+        async with place.derivation.open(cat, NAME):
+            raise NotFound("of the one who reads")
+    assert place.blobs.calls["put"] == 1
+
+
+async def test_a_full_queue_refuses_a_picture_that_is_not_there_and_no_other(place: Place) -> None:
+    there, waiting = await place.plant("picture", "there"), await place.plant("wait", "waiting")
+    await made(place, there)
+    busy = [asyncio.create_task(made_as(place, waiting, f"waiting-{side}x1.jpg")) for side in range(1, 11)]
+    await until(lambda: place.workers.state.renders == 8)
+    with pytest.raises(Overloaded):
+        await made_as(place, waiting, "waiting-99x1.jpg")
+    assert b"80x60" in await made(place, there)
+    for task in busy:
+        task.cancel()
+    await place.derivation._flights.abort()
+    await asyncio.wait(busy)
+
+
+async def made_as(place: Place, original: Original, name: str) -> None:
+    async with place.derivation.open(original, parse_derived(name)):
+        pass

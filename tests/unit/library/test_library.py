@@ -1,0 +1,265 @@
+"""Reading, forgetting and cleaning up: what is promised of originals and of what is derived from them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from pymager import keys
+from pymager.errors import (
+    NoSuchOriginal,
+    OriginalLost,
+    Overloaded,
+    RevisionMismatch,
+    SizeNotAllowed,
+    Unavailable,
+    UnsupportedFormat,
+)
+from pymager.library.library import Sizes
+from pymager.names import parse_derived
+from pymager.ports import Original
+from tests.unit.hooked import away, lost, once
+from tests.unit.place import NAME, Place
+
+
+async def read(place: Place, original: Original, start: int = 0, stop: int | None = None) -> tuple[Original, bytes]:
+    async with place.library.open(original, start, stop) as (found, blob):
+        return found, b"".join([chunk async for chunk in blob.chunks])
+
+
+def removing(place: Place, *, clean: bool = True) -> Callable[..., Awaitable[None]]:
+    """Another replica's DELETE, with its clean-up."""
+
+    async def remove(*arguments: object) -> None:
+        gone = await place.metadata.inner.remove("cat")
+        if clean:
+            await place.blobs.inner.delete([keys.original_key(gone)])
+
+    return remove
+
+
+def replacing(place: Place, text: str) -> Callable[..., Awaitable[None]]:
+    """Another replica's PUT, with its clean-up."""
+
+    async def put(*arguments: object) -> None:
+        await removing(place)()
+        await place.plant(text)
+
+    return put
+
+
+async def test_an_original_comes_back_as_it_is_and_in_parts(place: Place) -> None:
+    cat = await place.plant("0123456789")
+    assert await place.library.get("cat") == cat
+    assert await read(place, cat) == (cat, b"0123456789")
+    assert await read(place, cat, 2, 5) == (cat, b"234")
+
+
+async def test_an_id_without_a_row_is_no_original(place: Place) -> None:
+    with pytest.raises(NoSuchOriginal, match="'cat'"):
+        await place.library.get("cat")
+    with pytest.raises(NoSuchOriginal):
+        await place.library.remove("cat")
+    with pytest.raises(NoSuchOriginal):
+        await place.library.locate(NAME)
+
+
+async def test_a_get_that_meets_a_delete_finds_nothing(place: Place) -> None:
+    cat = await place.plant("picture")
+    await removing(place)()
+    with pytest.raises(NoSuchOriginal):
+        await read(place, cat)
+    with pytest.raises(NoSuchOriginal):
+        await place.derived(cat)
+
+
+async def test_a_get_that_meets_a_replace_starts_again_from_the_row(place: Place) -> None:
+    cat = await place.plant("0123456789")
+    await replacing(place, "abcdefghij")()
+    (new,) = await place.rows()
+    assert await read(place, cat) == (new, b"abcdefghij")
+    assert await read(place, cat, 2, 5) == (new, b"abcdefghij")
+    assert b"80x60" in await place.derived(cat)
+    assert await place.blobs.keys(keys.DERIVED) == {place.derivation.key(new, NAME)}
+
+
+async def test_a_get_that_meets_a_replace_every_time_is_told_to_come_again(place: Place) -> None:
+    cat = await place.plant("picture")
+    place.blobs.before["open"] = replacing(place, "picture")
+    with pytest.raises(Overloaded, match="replaced all the time"):
+        await read(place, cat)
+    assert place.blobs.calls["open"] == 8
+
+
+@pytest.mark.parametrize("change", ["remove", "replace"])
+async def test_a_render_that_meets_a_change_leaves_nothing_of_the_old_revision(place: Place, change: str) -> None:
+    cat = await place.plant("picture")
+    place.blobs.after["put"] = once(removing(place) if change == "remove" else replacing(place, "picture"))
+    if change == "remove":
+        with pytest.raises(NoSuchOriginal):
+            await place.derived(cat)
+        assert await place.blobs.keys() == set()
+    else:
+        assert b"80x60" in await place.derived(cat)
+        (new,) = await place.rows()
+        assert await place.blobs.keys() == {keys.original_key(new), place.derivation.key(new, NAME)}
+
+
+async def test_a_row_whose_blob_is_gone_is_a_loss_and_not_tried_again(place: Place) -> None:
+    cat = await place.plant("picture")
+    await place.blobs.inner.delete([keys.original_key(cat)])
+    with pytest.raises(OriginalLost, match=cat.revision):
+        await read(place, cat)
+    assert place.blobs.calls["open"] == 1
+    with pytest.raises(OriginalLost):
+        await place.derived(cat)
+    await place.metadata.inner.remove("cat")
+
+
+async def test_a_failure_of_the_store_is_not_a_loss(place: Place) -> None:
+    cat = await place.plant("picture")
+    place.blobs.before["open"] = away
+    with pytest.raises(Unavailable):
+        await read(place, cat)
+    with pytest.raises(Unavailable):
+        await place.derived(cat)
+
+
+async def test_a_reader_that_fails_fails_by_its_own_error(place: Place) -> None:
+    cat = await place.plant("picture")
+    with pytest.raises(ConnectionResetError):
+        async with place.library.open(cat):
+            raise ConnectionResetError
+    with pytest.raises(ConnectionResetError):
+        async with place.library.derived(cat, NAME):
+            raise ConnectionResetError
+
+
+async def test_what_was_removed_is_gone_with_all_that_was_derived_from_it(place: Place) -> None:
+    cat = await place.plant("picture")
+    dog = await place.plant("picture", "dog")
+    for original in (cat, dog):
+        for side in range(1, 4):
+            await place.derived(original, parse_derived(f"{original.id}-{side}x1.jpg"))
+    await place.library.remove("cat")
+    assert [row.id for row in await place.rows()] == ["dog"]
+    await place.library.close()
+    there = await place.blobs.keys()
+    assert len(there) == 4
+    assert all("/dog/" in key for key in there)
+    assert place.library.memory.get(place.derivation.key(cat, parse_derived("cat-1x1.jpg"))) is None
+
+
+async def test_a_remove_is_done_before_its_clean_up(place: Place) -> None:
+    await place.plant("picture")
+    stuck = asyncio.Event()
+
+    async def wait(*arguments: object) -> None:
+        await stuck.wait()
+
+    place.blobs.before["delete"] = wait
+    await place.library.remove("cat")
+    assert await place.rows() == []
+    stuck.set()
+
+
+@pytest.mark.parametrize("method", ["delete", "list"])
+async def test_a_clean_up_that_fails_is_left_to_the_sweep(place: Place, method: str) -> None:
+    cat = await place.plant("picture")
+    await place.derived(cat)
+    place.blobs.before[method] = away
+    await place.library.remove("cat")
+    await place.library.close()
+    assert place.derivation.key(cat, NAME) in await place.blobs.keys()
+
+
+async def test_more_than_a_thousand_derived_pictures_go_in_several_deletes(place: Place) -> None:
+    cat = await place.plant("picture")
+    for number in range(1, 1_102):
+        await place.blobs.inner.put(keys.derived_key(cat, "a" * 12, number, 1, "jpg"), b"x", "image/jpeg")
+    await place.library.remove("cat")
+    await place.library.close()
+    assert await place.blobs.keys() == set()
+    assert place.blobs.calls["delete"] == 3
+
+
+async def test_a_remove_of_another_revision_removes_nothing(place: Place) -> None:
+    cat = await place.plant("picture")
+    with pytest.raises(RevisionMismatch):
+        await place.library.remove("cat", "0" * 32)
+    assert await place.rows() == [cat]
+    await place.library.remove("cat", cat.revision)
+    assert await place.rows() == []
+
+
+async def test_of_many_removes_one_succeeds(place: Place) -> None:
+    await place.plant("picture")
+    outcomes = await asyncio.gather(*(place.library.remove("cat") for _ in range(50)), return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoSuchOriginal"] * 49 + ["NoneType"]
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_a_remove_whose_answer_was_lost_is_sent_once_and_told_as_unknown(place: Place, done: bool) -> None:
+    cat = await place.plant("picture")
+    (place.metadata.after if done else place.metadata.before)["remove"] = lost
+    with pytest.raises(Unavailable) as caught:
+        await place.library.remove("cat")
+    assert not caught.value.outcome_known
+    assert place.metadata.calls["remove"] == 1
+    assert await place.rows() == ([] if done else [cat])
+    assert await place.blobs.keys() == {keys.original_key(cat)}
+
+
+async def test_a_listing_is_the_catalogs(place: Place) -> None:
+    several = [await place.plant("picture", id) for id in "abc"]
+    page = await place.library.page(None, 2)
+    assert list(page.items) == several[:2]
+    assert (await place.library.page(page.next, 2)).items == (several[2],)
+    with pytest.raises(ValueError, match="cursor"):
+        await place.library.page("nonsense", 2)
+
+
+async def test_a_derived_picture_is_located_by_the_row_that_stands(place: Place) -> None:
+    cat = await place.plant("picture")
+    assert await place.library.locate(NAME) == (cat, place.derivation.key(cat, NAME))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("cat-8x6.xyz", UnsupportedFormat),
+        ("cat-8x6.heic", UnsupportedFormat),
+        ("cat-300x6.ico", UnsupportedFormat),
+        ("cat-4097x1.jpg", SizeNotAllowed),
+        ("cat-1x4097.jpg", SizeNotAllowed),
+        ("cat-999999999x999999999.jpg", SizeNotAllowed),
+    ],
+)
+async def test_what_can_not_be_made_is_refused_with_a_sentence(place: Place, name: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as caught:
+        place.library.check(parse_derived(name))
+    assert len(str(caught.value)) > 20
+
+
+async def test_what_can_be_made_is_not_refused(place: Place) -> None:
+    for name in ("cat-4096x1.jpg", "cat-1x1.JPEG", "cat-256x256.ico", "cat-4096x4096.webp"):
+        place.library.check(parse_derived(name))
+
+
+def test_listed_sizes_are_allowed_and_no_others() -> None:
+    sizes = Sizes(frozenset({(80, 60), (5_000, 1)}), 4096)
+    sizes.check(NAME)
+    sizes.check(parse_derived("cat-5000x1.jpg"))
+    with pytest.raises(SizeNotAllowed, match="80x60, 5000x1"):
+        sizes.check(parse_derived("cat-60x80.jpg"))
+    with pytest.raises(SizeNotAllowed, match="none"):
+        Sizes(frozenset(), 4096).check(NAME)
+
+
+async def test_what_stands_is_never_changed_by_reading(place: Place) -> None:
+    cat = await place.plant("picture")
+    before = await place.blobs.keys()
+    await read(place, cat)
+    await place.library.page(None, 10)
+    assert (await place.blobs.keys(), await place.rows()) == (before, [replace(cat)])

@@ -1,0 +1,362 @@
+"""One render at a time: in a process, between replicas, and whatever happens to the one who renders."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from pymager.errors import Held, NotAPicture, Overloaded, Unavailable
+from pymager.library import singleflight
+from pymager.library.singleflight import SingleFlight
+from pymager.ports import Lease
+from tests.unit.hooked import HookedMetadata, away, lost, once
+from tests.waiting import until
+
+KEY = "derived/cat"
+
+
+class Pictures:
+    """What is there, how often each was made, and a gate through which makers go."""
+
+    def __init__(self) -> None:
+        self.there: dict[str, str] = {}
+        self.made: list[str] = []
+        self.began = 0
+        self.looks = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+
+    def run(self, flight: SingleFlight[str, int], key: str = KEY) -> asyncio.Task[str]:
+        return asyncio.create_task(flight.run(key, lambda: self.look(key), lambda slot: self.make(key, slot)))
+
+    async def look(self, key: str) -> str | None:
+        self.looks += 1
+        await asyncio.sleep(0)
+        return self.there.get(key)
+
+    async def make(self, key: str, slot: int) -> str:
+        self.began += 1
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        self.made.append(key)
+        self.there[key] = f"{key} by {slot}"
+        return self.there[key]
+
+
+@asynccontextmanager
+async def slot() -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_left_behind() -> AsyncIterator[None]:
+    """No task runs on, and no exception of one goes unseen."""
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+    before = asyncio.all_tasks()
+    yield
+    await until(lambda: not (asyncio.all_tasks() - before - {asyncio.current_task()}))
+    gc.collect()
+    assert complaints == []
+
+
+@pytest.fixture
+def pictures() -> Pictures:
+    return Pictures()
+
+
+@pytest.fixture
+def leases() -> HookedMetadata:
+    return HookedMetadata()
+
+
+def flight_over(
+    leases: HookedMetadata,
+    slots: Callable[[], AbstractAsyncContextManager[int]] = slot,
+    deadline: float = 60.0,
+) -> SingleFlight[str, int]:
+    return SingleFlight(leases, slots, deadline=deadline)
+
+
+async def is_free(leases: HookedMetadata, key: str = KEY) -> bool:
+    try:
+        lease = await leases.inner.acquire(key)
+    except Held:
+        return False
+    await leases.inner.release(lease)
+    return True
+
+
+async def test_two_hundred_who_ask_at_once_make_one(pictures: Pictures, leases: HookedMetadata) -> None:
+    flight = flight_over(leases)
+    results = await asyncio.gather(*(pictures.run(flight) for _ in range(200)))
+    assert set(results) == {f"{KEY} by 1"}
+    assert pictures.made == [KEY]
+    assert leases.calls["acquire"] == 1
+    assert len(flight) == 0
+    assert await is_free(leases)
+
+
+async def test_two_replicas_make_one(pictures: Pictures, leases: HookedMetadata) -> None:
+    replicas = [flight_over(leases), flight_over(leases), flight_over(HookedMetadata(leases.inner))]
+    pictures.gate.clear()
+    tasks = [pictures.run(replica) for replica in replicas for _ in range(50)]
+    await until(lambda: leases.calls["acquire"] > 3)  # they have seen each other's lease
+    pictures.gate.set()
+    assert set(await asyncio.gather(*tasks)) == {f"{KEY} by 1"}
+    assert pictures.made == [KEY]
+
+
+async def test_different_pictures_do_not_wait_for_each_other(pictures: Pictures, leases: HookedMetadata) -> None:
+    flight = flight_over(leases)
+    pictures.gate.clear()
+    tasks = [pictures.run(flight, str(number)) for number in range(20)]
+    await until(lambda: pictures.began == 20)
+    pictures.gate.set()
+    await asyncio.gather(*tasks)
+    assert sorted(pictures.made) == sorted(map(str, range(20)))
+
+
+async def test_who_gets_the_lease_looks_once_more_before_making(pictures: Pictures, leases: HookedMetadata) -> None:
+    async def finished_by_another(*arguments: object) -> None:
+        pictures.there[KEY] = "another's"
+
+    leases.before["acquire"] = finished_by_another
+    assert await pictures.run(flight_over(leases)) == "another's"
+    assert pictures.made == []
+    assert await is_free(leases)
+
+
+async def test_the_first_client_may_leave_without_stopping_it(pictures: Pictures, leases: HookedMetadata) -> None:
+    flight = flight_over(leases)
+    pictures.gate.clear()
+    first, second = pictures.run(flight), pictures.run(flight)
+    await until(lambda: pictures.began)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    pictures.gate.set()
+    assert await second == f"{KEY} by 1"
+    assert pictures.made == [KEY]
+
+
+async def test_it_is_finished_also_when_every_client_has_left(pictures: Pictures, leases: HookedMetadata) -> None:
+    for count, error in enumerate((None, NotAPicture("broken")), 1):
+        pictures.error = error
+        pictures.gate.clear()
+        flight = flight_over(leases)
+        client = pictures.run(flight, str(error))
+        await until(lambda: pictures.began == count)  # noqa: B023
+        client.cancel()
+        await asyncio.wait([client])
+        pictures.gate.set()
+        await flight.drain()
+        assert len(flight) == 0
+        assert await is_free(leases, str(error))
+    assert pictures.made == ["None"]
+
+
+async def test_a_makers_failure_reaches_all_and_frees_the_lease(pictures: Pictures, leases: HookedMetadata) -> None:
+    flight = flight_over(leases)
+    pictures.error = NotAPicture("broken")
+    outcomes = await asyncio.gather(*(pictures.run(flight) for _ in range(200)), return_exceptions=True)
+    assert {(type(outcome), str(outcome)) for outcome in outcomes} == {(NotAPicture, "broken")}
+    assert await is_free(leases)
+    pictures.error = None
+    assert await pictures.run(flight) == f"{KEY} by 1"
+
+
+async def test_a_bug_in_the_maker_frees_the_lease_too(pictures: Pictures, leases: HookedMetadata) -> None:
+    pictures.error = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        await pictures.run(flight_over(leases))
+    assert await is_free(leases)
+
+
+async def test_where_no_slot_is_to_be_had_it_is_refused(pictures: Pictures, leases: HookedMetadata) -> None:
+    @asynccontextmanager
+    async def none() -> AsyncIterator[int]:
+        raise Overloaded("full")
+        yield 1
+
+    with pytest.raises(Overloaded, match="full"):
+        await pictures.run(flight_over(leases, none))
+    assert leases.calls["acquire"] == 0
+
+
+async def test_who_waits_for_another_already_is_not_refused_for_want_of_a_slot(
+    pictures: Pictures, leases: HookedMetadata
+) -> None:
+    tries = 0
+
+    @asynccontextmanager
+    async def first_only() -> AsyncIterator[int]:
+        nonlocal tries
+        tries += 1
+        if tries > 1:
+            raise Overloaded("full")
+        yield 1
+
+    await leases.inner.acquire(KEY)
+    waiting = pictures.run(flight_over(leases, first_only))
+    await until(lambda: tries > 3)
+    pictures.there[KEY] = "another's"
+    assert await waiting == "another's"
+
+
+async def test_a_dead_holders_lease_is_taken_over_after_three_seconds_and_not_before(
+    pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(singleflight, "PATIENCE", 0.3)
+    attempts: list[tuple[float, str | None]] = []
+
+    async def note(name: str, instead_of: str | None = None) -> None:
+        attempts.append((monotonic(), instead_of))
+
+    dead = await leases.inner.acquire(KEY)
+    leases.before["acquire"] = note
+    assert await pictures.run(flight_over(leases)) == f"{KEY} by 1"
+    assert [instead for _, instead in attempts] == [None] * (len(attempts) - 1) + [dead.token]
+    assert attempts[-1][0] - attempts[0][0] >= 0.3
+    assert await is_free(leases)
+
+
+async def test_a_lease_whose_token_changes_is_never_taken_over(
+    pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(singleflight, "PATIENCE", 0.05)
+    attempts: list[
+        str | None
+    ] = []  # of the later ones each names the token that it saw last, and that is another by now
+    lease: Lease = await leases.inner.acquire(KEY)
+
+    async def renew(name: str, instead_of: str | None = None) -> None:
+        nonlocal lease
+        attempts.append(instead_of)
+        if len(attempts) < 10:
+            lease = await leases.inner.renew(lease)
+        elif len(attempts) == 10:
+            await leases.inner.release(lease)
+
+    leases.before["acquire"] = renew
+    assert await pictures.run(flight_over(leases)) == f"{KEY} by 1"
+    assert len(attempts) == 10
+
+
+async def test_a_lease_is_renewed_as_long_as_the_making_takes(
+    pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(singleflight, "RENEWAL", 0.01)
+    pictures.gate.clear()
+    making = pictures.run(flight_over(leases))
+    await until(lambda: leases.calls["renew"] >= 5)
+    assert not await is_free(leases)
+    pictures.gate.set()
+    await making
+    assert leases.calls["acquire"] == 1
+    assert await is_free(leases)
+
+
+async def test_a_paused_holder_that_wakes_up_does_no_harm(
+    pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(singleflight, "RENEWAL", 0.01)
+    monkeypatch.setattr(singleflight, "PATIENCE", 0.1)
+    paused, awake = HookedMetadata(leases.inner), asyncio.Event()
+
+    async def pause(*arguments: object) -> None:
+        await awake.wait()
+
+    paused.before["renew"] = pause
+    pictures.gate.clear()
+    first = pictures.run(flight_over(paused))
+    await until(lambda: paused.calls["renew"])
+    second = pictures.run(flight_over(leases))
+    await until(lambda: pictures.began == 2)
+    awake.set()
+    await until(lambda: leases.calls["renew"] >= 2)
+    assert not await is_free(leases)  # the second's lease stands, though the first is awake
+    pictures.gate.set()
+    assert set(await asyncio.gather(first, second)) == {f"{KEY} by 1"}
+    assert paused.calls["release"] == 0
+    assert await is_free(leases)
+
+
+async def test_a_renewal_that_fails_is_tried_again(
+    pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(singleflight, "RENEWAL", 0.01)
+    leases.before["renew"] = once(away)
+    pictures.gate.clear()
+    making = pictures.run(flight_over(leases))
+    await until(lambda: leases.calls["renew"] >= 3)
+    pictures.gate.set()
+    await making
+    assert await is_free(leases)
+
+
+async def test_a_renewal_whose_answer_was_lost_stops_no_render(
+    pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(singleflight, "RENEWAL", 0.01)
+    leases.after["renew"] = once(lost)
+    pictures.gate.clear()
+    making = pictures.run(flight_over(leases))
+    await until(lambda: leases.calls["renew"] >= 2)
+    pictures.gate.set()
+    assert await making == f"{KEY} by 1"
+
+
+async def test_a_release_that_fails_does_not_take_the_picture_away(pictures: Pictures, leases: HookedMetadata) -> None:
+    leases.before["release"] = away
+    assert await pictures.run(flight_over(leases)) == f"{KEY} by 1"
+
+
+async def test_past_the_deadline_it_is_given_up(
+    pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(singleflight, "PATIENCE", 60.0)
+    await leases.inner.acquire(KEY)
+    with pytest.raises(Unavailable, match="lease") as caught:
+        await pictures.run(flight_over(leases, deadline=0.1))
+    assert caught.value.outcome_known
+
+
+async def test_where_the_leases_are_away_it_fails_as_that(pictures: Pictures, leases: HookedMetadata) -> None:
+    leases.before["acquire"] = away
+    with pytest.raises(Unavailable):
+        await pictures.run(flight_over(leases))
+
+
+async def test_draining_waits_for_what_is_under_way(pictures: Pictures, leases: HookedMetadata) -> None:
+    flight = flight_over(leases)
+    await flight.drain()
+    pictures.gate.clear()
+    making = pictures.run(flight)
+    await until(lambda: pictures.began)
+    draining = asyncio.create_task(flight.drain())
+    await asyncio.wait([draining], timeout=0.02)
+    assert not draining.done()
+    pictures.gate.set()
+    await draining
+    assert await making == f"{KEY} by 1"
+
+
+async def test_aborting_stops_what_is_under_way_and_releases_its_lease(
+    pictures: Pictures, leases: HookedMetadata
+) -> None:
+    flight = flight_over(leases)
+    pictures.gate.clear()
+    making = pictures.run(flight)
+    await until(lambda: pictures.began)
+    await flight.abort()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    assert pictures.made == []
+    assert await is_free(leases)

@@ -1,0 +1,385 @@
+"""Blobs copied from store to store: all of them, proved, none overwritten, in flat memory."""
+
+import hashlib
+import io
+import tracemalloc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pymager import keys, names
+from pymager.errors import NoSpace, NotFound, Unavailable
+from pymager.operations import copy_blobs
+from pymager.operations.batch import Copying
+from pymager.operations.progress import Progress
+from pymager.operations.report import Report
+from pymager.ports import Blob, BlobInfo
+from pymager.testing.backends import MemoryBlobs
+from pymager_filesystem import FolderBlobs
+from tests.unit.hooked import HookedBlobs, away, once
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+LARGE = 3 << 20
+
+
+@pytest.fixture
+def source() -> HookedBlobs:
+    return HookedBlobs()
+
+
+@pytest.fixture
+def target() -> HookedBlobs:
+    return HookedBlobs()
+
+
+@pytest.fixture
+def screen() -> io.StringIO:
+    return io.StringIO()
+
+
+async def copied(source: Any, target: Any, folder: Path, screen: io.StringIO | None = None, **options: bool) -> Report:
+    copying = Copying(4, Progress(screen or io.StringIO()), pauses=(0.0, 0.0))
+    copy = copy_blobs.BlobCopy(source, target, folder, copying, verify=options.get("verify", False))
+    listing = copy_blobs.every(source, originals_only=options.get("originals_only", False))
+    await copying.run(listing, lambda info: info.key, copy.copy)
+    assert list(folder.iterdir()) == []
+    return copying.report
+
+
+async def contents(store: Any) -> dict[str, bytes]:
+    return {info.key: await body_of(store, info.key) async for info in store.list("")}
+
+
+async def body_of(store: Any, key: str) -> bytes:
+    async with store.open(key) as blob:
+        return b"".join([chunk async for chunk in blob.chunks])
+
+
+def an_original(id: str = "cat") -> str:
+    return f"original/{id}/{names.new_revision()}.jpg"
+
+
+async def fill(store: Any, count: int = 20) -> dict[str, bytes]:
+    """Originals of every size, derived pictures and a mark."""
+    given = {an_original(f"id{number}"): b"%d" % number * number * 1_000 for number in range(count)}
+    given[an_original("large")] = b"large" * (LARGE // 5)
+    given |= {f"derived/猫/{names.new_revision()}/{'a' * 12}/8x6.webp": b"small", keys.recipe_key("a" * 12): b""}
+    for key, body in given.items():
+        await store.put(key, body, "image/jpeg")
+    return given
+
+
+async def test_everything_is_copied_and_what_is_not_pymagers_is_not(tmp_path: Path) -> None:
+    source, target = MemoryBlobs("memory:"), MemoryBlobs("memory:")
+    given = await fill(source)
+    await source.put("readme.txt", b"another's", "text/plain")
+    report = await copied(source, target, tmp_path)
+    assert await contents(target) == given
+    assert (report.copied, report.known, report.bytes) == (len(given), 0, sum(map(len, given.values())))
+    assert report.is_whole
+    again = await copied(source, target, tmp_path)
+    assert (again.copied, again.known, again.is_whole) == (0, len(given), True)
+
+
+async def test_derived_pictures_can_be_left(tmp_path: Path, source: HookedBlobs, target: HookedBlobs) -> None:
+    given = await fill(source)
+    await copied(source, target, tmp_path, originals_only=True)
+    assert await contents(target) == {key: body for key, body in given.items() if key.startswith("original/")}
+
+
+async def test_a_store_with_nothing_in_it_is_not_taken_for_a_success(tmp_path: Path, source: HookedBlobs) -> None:
+    assert not (await copied(source, HookedBlobs(), tmp_path)).is_whole
+
+
+@pytest.mark.parametrize(
+    ("key", "type"),
+    [
+        ("original/cat/0.jpg", "image/jpeg"),
+        ("derived/cat/0/a/8x6.webp", "image/webp"),
+        ("derived/cat/0/a/8x6.ico", "image/vnd.microsoft.icon"),
+        ("original/cat/0.bin", "application/octet-stream"),
+        ("original/cat/0.blp", "application/octet-stream"),
+        ("recipe/aaaaaaaaaaaa", "application/octet-stream"),
+    ],
+)
+async def test_a_blob_is_put_with_its_content_type(tmp_path: Path, source: HookedBlobs, key: str, type: str) -> None:
+    target, given = HookedBlobs(), []
+
+    async def note(key: str, body: bytes, content_type: str) -> None:
+        given.append(content_type)
+
+    await source.put(key, b"x", "")
+    target.before["put"] = note
+    await copied(source, target, tmp_path)
+    assert given == [type]
+
+
+async def test_a_blob_of_another_size_is_refused_and_left_as_it_is(
+    tmp_path: Path, source: HookedBlobs, target: HookedBlobs, screen: io.StringIO
+) -> None:
+    given = await fill(source)
+    key = next(iter(given))
+    await target.put(key, b"another's", "image/jpeg")
+    report = await copied(source, target, tmp_path, screen)
+    assert await contents(target) == given | {key: b"another's"}
+    assert (report.copied, report.refused, report.is_whole) == (len(given) - 1, 1, False)
+    assert screen.getvalue() == f"{key}: TO has 9 bytes under this key, FROM has 0\n"
+
+
+async def test_a_blob_of_the_same_size_is_compared_when_that_is_asked_for(
+    tmp_path: Path, source: HookedBlobs, target: HookedBlobs, screen: io.StringIO
+) -> None:
+    given = await fill(source)
+    key = next(key for key in given if key.startswith("original/large/"))
+    await copied(source, target, tmp_path)
+    other = b"x" * len(given[key])
+    await target.put(key, other, "image/jpeg")
+    assert (await copied(source, target, tmp_path)).is_whole
+    report = await copied(source, target, tmp_path, screen, verify=True)
+    assert (report.known, report.refused) == (len(given) - 1, 1)
+    assert f"{key}: TO has other bytes" in screen.getvalue()
+    assert await body_of(target, key) == other
+
+
+class Flipping(MemoryBlobs):
+    """A store that keeps what it is given, and gives back one bit of it wrong for the keys that are `bad`."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.bad = ""
+
+    @asynccontextmanager
+    async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Blob]:
+        async with super().open(key, start, stop) as blob:
+            yield replace(blob, chunks=_flipped(blob.chunks)) if key == self.bad else blob
+
+
+async def _flipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    is_first = True
+    async for chunk in chunks:
+        yield bytes([chunk[0] ^ 1]) + chunk[1:] if is_first else chunk
+        is_first = False
+
+
+@pytest.mark.parametrize("id", ["id7", "large"])
+async def test_a_blob_that_comes_back_damaged_is_refused_and_not_left_there(
+    tmp_path: Path, source: HookedBlobs, screen: io.StringIO, id: str
+) -> None:
+    given = await fill(source)
+    target = Flipping("memory:")
+    target.bad = next(key for key in given if key.startswith(f"original/{id}/"))
+    report = await copied(source, target, tmp_path, screen)
+    assert (report.copied, report.refused) == (len(given) - 1, 1)
+    assert f"{target.bad}: TO gives back other bytes than it was given" in screen.getvalue()
+    with pytest.raises(NotFound):
+        await target.stat(target.bad)
+    target.bad = ""
+    again = await copied(source, target, tmp_path)
+    assert (again.copied, again.known, again.is_whole) == (1, len(given) - 1, True)
+    assert await contents(target) == given
+
+
+async def test_a_damaged_blob_that_cant_be_deleted_again_is_named(
+    tmp_path: Path, source: HookedBlobs, screen: io.StringIO
+) -> None:
+    target = HookedBlobs(Flipping("memory:"))
+    target.inner.bad = key = an_original()
+    target.before["delete"] = away
+    await source.put(key, b"picture", "image/jpeg")
+    assert (await copied(source, target, tmp_path, screen)).refused == 1
+    assert "it could not be deleted there, which you have to do: the connection was refused" in screen.getvalue()
+
+
+async def test_a_blob_that_is_deleted_meanwhile_is_nobodys_loss(tmp_path: Path, source: HookedBlobs) -> None:
+    target, key = HookedBlobs(), an_original()
+
+    async def delete(*arguments: object) -> None:
+        await source.inner.delete([key])
+
+    await source.put(key, b"picture", "image/jpeg")
+    source.before["open"] = delete
+    report = await copied(source, target, tmp_path)
+    assert (report.vanished, report.copied, report.refused) == (1, 0, 0)
+    assert report.told() == "0 copied, 0 there already, 0 refused, 1 deleted meanwhile"
+
+
+@pytest.mark.parametrize("method", ["stat", "put", "open"])
+@pytest.mark.parametrize("side", ["source", "target"])
+async def test_a_store_that_is_away_for_a_moment_is_asked_again(tmp_path: Path, side: str, method: str) -> None:
+    source, target = HookedBlobs(), HookedBlobs()
+    given = await fill(source)
+    {"source": source, "target": target}[side].before[method] = once(away)
+    report = await copied(source, target, tmp_path)
+    assert (report.copied, report.is_whole) == (len(given), True)
+    assert await contents(target) == given
+
+
+async def test_what_cant_be_had_is_refused_with_the_reason_and_the_others_are_copied(
+    tmp_path: Path, source: HookedBlobs, target: HookedBlobs, screen: io.StringIO
+) -> None:
+    given = await fill(source)
+    bad = next(iter(given))
+
+    async def fail(key: str, *arguments: object) -> None:
+        if key == bad:
+            raise Unavailable("the disk can't read it", outcome_known=True)
+
+    source.before["open"] = fail
+    report = await copied(source, target, tmp_path, screen)
+    assert (report.copied, report.refused, report.stopped) == (len(given) - 1, 1, None)
+    assert screen.getvalue() == f"{bad}: the disk can't read it\n"
+
+
+async def test_a_blob_that_can_be_put_and_not_be_read_back_is_not_counted_as_copied(
+    tmp_path: Path, source: HookedBlobs, target: HookedBlobs, screen: io.StringIO
+) -> None:
+    given = await fill(source)
+    target.before["open"] = away
+    report = await copied(source, target, tmp_path, screen)
+    assert (report.copied, report.refused) == (0, len(given))
+    assert "can't be read back: the connection was refused; run again with --verify" in screen.getvalue()
+
+
+async def test_a_store_that_stays_away_ends_the_copy(tmp_path: Path, source: HookedBlobs, target: HookedBlobs) -> None:
+    given = await fill(source, 60)
+    target.before["put"] = away
+    report = await copied(source, target, tmp_path)
+    assert 20 <= report.refused < len(given)
+    assert report.stopped is not None
+    assert report.stopped.endswith("in a row could not be copied: the connection was refused")
+
+
+async def test_a_full_store_ends_the_copy(tmp_path: Path, source: HookedBlobs, target: HookedBlobs) -> None:
+    given = await fill(source)
+
+    async def full(key: str, *arguments: object) -> None:
+        if len(await target.keys()) >= 5:
+            raise NoSpace("the bucket is full")
+
+    target.before["put"] = full
+    report = await copied(source, target, tmp_path)
+    assert report.stopped == "no space is left: the bucket is full"
+    assert report.copied + report.refused < len(given)
+    assert len(await target.keys()) == report.copied
+
+
+async def test_a_listing_that_breaks_off_ends_the_copy_and_is_told(
+    tmp_path: Path, source: HookedBlobs, target: HookedBlobs
+) -> None:
+    await fill(source)
+    source.before["list"] = away
+    report = await copied(source, target, tmp_path)
+    assert (report.seen, report.stopped) == (0, "the listing broke off: the connection was refused")
+
+
+async def test_a_copy_that_is_told_to_stop_finishes_what_it_began(
+    tmp_path: Path, source: HookedBlobs, target: HookedBlobs
+) -> None:
+    given = await fill(source)
+    copying = Copying(4, Progress(io.StringIO()))
+
+    async def stop(*arguments: object) -> None:
+        copying.stop("stopped by SIGTERM")
+
+    target.before["put"] = stop
+    copy = copy_blobs.BlobCopy(source, target, tmp_path, copying, verify=False)
+    await copying.run(copy_blobs.every(source, originals_only=False), lambda info: info.key, copy.copy)
+    assert 1 <= copying.report.copied <= 4
+    assert not copying.report.is_whole
+    there = await contents(target)
+    assert len(there) == copying.report.copied
+    assert there.items() <= given.items()
+
+
+class Endless:
+    """Lists many blobs without holding any: a blob's bytes follow from its key. What `put` gets has to be they."""
+
+    def __init__(self, count: int, *, has_them: bool) -> None:
+        self._count = count
+        self._has_them = has_them
+
+    async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
+        for number in range(self._count if prefix == keys.DERIVED else 0):
+            yield self._info(f"{prefix}id{number}/{'0' * 32}/{'a' * 12}/8x6.jpg")
+
+    async def stat(self, key: str) -> BlobInfo:
+        if not self._has_them and hash(key) % 4:
+            raise NotFound(key)
+        return self._info(key)
+
+    async def put(self, key: str, source: bytes | Path, content_type: str) -> BlobInfo:
+        assert source == _body(key)
+        return self._info(key)
+
+    @asynccontextmanager
+    async def open(self, key: str) -> AsyncIterator[Blob]:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield _body(key)
+
+        yield Blob(self._info(key), chunks())
+
+    def _info(self, key: str) -> BlobInfo:
+        return BlobInfo(key, 256, "etag", NOW)
+
+
+def _body(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest() * 8
+
+
+async def test_memory_stays_flat_however_many_blobs_there_are(tmp_path: Path) -> None:
+    tracemalloc.start()
+    try:
+        report = await copied(Endless(20_000, has_them=True), Endless(0, has_them=False), tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert report.seen == 20_000
+    assert report.known > 1_000
+    assert report.is_whole
+    assert peak < 300_000
+
+
+async def test_a_large_blob_is_never_in_memory(tmp_path: Path) -> None:
+    """Several of 24 MB at once, from folder to folder."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    async with FolderBlobs(f"file:{tmp_path}/from") as source, FolderBlobs(f"file:{tmp_path}/to") as target:
+        for number in range(4):
+            await source.put(an_original(f"id{number}"), bytes([number]) * (24 << 20), "image/jpeg")
+        tracemalloc.start()
+        try:
+            report = await copied(source, target, folder)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert (report.copied, report.is_whole) == (4, True)
+    assert peak < 12 << 20
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+async def test_the_progress_is_a_line_that_changes_on_a_terminal_alone(
+    tmp_path: Path, stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = stream()
+    seconds = iter(range(0, 1_000_000, 1_000))
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("pymager.operations.progress.monotonic", lambda: next(seconds))
+    progress = Progress(screen)
+    report = Report(copied=1_000, bytes=5_000_000, known=1_000)
+    progress.show(report)
+    progress.say("cat: is lost")
+    progress.close()
+    line = "1000 copied (5,000,000 bytes), 1000 there already, 0 refused, 2/s, 5 kB/s"
+    clear = "\r\x1b[K"
+    plain = f"{line}\ncat: is lost\n"
+    assert screen.getvalue() == (f"{clear}{line[:59]}{clear}cat: is lost\n{clear}" if stream is Terminal else plain)

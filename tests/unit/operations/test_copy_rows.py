@@ -1,0 +1,225 @@
+"""Rows copied from catalog to catalog: every field of all of them, none overwritten, and what is only in TO is told."""
+
+import asyncio
+import io
+import signal
+import tracemalloc
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from pymager.names import new_revision
+from pymager.operations import copy_rows
+from pymager.operations.batch import Copying
+from pymager.operations.copy_stores import stoppable
+from pymager.operations.progress import Progress
+from pymager.operations.report import Report
+from pymager.ports import Original, Page
+from pymager.testing.backends import MemoryMetadata
+from pymager.testing.metadata_originals import an_original
+from tests.unit.hooked import HookedMetadata, away, lost, once
+from tests.waiting import until
+
+
+@pytest.fixture
+def source() -> HookedMetadata:
+    return HookedMetadata()
+
+
+@pytest.fixture
+def target() -> HookedMetadata:
+    return HookedMetadata()
+
+
+@pytest.fixture
+def screen() -> io.StringIO:
+    return io.StringIO()
+
+
+async def copied(source: Any, target: Any, screen: io.StringIO | None = None) -> Report:
+    copying = Copying(4, Progress(screen or io.StringIO()), pauses=(0.0, 0.0))
+    copy = copy_rows.RowCopy(source, target, copying)
+    await copying.run(copy_rows.every(source, copying), lambda row: row.id, copy.copy)
+    await copying.run(copy_rows.every(target, copying), lambda row: row.id, copy.look_for)
+    return copying.report
+
+
+async def fill(metadata: HookedMetadata, count: int = 30) -> list[Original]:
+    given = [
+        an_original(f"id{number}", width=number + 1, created=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(number))
+        for number in range(count)
+    ]
+    for original in given:
+        await metadata.inner.add(original)
+    return sorted(given, key=lambda original: original.id)
+
+
+async def contents(metadata: HookedMetadata) -> list[Original]:
+    return list((await metadata.inner.list_page(None, 10_000)).items)
+
+
+async def test_every_row_is_copied_with_every_field(
+    source: HookedMetadata, target: HookedMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = await fill(source)
+    monkeypatch.setattr(copy_rows, "_PAGE", 7)
+    report = await copied(source, target)
+    assert await contents(target) == given
+    assert (report.copied, report.known, report.is_whole) == (30, 0, True)
+    again = await copied(source, target)
+    assert (again.copied, again.known, again.is_whole) == (0, 30, True)
+    assert await contents(source) == given
+
+
+@pytest.mark.parametrize("change", [{"width": 7}, {"revision": new_revision()}, {"created": datetime.now(UTC)}])
+async def test_another_row_in_its_place_is_refused_and_left_as_it_is(
+    source: HookedMetadata, target: HookedMetadata, screen: io.StringIO, change: dict[str, Any]
+) -> None:
+    given = await fill(source)
+    other = replace(given[3], **change)
+    await target.inner.add(other)
+    report = await copied(source, target, screen)
+    assert await contents(target) == [*given[:3], other, *given[4:]]
+    assert (report.copied, report.refused, report.is_whole) == (29, 1, False)
+    ((name, value),) = change.items()
+    ours = getattr(given[3], name)
+    assert screen.getvalue() == f"{other.id}: TO has another row for it: {name} is {value}, in FROM {ours}\n"
+
+
+async def test_a_row_that_only_to_has_is_named(
+    source: HookedMetadata, target: HookedMetadata, screen: io.StringIO
+) -> None:
+    given = await fill(source)
+    await copied(source, target)
+    await source.inner.remove("id5")
+    report = await copied(source, target, screen)
+    assert (report.known, report.surplus, report.is_whole) == (29, 1, False)
+    assert screen.getvalue() == "id5: is only in TO\n"
+    assert report.told() == "0 copied, 29 there already, 0 refused, 1 only in TO"
+    assert await contents(target) == given
+
+
+class Rounding(MemoryMetadata):
+    """A catalog that gives back times as another zone's, and one size wrong."""
+
+    async def get(self, id: str) -> Original:
+        row = await super().get(id)
+        row = replace(row, created=row.created.astimezone(timezone(timedelta(hours=2))))
+        return replace(row, size=row.size + 1) if id == "id7" else row
+
+
+async def test_a_row_that_comes_back_changed_is_refused(source: HookedMetadata, screen: io.StringIO) -> None:
+    given = await fill(source)
+    target = Rounding("memory:")
+    report = await copied(source, target, screen)
+    assert (report.copied, report.refused) == (29, 1)
+    assert f"id7: TO has another row for it: size is {given[0].size + 1}" in screen.getvalue()
+
+
+@pytest.mark.parametrize("method", ["get", "add"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("hook", [away, lost])
+async def test_an_answer_that_is_lost_makes_no_second_row_and_loses_none(
+    source: HookedMetadata, target: HookedMetadata, method: str, moment: str, hook: Any
+) -> None:
+    given = await fill(source)
+    getattr(target, moment)[method] = once(hook)
+    report = await copied(source, target)
+    assert (report.copied + report.known, report.is_whole) == (30, True)
+    assert await contents(target) == given
+
+
+async def test_a_page_that_is_lost_is_asked_for_again(source: HookedMetadata, target: HookedMetadata) -> None:
+    await fill(source)
+    source.before["list_page"] = once(away)
+    assert (await copied(source, target)).is_whole
+
+
+async def test_a_revision_that_was_deleted_or_fenced_in_to_is_refused(
+    source: HookedMetadata, target: HookedMetadata, screen: io.StringIO
+) -> None:
+    given = await fill(source)
+    await target.inner.fence(given[0].id, given[0].revision)
+    await target.inner.add(given[1])
+    await target.inner.remove(given[1].id)
+    report = await copied(source, target, screen)
+    assert await contents(target) == given[2:]
+    assert report.refused == 2
+    assert screen.getvalue().count("TO does not take its revision") == 2
+
+
+async def test_a_row_that_another_writes_at_the_same_moment_is_compared(
+    source: HookedMetadata, target: HookedMetadata
+) -> None:
+    given = await fill(source)
+
+    async def first(original: Original) -> None:
+        await target.inner.add(original if original != given[0] else replace(original, revision=new_revision()))
+
+    target.before["add"] = first
+    report = await copied(source, target)
+    assert (report.copied, report.known, report.refused) == (0, 29, 1)
+
+
+class Endless:
+    """A catalog of many rows that holds none: a row follows from its id."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    async def list_page(self, cursor: str | None, limit: int) -> Page:
+        first = int(cursor or 0)
+        last = min(first + limit, self._count)
+        return Page(tuple(map(_row, range(first, last))), str(last) if last < self._count else None)
+
+    async def get(self, id: str) -> Original:
+        return _row(int(id))
+
+
+def _row(number: int) -> Original:
+    return Original(f"{number}", f"{number:032x}", "jpeg", 1, 1, 1, "0" * 64, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+async def test_memory_stays_flat_however_many_rows_there_are() -> None:
+    tracemalloc.start()
+    try:
+        report = await copied(Endless(20_000), Endless(20_000))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (report.known, report.is_whole) == (20_000, True)
+    assert peak < 4_000_000
+
+
+async def test_an_empty_catalog_is_not_taken_for_a_success(source: HookedMetadata, target: HookedMetadata) -> None:
+    assert not (await copied(source, target)).is_whole
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_first_signal_stops_a_copy_and_the_second_ends_it_at_once(
+    number: signal.Signals, target: HookedMetadata
+) -> None:
+    begun = asyncio.Event()
+
+    async def hang(*arguments: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    target.before["add"] = hang
+    source = HookedMetadata()
+    await fill(source)
+    async with stoppable(2) as copying:
+        copy = copy_rows.RowCopy(source, target, copying)
+        task = asyncio.create_task(copying.run(copy_rows.every(source, copying), lambda row: row.id, copy.copy))
+        await begun.wait()
+        signal.raise_signal(number)
+        await until(lambda: copying.report.stopped)
+        assert not task.done()
+        signal.raise_signal(number)
+        await task
+    assert task.done()
+    assert copying.report.stopped == f"stopped by {number.name}"
+    assert await contents(target) == []
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -1,0 +1,40 @@
+"""Lines from files and pipes."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pymager.errors import ConfigurationError
+from pymager.operations.id_list import lines_of
+
+
+@contextmanager
+def piped(data: bytes) -> Iterator[str]:
+    """The name of a pipe that holds these bytes and nothing more."""
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, data)
+        os.close(writing)
+        yield f"/dev/fd/{reading}"
+    finally:
+        os.close(reading)
+
+
+async def test_lines_come_without_their_ends_from_files_and_from_pipes(tmp_path: Path) -> None:
+    data = "cat\r\n\ncafé\nd\udcffg".encode(errors="surrogateescape")
+    (tmp_path / "ids").write_bytes(data)
+    expected = ["cat", "", "café", "d\ufffdg"]
+    assert [line async for line in lines_of(str(tmp_path / "ids"))] == expected
+    with piped(data) as name:
+        assert [line async for line in lines_of(name)] == expected
+
+
+async def test_what_can_not_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="none can't be read: No such file"):
+        [line async for line in lines_of(str(tmp_path / "none"))]
+    (tmp_path / "long").write_bytes(b"cat\n" + b"a" * 70_000)
+    with pytest.raises(ConfigurationError, match="write one id a line"):
+        [line async for line in lines_of(str(tmp_path / "long"))]

@@ -1,0 +1,274 @@
+"""Settings: where they come from, what is refused, and what is not shown."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from pymager import cli
+from pymager.errors import ConfigurationError
+from pymager.settings.model import Settings
+from pymager.settings.sources import CONFIG_FILE, PREFIX, load, shown, without_password
+
+HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
+TOKEN = "0123456789abcdef" * 4
+
+
+def settings(**environ: str) -> Settings:
+    return load({}, {PREFIX + name.upper(): value for name, value in environ.items()}).settings
+
+
+def toml(folder: Path, text: str) -> dict[str, Any]:
+    path = folder / "pymager.toml"
+    path.write_text(text, "utf-8")
+    return {"config": str(path)}
+
+
+def test_without_anything_said_the_defaults_are_in_force() -> None:
+    loaded = load({}, {})
+    assert loaded.settings.port == 8000
+    assert loaded.settings.workers >= 1
+    assert set(loaded.sources) == set(Settings.model_fields)
+    assert set(loaded.sources.values()) == {"default"}
+
+
+def test_option_goes_before_environment_before_file_before_default(tmp_path: Path) -> None:
+    options = toml(tmp_path, "port = 1\nhost = 'file'\nqueue = 1\n")
+    environ = {"PYMAGER_HOST": "environment", "PYMAGER_PORT": "2"}
+    loaded = load(options | {"port": 3, "processes": None}, environ)
+    values = loaded.settings
+    assert (values.port, values.host, values.queue, values.processes) == (3, "environment", 1, 1)
+    sources = [loaded.sources[name] for name in ("port", "host", "queue", "processes")]
+    assert sources == ["option", "PYMAGER_HOST", options["config"], "default"]
+
+
+def test_the_file_is_named_by_option_or_environment_and_the_option_wins(tmp_path: Path) -> None:
+    options = toml(tmp_path, "port = 1\n")
+    assert load({}, {CONFIG_FILE: options["config"]}).settings.port == 1
+    assert load(options, {CONFIG_FILE: "/nowhere"}).settings.port == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("port = ", "is not TOML"),
+        ("port = 99999", "port"),
+        ("prot = 1", "prot"),
+        ("[server]\nport = 1", "server"),
+        ("sizes = ['8x6', 'large']", "'large' is not a size"),
+        ("[users]\nada = 'secret'", "user 'ada' needs an argon2 hash"),
+        (f"[users]\n'a:b' = '{HASH}'", "'a:b' can't be a user's name"),
+        (f"[users]\n'' = '{HASH}'", "'' can't be a user's name"),
+        ('cache_control = "a\\r\\nb: c"', "control character"),
+        ('public_url = "https://a/\\u007f"', "control character"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named_with_the_file(tmp_path: Path, text: str, said: str) -> None:
+    options = toml(tmp_path, text)
+    with pytest.raises(ConfigurationError) as caught:
+        load(options, {})
+    assert said in str(caught.value)
+    assert options["config"] in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"PYMAGER_CONFIG: can't read .*/absent\.toml"):
+        load({"config": str(tmp_path / "absent.toml")}, {})
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\0")
+    with pytest.raises(ConfigurationError, match="is not TOML"):
+        load({"config": str(tmp_path / "binary")}, {})
+
+
+BAD: dict[str, list[str]] = {
+    "host": ["a\nb"],
+    "port": ["-1", "65536", "http", ""],
+    "processes": ["0", "257"],
+    "public_url": ["example.org", "ftp://a", "https://", "https://a?b", "https://a#b", "http://[", "https://a\nb"],
+    "blobs": ["folder", "/var/lib", "s3://["],
+    "metadata": ["catalog.db", "postgresql://["],
+    "users": ["ada", "ada:", ":x", "ada:secret", "ada:$argon2id$v=19", f"ada:{HASH} bob"],
+    "tokens": ["ci", "ci:short", f"ci:{TOKEN.upper()}", f"ci:{TOKEN}0"],
+    "sizes": ["", "800", "800x", "0x600", "800X600", "123456x1", "-1x1", "８x8"],
+    "max_side": ["0", "65536", "x"],
+    "accept": ["jpg", "jpeg,eps", "pdf", ""],
+    "data": ["what?", "a#b"],
+    "read_only": ["perhaps"],
+    "background": ["white", "#fff", "#gggggg", "#ffffff00"],
+    "jpeg_quality": ["0", "96"],
+    "webp_quality": ["0", "101"],
+    "webp_method": ["-1", "7"],
+    "avif_quality": ["0", "101"],
+    "avif_speed": ["-1", "11"],
+    "jp2_quality": ["0", "101"],
+    "max_body": ["0", "-1", "many", "1XB", ""],
+    "max_pixels": ["0", "1.5"],
+    "max_frames": ["0"],
+    "max_scans": ["0"],
+    "max_connections": ["0"],
+    "header_timeout": ["0", "-1", "nan", "inf", "soon"],
+    "stall_timeout": ["0", "nan", "inf"],
+    "min_rate": ["0"],
+    "keepalive_timeout": ["0", "nan", "inf"],
+    "drain_delay": ["-1", "nan", "inf"],
+    "shutdown_timeout": ["0", "nan", "inf"],
+    "trusted_proxies": ["proxy.example.org", "10.0.0.0/33", "10.0.0.1/8"],
+    "forwarded_header": ["via", "X-Real-IP"],
+    "workers": ["0", "1025"],
+    "queue": ["-1"],
+    "worker_memory": ["1MB", "x"],
+    "worker_seconds": ["0", "nan", "inf"],
+    "worker_jobs": ["0"],
+    "memory_cache": ["-1"],
+    "cache_control": ["", "a\r\nb: c"],
+    "cors_origin": ["a\nb"],
+    "sweep_interval": ["-1", "nan", "inf"],
+    "sweep_grace": ["-1", "nan", "inf"],
+    "recipe_days": ["-1", "nan", "inf", "1e9"],
+    "log_level": ["INFO", "loud"],
+    "log_format": ["xml"],
+    "metrics_port": ["-1", "65536", "http", ""],
+    "metrics_host": ["a\nb"],
+    "otel": ["perhaps"],
+    "server_timing": ["perhaps"],
+}
+ANYTHING = {"spool"}
+
+
+def test_every_setting_is_tried_with_a_bad_value() -> None:
+    assert BAD.keys() | ANYTHING == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_a_bad_value_is_named_by_its_variable(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(**{name: value})
+    assert str(caught.value).startswith(f"PYMAGER_{name.upper()}: ")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_every_wrong_setting_is_named_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load({"port": -1}, {"PYMAGER_QUEUE": "x", "PYMAGER_QUEUES": "1"})
+    lines = str(caught.value).splitlines()
+    assert {line.split(":")[0] for line in lines} == {"port (option)", "PYMAGER_QUEUE", "PYMAGER_QUEUES"}
+    assert "PYMAGER_QUEUES: there is no such setting; `pymager config` lists them" in lines
+
+
+def test_a_refusal_shows_no_secret() -> None:
+    for name, value in (
+        ("users", "ada:hunter2"),
+        ("tokens", "ci:hunter2"),
+        ("users", "hunter2"),
+        ("tokens", "x hunter2"),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            settings(**{name: value})
+        assert "hunter2" not in str(caught.value)
+
+
+def test_lists_are_written_with_commas_or_spaces_or_as_lists(tmp_path: Path) -> None:
+    expected = ("8x6", "80x60", "*")
+    assert settings(sizes=" 8x6, 80x60\n*,").sizes == expected
+    assert load(toml(tmp_path, "sizes = ['8x6', '80x60', '*']"), {}).settings.sizes == expected
+    assert load(toml(tmp_path, "sizes = '8x6 80x60,*'"), {}).settings.sizes == expected
+
+
+def test_users_and_tokens_are_written_as_pairs_or_tables(tmp_path: Path) -> None:
+    expected = {"ada": HASH, "bob": HASH}
+    assert settings(users=f"ada:{HASH} bob:{HASH}").users == expected
+    assert load(toml(tmp_path, f"[users]\nada = '{HASH}'\nbob = '{HASH}'"), {}).settings.users == expected
+    assert settings(tokens=f"ci:{TOKEN}").tokens == {"ci": TOKEN}
+    assert settings(users="", tokens="").users == {}
+
+
+def test_sizes_in_bytes_have_units() -> None:
+    assert settings(max_body="100MB").max_body == 100_000_000
+    assert settings(max_body="64MiB").max_body == 64 << 20
+    assert settings(memory_cache="0").memory_cache == 0
+
+
+def test_an_empty_spool_is_the_systems_folder() -> None:
+    assert settings(spool="").spool is None
+    assert settings(spool="/var/spool").spool == Path("/var/spool")
+
+
+def test_a_public_url_loses_its_last_slash() -> None:
+    assert settings(public_url="https://img.example.org/pictures/").public_url == "https://img.example.org/pictures"
+
+
+def test_the_embedded_stores_lie_in_the_data_folder() -> None:
+    values = settings(data="/var/lib/my pictures")
+    assert values.blobs_url == "file:///var/lib/my%20pictures"
+    assert values.folder == Path("/var/lib/my pictures")
+    assert values.metadata_url == "sqlite:////var/lib/my pictures/catalog.db"
+    assert settings(data="here").folder == Path.cwd() / "here"
+    assert settings(blobs="s3://bucket").folder is None
+    assert settings(blobs="s3://bucket", metadata="postgresql://h/d").metadata_url == "postgresql://h/d"
+
+
+def test_accepted_formats_become_decoders_each_once() -> None:
+    assert settings(accept="jpeg,PNG,jpeg,DDS").decoders == ("JPEG", "MPO", "PNG", "DDS")
+    assert settings(accept="jpeg,*").decoders == ("*",)
+    assert {"JPEG", "HEIF", "TGA"} <= set(settings().decoders)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("file:///var/lib/pymager", "file:///var/lib/pymager"),
+        ("postgresql://ada:SECRET@db/pictures", "postgresql://ada:***@db/pictures"),
+        ("postgresql://ada@db/pictures", "postgresql://ada@db/pictures"),
+        ("postgresql://:SECRET@db/pictures", "postgresql://:***@db/pictures"),
+        ("postgresql://ada:SEC@RET@db/pictures", "postgresql://ada:***@db/pictures"),
+        ("postgresql://ada:SEC/RET@db/pictures", "postgresql://ada:***@db/pictures"),
+        ("postgresql://ada:SEC?RET@db/pictures", "postgresql://ada:***@db/pictures"),
+        ("mysql://db/pictures?user=ada&password=SECRET&x=1", "mysql://db/pictures?user=ada&password=***&x=1"),
+        ("mysql://db/pictures?passwd=SECRET", "mysql://db/pictures?passwd=***"),
+        ("mysql://db/pictures?pwd=SECRET", "mysql://db/pictures?pwd=***"),
+        ("s3://b/p?access_key_id=SECRET&Secret_Access_Key=SECRET", "s3://b/p?access_key_id=***&Secret_Access_Key=***"),
+        ("s3://b/p?endpoint=http://ada:SECRET@m:9000&t=1", "s3://b/p?endpoint=http://ada:***@m:9000&t=1"),
+        ("s3://b/p?endpoint=http://m:9000", "s3://b/p?endpoint=http://m:9000"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(url: str, expected: str) -> None:
+    assert without_password(url) == expected
+
+
+def test_values_are_shown_without_their_secrets() -> None:
+    values = settings(
+        users=f"ada:{HASH}", tokens=f"ci:{TOKEN}", blobs="s3://k:SECRET@b", metadata="postgresql://u:SECRET@h/d"
+    )
+    text = " ".join(shown(values, name) for name in Settings.model_fields)
+    assert not any(secret in text for secret in (HASH, TOKEN, "SECRET"))
+    assert shown(values, "users") == "ada:***"
+    assert shown(settings(), "users") == "(none)"
+    assert shown(settings(), "sizes") == "100x100,800x600"
+
+
+def test_the_config_command_shows_every_setting_its_source_and_no_secret() -> None:
+    environ = {
+        "PYMAGER_USERS": f"ada:{HASH}",
+        "PYMAGER_TOKENS": f"ci:{TOKEN}",
+        "PYMAGER_METADATA": "postgresql://u:SECRET@h/d",
+        "PYMAGER_PORT": "1234",
+    }
+    result = CliRunner().invoke(cli.program, ["config"], env=environ)
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.output.splitlines()] == list(Settings.model_fields)
+    assert not any(secret in result.output for secret in (HASH, TOKEN, "SECRET"))
+    lines = {line.split()[0]: line for line in result.output.splitlines()}
+    assert lines["port"].split()[1:] == ["1234", "(PYMAGER_PORT)"]
+    assert lines["queue"].split()[1:] == ["64", "(default)"]
+
+
+def test_the_program_names_what_is_wrong_and_exits_with_2() -> None:
+    result = CliRunner().invoke(cli.program, ["config"], env={"PYMAGER_PORT": "x", "PYMAGER_QUEUES": "1"})
+    assert result.exit_code == 2
+    assert "pymager: PYMAGER_PORT: " in result.output
+    assert "pymager: PYMAGER_QUEUES: there is no such setting" in result.output
+
+
+def test_every_setting_has_a_description() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []

@@ -1,0 +1,81 @@
+"""Why jobs fail and workers end, as it is counted: with real workers that crash, hang and lie."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from pymager.errors import Overloaded, PymagerError
+from pymager.telemetry.metrics import Metrics
+from pymager.telemetry.observer import Observer
+from pymager.telemetry.shared_memory import Board
+from pymager.workers.pool import WorkerLimits, Workers
+from tests.unit.telemetry.counted import above_zero, counted, times
+from tests.unit.workers.pools import ACCEPTED, MISBEHAVING, PATIENCE, rendered, until
+
+
+def told(folder: Path, behaviour: str) -> Path:
+    path = folder / "asked"
+    path.write_text(behaviour)
+    return path
+
+
+def pool(board: Board, **limits: float) -> Workers:
+    given = WorkerLimits(**{"wall_seconds": PATIENCE} | limits)
+    return Workers(1, 0, given, ACCEPTED, program=MISBEHAVING, observer=Observer(Metrics(board)))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "limits", "reason", "end"),
+    [
+        ("segfault", {}, "crashed", "crashed"),
+        ("exit", {}, "exited", "exited"),
+        ("loop", {"cpu_seconds": 1}, "processor_time", "processor_time"),
+        ("hang", {"wall_seconds": 0.5}, "timeout", "stopped"),
+        ("killed 2", {}, "killed", "killed"),
+        ("hang-up", {}, "nonsense", "stopped"),
+        ("no-picture", {}, "not_a_picture", None),
+        ("too-much", {}, "over_a_limit", None),
+        ("unlink", {}, "gone", None),
+    ],
+)
+async def test_a_job_that_fails_and_its_worker_are_counted_under_their_reasons(
+    tmp_path: Path, behaviour: str, limits: dict[str, float], reason: str, end: str | None
+) -> None:
+    board = Board()
+    async with pool(board, **limits) as workers:
+        with pytest.raises(PymagerError):
+            await rendered(workers, told(tmp_path, behaviour))
+        assert above_zero(board, "pymager_job_failures_total") == {("render", reason): 1}
+        if end is not None:
+            await until(lambda: bool(above_zero(board, "pymager_worker_restarts_total")))
+            assert {why for (why,) in above_zero(board, "pymager_worker_restarts_total")} == {end}
+        assert counted(board, "pymager_jobs_running", "render") == [0.0]
+
+
+async def test_a_job_that_is_under_way_is_running_and_who_is_refused_is_counted(tmp_path: Path) -> None:
+    board = Board()
+    async with pool(board) as workers:
+        job = asyncio.create_task(rendered(workers, told(tmp_path, "hang")))
+        await until(lambda: counted(board, "pymager_jobs_running", "render") == [1.0])
+        with pytest.raises(Overloaded):
+            await workers.inspect(tmp_path / "asked")
+        assert above_zero(board, "pymager_job_failures_total") == {("inspection", "overloaded"): 1}
+        job.cancel()
+        await asyncio.wait([job])
+        assert counted(board, "pymager_jobs_running", "render") == [0.0]
+        assert ("render", "other") not in above_zero(board, "pymager_job_failures_total")
+
+
+async def test_a_worker_that_has_done_its_jobs_is_worn_out_and_one_that_is_killed_is_not(tmp_path: Path) -> None:
+    board = Board()
+    async with pool(board, jobs=2) as workers:
+        for _ in range(2):
+            await rendered(workers, told(tmp_path, "fine"))
+        await until(lambda: above_zero(board, "pymager_worker_restarts_total") == {("worn_out",): 1})
+        await until(lambda: workers.state.started == 2 and len(workers.state.pids) == 1)
+        os.kill(workers.state.pids[0], signal.SIGKILL)
+        await until(lambda: above_zero(board, "pymager_worker_restarts_total") == {("worn_out",): 1, ("killed",): 1})
+    assert times(board, "pymager_job_seconds", "render") == times(board, "pymager_job_wait_seconds", "render") == 2

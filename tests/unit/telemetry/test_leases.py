@@ -1,0 +1,69 @@
+"""What becomes of leases, as it is counted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from pymager.errors import Held
+from pymager.library import singleflight
+from pymager.library.singleflight import SingleFlight
+from pymager.telemetry.metrics import Metrics
+from pymager.telemetry.observer import Observer
+from pymager.telemetry.shared_memory import Board
+from pymager.testing.metadata_memory import MemoryMetadata
+from tests.unit.telemetry.counted import above_zero
+
+
+@asynccontextmanager
+async def slot() -> AsyncIterator[int]:
+    yield 1
+
+
+async def nothing() -> str | None:
+    return None
+
+
+async def made(slot: int) -> str:
+    return "a picture"
+
+
+def flight(leases: MemoryMetadata, board: Board) -> SingleFlight[str, int]:
+    return SingleFlight(leases, slot, observer=Observer(Metrics(board)))
+
+
+async def test_a_lease_that_is_free_is_won() -> None:
+    board = Board()
+    assert await flight(MemoryMetadata("memory:"), board).run("key", nothing, made) == "a picture"
+    assert above_zero(board, "pymager_leases_total") == {("won",): 1}
+
+
+async def test_one_that_is_held_is_waited_for_and_taken_over_once_its_holder_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(singleflight, "PATIENCE", 0.2)
+    board, leases = Board(), MemoryMetadata("memory:")
+    await leases.acquire("key")
+    assert await flight(leases, board).run("key", nothing, made) == "a picture"
+    assert above_zero(board, "pymager_leases_total") == {("waited",): 1, ("taken_over",): 1}
+
+
+async def test_one_that_another_took_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(singleflight, "RENEWAL", 0.02)
+    board, leases = Board(), MemoryMetadata("memory:")
+
+    async def robbed(slot: int) -> str:
+        token = ""
+        while True:  # it may be renewed between the two
+            try:
+                await leases.acquire("key", token)
+                break
+            except Held as held:
+                token = held.token
+        while ("lost",) not in above_zero(board, "pymager_leases_total"):
+            await asyncio.sleep(0.005)
+        return "a picture"
+
+    async with asyncio.timeout(30):
+        assert await flight(leases, board).run("key", nothing, robbed) == "a picture"

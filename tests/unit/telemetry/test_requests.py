@@ -1,0 +1,40 @@
+"""Requests that end without a whole answer, as they are counted."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from pymager.telemetry.metrics import Metrics
+from pymager.telemetry.shared_memory import Board
+from pymager.web.instrumentation import Counted
+from tests.unit.telemetry.counted import above_zero
+
+
+def unrouted() -> web.Request:
+    request = make_mocked_request("GET", "/derived/cat-10x10.jpg")
+    request._match_info = None
+    return request
+
+
+async def counted(error: BaseException, request: web.Request) -> dict[tuple[str, ...], float]:
+    board = Board()
+
+    async def handler(request: web.Request) -> Any:
+        raise error
+
+    with pytest.raises(type(error)):
+        await Counted(handler, Metrics(board))(request)
+    return above_zero(board, "pymager_requests_total")
+
+
+async def test_one_that_is_given_up_before_it_was_routed_is_counted_and_stays_given_up() -> None:
+    assert await counted(asyncio.CancelledError(), unrouted()) == {("/derived/{name}", "GET", "499"): 1}
+
+
+async def test_an_answer_that_the_server_cut_off_is_its_own_fault() -> None:
+    error = ConnectionResetError("answer cut off")
+    error.__cause__ = OSError("the disk")
+    assert await counted(error, unrouted()) == {("/derived/{name}", "GET", "500"): 1}

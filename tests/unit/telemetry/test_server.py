@@ -1,0 +1,54 @@
+"""/metrics on its port, among clients who take their time."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+import aiohttp
+import pytest
+
+from pymager.telemetry import server
+from pymager.telemetry.exposition import Boards
+from pymager.telemetry.shared_memory import Board
+from tests.live.scraped import Scrape, free_port, scraped
+
+_PLACES = 16
+_UNTIL = 30.0
+
+
+@pytest.fixture
+async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """Of a server that gives a request half a second in all."""
+    monkeypatch.setattr(server, "_LONGEST", 0.5)
+    boards, board, port = Boards(), Board(), free_port()
+    boards.belongs(board, 1)
+    with server.exposed("127.0.0.1", port, boards, supervisor=False):
+        yield port
+
+
+async def test_clients_who_send_a_byte_at_a_time_do_not_keep_prometheus_out(port: int) -> None:
+    with ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(_PLACES)]
+        sending = asyncio.create_task(_dribble(slow))
+        async with asyncio.timeout(_UNTIL):
+            while await _scraped(port) is None:
+                await asyncio.sleep(0.05)
+        sending.cancel()
+
+
+async def _dribble(connections: list[socket.socket]) -> None:
+    while True:
+        for connection in connections:
+            try:
+                connection.send(b"G")
+            except OSError:
+                continue
+        await asyncio.sleep(0.02)
+
+
+async def _scraped(port: int) -> Scrape | None:
+    try:
+        return await scraped(port)
+    except aiohttp.ClientError:
+        return None

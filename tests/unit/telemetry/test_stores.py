@@ -1,0 +1,105 @@
+"""A store that is measured keeps the contract as before, and its operations are counted."""
+
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pymager.errors import NotFound, Unavailable
+from pymager.telemetry.metrics import Metrics
+from pymager.telemetry.observer import Observer
+from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.stores import ObservedBlobs, ObservedMetadata
+from pymager.telemetry.timings import TIMINGS, Timings
+from pymager.testing.blobs import BlobStoreContract
+from pymager.testing.blobs_memory import MemoryBlobs
+from pymager.testing.metadata import MetadataStoreContract
+from pymager.testing.metadata_memory import MemoryMetadata
+from pymager.testing.metadata_originals import an_original
+from pymager_filesystem import FolderBlobs
+from tests.unit.telemetry.counted import counted, times
+
+
+class TestObservedBlobs(BlobStoreContract):
+    has_server = False
+
+    @pytest.fixture
+    def url(self) -> str:
+        return f"memory:{secrets.token_hex(8)}"
+
+    @pytest.fixture
+    async def blobs(self, url: str) -> AsyncIterator[ObservedBlobs]:
+        async with ObservedBlobs(MemoryBlobs(url), Observer(Metrics(Board()))) as store:
+            yield store
+
+    @pytest.fixture
+    async def other(self, url: str) -> AsyncIterator[ObservedBlobs]:
+        async with ObservedBlobs(MemoryBlobs(url), Observer(timed=True)) as store:
+            yield store
+
+
+class TestObservedMetadata(MetadataStoreContract):
+    has_server = False
+
+    @pytest.fixture
+    def url(self) -> str:
+        return f"memory:{secrets.token_hex(8)}"
+
+    @pytest.fixture
+    async def metadata(self, url: str) -> AsyncIterator[ObservedMetadata]:
+        async with ObservedMetadata(MemoryMetadata(url), Observer(Metrics(Board()))) as store:
+            yield store
+
+    @pytest.fixture
+    async def other(self, url: str) -> AsyncIterator[ObservedMetadata]:
+        async with ObservedMetadata(MemoryMetadata(url), Observer(timed=True)) as store:
+            yield store
+
+
+def calls(board: Board, store: str, operation: str) -> float:
+    return times(board, "pymager_store_seconds", store, operation)
+
+
+async def test_reading_a_blob_is_one_operation_whose_bytes_are_counted() -> None:
+    board = Board()
+    async with ObservedBlobs(MemoryBlobs("memory:"), Observer(Metrics(board))) as blobs:
+        await blobs.put("original/cat/1", b"12345", "image/jpeg")
+        async with blobs.open("original/cat/1", 1, 4) as blob:
+            assert b"".join([chunk async for chunk in blob.chunks]) == b"234"
+        assert [info.key async for info in blobs.list("original/")] == ["original/cat/1"]
+    assert [calls(board, "blobs", name) for name in ("put", "open", "list", "stat")] == [1, 1, 1, 0]
+    assert counted(board, "pymager_store_bytes_total", "read") == [3.0]
+    assert counted(board, "pymager_store_bytes_total", "written") == [5.0]
+
+
+async def test_what_a_store_may_answer_is_no_failure_and_what_it_can_t_do_is_one() -> None:
+    class Away(MemoryMetadata):
+        async def get(self, id: str) -> None:  # type: ignore[override]
+            raise Unavailable("away", outcome_known=True)
+
+    board = Board()
+    observer = Observer(Metrics(board))
+    with pytest.raises(NotFound):
+        await ObservedMetadata(MemoryMetadata("memory:"), observer).get("cat")
+    error = ("pymager_store_errors_total", "metadata", "get", "unavailable")
+    assert (calls(board, "metadata", "get"), counted(board, *error)) == (1, [0.0])
+    with pytest.raises(Unavailable):
+        await ObservedMetadata(Away("memory:"), observer).get("cat")
+    assert (calls(board, "metadata", "get"), counted(board, *error)) == (2, [1.0])
+
+
+async def test_a_stores_local_file_is_handed_on(tmp_path: Path) -> None:
+    async with ObservedBlobs(FolderBlobs(f"file://{tmp_path}"), Observer(timed=True)) as blobs:
+        await blobs.put("original/cat/1", b"12345", "image/jpeg")
+        async with blobs.open("original/cat/1") as blob:
+            assert blob.file is not None
+            assert blob.file.read_bytes() == b"12345"
+
+
+async def test_a_requests_own_timings_have_its_operations_and_nobody_elses() -> None:
+    metadata = ObservedMetadata(MemoryMetadata("memory:"), Observer(timed=True))
+    await metadata.add(an_original("cat"))
+    TIMINGS.set(timings := Timings())
+    await metadata.get("cat")
+    assert timings.header("memory").startswith('cache;desc="memory", catalog;dur=')

@@ -1,0 +1,197 @@
+"""The order in which those who wait for a worker get one."""
+
+import asyncio
+
+import pytest
+
+from pymager.errors import Overloaded
+from pymager.workers.queue import FairQueue, Kind
+
+RENDER, INSPECTION = Kind.RENDER, Kind.INSPECTION
+
+
+def queue_of(*things: str, bound: int = 16) -> FairQueue[str]:
+    queue: FairQueue[str] = FairQueue(len(things), bound)
+    for thing in things:
+        queue.put(thing)
+    return queue
+
+
+class Line:
+    """Those who wait, each with a name; `served` is the order in which they got a thing."""
+
+    def __init__(self, queue: FairQueue[str]) -> None:
+        self.queue = queue
+        self.served: list[str] = []
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def join(self, name: str, kind: Kind, client: str = "") -> None:
+        self.tasks[name] = asyncio.create_task(self._wait(name, kind, client))
+        await asyncio.sleep(0)
+
+    async def _wait(self, name: str, kind: Kind, client: str) -> None:
+        thing = await self.queue.take(kind, client)
+        self.served.append(name)
+        self.queue.give_back(thing)
+
+
+async def test_each_kind_is_served_in_the_order_of_coming_and_the_kinds_take_turns() -> None:
+    line = Line(queue_of("a"))
+    held = await line.queue.take(RENDER)
+    for number in range(3):
+        await line.join(f"render {number}", RENDER)
+        await line.join(f"upload {number}", INSPECTION)
+    line.queue.give_back(held)
+    await asyncio.gather(*line.tasks.values())
+    assert line.served == ["upload 0", "render 0", "upload 1", "render 1", "upload 2", "render 2"]
+
+
+@pytest.mark.parametrize(("size", "most"), [(1, 1), (2, 1), (4, 3)])
+async def test_uploads_never_have_all_of_several(size: int, most: int) -> None:
+    queue = queue_of(*(str(number) for number in range(size)))
+    tasks = [asyncio.create_task(queue.take(INSPECTION)) for _ in range(size + 2)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert sum(task.done() for task in tasks) == most
+    assert queue.waiting(INSPECTION) == size + 2 - most
+    if size > 1:
+        await queue.take(RENDER)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_waiter_who_leaves_frees_the_place() -> None:
+    line = Line(queue_of("a", bound=2))
+    held = await line.queue.take(RENDER)
+    await line.join("first", RENDER)
+    await line.join("second", RENDER)
+    with pytest.raises(Overloaded):
+        await line.queue.take(RENDER)
+    line.tasks["first"].cancel()
+    await asyncio.sleep(0)
+    await line.join("third", RENDER)
+    line.queue.give_back(held)
+    await asyncio.gather(*line.tasks.values(), return_exceptions=True)
+    assert line.served == ["second", "third"]
+
+
+async def test_a_waiter_who_leaves_in_the_moment_of_being_served_gives_the_thing_on() -> None:
+    line = Line(queue_of("a"))
+    held = await line.queue.take(RENDER)
+    await line.join("first", RENDER)
+    await line.join("second", RENDER)
+    line.queue.give_back(held)
+    line.tasks["first"].cancel()
+    await asyncio.gather(*line.tasks.values(), return_exceptions=True)
+    assert line.served == ["second"]
+    assert (line.queue.free, line.queue.held) == (1, 0)
+
+
+async def test_a_waiter_who_has_just_left_is_passed_over() -> None:
+    line = Line(queue_of("a"))
+    held = await line.queue.take(RENDER)
+    await line.join("first", RENDER)
+    await line.join("second", RENDER)
+    line.tasks["first"].cancel()
+    line.queue.give_back(held)
+    await asyncio.gather(*line.tasks.values(), return_exceptions=True)
+    assert line.served == ["second"]
+    assert (line.queue.free, line.queue.held) == (1, 0)
+
+
+async def test_a_thing_that_is_out_of_order_comes_back_when_it_is_put() -> None:
+    queue = queue_of("a", "b")
+    queue.withdraw("a")
+    assert await queue.take(RENDER) == "b"
+    queue.give_back("b", usable=False)
+    waiting = asyncio.create_task(queue.take(RENDER))
+    await asyncio.sleep(0)
+    queue.put("b")
+    queue.put("b")
+    assert await waiting == "b"
+    assert (queue.free, queue.held) == (0, 1)
+
+
+async def test_all_who_wait_can_be_sent_away() -> None:
+    line = Line(queue_of("a"))
+    await line.queue.take(RENDER)
+    await line.join("render", RENDER)
+    await line.join("upload", INSPECTION)
+    line.queue.refuse("closed", retry_after=7)
+    outcomes = await asyncio.gather(*line.tasks.values(), return_exceptions=True)
+    assert [(str(outcome), outcome.retry_after) for outcome in outcomes] == [("closed", 7)] * 2
+
+
+async def test_the_time_to_come_again_grows_with_the_queue_up_to_half_a_minute() -> None:
+    queue = queue_of("a", bound=1_000)
+    assert queue._retry_after() == 1
+    held = await queue.take(RENDER)
+    tasks = [asyncio.create_task(queue.take(RENDER)) for _ in range(1_000)]
+    await asyncio.sleep(0)
+    assert queue._retry_after() == 30
+    queue.give_back(held)
+    queue.refuse("enough", retry_after=1)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_clients_take_turns_however_much_one_asks_for() -> None:
+    line = Line(queue_of("a"))
+    held = await line.queue.take(RENDER)
+    for number in range(4):
+        await line.join(f"greedy {number}", RENDER, "greedy")
+    await line.join("modest 0", RENDER, "modest")
+    await line.join("other 0", RENDER, "other")
+    line.queue.give_back(held)
+    await asyncio.gather(*line.tasks.values())
+    assert line.served == ["greedy 0", "modest 0", "other 0", "greedy 1", "greedy 2", "greedy 3"]
+
+
+async def test_where_all_places_are_taken_the_greediest_gives_one_to_who_has_none() -> None:
+    line = Line(queue_of("a", bound=3))
+    held = await line.queue.take(RENDER)
+    for number in range(3):
+        await line.join(f"greedy {number}", RENDER, "greedy")
+    with pytest.raises(Overloaded) as refusal:
+        await line.queue.take(RENDER, "greedy")
+    assert refusal.value.retry_after >= 1
+    await line.join("modest 0", RENDER, "modest")
+    await line.join("other 0", RENDER, "other")
+    assert line.queue.waiting(RENDER) == 3
+    with pytest.raises(Overloaded):
+        await line.queue.take(RENDER, "modest")
+    line.queue.give_back(held)
+    outcomes = dict(zip(line.tasks, await asyncio.gather(*line.tasks.values(), return_exceptions=True), strict=True))
+    assert [name for name, outcome in outcomes.items() if isinstance(outcome, Overloaded)] == ["greedy 1", "greedy 2"]
+    assert line.served == ["greedy 0", "modest 0", "other 0"]
+    assert (line.queue.free, line.queue.held, line.queue.waiting(RENDER)) == (1, 0, 0)
+
+
+async def test_a_place_that_was_given_away_is_not_given_away_twice() -> None:
+    line = Line(queue_of("a", bound=2))
+    await line.queue.take(RENDER)
+    for number in range(2):
+        await line.join(f"greedy {number}", RENDER, "greedy")
+    line.tasks["greedy 1"].cancel()
+    await line.join("modest 0", RENDER, "modest")
+    await asyncio.sleep(0)
+    assert line.tasks["greedy 1"].cancelled()
+    assert line.queue.waiting(RENDER) == 2
+    line.queue.refuse("closed", retry_after=1)
+    await asyncio.gather(*line.tasks.values(), return_exceptions=True)
+
+
+async def test_a_quarter_more_places_are_for_clients_who_have_none() -> None:
+    line = Line(queue_of("a", bound=8))
+    await line.queue.take(RENDER)
+    for number in range(8):
+        await line.join(f"greedy {number}", RENDER, "greedy")
+    for name in ("modest", "other"):
+        await line.join(name, RENDER, name)
+    assert (line.queue.waiting(RENDER), any(task.done() for task in line.tasks.values())) == (10, False)
+    await line.join("third", RENDER, "third")
+    await asyncio.sleep(0)
+    assert line.queue.waiting(RENDER) == 10
+    assert [name for name, task in line.tasks.items() if task.done()] == ["greedy 7"]
+    line.queue.refuse("closed", retry_after=1)
+    await asyncio.gather(*line.tasks.values(), return_exceptions=True)

@@ -1,0 +1,108 @@
+"""What a worker has and may do, and that none outlives its server."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pymager.workers.pool import Workers
+from tests.unit.workers.pools import MISBEHAVING, is_running, pool, rendered, until
+
+Asked = Callable[[str], Path]
+
+SERVER = """
+import asyncio, sys
+from pymager.engine.jobs import Limits
+from pymager.workers.pool import WorkerLimits, Workers
+
+async def main():
+    async with Workers(2, 1, WorkerLimits(), Limits(("JPEG",)), program=[sys.argv[1]]) as workers:
+        print(*workers.state.pids, flush=True)
+        await workers.inspect(sys.argv[2])
+
+if sys.argv[3] == "uvloop":
+    import uvloop
+    uvloop.run(main())
+else:
+    asyncio.run(main())
+"""
+
+
+async def test_a_worker_learns_no_secret(monkeypatch: pytest.MonkeyPatch, asked: Asked) -> None:
+    monkeypatch.setenv("PYMAGER_TOKENS", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    async with pool() as workers:
+        report = json.loads(await rendered(workers, asked("report")))
+    assert "secret" not in report["environment"].values()
+    assert "PATH" in report["environment"]
+
+
+async def test_a_worker_has_its_channel_open_and_no_port(asked: Asked) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.set_inheritable(True)  # as in a server process that was given the port by its supervisor
+        async with pool(3) as workers:
+            reports = [json.loads(await rendered(workers, asked("report"))) for _ in range(3)]
+        port = f"socket:[{os.fstat(listener.fileno()).st_ino}]"
+    for report in reports:
+        kinds = sorted(name.split(":")[0] for name in report["files"].values())
+        assert kinds == ["/dev/null", "/dev/null", "pipe", "socket"]
+        assert port not in report["files"].values()
+
+
+async def test_a_worker_is_limited(asked: Asked) -> None:
+    async with pool(memory=300 << 20) as workers:
+        report = json.loads(await rendered(workers, asked("report")))
+    assert report["limits"]["AS"] == [300 << 20] * 2
+    assert report["limits"]["FSIZE"] == [300 << 20] * 2
+    assert report["limits"]["CORE"] == [0, 0]
+    assert report["limits"]["NOFILE"] == [64, 64]
+    assert report["death signal"] == signal.SIGKILL
+    assert report["dumpable"] == 0
+    assert report["no new privileges"] == 1
+    assert report["victim"] == 1_000
+    assert report["nice"] >= 5
+    assert report["group"]
+
+
+def test_processor_time_is_counted_for_each_job_anew(asked: Asked) -> None:
+    async def use_more_than_one_job_may() -> int:
+        async with pool(cpu_seconds=1) as workers:
+            for _ in range(4):
+                await rendered(workers, asked("spin 0.6"))
+            return workers.state.restarts
+
+    assert asyncio.run(use_more_than_one_job_may()) == 0
+
+
+async def test_a_worker_goes_on_when_all_are_told_to_terminate(workers: Workers, asked: Asked) -> None:
+    for pid in workers.state.pids:
+        os.kill(pid, signal.SIGTERM)
+    for _ in range(4):
+        assert await rendered(workers, asked("fine"))
+    assert workers.state.restarts == 0
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_no_worker_outlives_a_server_that_is_killed(loop: str, asked: Asked) -> None:
+    path = asked("hang")
+    command = [sys.executable, "-c", SERVER, *MISBEHAVING, str(path), loop]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        pids = [int(pid) for pid in server.stdout.readline().split()]
+        assert len(pids) == 2
+        assert all(is_running(pid) for pid in pids)
+        server.kill()
+    asyncio.run(until(lambda: not any(is_running(pid) for pid in pids)))
+
+
+def test_a_worker_whose_server_is_gone_already_does_not_begin() -> None:
+    code = "from pymager.sandbox import die_with_parent; die_with_parent(1 << 30); print('alive')"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, b"")
