@@ -79,11 +79,11 @@ class ConfigurationError(PymagerError):
     """A setting that the service can't start with; the message names it and says what would be right."""
 
 
-class BadName(PymagerError):
+class InvalidName(PymagerError):
     """An id or a derived name that is not of the right form."""
 
 
-class NoSuchOriginal(PymagerError):
+class OriginalNotFound(PymagerError):
     """No row has the id."""
 
     def __init__(self, id: str) -> None:

@@ -5,7 +5,7 @@ import secrets
 import unicodedata
 from dataclasses import dataclass
 
-from pymager.errors import BadName
+from pymager.errors import InvalidName
 
 MAX_ID_BYTES = 200
 _ALLOWED = ("L", "M")
@@ -28,29 +28,29 @@ class DerivedName:
 
 
 def parse_id(text: str) -> str:
-    """The id in NFC (Unicode Standard Annex #15). Raises `BadName`."""
+    """The id in NFC (Unicode Standard Annex #15). Raises `InvalidName`."""
     if _PLAIN.fullmatch(text):
         return text
     if not text:
-        raise BadName(f"the id is empty; {_RULE}")
+        raise InvalidName(f"the id is empty; {_RULE}")
     if len(text) > 4 * MAX_ID_BYTES:
-        raise BadName(f"the id is too long; {_RULE}")
+        raise InvalidName(f"the id is too long; {_RULE}")
     id = unicodedata.normalize("NFC", text)
     for character in id:
         if character == "%":
-            raise BadName(f"the id has a '%', or bytes that are not UTF-8; {_RULE}")
+            raise InvalidName(f"the id has a '%', or bytes that are not UTF-8; {_RULE}")
         if not is_allowed(character):
-            raise BadName(f"the id has the character {_shown(character)}; {_RULE}")
+            raise InvalidName(f"the id has the character {_shown(character)}; {_RULE}")
     if len(id.encode()) > MAX_ID_BYTES:
-        raise BadName(f"the id is {len(id.encode())} bytes long; {_RULE}")
+        raise InvalidName(f"the id is {len(id.encode())} bytes long; {_RULE}")
     return id
 
 
 def parse_derived(text: str) -> DerivedName:
-    """Read `{id}-{width}x{height}.{extension}`; the last `-WxH` counts. Raises `BadName`."""
+    """Read `{id}-{width}x{height}.{extension}`; the last `-WxH` counts. Raises `InvalidName`."""
     match = _DERIVED.fullmatch(text)
     if match is None:
-        raise BadName(
+        raise InvalidName(
             "a derived picture's URL is /derived/{id}-{width}x{height}.{extension}, as in /derived/cat-800x600.jpg"
         )
     return DerivedName(parse_id(match["id"]), int(match["width"]), int(match["height"]), match["extension"].lower())

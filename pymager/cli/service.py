@@ -7,7 +7,7 @@ import click
 
 from pymager import __version__
 from pymager.cli.running import refuse_where_read_only, run_loop, settings_of
-from pymager.errors import BackendError, BadName, ConfigurationError
+from pymager.errors import BackendError, ConfigurationError, InvalidName
 from pymager.names import parse_id
 from pymager.settings import sources
 from pymager.settings.model import Settings
@@ -71,17 +71,18 @@ def serve(
 @click.pass_obj
 def sweep(base: dict[str, Any], dry_run: bool, prefix: str) -> None:
     """Delete blobs that nothing refers to; safe while the service runs."""
-    from pymager.operations import stores
+    from pymager.operations import sweep as sweeping
 
     settings = settings_of(base)
     if not dry_run:
         refuse_where_read_only(settings)
     try:
         prefix = parse_id(prefix) if prefix else ""
-    except BadName as error:
+    except InvalidName as error:
         raise click.BadParameter(str(error), param_hint="'--prefix'") from None
-    report = run_loop(stores.sweep(settings, prefix=prefix, dry_run=dry_run))
-    words = ", ".join(f"{count} {name}" for name, count in report.items())
+    on_delete = click.echo if dry_run else _ignore
+    report = run_loop(sweeping.sweep(settings, prefix=prefix, dry_run=dry_run, on_delete=on_delete))
+    words = ", ".join(f"{count} {name}" for name, count in sweeping.counts(report).items())
     click.echo(f"{'would be swept' if dry_run else 'swept'}: {words}")
 
 
@@ -89,9 +90,9 @@ def sweep(base: dict[str, Any], dry_run: bool, prefix: str) -> None:
 @click.pass_obj
 def check(base: dict[str, Any]) -> None:
     """Check that every original has its bytes, and that they are the ones that were uploaded."""
-    from pymager.operations import stores
+    from pymager.operations import check as checking
 
-    checked, findings = run_loop(stores.check(settings_of(base)))
+    checked, findings = run_loop(checking.check(settings_of(base)))
     for finding in findings:
         click.echo(f"{finding.id}: {finding.problem}")
     click.echo(f"{checked} originals checked, {len(findings)} lost or damaged")
@@ -140,8 +141,12 @@ def show_config(base: dict[str, Any]) -> None:
 
 
 def _prepare(base: dict[str, Any]) -> None:
-    from pymager.operations import stores
+    from pymager.operations.prepare import prepare
 
-    done = run_loop(stores.prepare(settings_of(base)))
+    done = run_loop(prepare(settings_of(base)))
     for line in done or ["nothing to do: everything is up to date"]:
         click.echo(line)
+
+
+def _ignore(key: str) -> None:
+    """Nothing is shown for a key."""

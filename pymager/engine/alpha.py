@@ -3,13 +3,13 @@
 from PIL import Image
 
 from pymager.engine.jobs import OPAQUE
-from pymager.engine.step import Task
+from pymager.engine.step import StepContext
 
 _PLAIN = frozenset({"L", "RGB", "RGBA", "CMYK", "LAB"})
 _GREY = frozenset({"1", "L"})
 
 
-def expand(picture: Image.Image, task: Task) -> Image.Image:
+def expand(picture: Image.Image, task: StepContext) -> Image.Image:
     """The picture as grey, RGB, RGBA, CMYK or LAB: palettes looked up, transparent colours made an alpha channel."""
     if picture.has_transparency_data and picture.mode not in ("RGBA", "CMYK", "LAB"):
         _narrow_transparent_colour(picture)
@@ -19,7 +19,7 @@ def expand(picture: Image.Image, task: Task) -> Image.Image:
     return picture.convert("L" if picture.mode in _GREY else "RGB")
 
 
-def clear_undrawn(picture: Image.Image, task: Task) -> Image.Image:
+def clear_undrawn(picture: Image.Image, task: StepContext) -> Image.Image:
     """Nothing is to be seen where a GIF's first frame does not reach; Pillow fills it with some colour."""
     if task.drawn in (None, (0, 0, *picture.size)):
         return picture
@@ -28,7 +28,7 @@ def clear_undrawn(picture: Image.Image, task: Task) -> Image.Image:
     return canvas
 
 
-def flatten(picture: Image.Image, task: Task) -> Image.Image:
+def flatten(picture: Image.Image, task: StepContext) -> Image.Image:
     """Lay the picture on the background where the output has no transparency; drop an alpha that hides nothing."""
     if picture.mode != "RGBA":
         return picture

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from pymager.engine import plugins
-from pymager.engine.jobs import Target
+from pymager.engine.jobs import RenderJob
 from pymager.formats import FORMATS
 
 _RGB, _ALPHA = ("L", "RGB"), ("L", "RGB", "RGBA")
@@ -17,7 +17,7 @@ _RGB, _ALPHA = ("L", "RGB"), ("L", "RGB", "RGBA")
 _PREDICTOR = 317  # the tag; 2 is the difference to the pixel on the left: half the size for the same time
 
 
-def _nothing(target: Target) -> dict[str, Any]:
+def _nothing(target: RenderJob) -> dict[str, Any]:
     return {}
 
 
@@ -26,7 +26,7 @@ class Encoder:
     """How a format is written: in which modes, with which of Pillow's options."""
 
     modes: tuple[str, ...]
-    options: Callable[[Target], dict[str, Any]] = _nothing
+    options: Callable[[RenderJob], dict[str, Any]] = _nothing
     prepare: Callable[[Image.Image], Image.Image] | None = None
 
 
@@ -80,7 +80,7 @@ ENCODERS: dict[str, Encoder] = {
 """The output formats by their names in `pymager.formats`."""
 
 
-def encode(picture: Image.Image, target: Target) -> bytes:
+def encode(picture: Image.Image, target: RenderJob) -> bytes:
     """The file of a picture in mode L, RGB or RGBA, in the target's format. What is in its `info` goes along: nothing.
 
     Raises `ValueError` for alpha where the format has none.

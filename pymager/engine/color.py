@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops
 
-from pymager.engine.step import Task
+from pymager.engine.step import StepContext
 
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsTransform
@@ -18,7 +18,7 @@ _PROBE = bytes(level for colour in product(range(0, 256, 51), repeat=3) for leve
 _ROUNDING = 2
 
 
-def to_srgb(picture: Image.Image, task: Task) -> Image.Image:
+def to_srgb(picture: Image.Image, task: StepContext) -> Image.Image:
     """Apply the picture's ICC profile; one that is broken, or of another kind than the picture, is ignored."""
     space = _SPACES.get(picture.mode)
     if not task.profile or not space or len(task.profile) > _LARGEST_PROFILE:
@@ -34,7 +34,7 @@ def to_srgb(picture: Image.Image, task: Task) -> Image.Image:
     return converted.getchannel(0) if space == "GRAY" else converted
 
 
-def to_rgb(picture: Image.Image, task: Task) -> Image.Image:
+def to_rgb(picture: Image.Image, task: StepContext) -> Image.Image:
     """CMYK without a profile by the plain formula, R = (255 - C)(255 - K) / 255 and so on; CIELAB by its definition."""
     return picture.convert("RGB") if picture.mode in ("CMYK", "LAB") else picture
 

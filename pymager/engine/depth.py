@@ -5,12 +5,12 @@ from math import isfinite
 
 from PIL import Image
 
-from pymager.engine.step import Task
+from pymager.engine.step import StepContext
 
 _WHITE = 65_535
 
 
-def eight_bits(picture: Image.Image, task: Task) -> Image.Image:
+def eight_bits(picture: Image.Image, task: StepContext) -> Image.Image:
     """Grey of 16 bits, of 32, or in floating point as grey of 8 bits."""
     if picture.mode.startswith("I;16"):
         return _from_16(picture)

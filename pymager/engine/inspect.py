@@ -5,12 +5,12 @@ from pathlib import Path
 from PIL import Image
 
 from pymager.engine import orient, source
-from pymager.engine.jobs import Inspection, Limits
+from pymager.engine.jobs import Inspection, PictureLimits
 
 _TINY = (1, 1)
 
 
-def inspect(path: Path, limits: Limits) -> Inspection:
+def inspect(path: Path, limits: PictureLimits) -> Inspection:
     """What the picture in a file is, after all of it was decoded.
 
     A JPEG is decoded in grey at an eighth of its size: that reads every byte. Raises `NotAPicture` for what is not a

@@ -9,7 +9,7 @@ PIPELINE_VERSION: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PictureLimits:
     """What is accepted: `decoders` are Pillow's names, or ("*",) for all that run no program.
 
     `pixels` bounds width times height of a frame, `frames` an animation's frames, `scans` a JPEG's scans.
@@ -44,7 +44,7 @@ class Encoding:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RenderJob:
     """A derived picture to make: exactly `width` x `height` pixels, in the output format `format`."""
 
     width: int

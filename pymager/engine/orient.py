@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from pymager.engine.step import Task
+from pymager.engine.step import StepContext
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -38,7 +38,7 @@ def swaps(orientation: int) -> bool:
     return orientation >= 5
 
 
-def turn(picture: Image.Image, task: Task) -> Image.Image:
+def turn(picture: Image.Image, task: StepContext) -> Image.Image:
     """Turn and mirror the picture as it is to be seen."""
     transpose = _TURNS.get(task.orientation)
     return picture if transpose is None else picture.transpose(transpose)

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 
 from pymager import formats
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 from pymager.errors import NotAPicture, PictureError, Undecodable
 
 
 @contextmanager
-def decoding(limits: Limits) -> Iterator[None]:
+def decoding(limits: PictureLimits) -> Iterator[None]:
     """The decoder's edge: inside it every exception becomes `NotAPicture` or `Undecodable`.
 
     Decoders raise nearly everything: OSError, ValueError, RuntimeError, TypeError, SyntaxError, NotImplementedError,
@@ -36,7 +36,7 @@ def decoding(limits: Limits) -> Iterator[None]:
         raise NotAPicture("the picture is damaged or cut short and can't be decoded; send the whole file") from error
 
 
-def unknown(limits: Limits) -> NotAPicture:
+def unknown(limits: PictureLimits) -> NotAPicture:
     """No accepted format has such bytes."""
     if "*" in limits.decoders:
         return NotAPicture("the body is not a picture in any format that is known here")
@@ -56,7 +56,7 @@ def too_big_to_decode() -> Undecodable:
     return Undecodable("the picture takes more memory than one picture may have; send a smaller one")
 
 
-def check_pixels(size: tuple[int, ...], limits: Limits) -> None:
+def check_pixels(size: tuple[int, ...], limits: PictureLimits) -> None:
     """Raises `Undecodable` for a width and height of more pixels than are accepted."""
     width, height = size
     if width * height > limits.pixels:
@@ -65,7 +65,7 @@ def check_pixels(size: tuple[int, ...], limits: Limits) -> None:
         )
 
 
-def check_frames(frames: int, limits: Limits) -> None:
+def check_frames(frames: int, limits: PictureLimits) -> None:
     """Raises `Undecodable` for more frames than are accepted."""
     if frames > limits.frames:
         raise Undecodable(f"the picture has more than {limits.frames} frames; at most {limits.frames} are accepted")

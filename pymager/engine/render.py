@@ -8,12 +8,12 @@ from PIL.ImageFile import ImageFile
 
 from pymager.engine import alpha, color, depth, orient, refusal, scale, source
 from pymager.engine.codecs import encode
-from pymager.engine.jobs import Limits, Target
+from pymager.engine.jobs import PictureLimits, RenderJob
 from pymager.engine.source import Source
-from pymager.engine.step import Step, Task
+from pymager.engine.step import Step, StepContext
 
 
-def strip(picture: Image.Image, task: Task) -> Image.Image:
+def strip(picture: Image.Image, task: StepContext) -> Image.Image:
     """Forget what came with the original: whatever stands in `info`, Pillow writes into the next file."""
     picture.info = {}
     return picture
@@ -28,7 +28,7 @@ DRAW: tuple[Step, ...] = (scale.cover, orient.turn, color.to_srgb, color.to_rgb,
 _AS_IT_IS = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 
 
-def render(path: Path, limits: Limits, target: Target) -> bytes | None:
+def render(path: Path, limits: PictureLimits, target: RenderJob) -> bytes | None:
     """The original in a file, cropped around its centre and scaled to the target; None: its own bytes are that.
 
     Of an animation it is the first frame. Raises `NotAPicture` and `Undecodable` as `inspect` does.
@@ -46,7 +46,7 @@ def render(path: Path, limits: Limits, target: Target) -> bytes | None:
         raise refusal.too_big_to_decode() from error
 
 
-def _decoded(path: Path, limits: Limits, target: Target) -> tuple[Image.Image, Task] | None:
+def _decoded(path: Path, limits: PictureLimits, target: RenderJob) -> tuple[Image.Image, StepContext] | None:
     with source.opened(path, limits, whole=False) as original:
         if not _could_be_the_answer(original, target):
             return _load(original, target)
@@ -56,13 +56,13 @@ def _decoded(path: Path, limits: Limits, target: Target) -> tuple[Image.Image, T
         return _load(original, target)
 
 
-def _could_be_the_answer(original: Source, target: Target) -> bool:
+def _could_be_the_answer(original: Source, target: RenderJob) -> bool:
     picture = original.picture
     same = (original.format, *picture.size) == (target.format, target.width, target.height)
     return same and picture.mode in _AS_IT_IS
 
 
-def _load(original: Source, target: Target) -> tuple[Image.Image, Task]:
+def _load(original: Source, target: RenderJob) -> tuple[Image.Image, StepContext]:
     picture: Image.Image = original.picture
     load = _load_jpeg if source.is_jpeg(picture) else _load_other
     task = load(original.picture, target)
@@ -71,13 +71,13 @@ def _load(original: Source, target: Target) -> tuple[Image.Image, Task]:
     return picture, task
 
 
-def _load_other(picture: ImageFile, target: Target) -> Task:
+def _load_other(picture: ImageFile, target: RenderJob) -> StepContext:
     drawn = picture.tile[0].extents if picture.format == "GIF" else None
     picture.load()  # first: some formats tell orientation, profile or even size only at their end
     return replace(_task(picture, target), drawn=drawn)
 
 
-def _load_jpeg(picture: ImageFile, target: Target) -> Task:
+def _load_jpeg(picture: ImageFile, target: RenderJob) -> StepContext:
     """Decode a JPEG as small as will do."""
     task = _task(picture, target)
     factor = scale.reduction(task.box, scale.before_turn(target, task.orientation))
@@ -89,7 +89,7 @@ def _load_jpeg(picture: ImageFile, target: Target) -> Task:
     return replace(task, box=(left / factor, top / factor, right / factor, bottom / factor))
 
 
-def _task(picture: Image.Image, target: Target) -> Task:
+def _task(picture: Image.Image, target: RenderJob) -> StepContext:
     orientation = orient.orientation(picture)
     box = scale.cover_box(picture.size, scale.before_turn(target, orientation))
-    return Task(target, box, orientation, picture.info.get("icc_profile"))
+    return StepContext(target, box, orientation, picture.info.get("icc_profile"))

@@ -6,8 +6,8 @@ from cykooz_resizer import AlphaMulDiv, CropBox, FilterType, ResizeAlg, ResizeOp
 from PIL import Image
 
 from pymager.engine import orient
-from pymager.engine.jobs import Target
-from pymager.engine.step import Box, Task
+from pymager.engine.jobs import RenderJob
+from pymager.engine.step import Box, StepContext
 
 _FAST = frozenset({"L", "RGB", "RGBA", "CMYK"})
 """The modes that fast_image_resize takes."""
@@ -29,7 +29,7 @@ def cover_box(size: tuple[int, int], wanted: tuple[int, int]) -> Box:
     return left, top, min(left + part[0], width), min(top + part[1], height)
 
 
-def before_turn(target: Target, orientation: int) -> tuple[int, int]:
+def before_turn(target: RenderJob, orientation: int) -> tuple[int, int]:
     """The size to scale to: the target's before the picture is turned."""
     size = target.width, target.height
     return size[::-1] if orient.swaps(orientation) else size
@@ -41,7 +41,7 @@ def reduction(box: Box, wanted: tuple[int, int]) -> int:
     return max(factor for factor in (1, 2, 4, 8) if factor == 1 or factor <= scale + 1e-9)
 
 
-def cover(picture: Image.Image, task: Task) -> Image.Image:
+def cover(picture: Image.Image, task: StepContext) -> Image.Image:
     """Scale the task's box to the target's size, by Lanczos of three lobes. A picture with alpha is spoiled thereby."""
     size = before_turn(task.target, task.orientation)
     left, top, right, bottom = task.box

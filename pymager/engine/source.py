@@ -13,7 +13,7 @@ from pymager import formats
 from pymager.engine import plugins, refusal
 from pymager.engine.containers import walk
 from pymager.engine.containers.container import Container
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 from pymager.errors import NotAPicture
 
 
@@ -27,7 +27,7 @@ class Source:
 
 
 @contextmanager
-def opened(path: Path, limits: Limits, *, whole: bool) -> Iterator[Source]:
+def opened(path: Path, limits: PictureLimits, *, whole: bool) -> Iterator[Source]:
     """Open an original; the decoder's failures in the block are translated too.
 
     Without `whole` a container is walked only as far as is needed to decode it safely. Raises `NotAPicture` and
@@ -61,7 +61,7 @@ def _frames(picture: ImageFile.ImageFile) -> int:
     return int(getattr(picture, "n_frames", 1)) if getattr(picture, "is_animated", False) else 1
 
 
-def _walk(file: BufferedReader, limits: Limits, whole: bool) -> Container:
+def _walk(file: BufferedReader, limits: PictureLimits, whole: bool) -> Container:
     try:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError as error:  # what an empty file gives

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pymager import errors
-from pymager.engine.jobs import Encoding, Inspection, Limits, Target
+from pymager.engine.jobs import Encoding, Inspection, PictureLimits, RenderJob
 
 LARGEST_BODY = 4 << 20
 """Bytes of the largest picture that is answered in a message; a larger one goes through a file."""
@@ -67,7 +67,7 @@ def _fields(value: Any) -> dict[str, Any]:
 _JSON = json.JSONEncoder(default=_fields)
 
 
-class Garbled(Exception):
+class ProtocolError(Exception):
     """An answer that no sound worker gives."""
 
 
@@ -79,7 +79,7 @@ def request(**content: Any) -> bytes:
     return _LENGTH.pack(len(text)) + text
 
 
-def start(memory: int, processor_seconds: int, limits: Limits) -> bytes:
+def start(memory: int, processor_seconds: int, limits: PictureLimits) -> bytes:
     """The first message: what the worker may use, and what is accepted as a picture."""
     return request(memory=memory, processor_seconds=processor_seconds, limits=limits)
 
@@ -89,7 +89,7 @@ def inspect(path: Path) -> bytes:
     return request(job="inspect", path=str(path))
 
 
-def render(path: Path, target: Target, file: Path) -> bytes:
+def render(path: Path, target: RenderJob, file: Path) -> bytes:
     """Ask for a picture; answered by BODY, FILE, ORIGINAL or FAILED. A large one is written to the new `file`."""
     return request(job="render", path=str(path), target=target, file=str(file))
 
@@ -103,14 +103,14 @@ def read_request(read: Callable[[int], bytes]) -> dict[str, Any] | None:
     return content
 
 
-def limits_of(content: dict[str, Any]) -> Limits:
-    """The `Limits` that were sent."""
-    return Limits(**_with_tuples(content))
+def limits_of(content: dict[str, Any]) -> PictureLimits:
+    """The `PictureLimits` that were sent."""
+    return PictureLimits(**_with_tuples(content))
 
 
-def target_of(content: dict[str, Any]) -> Target:
-    """The `Target` that was sent."""
-    return Target(**content | {"encoding": Encoding(**_with_tuples(content["encoding"]))})
+def target_of(content: dict[str, Any]) -> RenderJob:
+    """The `RenderJob` that was sent."""
+    return RenderJob(**content | {"encoding": Encoding(**_with_tuples(content["encoding"]))})
 
 
 def answer(status: Status, payload: bytes = b"") -> bytes:
@@ -134,40 +134,40 @@ def failed(kind: str, sentence: str, trace: str = "") -> bytes:
 
 
 def read_head(head: bytes) -> tuple[Status, int]:
-    """An answer's status and the size of its payload. Raises `Garbled`."""
+    """An answer's status and the size of its payload. Raises `ProtocolError`."""
     number, size = ANSWER.unpack(head)
     try:
         status = Status(number)
     except ValueError:
-        raise Garbled(f"status {number}") from None
+        raise ProtocolError(f"status {number}") from None
     if size > _BOUNDS.get(status, _LARGEST_JSON):
-        raise Garbled(f"{size} bytes of {status.name}")
+        raise ProtocolError(f"{size} bytes of {status.name}")
     return status, size
 
 
 def read_inspection(payload: bytes) -> Inspection:
-    """Raises `Garbled`."""
+    """Raises `ProtocolError`."""
     match _object(payload):
         case {"format": str(format), "width": int(width), "height": int(height)} if (
             0 < len(format) <= _LONGEST_FORMAT and format.isprintable() and 0 < width < 1 << 31 and 0 < height < 1 << 31
         ):
             return Inspection(format, width, height)
-    raise Garbled(f"an inspection of {payload[:100]!r}")
+    raise ProtocolError(f"an inspection of {payload[:100]!r}")
 
 
 def read_failure(payload: bytes) -> Failure:
-    """Raises `Garbled`."""
+    """Raises `ProtocolError`."""
     match _object(payload):
         case {"kind": str(kind), "sentence": str(sentence), "trace": str(trace)} if kind in _RAISED:
             return Failure(_RAISED[kind](sentence), trace)
-    raise Garbled(f"a failure of {payload[:100]!r}")
+    raise ProtocolError(f"a failure of {payload[:100]!r}")
 
 
 def _object(payload: bytes) -> Any:
     try:
         return json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise Garbled(f"not JSON: {payload[:100]!r}") from error
+        raise ProtocolError(f"not JSON: {payload[:100]!r}") from error
 
 
 def _with_tuples(content: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from pymager import sandbox
 from pymager.engine import wire
-from pymager.engine.jobs import Inspection, Limits, Target
+from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
 from pymager.errors import PymagerError
 
 _FREQUENT = ("JPEG", "MPO", "PNG", "WEBP")
@@ -26,18 +26,18 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
+class JobHandlers:
     """What a worker can do: the functions of `pymager.engine.inspect` and `pymager.engine.render`, or others like them.
 
     `inspect(path, limits)` says what a file is. `render(path, limits, target)` makes a picture; None says that the
     original's own bytes are it.
     """
 
-    inspect: Callable[[Path, Limits], Inspection]
-    render: Callable[[Path, Limits, Target], bytes | None]
+    inspect: Callable[[Path, PictureLimits], Inspection]
+    render: Callable[[Path, PictureLimits, RenderJob], bytes | None]
 
 
-def main(load: Callable[[], Jobs]) -> NoReturn:
+def main(load: Callable[[], JobHandlers]) -> NoReturn:
     """Be a worker. `load` gives the jobs; it is called once the guards are up, and may import what it likes."""
     number, parent = int(sys.argv[1]), int(sys.argv[2])
     sandbox.die_with_parent(parent)
@@ -51,7 +51,7 @@ def main(load: Callable[[], Jobs]) -> NoReturn:
     os._exit(0)  # nothing to tidy up, and no decoder's exit code to trust
 
 
-def _serve(channel: socket.socket, read: Callable[[int], bytes], jobs: Jobs, settings: dict[str, Any]) -> None:
+def _serve(channel: socket.socket, read: Callable[[int], bytes], jobs: JobHandlers, settings: dict[str, Any]) -> None:
     limits = wire.limits_of(settings["limits"])
     gc.freeze()
     channel.sendall(wire.answer(wire.Status.READY))
@@ -60,7 +60,7 @@ def _serve(channel: socket.socket, read: Callable[[int], bytes], jobs: Jobs, set
         channel.sendall(_answer(jobs, limits, request, settings["memory"]))
 
 
-def _answer(jobs: Jobs, limits: Limits, request: dict[str, Any], memory: int) -> bytes:
+def _answer(jobs: JobHandlers, limits: PictureLimits, request: dict[str, Any], memory: int) -> bytes:
     """Do a job. This is the edge: whatever a decoder raises is an answer."""
     path = Path(request["path"])
     try:
@@ -110,13 +110,13 @@ def _unexpected(error: Exception) -> bytes:
     return wire.failed("Undecodable", f"the picture can't be decoded ({type(error).__name__})", trace)
 
 
-def _engine() -> Jobs:
+def _engine() -> JobHandlers:
     from pymager.engine import plugins
     from pymager.engine.inspect import inspect
     from pymager.engine.render import render
 
     plugins.decoders(_FREQUENT)  # before the first job, which would wait for them
-    return Jobs(inspect, render)
+    return JobHandlers(inspect, render)
 
 
 if __name__ == "__main__":

@@ -13,23 +13,23 @@ _KNOWN_VALIDATORS = 32_768
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CacheEntry:
     """A derived picture's description, and its bytes where they are kept too."""
 
     info: BlobInfo
     body: bytes | None
 
 
-class Memory:
+class Cache:
     """Keeps the pictures used last, up to `limit` bytes, and the validators of more than those."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
-        self._bodies: OrderedDict[str, Kept] = OrderedDict()
-        self._validators: OrderedDict[str, Kept] = OrderedDict()
+        self._bodies: OrderedDict[str, CacheEntry] = OrderedDict()
+        self._validators: OrderedDict[str, CacheEntry] = OrderedDict()
 
-    def get(self, key: str) -> Kept | None:
+    def get(self, key: str) -> CacheEntry | None:
         """What is kept under the key."""
         if (kept := self._bodies.get(key)) is not None:
             self._bodies.move_to_end(key)
@@ -44,13 +44,13 @@ class Memory:
 
     def put(self, info: BlobInfo, body: bytes | None) -> None:
         """Keep a picture, in the place of those that were not asked for longest."""
-        self._validators[info.key] = Kept(info, None)
+        self._validators[info.key] = CacheEntry(info, None)
         self._validators.move_to_end(info.key)
         if len(self._validators) > _KNOWN_VALIDATORS:
             self._validators.popitem(last=False)
         if body is not None and self.takes(len(body)):
             self._forget_body(info.key)
-            self._bodies[info.key] = Kept(info, body)
+            self._bodies[info.key] = CacheEntry(info, body)
             self.used += len(body) + _ENTRY_COST
             while self.used > self.limit:
                 self._forget_body(next(iter(self._bodies)))

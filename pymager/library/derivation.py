@@ -10,23 +10,23 @@ from pathlib import Path
 from time import monotonic
 
 from pymager import formats, keys
-from pymager.engine.jobs import Encoding, Target, recipe
+from pymager.engine.jobs import Encoding, RenderJob, recipe
 from pymager.errors import NotAPicture, NotFound, OriginalLost, PictureError, PymagerError, Unavailable, Undecodable
 from pymager.failpoints import reached
 from pymager.library import spool
-from pymager.library.cache import Memory
+from pymager.library.cache import Cache
 from pymager.library.singleflight import SingleFlight
 from pymager.names import DerivedName
 from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
-from pymager.workers.pool import Worker, Workers
+from pymager.workers.pool import Worker, WorkerPool
 
 _REMEMBERED = 60.0
 _MOST_REMEMBERED = 10_000
 _WHOLE = 1 << 20  # a derived picture up to this size is answered in one piece
 
 
-class Gone(PymagerError):
+class RevisionGone(PymagerError):
     """The revision that a picture was to be derived from is not there any more: start again from the row."""
 
 
@@ -53,8 +53,8 @@ class Derivation:
         self,
         blobs: BlobStore,
         metadata: MetadataStore,
-        workers: Workers,
-        memory: Memory,
+        workers: WorkerPool,
+        memory: Cache,
         encoding: Encoding,
         spool: Path,
         deadline: float,
@@ -80,7 +80,7 @@ class Derivation:
     async def open(self, original: Original, name: DerivedName, *, looked: bool = False) -> AsyncIterator[Picture]:
         """The picture, from the blob store or made now; `looked` says that it was not in the store just now.
 
-        Raises `Gone`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
+        Raises `RevisionGone`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
         key = self.key(original, name)
         async with AsyncExitStack() as stack:
@@ -121,7 +121,7 @@ class Derivation:
         with suppress(NotFound):
             stored = await stack.enter_async_context(self._stored(key))
             return replace(stored, is_new=is_new)
-        raise Gone(key)
+        raise RevisionGone(key)
 
     @asynccontextmanager
     async def _stored(self, key: str) -> AsyncIterator[Picture]:
@@ -155,14 +155,14 @@ class Derivation:
 
     async def _make(self, worker: Worker, key: str, original: Original, name: DerivedName) -> Picture:
         format = formats.OUTPUTS[name.extension]
-        target = Target(name.width, name.height, format.name, self._encoding)
+        target = RenderJob(name.width, name.height, format.name, self._encoding)
         try:
             async with self._local(original) as path:
                 rendered = await worker.render(path, target, self._spool)
                 reached("derive.rendered")
                 info = await self._put(key, path, rendered, format.content_type)
         except NotFound:
-            raise Gone(key) from None
+            raise RevisionGone(key) from None
         except NotAPicture as error:  # it was one when it was uploaded: nothing that a reader can mend
             raise Undecodable(
                 f"the original can't be decoded any more; the operator should check it: {error}"
@@ -200,12 +200,12 @@ class Derivation:
                 path.unlink(missing_ok=True)
 
     async def _stand_by(self, original: Original, key: str) -> None:
-        """Take back what was written for a revision that went in the meantime. Raises `Gone`."""
+        """Take back what was written for a revision that went in the meantime. Raises `RevisionGone`."""
         with suppress(NotFound):
             if (await self._metadata.get(original.id)).revision == original.revision:
                 return
         await self._blobs.delete([key])
-        raise Gone(key)
+        raise RevisionGone(key)
 
     def _refuse_what_failed(self, key: str) -> None:
         if (failure := self._failures.get(key)) is not None:

@@ -19,9 +19,9 @@ from pymager.errors import (
     BackendError,
     Fenced,
     NoSpace,
-    NoSuchOriginal,
     NotFound,
     OriginalLost,
+    OriginalNotFound,
     Overloaded,
     RevisionMismatch,
     SizeNotAllowed,
@@ -29,12 +29,12 @@ from pymager.errors import (
     UnsupportedFormat,
 )
 from pymager.failpoints import reached
-from pymager.library.cache import Memory
-from pymager.library.derivation import Derivation, Gone, Picture, check_whole
+from pymager.library.cache import Cache
+from pymager.library.derivation import Derivation, Picture, RevisionGone, check_whole
 from pymager.library.spool import Spooled
 from pymager.names import DerivedName
 from pymager.ports import Blob, BlobStore, MetadataStore, Original, Page
-from pymager.workers.pool import Workers
+from pymager.workers.pool import WorkerPool
 
 _TRIES = 8
 _BULK = 1_000
@@ -47,7 +47,7 @@ log = structlog.get_logger("pymager.library")
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class SizePolicy:
     """Which sizes may be asked for, in pixels; any up to `max_side` where `listed` is None."""
 
     listed: frozenset[tuple[int, int]] | None
@@ -74,10 +74,10 @@ class Library:
         self,
         blobs: BlobStore,
         metadata: MetadataStore,
-        workers: Workers,
+        workers: WorkerPool,
         derivation: Derivation,
-        memory: Memory,
-        sizes: Sizes,
+        memory: Cache,
+        sizes: SizePolicy,
     ) -> None:
         self._blobs = blobs
         self._metadata = metadata
@@ -88,11 +88,11 @@ class Library:
         self.memory = memory
 
     async def get(self, id: str) -> Original:
-        """The row of an original. Raises `NoSuchOriginal`."""
+        """The row of an original. Raises `OriginalNotFound`."""
         try:
             return await self._metadata.get(id)
         except NotFound:
-            raise NoSuchOriginal(id) from None
+            raise OriginalNotFound(id) from None
 
     async def page(self, cursor: str | None, limit: int) -> Page:
         """A page of the listing. Raises `ValueError` for a cursor that is none."""
@@ -135,12 +135,12 @@ class Library:
     async def remove(self, id: str, revision: str | None = None) -> None:
         """Forget an original and all that was derived from it; final when this returns.
 
-        Raises `NoSuchOriginal`, and `RevisionMismatch` where it is not of the revision.
+        Raises `OriginalNotFound`, and `RevisionMismatch` where it is not of the revision.
         """
         try:
             removed = await self._metadata.remove(id, revision)
         except NotFound:
-            raise NoSuchOriginal(id) from None
+            raise OriginalNotFound(id) from None
         reached("remove.committed")
         self._do_later(self._clean(removed))
 
@@ -151,7 +151,7 @@ class Library:
         """Open an original's bytes; starts again from the row where the revision is gone.
 
         The row that comes back is the one the bytes belong to: another than `original` after a replace, and then all
-        its bytes. Raises `NoSuchOriginal` and `OriginalLost`.
+        its bytes. Raises `OriginalNotFound` and `OriginalLost`.
         """
         for _ in range(_TRIES):
             async with AsyncExitStack() as stack:
@@ -180,7 +180,7 @@ class Library:
             )
 
     async def locate(self, name: DerivedName) -> tuple[Original, str]:
-        """The original that a derived picture is of, and the derived picture's key. Raises `NoSuchOriginal`."""
+        """The original that a derived picture is of, and the derived picture's key. Raises `OriginalNotFound`."""
         original = await self.get(name.id)
         return original, self._derivation.key(original, name)
 
@@ -193,14 +193,14 @@ class Library:
         """A derived picture: from the blob store, or made now. Starts again from the row where the revision is gone.
 
         `looked` says that it was not in the blob store just now.
-        Raises `NoSuchOriginal`, `OriginalLost`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
+        Raises `OriginalNotFound`, `OriginalLost`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
         for _ in range(_TRIES):
             try:
                 async with self._derivation.open(original, name, looked=looked) as picture:
                     yield picture
                     return
-            except Gone:
+            except RevisionGone:
                 original, looked = await self._after(original), False
         raise Overloaded(f"'{name.id}' is replaced all the time; try again")
 
@@ -270,7 +270,7 @@ class Library:
             return None
 
     async def _after(self, gone: Original) -> Original:
-        """The row that stands after a revision was found gone. Raises `NoSuchOriginal` and `OriginalLost`."""
+        """The row that stands after a revision was found gone. Raises `OriginalNotFound` and `OriginalLost`."""
         current = await self.get(gone.id)
         if current.revision == gone.revision:
             raise OriginalLost(f"the blob of '{gone.id}', revision {gone.revision}, is gone while its row stands")

@@ -63,7 +63,7 @@ class SingleFlight(Generic[T, S]):
         self._observer = observer
         for outcome in ("won", "waited", "taken_over", "lost"):
             observer.count(LEASES, outcome, by=0)
-        self._joined = observer.step("flight.join", timing="join")
+        self._joined = observer.operation("flight.join", timing="join")
         self._running: dict[str, asyncio.Task[T]] = {}
 
     def __len__(self) -> int:

@@ -5,9 +5,10 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from pymager import keys
+from pymager import composition, keys
 from pymager.errors import NotFound, Unavailable
 from pymager.ports import BlobStore, MetadataStore, Original
+from pymager.settings.model import Settings
 
 _AT_ONCE = 8
 _PAGE = 500
@@ -19,6 +20,17 @@ class Finding:
 
     id: str
     problem: str
+
+
+async def check(settings: Settings) -> tuple[int, list[Finding]]:
+    """Check all originals. Returns how many there are, and what is wrong with them."""
+    checked, findings = 0, []
+    async with composition.opened_backends(settings) as (blobs, metadata):
+        async for _, finding in audit(blobs, metadata):
+            checked += 1
+            if finding is not None:
+                findings.append(finding)
+    return checked, findings
 
 
 async def audit(blobs: BlobStore, metadata: MetadataStore) -> AsyncIterator[tuple[Original, Finding | None]]:

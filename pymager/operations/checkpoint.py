@@ -8,7 +8,7 @@ from typing import Any
 from pymager.errors import ConfigurationError
 
 
-class Place:
+class Checkpoint:
     """A cursor in the file `path`, with the task that it belongs to; where `path` is None nothing is kept."""
 
     def __init__(self, path: Path | None, task: Mapping[str, Any]) -> None:

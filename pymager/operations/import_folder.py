@@ -10,8 +10,16 @@ from pathlib import Path
 import click
 
 from pymager import composition, names
-from pymager.composition import Parts
-from pymager.errors import AlreadyExists, BackendError, BadName, NoSpace, NoSuchOriginal, PymagerError, Unavailable
+from pymager.composition import Components
+from pymager.errors import (
+    AlreadyExists,
+    BackendError,
+    InvalidName,
+    NoSpace,
+    OriginalNotFound,
+    PymagerError,
+    Unavailable,
+)
 from pymager.settings.model import Settings
 
 _CHUNK = 256 * 1024
@@ -27,7 +35,7 @@ class Summary:
 
 
 def id_of(path: Path) -> str:
-    """The id for a file, by its path below the folder: `2024/my cat.jpg` becomes `2024-my_cat`. Raises `BadName`."""
+    """The id of a file by its path in the folder: `2024/my cat.jpg` becomes `2024-my_cat`. Raises `InvalidName`."""
     text = unicodedata.normalize("NFC", "-".join(path.with_suffix("").parts))
     return names.parse_id("".join(character if names.is_allowed(character) else "_" for character in text))
 
@@ -57,14 +65,14 @@ async def import_folder(settings: Settings, folder: Path, jobs: int) -> Summary:
 
 
 async def _import(
-    parts: Parts, settings: Settings, folder: Path, path: Path, claimed: dict[str, Path], summary: Summary
+    parts: Components, settings: Settings, folder: Path, path: Path, claimed: dict[str, Path], summary: Summary
 ) -> None:
     try:
         if path.is_symlink():
-            raise BadName("is a symbolic link; those are not followed")
+            raise InvalidName("is a symbolic link; those are not followed")
         id = id_of(path.relative_to(folder))
         if (other := claimed.setdefault(id, path)) != path:
-            raise BadName(f"would have the id '{id}', which {other} has")
+            raise InvalidName(f"would have the id '{id}', which {other} has")
         outcome = await _import_as(parts, settings, id, path)
     except (NoSpace, Unavailable):
         raise
@@ -75,15 +83,15 @@ async def _import(
     summary.known += not outcome
 
 
-async def _import_as(parts: Parts, settings: Settings, id: str, path: Path) -> bool:
+async def _import_as(parts: Components, settings: Settings, id: str, path: Path) -> bool:
     """True if it was imported, False if just these bytes are there already."""
     try:
         standing = await parts.library.get(id)
-    except NoSuchOriginal:
+    except OriginalNotFound:
         standing = None
     if standing is None:
         if path.stat().st_size > settings.max_body:
-            raise BadName(f"is larger than {settings.max_body} bytes, the most that is taken")
+            raise InvalidName(f"is larger than {settings.max_body} bytes, the most that is taken")
         async with parts.spool.spooled(_chunks(path)) as body:
             try:
                 await parts.library.add(id, body)
@@ -91,7 +99,7 @@ async def _import_as(parts: Parts, settings: Settings, id: str, path: Path) -> b
             except AlreadyExists:
                 standing = await parts.library.get(id)
     if standing.sha256 != await asyncio.to_thread(_sha256, path):
-        raise BadName(f"the id '{id}' is another picture's already")
+        raise InvalidName(f"the id '{id}' is another picture's already")
     return False
 
 

@@ -11,20 +11,24 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pymager import keys
+from pymager import composition, keys
+from pymager.engine.jobs import recipe
 from pymager.errors import NotFound
 from pymager.failpoints import reached
+from pymager.formats import OUTPUTS
 from pymager.ports import BlobInfo, BlobStore, MetadataStore
+from pymager.settings.model import Settings
 
 _BULK = 500
 _REMEMBERED = 10_000
 _MARK_AGE = timedelta(days=1)
+_DAY_SECONDS = 86_400.0
 _REVISION = re.compile(r"[0-9a-f]{32}")
 _RECIPE = re.compile(r"[0-9a-f]{12}")
 
 
 @dataclass(slots=True)
-class Report:
+class SweepReport:
     """What a sweep saw and did: counts of blobs, `freed` in bytes."""
 
     seen: int = 0
@@ -62,7 +66,7 @@ class Sweep:
         recipe_age: float,
         prefix: str = "",
         dry_run: bool = False,
-        told: Callable[[str], None] = lambda line: None,
+        on_delete: Callable[[str], None] = lambda key: None,
     ) -> None:
         self._blobs = blobs
         self._metadata = metadata
@@ -71,11 +75,11 @@ class Sweep:
         self._recipe_age = timedelta(seconds=recipe_age)
         self._prefix = prefix
         self._dry_run = dry_run
-        self._told = told
+        self._on_delete = on_delete
         self._dead: OrderedDict[tuple[str, str], bool] = OrderedDict()
-        self.report = Report()
+        self.report = SweepReport()
 
-    async def run(self) -> Report:
+    async def run(self) -> SweepReport:
         """Walk everything once. Raises `Unavailable` where a backend is away; what was done by then is right."""
         now = datetime.now(UTC)
         await self._learn_recipes(now)
@@ -148,9 +152,52 @@ class Sweep:
         if not doomed:
             return
         for info in doomed:
-            self._told(info.key)
+            self._on_delete(info.key)
         if not self._dry_run:
             await self._blobs.delete([info.key for info in doomed])
             reached("sweep.deleted")
         self.report.deleted += len(doomed)
         self.report.freed += sum(info.size for info in doomed)
+
+
+async def sweep(
+    settings: Settings, *, prefix: str = "", dry_run: bool, on_delete: Callable[[str], None] = lambda key: None
+) -> SweepReport:
+    """Sweep the ids that start with `prefix` once. `on_delete` gets the key of each blob before it is deleted.
+
+    Raises `ConfigurationError` and `Unavailable`.
+    """
+    recipes = {recipe(composition.encoding(settings), format.name) for format in OUTPUTS.values()}
+    async with composition.opened_backends(settings) as (blobs, metadata):
+        configured = configured_sweep(
+            settings, blobs, metadata, recipes, prefix=prefix, dry_run=dry_run, on_delete=on_delete
+        )
+        return await configured.run()
+
+
+def configured_sweep(
+    settings: Settings,
+    blobs: BlobStore,
+    metadata: MetadataStore,
+    recipes: Iterable[str],
+    *,
+    prefix: str = "",
+    dry_run: bool = False,
+    on_delete: Callable[[str], None] = lambda key: None,
+) -> Sweep:
+    """A sweep with the grace period and the recipe age that the settings give."""
+    return Sweep(
+        blobs,
+        metadata,
+        recipes,
+        grace=settings.sweep_grace,
+        recipe_age=settings.recipe_days * _DAY_SECONDS,
+        prefix=prefix,
+        dry_run=dry_run,
+        on_delete=on_delete,
+    )
+
+
+def counts(report: SweepReport) -> dict[str, int]:
+    """The counts of a report by name."""
+    return {name: getattr(report, name) for name in SweepReport.__slots__}

@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from pymager import composition, formats, names
-from pymager.composition import Parts
+from pymager.composition import Components
 from pymager.errors import (
-    BadName,
     ConfigurationError,
-    NoSuchOriginal,
+    InvalidName,
     NotFound,
     OriginalLost,
+    OriginalNotFound,
     Overloaded,
     PictureError,
     SizeNotAllowed,
@@ -26,7 +26,7 @@ from pymager.errors import (
 )
 from pymager.names import DerivedName
 from pymager.operations.batch import Copying
-from pymager.operations.checkpoint import Place
+from pymager.operations.checkpoint import Checkpoint
 from pymager.operations.copy_stores import stoppable
 from pymager.operations.id_list import lines_of
 from pymager.operations.report import Copied, Known, Outcome, Refused, Report, Vanished
@@ -60,7 +60,7 @@ class Wanted:
     formats: Sequence[str]
 
     def of(self, id: str) -> list[DerivedName]:
-        """The pictures of one original, each once. Raises `BadName`."""
+        """The pictures of one original, each once. Raises `InvalidName`."""
         known = {name: formats.OUTPUTS.get(name.lower()) for name in self.formats}
         extensions = [format.extension if format else name for name, format in known.items()]
         asked = [names.parse_derived(f"{id}-{size}.{extension}") for size in self.sizes for extension in extensions]
@@ -73,7 +73,7 @@ async def warm_listed(settings: Settings, wanted: Wanted, *, jobs: int, prefix: 
     Raises `ConfigurationError` and `Unavailable`.
     """
     prefix = unicodedata.normalize("NFC", prefix)
-    place = Place(resume, {"sizes": [*wanted.sizes], "formats": [*wanted.formats], "prefix": prefix})
+    place = Checkpoint(resume, {"sizes": [*wanted.sizes], "formats": [*wanted.formats], "prefix": prefix})
     async with _opened(settings, wanted, jobs) as (parts, copying):
         cursor = place.read()
         while True:
@@ -109,7 +109,7 @@ async def warm_named(settings: Settings, wanted: Wanted, *, jobs: int, file: str
 class _Warming:
     """Makes single pictures; `tells` says once of each id that it is nobody's."""
 
-    def __init__(self, parts: Parts, copying: Copying, *, tells: Wanted | None = None) -> None:
+    def __init__(self, parts: Components, copying: Copying, *, tells: Wanted | None = None) -> None:
         self._blobs = parts.blobs
         self._library = parts.library
         self._copying = copying
@@ -119,7 +119,7 @@ class _Warming:
         """Look, and make it if need be. Raises `NoSpace` and, after several tries, `Unavailable`."""
         try:
             return await self._copying.patiently(partial(self._derived, name))
-        except NoSuchOriginal:
+        except OriginalNotFound:
             if self._tells is not None and name == self._tells.of(name.id)[0]:
                 self._copying.say(f"{name.id}: there is no such original")
             return Vanished()
@@ -137,7 +137,7 @@ class _Warming:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, wanted: Wanted, jobs: int) -> AsyncIterator[tuple[Parts, Copying]]:
+async def _opened(settings: Settings, wanted: Wanted, jobs: int) -> AsyncIterator[tuple[Components, Copying]]:
     # Nothing is served from this process's memory, and no more wait for its workers than there are jobs.
     fitting = settings.model_copy(update={"memory_cache": 0, "queue": max(settings.queue, jobs)})
     async with composition.opened(fitting) as parts:
@@ -153,7 +153,7 @@ async def _opened(settings: Settings, wanted: Wanted, jobs: int) -> AsyncIterato
 def _checked(wanted: Wanted) -> list[DerivedName]:
     try:
         return wanted.of(_ANY)
-    except BadName:
+    except InvalidName:
         raise ConfigurationError(
             "--sizes, --formats: sizes are written as 800x600, formats as jpg, several with commas between"
         ) from None
@@ -171,7 +171,7 @@ async def _read(file: str, wanted: Wanted, copying: Copying) -> AsyncGenerator[D
             continue
         try:
             wanted_here = wanted.of(names.parse_id(id))
-        except BadName as error:
+        except InvalidName as error:
             copying.report.count(Vanished())
             copying.say(f"{id}: {error}")
             continue

@@ -47,7 +47,7 @@ def run(options: dict[str, Any], *, dev: bool, fd: int | None = None, board: int
 
 def _run(options: dict[str, Any], fd: int | None, board: int | None, hint: str | None) -> int:
     settings = sources.load(options).settings
-    logs.configure(settings.log_level, settings.log_format, trace_ids(settings))
+    logs.configure(settings.log_level, settings.log_format, trace_ids(settings.otel))
     composition.backends(settings)  # their URLs first: what is wrong there is told before anything is made
     users, made = _users(settings)
     is_child = fd is not None
@@ -61,6 +61,7 @@ def _run(options: dict[str, Any], fd: int | None, board: int | None, hint: str |
         return _run_several(settings, options, listener, ready)
     import uvloop
 
+    from pymager.operations.housekeeping import run_housekeeping
     from pymager.sandbox import hide
     from pymager.web.server import serve
 
@@ -68,7 +69,7 @@ def _run(options: dict[str, Any], fd: int | None, board: int | None, hint: str |
     hide()  # a worker that was taken over runs as the same user, and could read this process's secrets
 
     with _board(settings, board, is_child=is_child) as own:
-        uvloop.run(serve(settings, listener, users, ready, own))
+        uvloop.run(serve(settings, listener, users, ready, run_housekeeping, own))
     return 0
 
 

@@ -38,7 +38,7 @@ def failure(error: BaseException) -> str | None:
     return "no_space" if isinstance(error, NoSpace) else "other"
 
 
-class Step:
+class Operation:
     """Something that takes time, done again and again: `with step(): ...` measures it once.
 
     `seconds` gets its times, `errors` and the labels before the last one its failures, `timing` is its name in the
@@ -64,8 +64,8 @@ class Step:
         self.errors = errors
         self.timing = timing
 
-    def __call__(self) -> "AbstractContextManager[Taken | None]":
-        return Taken(self) if self.on else _NOTHING
+    def __call__(self) -> "AbstractContextManager[Measurement | None]":
+        return Measurement(self) if self.on else _NOTHING
 
     def took(self, seconds: float, error: BaseException | None) -> bool:
         """It took so long, and ended in the error; tells whether that is a failure."""
@@ -79,22 +79,22 @@ class Step:
         return failed is not None
 
 
-class Taken:
+class Measurement:
     """A step that is being taken. Made with `inside` false, its span is not the one that others are made in."""
 
     __slots__ = ("_inside", "_since", "_span", "_spent", "_step")
 
-    def __init__(self, step: Step, *, inside: bool = True) -> None:
-        self._step: Step | None = step
+    def __init__(self, operation: Operation, *, inside: bool = True) -> None:
+        self._step: Operation | None = operation
         self._inside = inside
         self._span: Span | None = None
         self._spent = 0.0
         self._since = 0.0
 
     def __enter__(self) -> Self:
-        step = self._step
-        if step is not None and step.tracer is not None:
-            self._span = step.tracer.start(step.name, inside=self._inside)
+        operation = self._step
+        if operation is not None and operation.tracer is not None:
+            self._span = operation.tracer.start(operation.name, inside=self._inside)
         self._since = perf_counter()
         return self
 
@@ -112,11 +112,11 @@ class Taken:
 
     def end(self, error: BaseException | None = None) -> None:
         """It is done; ending it again does nothing."""
-        step, self._step = self._step, None
-        if step is None:
+        operation, self._step = self._step, None
+        if operation is None:
             return
         seconds = self._spent + (perf_counter() - self._since if self._since else 0.0)
-        failed = step.took(seconds, error)
+        failed = operation.took(seconds, error)
         if self._span is not None:
             self._span.end(error, failed=failed)
 
@@ -132,16 +132,16 @@ class Observer:
         self.timed = timed
         self.on = timed or metrics is not None or tracer is not None
 
-    def step(
+    def operation(
         self,
         name: str,
         *,
         seconds: tuple[Family, *tuple[str, ...]] | None = None,
         errors: tuple[Family, *tuple[str, ...]] | None = None,
         timing: str = "",
-    ) -> Step:
+    ) -> Operation:
         """A step of this name, which is that of its spans."""
-        return Step(self, name, seconds, errors, timing)
+        return Operation(self, name, seconds, errors, timing)
 
     def count(self, family: Family, *labels: str, by: float = 1.0) -> None:
         """Count something."""

@@ -10,13 +10,13 @@ from typing import Self
 from pymager.ports import Blob, BlobInfo, BlobStore, Lease, MetadataStore, Original, Page
 from pymager.telemetry.families import STORE_BYTES, STORE_ERRORS, STORE_SECONDS
 from pymager.telemetry.metrics import Count
-from pymager.telemetry.observer import Observer, Step, Taken
+from pymager.telemetry.observer import Measurement, Observer, Operation
 
 
-def _step(observer: Observer, store: str, operation: str, timing: str) -> Step:
+def _step(observer: Observer, store: str, operation: str, timing: str) -> Operation:
     labels = (store, operation)
     observer.count(STORE_ERRORS, *labels, "unavailable", by=0)
-    return observer.step(
+    return observer.operation(
         f"{store}.{operation}", seconds=(STORE_SECONDS, *labels), errors=(STORE_ERRORS, *labels), timing=timing
     )
 
@@ -56,7 +56,7 @@ class ObservedBlobs:
             await self._blobs.ping()
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> AbstractAsyncContextManager[Blob]:
-        return _Opening(self._blobs.open(key, start, stop), Taken(self._steps["open"], inside=False), self._read)
+        return _Opening(self._blobs.open(key, start, stop), Measurement(self._steps["open"], inside=False), self._read)
 
     async def stat(self, key: str) -> BlobInfo:
         with self._steps["stat"]():
@@ -74,13 +74,13 @@ class ObservedBlobs:
             await self._blobs.delete(keys)
 
     def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
-        return _Listing(self._blobs.list(prefix), Taken(self._steps["list"], inside=False))
+        return _Listing(self._blobs.list(prefix), Measurement(self._steps["list"], inside=False))
 
 
 class _Opening:
     """A blob that is being opened and read."""
 
-    def __init__(self, opening: AbstractAsyncContextManager[Blob], taken: Taken, read: Count | None) -> None:
+    def __init__(self, opening: AbstractAsyncContextManager[Blob], taken: Measurement, read: Count | None) -> None:
         self._opening = opening
         self._taken = taken
         self._read = read
@@ -104,7 +104,7 @@ class _Opening:
 class _Chunks:
     """The bytes on their way; not a generator, which would have to be closed."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], taken: Taken, read: Count | None) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], taken: Measurement, read: Count | None) -> None:
         self._chunks = chunks
         self._taken = taken
         self._read = read
@@ -129,7 +129,7 @@ class _Chunks:
 class _Listing:
     """A listing that is being read; one that is given up is not counted."""
 
-    def __init__(self, infos: AsyncIterator[BlobInfo], taken: Taken) -> None:
+    def __init__(self, infos: AsyncIterator[BlobInfo], taken: Measurement) -> None:
         self._infos = infos
         self._taken = taken
         self._is_begun = False

@@ -3,18 +3,17 @@
 from importlib.util import find_spec
 
 from pymager.errors import ConfigurationError
-from pymager.settings.model import Settings
 from pymager.telemetry.context import Ids
 
 _NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
-def trace_ids(settings: Settings) -> Ids | None:
+def trace_ids(enabled: bool) -> Ids | None:
     """What tells a log line its trace; None where there are none.
 
     Raises `ConfigurationError` where OpenTelemetry is not installed, or is told what it can't do here.
     """
-    if not settings.otel:
+    if not enabled:
         return None
     try:
         missing = [name for name in _NEEDED if find_spec(name) is None]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from pymager.composition import Parts
+from pymager.composition import Components
 from pymager.settings.model import Settings
 from pymager.telemetry import logs
 from pymager.telemetry.tracing_setup import trace_ids
@@ -34,7 +34,7 @@ from pymager.web.readonly import refuse_writes
 _PROBES = frozenset(("/healthz", "/readyz"))
 
 
-def make_app(settings: Settings, parts: Parts, users: Mapping[str, str]) -> web.Application:
+def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) -> web.Application:
     """The application over open parts; `users` are names and argon2 hashes."""
     app = web.Application(middlewares=[edge, refuse_writes] if settings.read_only else [edge])
     app[LIBRARY] = parts.library
@@ -45,7 +45,7 @@ def make_app(settings: Settings, parts: Parts, users: Mapping[str, str]) -> web.
     app[PICTURE_HEADERS] = picture_headers(settings)
     app[CLIENTS] = Clients(settings.trusted_proxies, settings.forwarded_header)
     app[LIFECYCLE] = Lifecycle(read_only=settings.read_only)
-    app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format, trace_ids(settings))
+    app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format, trace_ids(settings.otel))
     app[UNTOLD] = frozenset() if settings.log_level == "debug" else _PROBES
     app.on_response_prepare.append(sign)
     _add_routes(app, parts)
@@ -73,7 +73,7 @@ async def _wait_for_body(request: web.Request) -> None:
     """Leave `Expect` to the handler: writes refuse first what they can, and reads need no body."""
 
 
-def _add_routes(app: web.Application, parts: Parts) -> None:
+def _add_routes(app: web.Application, parts: Components) -> None:
     router = app.router
     _add(router, ROUTE, {"GET": derived.get, "HEAD": derived.get})
     _add(

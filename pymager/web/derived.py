@@ -3,13 +3,13 @@
 from aiohttp import web
 
 from pymager import formats, names
-from pymager.errors import BadName
+from pymager.errors import InvalidName
 from pymager.library.derivation import Picture
 from pymager.library.library import Library
 from pymager.ports import BlobInfo
 from pymager.web.app_keys import LIBRARY, LOCATED, PICTURE_HEADERS, TIER, Located
 from pymager.web.conditions import Validators, is_not_modified
-from pymager.web.failures import NoSuchPage
+from pymager.web.failures import RouteNotFound
 
 
 async def get(request: web.Request) -> web.StreamResponse:
@@ -36,8 +36,8 @@ async def get(request: web.Request) -> web.StreamResponse:
 async def _located(request: web.Request, library: Library) -> Located:
     try:
         name = names.parse_derived(request.match_info["name"])
-    except BadName as error:
-        raise NoSuchPage(str(error)) from None
+    except InvalidName as error:
+        raise RouteNotFound(str(error)) from None
     library.check(name)
     original, key = await library.locate(name)
     return Located(name, original, key, looked=False)

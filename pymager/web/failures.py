@@ -38,7 +38,7 @@ class ReadOnly(WebError):
     retry_after = 60
 
 
-class NoSuchPage(WebError):
+class RouteNotFound(WebError):
     """A URL that leads nowhere."""
 
 
@@ -68,14 +68,14 @@ class UnsupportedCoding(WebError):
 
 STATUS: dict[type[BaseException], int] = {
     BadRequest: 400,
-    errors.BadName: 400,
+    errors.InvalidName: 400,
     errors.UnsupportedFormat: 400,
     errors.NotAPicture: 400,
     Unauthorized: 401,
     WritingClosed: 403,
     errors.SizeNotAllowed: 403,
-    NoSuchPage: 404,
-    errors.NoSuchOriginal: 404,
+    RouteNotFound: 404,
+    errors.OriginalNotFound: 404,
     RequestTimeout: 408,
     errors.AlreadyExists: 409,
     PreconditionFailed: 412,

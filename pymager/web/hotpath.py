@@ -15,7 +15,7 @@ from aiohttp.http_writer import HttpVersion11
 
 from pymager import formats, names
 from pymager.errors import NotFound, PymagerError
-from pymager.library.cache import Kept
+from pymager.library.cache import CacheEntry
 from pymager.library.derivation import Picture
 from pymager.names import DerivedName
 from pymager.ports import BlobInfo
@@ -107,7 +107,7 @@ class HotPath:
         return None
 
     def _chosen(
-        self, request: web.Request, started: float, found: Kept | Picture, name: DerivedName, tier: str
+        self, request: web.Request, started: float, found: CacheEntry | Picture, name: DerivedName, tier: str
     ) -> Ready | None:
         """A 304, or the bytes where they are at hand. Raises `PreconditionFailed`."""
         info, body = found.info, found.body

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from pymager.composition import Parts
+from pymager.composition import Components
 from pymager.telemetry import process_memory
 from pymager.telemetry.families import (
     CACHE_BYTES,
@@ -27,7 +27,7 @@ from pymager.telemetry.observer import Observer
 from pymager.telemetry.timings import TIMINGS, Timings
 from pymager.web.app_keys import TIER
 from pymager.web.hotpath import ROUTE, Ready
-from pymager.workers.queue import Kind
+from pymager.workers.queue import JobKind
 
 LEFT = 499  # the client has left before its answer; nginx calls it so too
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"))
@@ -186,7 +186,7 @@ class Timed:
 
 
 @asynccontextmanager
-async def gauges_kept(parts: Parts, server: web.Server) -> AsyncIterator[None]:
+async def gauges_kept(parts: Components, server: web.Server) -> AsyncIterator[None]:
     """While inside, what is measured and not counted is measured every second; memory every ten."""
     metrics = parts.observer.metrics
     if metrics is None:
@@ -201,14 +201,14 @@ async def gauges_kept(parts: Parts, server: web.Server) -> AsyncIterator[None]:
             await task
 
 
-async def _measure(metrics: Metrics, parts: Parts, server: web.Server) -> None:
+async def _measure(metrics: Metrics, parts: Components, server: web.Server) -> None:
     turn = 0
     while True:
         state = parts.workers.state
         metrics.count(CONNECTIONS).set(len(server.connections))
         metrics.count(CACHE_BYTES).set(parts.library.memory.used)
-        metrics.count(JOBS_QUEUED, Kind.RENDER.name.lower()).set(state.renders)
-        metrics.count(JOBS_QUEUED, Kind.INSPECTION.name.lower()).set(state.inspections)
+        metrics.count(JOBS_QUEUED, JobKind.RENDER.name.lower()).set(state.renders)
+        metrics.count(JOBS_QUEUED, JobKind.INSPECTION.name.lower()).set(state.inspections)
         starting = max(0, state.size - state.idle - state.busy)
         for name, number in (("idle", state.idle), ("busy", state.busy), ("starting", starting)):
             metrics.count(WORKERS, name).set(number)

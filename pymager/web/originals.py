@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from pymager import formats, names
-from pymager.errors import AlreadyExists, NoSuchOriginal
+from pymager.errors import AlreadyExists, OriginalNotFound
 from pymager.library.spool import Spooled
 from pymager.ports import Original
 from pymager.web import bodies
@@ -60,7 +60,7 @@ async def put(request: web.Request) -> web.Response:
 
     try:
         condition(await library.get(id))
-    except NoSuchOriginal:
+    except OriginalNotFound:
         condition(None)
     async with _received(request, bodies.raw) as body:
         original, is_new = await library.put(id, body, condition)
@@ -138,7 +138,7 @@ async def info(request: web.Request) -> web.Response:
 async def _refuse_existing(request: web.Request, id: str) -> None:
     try:
         await request.app[LIBRARY].get(id)
-    except NoSuchOriginal:
+    except OriginalNotFound:
         return
     raise AlreadyExists(id)
 

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from pymager import composition
-from pymager.composition import Parts
+from pymager.composition import Components
 from pymager.errors import ConfigurationError
 from pymager.settings.model import Settings
 from pymager.telemetry.shared_memory import Board
@@ -57,6 +57,7 @@ async def serve(
     listener: socket.socket,
     users: dict[str, str],
     ready: Callable[[str], None],
+    housekeeping: Callable[[Settings, Components], Coroutine[Any, Any, None]],
     board: Board | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way within `shutdown_timeout`.
@@ -72,7 +73,7 @@ async def serve(
         gc.freeze()
         log.info("serving", url=url, **composition.backends_named(settings))
         ready(url)
-        async with _house_kept(settings, parts):
+        async with _in_background(housekeeping(settings, parts)):
             await stop.wait()
             log.info("stopping", delay=settings.drain_delay, seconds=settings.shutdown_timeout)
             await drain(hurry)
@@ -81,7 +82,7 @@ async def serve(
 
 @asynccontextmanager
 async def answering(
-    settings: Settings, parts: Parts, users: Mapping[str, str], listener: socket.socket
+    settings: Settings, parts: Components, users: Mapping[str, str], listener: socket.socket
 ) -> AsyncIterator[Callable[[asyncio.Event], Awaitable[None]]]:
     """Answer requests while inside; gives what ends that: no new ones, and `shutdown_timeout` for those under way.
 
@@ -117,15 +118,15 @@ async def answering(
 
 
 @asynccontextmanager
-async def _house_kept(settings: Settings, parts: Parts) -> AsyncIterator[None]:
-    housekeeping = asyncio.create_task(composition.keep_house(settings, parts))
-    housekeeping.add_done_callback(_complain)
+async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    task.add_done_callback(_log_failure)
     try:
         yield
     finally:
-        housekeeping.cancel()
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await housekeeping
+            await task
 
 
 async def _drained(server: web.Server, seconds: float) -> None:
@@ -157,7 +158,7 @@ def _stop_signals() -> tuple[asyncio.Event, asyncio.Event]:
     return stop, hurry
 
 
-def _complain(task: asyncio.Task[None]) -> None:
+def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("housekeeping stopped", exc_info=error)
 

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 from pymager.errors import NoSpace, NotAPicture, NotFound, Overloaded, PictureError, Unavailable, UnsupportedFormat
 from pymager.telemetry.families import JOB_FAILURES, JOB_SECONDS, JOB_WAIT_SECONDS, JOBS_RUNNING, WORKER_RESTARTS
-from pymager.telemetry.observer import Observer, Taken
-from pymager.workers.process import Ended
+from pymager.telemetry.observer import Measurement, Observer
+from pymager.workers.process import WorkerExited
 
 KINDS = ("render", "inspection")
 _TIMINGS = {"render": "render", "inspection": "inspect"}
@@ -28,7 +28,7 @@ ENDINGS = ("worn_out", "stopped", "killed", "processor_time", "crashed", "exited
 _KNOWN = (*_REASONS.values(), "timeout", "nonsense", *ENDINGS[2:])
 
 
-class Jobs:
+class JobMetrics:
     """Measures jobs of both kinds, `render` and `inspection`."""
 
     def __init__(self, observer: Observer) -> None:
@@ -40,16 +40,17 @@ class Jobs:
         for why in ENDINGS:
             observer.count(WORKER_RESTARTS, why, by=0)
         self._waits = {
-            kind: observer.step(
+            kind: observer.operation(
                 f"{kind}.wait", seconds=(JOB_WAIT_SECONDS, kind), errors=(JOB_FAILURES, kind), timing="queue"
             )
             for kind in KINDS
         }
         self._runs = {
-            kind: observer.step(f"{kind}.run", seconds=(JOB_SECONDS, kind), timing=_TIMINGS[kind]) for kind in KINDS
+            kind: observer.operation(f"{kind}.run", seconds=(JOB_SECONDS, kind), timing=_TIMINGS[kind])
+            for kind in KINDS
         }
 
-    def waiting(self, kind: str) -> AbstractContextManager[Taken | None]:
+    def waiting(self, kind: str) -> AbstractContextManager[Measurement | None]:
         """While a job waits for a worker."""
         return self._waits[kind]()
 
@@ -76,7 +77,7 @@ def reason(error: BaseException) -> str:
     cause = error.__context__
     if isinstance(cause, TimeoutError):
         return "timeout"
-    if isinstance(cause, Ended):
+    if isinstance(cause, WorkerExited):
         return ending(cause.code, killed=False)
     if cause is not None and isinstance(error, PictureError):
         return "nonsense"

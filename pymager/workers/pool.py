@@ -16,15 +16,15 @@ from typing import Self, TypeVar
 import structlog
 
 from pymager.engine import wire
-from pymager.engine.jobs import Inspection, Limits, Target
-from pymager.engine.wire import Failure, Garbled, Status
+from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
+from pymager.engine.wire import Failure, ProtocolError, Status
 from pymager.errors import ConfigurationError, Overloaded, Undecodable
 from pymager.telemetry.caller import CALLER
 from pymager.telemetry.observer import OFF, Observer
-from pymager.workers.metrics import Jobs
-from pymager.workers.process import Ended, StartFailed
-from pymager.workers.queue import FairQueue, Kind
-from pymager.workers.slot import STOPPING, Seat
+from pymager.workers.metrics import JobMetrics
+from pymager.workers.process import WorkerExited, WorkerStartFailed
+from pymager.workers.queue import FairQueue, JobKind
+from pymager.workers.slot import STOPPING, Slot
 
 PROGRAM = ("-m", "pymager.engine.worker")
 
@@ -52,7 +52,7 @@ class WorkerLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class PoolState:
     """Counts. `idle` and `busy` are workers (the rest of `size` is being started); `renders` and `inspections` wait
     for one. `started` and `restarts` count processes since the start: all, and those that replaced a dead one.
     """
@@ -70,11 +70,11 @@ class State:
 class Worker:
     """A worker that is reserved for its holder."""
 
-    def __init__(self, workers: "Workers", seat: Seat) -> None:
+    def __init__(self, workers: "WorkerPool", seat: Slot) -> None:
         self._workers = workers
         self._seat = seat
 
-    async def render(self, path: Path, target: Target, spool: Path) -> bytes | Path | None:
+    async def render(self, path: Path, target: RenderJob, spool: Path) -> bytes | Path | None:
         """Make a picture from the file at `path`; None says that the file's own bytes are it.
 
         A picture of over 4 MiB comes as a file in the folder `spool`, which is then the caller's. Raises
@@ -91,7 +91,7 @@ class Worker:
                     return file
                 case Status.ORIGINAL:
                     return None
-            raise Garbled(f"{status.name} of {len(payload)} bytes to a render")
+            raise ProtocolError(f"{status.name} of {len(payload)} bytes to a render")
 
         try:
             with self._workers._told.running("render"):
@@ -101,7 +101,7 @@ class Worker:
             raise
 
 
-class Workers:
+class WorkerPool:
     """A fixed number of worker processes, which are there while inside `async with`.
 
     At most `queue` renders and as many inspections wait for a worker. `program` are the arguments of the Python
@@ -114,23 +114,23 @@ class Workers:
         count: int,
         queue: int,
         limits: WorkerLimits,
-        picture_limits: Limits,
+        picture_limits: PictureLimits,
         *,
         program: Sequence[str] = PROGRAM,
         observer: Observer = OFF,
     ) -> None:
         self._limits = limits
-        self._told = Jobs(observer)
-        self._queue: FairQueue[Seat] = FairQueue(count, queue)
+        self._told = JobMetrics(observer)
+        self._queue: FairQueue[Slot] = FairQueue(count, queue)
         start = wire.start(limits.memory, limits.cpu_seconds, picture_limits)
         self._closed = False
-        self._seats = [Seat(program, start, limits.jobs, self._changed, self._told.ended) for _ in range(count)]
+        self._seats = [Slot(program, start, limits.jobs, self._changed, self._told.ended) for _ in range(count)]
 
     async def __aenter__(self) -> Self:
         try:
             opened = await asyncio.gather(*(seat.open() for seat in self._seats), return_exceptions=True)
             for error in opened:
-                if isinstance(error, (StartFailed, OSError)):
+                if isinstance(error, (WorkerStartFailed, OSError)):
                     raise ConfigurationError(f"a worker process could not start (is worker_memory too small?): {error}")
                 if error is not None:
                     raise error
@@ -147,14 +147,14 @@ class Workers:
         await self._close()
 
     @property
-    def state(self) -> State:
+    def state(self) -> PoolState:
         """What the workers are at."""
-        return State(
+        return PoolState(
             size=len(self._seats),
             idle=self._queue.free,
             busy=self._queue.held,
-            renders=self._queue.waiting(Kind.RENDER),
-            inspections=self._queue.waiting(Kind.INSPECTION),
+            renders=self._queue.waiting(JobKind.RENDER),
+            inspections=self._queue.waiting(JobKind.INSPECTION),
             started=sum(seat.starts for seat in self._seats),
             restarts=sum(seat.deaths for seat in self._seats),
             pids=tuple(pid for seat in self._seats for pid in seat.pids),
@@ -168,21 +168,21 @@ class Workers:
 
         def read(status: Status, payload: bytes) -> Inspection:
             if status is not Status.INSPECTION:
-                raise Garbled(f"{status.name} to an inspection")
+                raise ProtocolError(f"{status.name} to an inspection")
             return wire.read_inspection(payload)
 
-        async with self._reserved(Kind.INSPECTION) as seat:
+        async with self._reserved(JobKind.INSPECTION) as seat:
             with self._told.running("inspection"):
                 return await self._run(seat, wire.inspect(path), read)
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[Worker]:
         """Reserve a free worker for renders, one after the other. Raises `Overloaded`."""
-        async with self._reserved(Kind.RENDER) as seat:
+        async with self._reserved(JobKind.RENDER) as seat:
             yield Worker(self, seat)
 
     @asynccontextmanager
-    async def _reserved(self, kind: Kind) -> AsyncIterator[Seat]:
+    async def _reserved(self, kind: JobKind) -> AsyncIterator[Slot]:
         if self._closed:
             raise Overloaded(STOPPING)
         if self._is_hopeless():
@@ -194,7 +194,7 @@ class Workers:
         finally:
             self._queue.give_back(seat, usable=seat.ready)
 
-    async def _run(self, seat: Seat, message: bytes, read: Callable[[Status, bytes], T]) -> T:
+    async def _run(self, seat: Slot, message: bytes, read: Callable[[Status, bytes], T]) -> T:
         """Have a job done, and once more where its process was killed from outside. A cancelled job is ended."""
 
         def outcome(status: Status, payload: bytes) -> T | Failure:
@@ -204,15 +204,15 @@ class Workers:
         try:
             try:
                 result = await seat.run(message, seconds, outcome)
-            except Ended as end:
+            except WorkerExited as end:
                 if end.code not in _FROM_OUTSIDE:
                     raise
                 result = await seat.run(message, seconds, outcome)
         except TimeoutError:
             raise Undecodable(f"the picture took longer than {seconds:g} seconds to decode") from None
-        except Ended as end:
+        except WorkerExited as end:
             raise Undecodable(self._why(end)) from None
-        except Garbled as error:
+        except ProtocolError as error:
             log.error("a worker gave an answer that no sound worker gives", error=str(error))
             raise Undecodable("the picture made its decoder answer nonsense") from None
         if not isinstance(result, Failure):
@@ -221,7 +221,7 @@ class Workers:
             log.warning("a decoder raised what it should not", trace=result.trace)
         raise result.error
 
-    def _changed(self, seat: Seat) -> None:
+    def _changed(self, seat: Slot) -> None:
         if seat.ready:
             self._queue.put(seat)
         else:
@@ -237,7 +237,7 @@ class Workers:
         self._queue.refuse(STOPPING, 1)
         await asyncio.gather(*(seat.close() for seat in self._seats))
 
-    def _why(self, end: Ended) -> str:
+    def _why(self, end: WorkerExited) -> str:
         if end.code in _FROM_OUTSIDE:
             return "the picture's decoder was killed twice from outside: probably it needs too much memory"
         if end.code == -signal.SIGXCPU:

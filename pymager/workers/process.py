@@ -39,11 +39,11 @@ _LEAVING = 5.0  # between hanging up and being gone
 _LAST_WORDS = 64 << 10
 
 
-class StartFailed(Exception):
+class WorkerStartFailed(Exception):
     """A worker process did not come up; the message says what it said."""
 
 
-class Ended(Exception):
+class WorkerExited(Exception):
     """The process ended in the middle of a job. `code` is as `subprocess.Popen.returncode`."""
 
     def __init__(self, code: int, words: str) -> None:
@@ -95,21 +95,21 @@ class WorkerProcess:
         return not self.exit.done()
 
     async def prepare(self, start: bytes) -> None:
-        """Send the first message and wait until the worker has loaded its decoders. Raises `StartFailed`."""
+        """Send the first message and wait until the worker has loaded its decoders. Raises `WorkerStartFailed`."""
         self._socket.setblocking(False)
         self._streams = await asyncio.open_connection(sock=self._socket, limit=_BUFFER)
         try:
             status, _ = await self.ask(start, _PATIENCE)
-        except (TimeoutError, Ended, wire.Garbled) as error:
-            raise StartFailed(str(error) or f"not ready after {_PATIENCE:.0f} seconds") from None
+        except (TimeoutError, WorkerExited, wire.ProtocolError) as error:
+            raise WorkerStartFailed(str(error) or f"not ready after {_PATIENCE:.0f} seconds") from None
         if status is not Status.READY or not self.alive:
-            raise StartFailed(f"its first answer is {status.name}" if self.alive else "ended at once")
+            raise WorkerStartFailed(f"its first answer is {status.name}" if self.alive else "ended at once")
         self.jobs = 0
 
     async def ask(self, message: bytes, seconds: float) -> tuple[Status, bytes]:
         """Send a request and return the answer.
 
-        Raises `TimeoutError` after `seconds`, `Ended`, and `Garbled`; after any of them, or when it is cancelled, the
+        Raises `TimeoutError` after `seconds`, `WorkerExited`, and `ProtocolError`. After any of them, or when cancelled, the
         process is killed: it may be in the middle of anything.
         """
         assert self._streams is not None
@@ -121,7 +121,7 @@ class WorkerProcess:
                 status, size = wire.read_head(await reader.readexactly(wire.ANSWER.size))
                 answer = status, await reader.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
-            raise Ended(await self._code(), self.last_words) from None
+            raise WorkerExited(await self._code(), self.last_words) from None
         except BaseException:
             self.kill()
             raise
@@ -145,13 +145,13 @@ class WorkerProcess:
                 await self._streams[1].wait_closed()
 
     async def _code(self) -> int:
-        """The return code of a process that has hung up. Raises `Garbled` where it did only that, and kills it."""
+        """The exit code of a process that closed its connection. One that still runs is killed: `ProtocolError`."""
         try:
             await asyncio.wait([self.exit], timeout=_LEAVING)
         finally:
             self.kill()
         if self.killed:
-            raise wire.Garbled("it hung up")
+            raise wire.ProtocolError("it hung up")
         return self.exit.result()
 
     def _watch(self) -> None:

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Generic, TypeVar
 
 from pymager.errors import Overloaded
-from pymager.workers.round_robin import Turns
+from pymager.workers.round_robin import RoundRobin
 
 _LONGEST_RETRY = 30
 _WEIGHT = 0.2  # of the newest duration in the moving average
@@ -15,7 +15,7 @@ _WEIGHT = 0.2  # of the newest duration in the moving average
 T = TypeVar("T")
 
 
-class Kind(Enum):
+class JobKind(Enum):
     """What a thing is wanted for."""
 
     RENDER = "renders"
@@ -36,10 +36,10 @@ class FairQueue(Generic[T]):
         self._bound = bound
         self._spare = bound // 4
         self._free: deque[T] = deque()
-        self._held: dict[T, tuple[Kind, float]] = {}  # since when
-        self._waiting: dict[Kind, Turns[asyncio.Future[T]]] = {kind: Turns() for kind in Kind}
-        self._most = {Kind.RENDER: size, Kind.INSPECTION: max(1, size - 1)}
-        self._turn = Kind.RENDER
+        self._held: dict[T, tuple[JobKind, float]] = {}  # since when
+        self._waiting: dict[JobKind, RoundRobin[asyncio.Future[T]]] = {kind: RoundRobin() for kind in JobKind}
+        self._most = {JobKind.RENDER: size, JobKind.INSPECTION: max(1, size - 1)}
+        self._turn = JobKind.RENDER
         self._seconds = 0.1
 
     @property
@@ -52,7 +52,7 @@ class FairQueue(Generic[T]):
         """How many things nobody has."""
         return len(self._free)
 
-    def waiting(self, kind: Kind) -> int:
+    def waiting(self, kind: JobKind) -> int:
         """How many wait."""
         return len(self._waiting[kind])
 
@@ -67,7 +67,7 @@ class FairQueue(Generic[T]):
         if thing in self._free:
             self._free.remove(thing)
 
-    async def take(self, kind: Kind, client: str = "") -> T:
+    async def take(self, kind: JobKind, client: str = "") -> T:
         """A thing, which has to be given back. Raises `Overloaded` where too many wait already."""
         if not self._waiting[kind] and self._may_take(kind):
             return self._hand_out(kind)
@@ -100,7 +100,7 @@ class FairQueue(Generic[T]):
                 if not (place := places.pop()).done():
                     place.set_exception(Overloaded(sentence, retry_after=retry_after))
 
-    def _make_room(self, kind: Kind, client: str) -> None:
+    def _make_room(self, kind: JobKind, client: str) -> None:
         """Send one away of a client of whom more wait. Raises `Overloaded` where there is none."""
         sentence, retry_after = f"too many {kind.value} wait for a worker", self._retry_after()
         surplus = self._waiting[kind].pop_surplus(client)
@@ -109,11 +109,11 @@ class FairQueue(Generic[T]):
         if not surplus.done():  # or it is one who has just left
             surplus.set_exception(Overloaded(f"{sentence}, most of them for this client", retry_after=retry_after))
 
-    def _may_take(self, kind: Kind) -> bool:
+    def _may_take(self, kind: JobKind) -> bool:
         taken = sum(its is kind for its, _ in self._held.values())
         return bool(self._free) and taken < self._most[kind]
 
-    def _hand_out(self, kind: Kind) -> T:
+    def _hand_out(self, kind: JobKind) -> T:
         thing = self._free.popleft()
         self._held[thing] = (kind, _now())
         self._turn = _other(kind)
@@ -126,7 +126,7 @@ class FairQueue(Generic[T]):
             if not place.cancelled():
                 place.set_result(self._hand_out(kind))
 
-    def _next(self) -> Kind | None:
+    def _next(self) -> JobKind | None:
         for kind in (self._turn, _other(self._turn)):
             if self._waiting[kind] and self._may_take(kind):
                 return kind
@@ -138,8 +138,8 @@ class FairQueue(Generic[T]):
         return min(_LONGEST_RETRY, max(1, ceil(ahead * self._seconds / self._size)))
 
 
-def _other(kind: Kind) -> Kind:
-    return Kind.INSPECTION if kind is Kind.RENDER else Kind.RENDER
+def _other(kind: JobKind) -> JobKind:
+    return JobKind.INSPECTION if kind is JobKind.RENDER else JobKind.RENDER
 
 
 def _now() -> float:

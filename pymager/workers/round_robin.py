@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Turns(Generic[T]):
+class RoundRobin(Generic[T]):
     """Holds a line for each client of whom something waits, and nothing of the others.
 
     So it knows never more clients than there are things that wait. A client who comes back goes to the end.

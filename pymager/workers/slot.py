@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import structlog
 
-from pymager.engine.wire import Garbled, Status
+from pymager.engine.wire import ProtocolError, Status
 from pymager.errors import Overloaded
 from pymager.workers.metrics import ending
-from pymager.workers.process import Ended, StartFailed, WorkerProcess
+from pymager.workers.process import WorkerExited, WorkerProcess, WorkerStartFailed
 
 _SHORT_LIFE = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -25,7 +25,7 @@ log = structlog.get_logger("pymager.workers")
 T = TypeVar("T")
 
 
-class Seat:
+class Slot:
     """Keeps a worker process running, and runs jobs on it one at a time.
 
     A process that ends is replaced at once, after failures with a growing pause; one that has done its `jobs` when
@@ -38,7 +38,7 @@ class Seat:
         program: Sequence[str],
         start: bytes,
         jobs: int,
-        changed: Callable[["Seat"], None],
+        changed: Callable[["Slot"], None],
         ended: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self.starts = 0
@@ -75,7 +75,7 @@ class Seat:
         return [process.pid for process in self._all]
 
     async def open(self) -> None:
-        """Start the first process and wait until it is ready. Raises `StartFailed`."""
+        """Start the first process and wait until it is ready. Raises `WorkerStartFailed`."""
         self._process = await self._started()
 
     async def close(self) -> None:
@@ -112,7 +112,7 @@ class Seat:
                 self._ended("worn_out")
                 self._replace()
             return result
-        except (Ended, Garbled):
+        except (WorkerExited, ProtocolError):
             if self._closing:
                 raise Overloaded(STOPPING) from None
             raise
@@ -153,7 +153,7 @@ class Seat:
                 await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._failures - 1)))
             try:
                 self._successor = await self._started()
-            except (StartFailed, OSError) as error:
+            except (WorkerStartFailed, OSError) as error:
                 self._failures += 1
                 log.error("a worker process did not start", failures=self._failures, error=str(error))
                 self._readied.set()

@@ -9,15 +9,15 @@ import numpy as np
 from PIL import Image
 
 from pymager.engine.inspect import inspect
-from pymager.engine.jobs import Encoding, Inspection, Limits, Target
+from pymager.engine.jobs import Encoding, Inspection, PictureLimits, RenderJob
 from pymager.engine.render import render
 from pymager.formats import FORMATS
 
-ALL = Limits(decoders=tuple(decoder for format in FORMATS.values() for decoder in format.decoders))
+ALL = PictureLimits(decoders=tuple(decoder for format in FORMATS.values() for decoder in format.decoders))
 """The limits of a server that accepts every format it knows by name."""
 
 
-def inspected(data: bytes, limits: Limits = ALL) -> Inspection:
+def inspected(data: bytes, limits: PictureLimits = ALL) -> Inspection:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "original")
         file.write_bytes(data)
@@ -25,12 +25,12 @@ def inspected(data: bytes, limits: Limits = ALL) -> Inspection:
 
 
 def rendered(
-    data: bytes, width: int, height: int, format: str = "png", limits: Limits = ALL, **encoding: Any
+    data: bytes, width: int, height: int, format: str = "png", limits: PictureLimits = ALL, **encoding: Any
 ) -> bytes | None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "original")
         file.write_bytes(data)
-        return render(file, limits, Target(width, height, format, Encoding(**encoding)))
+        return render(file, limits, RenderJob(width, height, format, Encoding(**encoding)))
 
 
 def opened(data: bytes | None) -> Image.Image:

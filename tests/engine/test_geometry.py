@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from pymager.engine.jobs import Encoding, Target
+from pymager.engine.jobs import Encoding, RenderJob
 from pymager.engine.scale import before_turn, cover_box, reduction
 from tests.engine.checks import BLUE, GREEN, RED, WHITE, four_colours, turned
 from tests.engine.rendering import drawn, near, opened, quadrants, rendered
@@ -51,7 +51,7 @@ def test_what_is_cropped_away_does_not_count_for_the_reduction() -> None:
 
 
 def test_the_target_is_turned_before_scaling() -> None:
-    target = Target(30, 20, "png", Encoding())
+    target = RenderJob(30, 20, "png", Encoding())
     assert [before_turn(target, number) for number in range(1, 9)] == [(30, 20)] * 4 + [(20, 30)] * 4
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 from pymager.errors import NotAPicture, PictureError, Undecodable
 from tests.engine import handmade
 from tests.engine.checks import four_colours
@@ -68,35 +68,35 @@ def test_what_is_over_a_limit_is_called_so(name: str) -> None:
 
 def test_pixels_are_counted_exactly() -> None:
     data = encoded(four_colours(40, 30), "PNG")
-    assert inspected(data, Limits(ALL.decoders, pixels=1_200)).width == 40
+    assert inspected(data, PictureLimits(ALL.decoders, pixels=1_200)).width == 40
     with pytest.raises(Undecodable, match="40x30 = 1200 pixels; at most 1199"):
-        inspected(data, Limits(ALL.decoders, pixels=1_199))
+        inspected(data, PictureLimits(ALL.decoders, pixels=1_199))
     with pytest.raises(Undecodable):
-        rendered(data, 10, 10, limits=Limits(ALL.decoders, pixels=1_199))
+        rendered(data, 10, 10, limits=PictureLimits(ALL.decoders, pixels=1_199))
 
 
 @pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
 def test_frames_are_counted_exactly(format: str) -> None:
     frames = [four_colours().rotate(90 * turn) for turn in range(5)]
     data = encoded(frames[0], format, save_all=True, append_images=frames[1:])
-    assert inspected(data, Limits(ALL.decoders, frames=5)).width == 64
+    assert inspected(data, PictureLimits(ALL.decoders, frames=5)).width == 64
     with pytest.raises(Undecodable, match="more than 4 frames"):
-        inspected(data, Limits(ALL.decoders, frames=4))
+        inspected(data, PictureLimits(ALL.decoders, frames=4))
 
 
 def test_scans_are_counted_exactly() -> None:
     """Pillow's progressive JPEGs in colour have ten."""
     data = jpeg(200, 100, progressive=True)
-    assert inspected(data, Limits(ALL.decoders, scans=10)).width == 200
+    assert inspected(data, PictureLimits(ALL.decoders, scans=10)).width == 200
     with pytest.raises(Undecodable, match="more than 9 scans"):
-        inspected(data, Limits(ALL.decoders, scans=9))
+        inspected(data, PictureLimits(ALL.decoders, scans=9))
 
 
 def test_what_looks_like_a_scan_inside_a_segment_is_none() -> None:
     plain = jpeg(200, 100)
     comment = b"\xff\xda\xff\xd9" * 1_000
     data = plain[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + plain[2:]
-    assert inspected(data, Limits(ALL.decoders, scans=1)).width == 200
+    assert inspected(data, PictureLimits(ALL.decoders, scans=1)).width == 200
 
 
 def test_a_decoder_that_runs_out_of_memory_says_that_the_picture_is_too_large() -> None:
@@ -107,11 +107,11 @@ def test_a_decoder_that_runs_out_of_memory_says_that_the_picture_is_too_large() 
     resource.setrlimit(resource.RLIMIT_AS, (taken + (128 << 20), hard))
     try:
         with pytest.raises(Undecodable, match="memory"):
-            inspected(data + handmade.chunk(b"IEND"), Limits(ALL.decoders, pixels=10**10))
+            inspected(data + handmade.chunk(b"IEND"), PictureLimits(ALL.decoders, pixels=10**10))
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def test_a_picture_of_a_format_that_is_not_accepted_is_none() -> None:
     with pytest.raises(NotAPicture, match="accepted are png, jpeg"):
-        inspected(encoded(four_colours(), "GIF"), Limits(("PNG", "JPEG", "MPO")))
+        inspected(encoded(four_colours(), "GIF"), PictureLimits(("PNG", "JPEG", "MPO")))

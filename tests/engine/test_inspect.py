@@ -5,14 +5,14 @@ import base64
 import pytest
 from PIL import Image
 
-from pymager.engine.jobs import Inspection, Limits
+from pymager.engine.jobs import Inspection, PictureLimits
 from pymager.errors import ConfigurationError, NotAPicture
 from tests.engine import handmade
 from tests.engine.checks import four_colours
 from tests.engine.rendering import drawn, inspected, near, quadrants
 from tests.pictures import encoded, photograph
 
-EVERYTHING = Limits(("*",))
+EVERYTHING = PictureLimits(("*",))
 
 FORMATS = {
     "jpeg": "JPEG",
@@ -140,17 +140,17 @@ def test_what_a_program_would_have_to_draw_is_not_accepted_even_so(format: str) 
 
 def test_a_format_that_was_named_runs_no_program_either() -> None:
     with pytest.raises(NotAPicture):
-        inspected(encoded(four_colours(), "EPS"), Limits(("EPS", "PNG")))
+        inspected(encoded(four_colours(), "EPS"), PictureLimits(("EPS", "PNG")))
 
 
 def test_a_decoder_that_does_not_exist_is_a_mistake_in_the_configuration() -> None:
     with pytest.raises(ConfigurationError, match="no decoder 'PSDX'"):
-        inspected(b"", Limits(("PSDX",)))
+        inspected(b"", PictureLimits(("PSDX",)))
 
 
 def test_a_tga_is_tried_last() -> None:
     """Its header has no magic number: these decoders would be asked in this order otherwise."""
-    assert inspected(SAMPLES["ico"], Limits(("TGA", "ICO"))).format == "ico"
+    assert inspected(SAMPLES["ico"], PictureLimits(("TGA", "ICO"))).format == "ico"
 
 
 def test_a_size_that_exif_turns_is_told_turned_at_the_end_of_a_png_too() -> None:

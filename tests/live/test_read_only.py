@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pymager import composition, keys
-from pymager.operations import stores
+from pymager.operations import prepare as preparing
+from pymager.operations.housekeeping import run_housekeeping
 from pymager.ports import BlobStore
 from tests.live.client import Answer, Client, connected, head
 from tests.live.program import command, running
@@ -64,11 +65,11 @@ async def test_a_client_that_waits_with_its_body_keeps_it(tmp_path: Path) -> Non
 
 async def test_nothing_is_swept(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, read_only=True, sweep_interval=0.01, sweep_grace=0)
-    await stores.prepare(settings)
+    await preparing.prepare(settings)
     async with composition.opened(settings) as parts:
         orphan = f"original/gone/{'0' * 32}.jpg"
         await parts.blobs.put(orphan, b"", "image/jpeg")
-        house = asyncio.create_task(composition.keep_house(settings, parts))
+        house = asyncio.create_task(run_housekeeping(settings, parts))
         for _ in range(3):  # three times around: the second and third time it would sweep
             await until(lambda: _marks(tmp_path))
             await parts.blobs.delete(await _listed(parts.blobs, keys.RECIPES))

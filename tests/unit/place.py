@@ -10,13 +10,13 @@ from typing import Any
 
 from pymager import keys, names
 from pymager.engine.jobs import Encoding
-from pymager.library.cache import Memory
+from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation, Picture
-from pymager.library.library import Library, Sizes
+from pymager.library.library import Library, SizePolicy
 from pymager.library.spool import Spool, Spooled
 from pymager.names import DerivedName, parse_derived
 from pymager.ports import Original
-from pymager.workers.pool import Workers
+from pymager.workers.pool import WorkerPool
 from tests.unit.hooked import HookedBlobs, HookedMetadata
 from tests.unit.workers.pools import pool
 
@@ -30,7 +30,7 @@ class Place:
 
     blobs: HookedBlobs
     metadata: HookedMetadata
-    workers: Workers
+    workers: WorkerPool
     spool: Spool
     derivation: Derivation
     library: Library
@@ -87,11 +87,11 @@ async def body_of(picture: Picture) -> bytes:
 @asynccontextmanager
 async def opened(folder: Path, blobs: Any = None, memory: int = 1 << 20) -> AsyncIterator[Place]:
     """A library of its own; at the end its clean-ups are done."""
-    hooked_blobs, metadata, cache = HookedBlobs(blobs), HookedMetadata(), Memory(memory)
+    hooked_blobs, metadata, cache = HookedBlobs(blobs), HookedMetadata(), Cache(memory)
     with Spool(folder) as spool:
         async with pool(2) as workers:
             derivation = Derivation(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0)
-            library = Library(hooked_blobs, metadata, workers, derivation, cache, Sizes(None, 4096))
+            library = Library(hooked_blobs, metadata, workers, derivation, cache, SizePolicy(None, 4096))
             place = Place(hooked_blobs, metadata, workers, spool, derivation, library)
             try:
                 yield place

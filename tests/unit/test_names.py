@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pymager import names
-from pymager.errors import BadName
+from pymager.errors import InvalidName
 from pymager.names import DerivedName, parse_derived, parse_id
 
 LETTERS = st.characters(categories=("L", "M", "Nd"), include_characters="_-")
@@ -51,22 +51,22 @@ def test_two_spellings_of_one_text_are_one_id() -> None:
     ],
 )
 def test_what_is_no_letter_digit_or_mark_is_refused(text: str) -> None:
-    with pytest.raises(BadName):
+    with pytest.raises(InvalidName):
         parse_id(text)
 
 
 @pytest.mark.parametrize("text", ["x" * 201, "é" * 101, "日" * 67, "x" * 100_000])
 def test_an_id_has_at_most_200_bytes(text: str) -> None:
-    with pytest.raises(BadName, match="200 bytes"):
+    with pytest.raises(InvalidName, match="200 bytes"):
         parse_id(text)
 
 
 def test_the_refusal_shows_the_character_that_is_wrong() -> None:
-    with pytest.raises(BadName, match=re.escape("'/'")):
+    with pytest.raises(InvalidName, match=re.escape("'/'")):
         parse_id("a/b")
-    with pytest.raises(BadName, match=re.escape("U+200B")):
+    with pytest.raises(InvalidName, match=re.escape("U+200B")):
         parse_id("a\u200bb")
-    with pytest.raises(BadName, match=re.escape("U+DCFF")):
+    with pytest.raises(InvalidName, match=re.escape("U+DCFF")):
         parse_id("a\udcff")
 
 
@@ -82,7 +82,7 @@ def test_every_id_is_its_own_id(text: str) -> None:
 def test_any_text_is_an_id_or_a_bad_name(text: str) -> None:
     try:
         id = parse_id(text)
-    except BadName as error:
+    except InvalidName as error:
         assert str(error)
     else:
         assert id
@@ -123,7 +123,7 @@ def test_the_last_size_in_a_derived_name_counts(text: str, width: int, height: i
     ],
 )
 def test_what_is_no_derived_name_is_refused(text: str) -> None:
-    with pytest.raises(BadName):
+    with pytest.raises(InvalidName):
         parse_derived(text)
 
 
@@ -131,7 +131,7 @@ def test_what_is_no_derived_name_is_refused(text: str) -> None:
 def test_any_text_is_a_derived_name_or_a_bad_name(text: str) -> None:
     try:
         name = parse_derived(text)
-    except BadName as error:
+    except InvalidName as error:
         assert str(error)
     else:
         assert parse_derived(f"{name.id}-{name.width}x{name.height}.{name.extension}") == name

@@ -21,7 +21,7 @@ import uvloop
 from argon2 import PasswordHasher
 
 from pymager import composition
-from pymager.composition import Parts
+from pymager.composition import Components
 from pymager.operations import stores
 from pymager.settings.model import Settings
 from pymager.web.server import answering, listening_socket
@@ -54,7 +54,7 @@ class Answer:
 class Served:
     """A running application: requests go over a connection of their own unless `connected` gives one."""
 
-    def __init__(self, port: int, folder: Path, parts: Parts) -> None:
+    def __init__(self, port: int, folder: Path, parts: Components) -> None:
         self.port = port
         self.folder = folder
         self.parts = parts
@@ -213,7 +213,7 @@ def serving(folder: Path, **changes: Any) -> Iterator[Served]:
 
 
 @asynccontextmanager
-async def listening(settings: Settings, parts: Parts) -> AsyncIterator[int]:
+async def listening(settings: Settings, parts: Components) -> AsyncIterator[int]:
     """What `pymager serve` does, without its signals; gives the port."""
     listener = listening_socket(settings)
     async with answering(settings, parts, settings.users, listener):

@@ -8,7 +8,7 @@ import struct
 
 from pymager.engine.containers import flat, gif, ico, isobmff, jpeg, png, tiff, webp
 from pymager.engine.containers.container import OPAQUE, Container, Data, Walker
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 
 _WALKERS: tuple[tuple[int, bytes, Walker], ...] = (
     (0, b"\xff\xd8\xff", jpeg.walk),
@@ -28,7 +28,7 @@ _WALKERS: tuple[tuple[int, bytes, Walker], ...] = (
 )
 
 
-def walk(data: Data, limits: Limits, *, whole: bool = True) -> Container:
+def walk(data: Data, limits: PictureLimits, *, whole: bool = True) -> Container:
     """What the file's container tells; of a format that is not known here, only the decoder can tell.
 
     Unless `whole`, a file may be left half read where decoding it is safe: then it counts as complete, and not as

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 
 Data: TypeAlias = bytes | mmap.mmap
 
@@ -27,6 +27,6 @@ class Container:
 OPAQUE = Container(frames=0)
 """A container that is not walked: only the decoder can tell."""
 
-Walker: TypeAlias = Callable[[Data, Limits, bool], Container]
+Walker: TypeAlias = Callable[[Data, PictureLimits, bool], Container]
 """Takes the file, the limits and whether to read all of it. It may raise `struct.error` or `IndexError` where the
 file ends too early, and raises `Undecodable` for what is over a limit."""

@@ -4,14 +4,14 @@ import re
 from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 
 _PPM = re.compile(rb"P([456])[ \t\r\n]+(\d{1,6})[ \t\r\n]+(\d{1,6})(?:[ \t\r\n]+(\d{1,5}))?[ \t\r\n]")
 _PROFILES = frozenset({b"DEBM", b"KNIL"})
 """'MBED' and 'LINK', little-endian: the colour spaces of a BMP that brings a profile or names one."""
 
 
-def walk_bmp(data: Data, limits: Limits, whole: bool) -> Container:
+def walk_bmp(data: Data, limits: PictureLimits, whole: bool) -> Container:
     """A BMP (BITMAPINFOHEADER and later) is bare if uncompressed rows end it, and no profile follows."""
     pixels, header, width, height, _, bits, compression = unpack_from("<IIiiHHI", data, 10)
     (colours,) = unpack_from("<I", data, 46)
@@ -23,7 +23,7 @@ def walk_bmp(data: Data, limits: Limits, whole: bool) -> Container:
     return Container(bare=header >= 40 and compression == 0 and tight and not profile)
 
 
-def walk_ppm(data: Data, limits: Limits, whole: bool) -> Container:
+def walk_ppm(data: Data, limits: PictureLimits, whole: bool) -> Container:
     """A binary PBM, PGM or PPM of 8 bits is bare if its header has no comment and its pixels end the file."""
     found = _PPM.match(data)
     if not found:

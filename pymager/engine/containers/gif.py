@@ -4,7 +4,7 @@ import re
 from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 from pymager.engine.refusal import check_frames, check_pixels
 
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
@@ -12,7 +12,7 @@ _GRAPHIC_CONTROL = 0xF9
 _INTRODUCER = re.compile(rb"[!,;]")
 
 
-def walk(data: Data, limits: Limits, whole: bool) -> Container:
+def walk(data: Data, limits: PictureLimits, whole: bool) -> Container:
     """Walk from the header to the trailer, over stray bytes between blocks, as decoders do."""
     width, height, flags = unpack_from("<HHB", data, 6)
     check_pixels((width, height), limits)

@@ -4,7 +4,7 @@ from struct import unpack_from
 
 from pymager.engine.containers import png
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 from pymager.engine.refusal import check_frames, check_pixels
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -12,7 +12,7 @@ _DIRECTORY = 6
 _ENTRY = 16
 
 
-def walk(data: Data, limits: Limits, whole: bool) -> Container:
+def walk(data: Data, limits: PictureLimits, whole: bool) -> Container:
     """Walk the directory. Sizes are checked here: Pillow decodes an icon when it opens it, whatever PNG is inside."""
     (count,) = unpack_from("<H", data, 4)
     check_frames(count, limits)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 from pymager.engine.refusal import check_parts
 
 _BOXES = 10_000
@@ -19,7 +19,7 @@ _EXTRAS = (b"Exif", b"mime", b"uri ", b"xml ", b"prof", b"rICC", b"irot", b"imir
 _END_OF_CODESTREAM = b"\xff\xd9"
 
 
-def walk(data: Data, limits: Limits, whole: bool) -> Container:
+def walk(data: Data, limits: PictureLimits, whole: bool) -> Container:
     """Walk the top boxes of AVIF or HEIC; it is bare where the names of metadata and of turns occur nowhere in meta."""
     complete, last, meta, kinds = True, 0, b"", set[bytes]()
     for kind, start, end in _boxes(data):
@@ -32,7 +32,7 @@ def walk(data: Data, limits: Limits, whole: bool) -> Container:
     return Container(complete and bool(kinds & _DESCRIPTIONS), bare, frames=0 if b"moov" in kinds else 1)
 
 
-def walk_jp2(data: Data, limits: Limits, whole: bool) -> Container:
+def walk_jp2(data: Data, limits: PictureLimits, whole: bool) -> Container:
     """Walk the boxes of a JP2 file; its codestream has to end in EOC."""
     complete, found = True, False
     for kind, start, end in _boxes(data):
@@ -42,7 +42,7 @@ def walk_jp2(data: Data, limits: Limits, whole: bool) -> Container:
     return Container(complete and found)
 
 
-def walk_codestream(data: Data, limits: Limits, whole: bool) -> Container:
+def walk_codestream(data: Data, limits: PictureLimits, whole: bool) -> Container:
     """Look for EOC: a codestream has no marker above FF 8F within its packets."""
     return Container(data.rfind(_END_OF_CODESTREAM) >= 0)
 

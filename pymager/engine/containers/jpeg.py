@@ -4,7 +4,7 @@ import re
 from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 from pymager.engine.refusal import check_pixels
 from pymager.errors import Undecodable
 
@@ -22,7 +22,7 @@ _PASSES = 16
 """A progressive JPEG may cost as much as this many scans of a picture of the largest accepted size."""
 
 
-def walk(data: Data, limits: Limits, whole: bool) -> Container:
+def walk(data: Data, limits: PictureLimits, whole: bool) -> Container:
     """Walk from SOI to EOI; a sequential JPEG only to its first scan, unless `whole`."""
     size: tuple[int, ...] = (0, 0)
     scans, progressive, bare, coded, position = 0, False, True, False, 2
@@ -49,7 +49,7 @@ def walk(data: Data, limits: Limits, whole: bool) -> Container:
     return Container(complete=False)
 
 
-def _check_scans(scans: int, size: tuple[int, ...], limits: Limits) -> None:
+def _check_scans(scans: int, size: tuple[int, ...], limits: PictureLimits) -> None:
     """Each scan costs a pass over all pixels, however few bytes it has: 844 kB can take 25 seconds."""
     most = min(limits.scans, _PASSES * limits.pixels // max(1, size[0] * size[1]))
     if scans > most:

@@ -3,7 +3,7 @@
 from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 from pymager.engine.refusal import check_frames, check_parts, check_pixels
 
 _PICTURE = frozenset(
@@ -13,13 +13,13 @@ _ANCILLARY = 10_000
 """Most other chunks in a file: Pillow takes tens of microseconds for each before a pixel is decoded."""
 
 
-def walk(data: Data, limits: Limits, whole: bool) -> Container:
+def walk(data: Data, limits: PictureLimits, whole: bool) -> Container:
     """Walk from the signature to IEND."""
     container, end = walk_from(data, 0, limits)
     return Container(container.complete, container.bare and end == len(data), container.frames)
 
 
-def walk_from(data: Data, start: int, limits: Limits) -> tuple[Container, int]:
+def walk_from(data: Data, start: int, limits: PictureLimits) -> tuple[Container, int]:
     """Walk a PNG that begins at `start`, as one inside an icon does; also returns where it ends."""
     position, others, frames, bare, kind = start + 8, 0, 0, True, b""
     while kind != b"IEND":

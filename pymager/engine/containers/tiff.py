@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from struct import calcsize, unpack_from
 
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 from pymager.engine.refusal import check_frames, check_parts, check_pixels
 
 _TYPES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
@@ -48,7 +48,7 @@ class _Reader:
         return tags, self.values(wide, position)[0]
 
 
-def walk(data: Data, limits: Limits, whole: bool) -> Container:
+def walk(data: Data, limits: PictureLimits, whole: bool) -> Container:
     """Walk the chain of directories, each once; a strip, tile or directory beyond the end of the file was cut off."""
     reader = _Reader(data, "<" if data[:2] == b"II" else ">", data[2:4] in (b"+\0", b"\0+"))
     (position,) = reader.values("Q" if reader.big else "I", 8 if reader.big else 4)
@@ -63,7 +63,7 @@ def walk(data: Data, limits: Limits, whole: bool) -> Container:
     return Container(complete, frames=max(1, len(seen)))
 
 
-def _check_sizes(tags: Tags, limits: Limits) -> None:
+def _check_sizes(tags: Tags, limits: PictureLimits) -> None:
     """A tile is decoded as a whole, however small the picture is that it lies in."""
     for width, height in ((_WIDTH, _HEIGHT), (_TILE_WIDTH, _TILE_HEIGHT)):
         if tags.get(width) and tags.get(height):

@@ -3,14 +3,14 @@
 from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.jobs import Limits
+from pymager.engine.jobs import PictureLimits
 from pymager.engine.refusal import check_frames, check_parts, check_pixels
 
 _PICTURE = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH"})
 _CHUNKS = 100_000
 
 
-def walk(data: Data, limits: Limits, whole: bool) -> Container:
+def walk(data: Data, limits: PictureLimits, whole: bool) -> Container:
     """Walk the chunks. The size is checked here: 34 bytes make the decoder reserve a whole canvas when it is opened."""
     end = 8 + unpack_from("<I", data, 4)[0]
     position, chunks, frames, bare, complete = 12, 0, 0, True, False

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymager.library import cache as cache_module
-from pymager.library.cache import Memory
+from pymager.library.cache import Cache
 from pymager.ports import BlobInfo
 
 COST = cache_module._ENTRY_COST
@@ -17,12 +17,12 @@ def info(key: str, size: int = 100) -> BlobInfo:
     return BlobInfo(key, size, f"etag-{key}", datetime(2024, 5, 6, tzinfo=UTC))
 
 
-def kept_bodies(cache: Memory, *keys: str) -> list[str]:
+def kept_bodies(cache: Cache, *keys: str) -> list[str]:
     return [key for key in keys if (kept := cache.get(key)) is not None and kept.body is not None]
 
 
 def test_what_was_put_is_found_with_its_bytes() -> None:
-    cache = Memory(1 << 20)
+    cache = Cache(1 << 20)
     cache.put(info("a"), b"x" * 100)
     kept = cache.get("a")
     assert kept is not None
@@ -32,7 +32,7 @@ def test_what_was_put_is_found_with_its_bytes() -> None:
 
 def test_the_picture_not_asked_for_longest_goes_first() -> None:
     size = 10_000
-    cache = Memory(8 * (size + COST))
+    cache = Cache(8 * (size + COST))
     for number in range(8):
         cache.put(info(str(number)), b"x" * size)
     cache.get("0")
@@ -42,7 +42,7 @@ def test_the_picture_not_asked_for_longest_goes_first() -> None:
 
 def test_validators_outlast_the_bytes() -> None:
     size = 10_000
-    cache = Memory(8 * (size + COST))
+    cache = Cache(8 * (size + COST))
     for number in range(20):
         cache.put(info(str(number)), b"x" * size)
     kept = cache.get("0")
@@ -51,7 +51,7 @@ def test_validators_outlast_the_bytes() -> None:
 
 
 def test_a_picture_of_over_an_eighth_of_the_room_is_not_kept_but_its_validators_are() -> None:
-    cache = Memory(80_000)
+    cache = Cache(80_000)
     assert cache.takes(10_000 - COST)
     assert not cache.takes(10_000 - COST + 1)
     cache.put(info("big"), b"x" * (10_000 - COST + 1))
@@ -61,7 +61,7 @@ def test_a_picture_of_over_an_eighth_of_the_room_is_not_kept_but_its_validators_
 
 
 def test_a_limit_of_nothing_keeps_no_bytes() -> None:
-    cache = Memory(0)
+    cache = Cache(0)
     cache.put(info("a"), b"")
     assert kept_bodies(cache, "a") == []
     assert cache.used == 0
@@ -69,7 +69,7 @@ def test_a_limit_of_nothing_keeps_no_bytes() -> None:
 
 def test_validators_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_module, "_KNOWN_VALIDATORS", 3)
-    cache = Memory(0)
+    cache = Cache(0)
     for key in "abcd":
         cache.put(info(key), None)
         cache.get("a")
@@ -77,7 +77,7 @@ def test_validators_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_forgetting_a_prefix_takes_just_what_is_below_it() -> None:
-    cache = Memory(1 << 20)
+    cache = Cache(1 << 20)
     for key in ("cat/1/a", "cat/1/b", "cat/2/a", "catalog/1/a"):
         cache.put(info(key), b"x")
     cache.forget("cat/1/")
@@ -87,7 +87,7 @@ def test_forgetting_a_prefix_takes_just_what_is_below_it() -> None:
 
 
 def test_putting_a_key_again_counts_it_once() -> None:
-    cache = Memory(1 << 20)
+    cache = Cache(1 << 20)
     for size in (10, 500, 20):
         cache.put(info("a"), b"x" * size)
     assert cache.used == 20 + COST
@@ -95,7 +95,7 @@ def test_putting_a_key_again_counts_it_once() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 4_000), st.booleans())))
 def test_the_room_is_counted_right_and_never_exceeded(steps: list[tuple[str, int, bool]]) -> None:
-    cache = Memory(16_384)
+    cache = Cache(16_384)
     for key, size, forget in steps:
         if forget:
             cache.forget(key)

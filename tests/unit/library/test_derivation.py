@@ -15,8 +15,8 @@ from pymager import keys
 from pymager.engine.jobs import Encoding
 from pymager.errors import NoSpace, NotFound, Overloaded, Unavailable, Undecodable
 from pymager.library import derivation as derivation_module
-from pymager.library.cache import Memory
-from pymager.library.derivation import Derivation, Gone
+from pymager.library.cache import Cache
+from pymager.library.derivation import Derivation, RevisionGone
 from pymager.names import parse_derived
 from pymager.ports import Original
 from pymager_filesystem import FolderBlobs
@@ -52,7 +52,7 @@ async def test_many_who_ask_at_once_have_it_made_and_written_once(place: Place) 
 async def test_sizes_formats_and_recipes_are_pictures_of_their_own(place: Place) -> None:
     cat = await place.plant("picture")
     other = Derivation(
-        place.blobs, place.metadata, place.workers, Memory(0), Encoding(jpeg_quality=50), place.spool.folder, 60.0
+        place.blobs, place.metadata, place.workers, Cache(0), Encoding(jpeg_quality=50), place.spool.folder, 60.0
     )
     names = [NAME, parse_derived("cat-80x61.jpg"), parse_derived("cat-80x60.png")]
     derived = {place.derivation.key(cat, name) for name in names} | {other.key(cat, NAME)}
@@ -76,7 +76,7 @@ async def test_a_revision_that_went_while_its_picture_was_made_leaves_nothing(pl
         await place.metadata.inner.remove("cat")
 
     place.blobs.after["put"] = remove
-    with pytest.raises(Gone):
+    with pytest.raises(RevisionGone):
         await made(place, cat)
     assert await place.blobs.keys(keys.DERIVED) == set()
     assert place.library.memory.get(place.derivation.key(cat, NAME)) is None
@@ -86,14 +86,14 @@ async def test_a_revision_whose_original_is_gone_is_gone(place: Place) -> None:
     cat = await place.plant("picture")
     await place.metadata.inner.remove("cat")
     await place.blobs.inner.delete([keys.original_key(cat)])
-    with pytest.raises(Gone):
+    with pytest.raises(RevisionGone):
         await made(place, cat)
 
 
 async def test_an_original_that_goes_under_its_worker_is_gone_and_no_bad_picture(place: Place) -> None:
     cat = await place.plant("unlink")
     for _ in range(2):
-        with pytest.raises(Gone):
+        with pytest.raises(RevisionGone):
             await made(place, cat)
 
 
@@ -204,7 +204,7 @@ async def test_a_file_that_is_deleted_before_it_is_written_back_is_gone(tmp_path
             await place.blobs.inner.delete([keys.original_key(cat)])
 
         place.blobs.before["put"] = delete
-        with pytest.raises(Gone):
+        with pytest.raises(RevisionGone):
             await made(place, cat)
         assert await place.blobs.keys() == set()
 

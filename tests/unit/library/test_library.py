@@ -8,15 +8,15 @@ import pytest
 
 from pymager import keys
 from pymager.errors import (
-    NoSuchOriginal,
     OriginalLost,
+    OriginalNotFound,
     Overloaded,
     RevisionMismatch,
     SizeNotAllowed,
     Unavailable,
     UnsupportedFormat,
 )
-from pymager.library.library import Sizes
+from pymager.library.library import SizePolicy
 from pymager.names import parse_derived
 from pymager.ports import Original
 from tests.unit.hooked import away, lost, once
@@ -57,20 +57,20 @@ async def test_an_original_comes_back_as_it_is_and_in_parts(place: Place) -> Non
 
 
 async def test_an_id_without_a_row_is_no_original(place: Place) -> None:
-    with pytest.raises(NoSuchOriginal, match="'cat'"):
+    with pytest.raises(OriginalNotFound, match="'cat'"):
         await place.library.get("cat")
-    with pytest.raises(NoSuchOriginal):
+    with pytest.raises(OriginalNotFound):
         await place.library.remove("cat")
-    with pytest.raises(NoSuchOriginal):
+    with pytest.raises(OriginalNotFound):
         await place.library.locate(NAME)
 
 
 async def test_a_get_that_meets_a_delete_finds_nothing(place: Place) -> None:
     cat = await place.plant("picture")
     await removing(place)()
-    with pytest.raises(NoSuchOriginal):
+    with pytest.raises(OriginalNotFound):
         await read(place, cat)
-    with pytest.raises(NoSuchOriginal):
+    with pytest.raises(OriginalNotFound):
         await place.derived(cat)
 
 
@@ -97,7 +97,7 @@ async def test_a_render_that_meets_a_change_leaves_nothing_of_the_old_revision(p
     cat = await place.plant("picture")
     place.blobs.after["put"] = once(removing(place) if change == "remove" else replacing(place, "picture"))
     if change == "remove":
-        with pytest.raises(NoSuchOriginal):
+        with pytest.raises(OriginalNotFound):
             await place.derived(cat)
         assert await place.blobs.keys() == set()
     else:
@@ -196,7 +196,7 @@ async def test_a_remove_of_another_revision_removes_nothing(place: Place) -> Non
 async def test_of_many_removes_one_succeeds(place: Place) -> None:
     await place.plant("picture")
     outcomes = await asyncio.gather(*(place.library.remove("cat") for _ in range(50)), return_exceptions=True)
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoSuchOriginal"] * 49 + ["NoneType"]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["OriginalNotFound"] * 49 + ["NoneType"]
 
 
 @pytest.mark.parametrize("done", [True, False])
@@ -248,13 +248,13 @@ async def test_what_can_be_made_is_not_refused(place: Place) -> None:
 
 
 def test_listed_sizes_are_allowed_and_no_others() -> None:
-    sizes = Sizes(frozenset({(80, 60), (5_000, 1)}), 4096)
+    sizes = SizePolicy(frozenset({(80, 60), (5_000, 1)}), 4096)
     sizes.check(NAME)
     sizes.check(parse_derived("cat-5000x1.jpg"))
     with pytest.raises(SizeNotAllowed, match="80x60, 5000x1"):
         sizes.check(parse_derived("cat-60x80.jpg"))
     with pytest.raises(SizeNotAllowed, match="none"):
-        Sizes(frozenset(), 4096).check(NAME)
+        SizePolicy(frozenset(), 4096).check(NAME)
 
 
 async def test_what_stands_is_never_changed_by_reading(place: Place) -> None:

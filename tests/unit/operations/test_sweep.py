@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from pymager import keys, names
-from pymager.errors import AlreadyExists, Fenced, NoSuchOriginal, NotFound, Unavailable
+from pymager.errors import AlreadyExists, Fenced, NotFound, OriginalNotFound, Unavailable
 from pymager.operations import sweep
-from pymager.operations.sweep import Report, Sweep, mark_recipes
+from pymager.operations.sweep import Sweep, mark_recipes
+from pymager.operations.sweep import SweepReport as Report
 from pymager.ports import BlobInfo, Original
 from tests.unit.hooked import HookedBlobs, HookedMetadata, away
 from tests.unit.place import OLD, Place, planted
@@ -315,7 +316,7 @@ async def test_sweeping_while_others_write_takes_nothing_that_was_acknowledged(p
                 else:
                     acknowledged[id] = await place.add("picture", id)
                     await place.derived(acknowledged[id])
-            except (AlreadyExists, Fenced, NoSuchOriginal):
+            except (AlreadyExists, Fenced, OriginalNotFound):
                 pass
 
     async def sweep_all_the_time() -> None:

@@ -11,7 +11,7 @@ from pymager.errors import Overloaded, PymagerError
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import Observer
 from pymager.telemetry.shared_memory import Board
-from pymager.workers.pool import WorkerLimits, Workers
+from pymager.workers.pool import WorkerLimits, WorkerPool
 from tests.unit.telemetry.counted import above_zero, counted, times
 from tests.unit.workers.pools import ACCEPTED, MISBEHAVING, PATIENCE, rendered, until
 
@@ -22,9 +22,9 @@ def told(folder: Path, behaviour: str) -> Path:
     return path
 
 
-def pool(board: Board, **limits: float) -> Workers:
+def pool(board: Board, **limits: float) -> WorkerPool:
     given = WorkerLimits(**{"wall_seconds": PATIENCE} | limits)
-    return Workers(1, 0, given, ACCEPTED, program=MISBEHAVING, observer=Observer(Metrics(board)))
+    return WorkerPool(1, 0, given, ACCEPTED, program=MISBEHAVING, observer=Observer(Metrics(board)))
 
 
 @pytest.mark.parametrize(

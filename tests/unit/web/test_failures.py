@@ -41,7 +41,7 @@ def test_every_error_that_can_reach_a_client_has_a_status() -> None:
 
 
 def test_a_problem_document_tells_status_sentence_and_request() -> None:
-    answer = response(errors.BadName("the id is empty"), "r-1")
+    answer = response(errors.InvalidName("the id is empty"), "r-1")
     assert (answer.status, answer.content_type) == (400, "application/problem+json")
     assert answer.headers["Cache-Control"] == "no-store"
     assert told(answer) == {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from pymager.workers.pool import Workers
+from pymager.workers.pool import WorkerPool
 from tests.unit.workers.pools import pool
 
 
@@ -29,7 +29,7 @@ def asked(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-async def workers() -> AsyncIterator[Workers]:
+async def workers() -> AsyncIterator[WorkerPool]:
     """Two workers."""
     async with pool(2) as workers:
         yield workers

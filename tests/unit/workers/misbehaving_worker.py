@@ -16,7 +16,7 @@ from resource import getrlimit
 from typing import Any
 
 from pymager.engine import worker
-from pymager.engine.jobs import Inspection, Limits, Target
+from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
 from pymager.errors import NotAPicture, Undecodable
 
 LIMITS = ("AS", "CORE", "FSIZE", "NOFILE")
@@ -98,13 +98,13 @@ def report() -> dict[str, Any]:
     }
 
 
-def inspect(path: Path, limits: Limits) -> Inspection:
+def inspect(path: Path, limits: PictureLimits) -> Inspection:
     with suppress(BlockingIOError):  # nobody reads the noise
         misbehave(path)
     return Inspection("jpeg", limits.pixels, os.getpid())
 
 
-def render(path: Path, limits: Limits, target: Target) -> bytes | None:
+def render(path: Path, limits: PictureLimits, target: RenderJob) -> bytes | None:
     misbehave(path)
     match path.read_text().split():
         case ["big"]:
@@ -118,4 +118,4 @@ def render(path: Path, limits: Limits, target: Target) -> bytes | None:
     return f"{os.getpid()} {target.width}x{target.height} {target.encoding.background}".encode()
 
 
-worker.main(lambda: worker.Jobs(inspect, render))
+worker.main(lambda: worker.JobHandlers(inspect, render))

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from pymager.engine.jobs import Encoding, Limits, Target
-from pymager.workers.pool import WorkerLimits, Workers
+from pymager.engine.jobs import Encoding, PictureLimits, RenderJob
+from pymager.workers.pool import WorkerLimits, WorkerPool
 
 MISBEHAVING = (str(Path(__file__).with_name("misbehaving_worker.py")),)
-ACCEPTED = Limits(("JPEG",), pixels=12_345)
-TARGET = Target(80, 60, "jpeg", Encoding(background=(1, 2, 3)))
+ACCEPTED = PictureLimits(("JPEG",), pixels=12_345)
+TARGET = RenderJob(80, 60, "jpeg", Encoding(background=(1, 2, 3)))
 PATIENCE = 60.0
 
 
-def pool(count: int = 1, queue: int = 8, program: tuple[str, ...] = MISBEHAVING, **limits: float) -> Workers:
-    return Workers(count, queue, WorkerLimits(**{"wall_seconds": PATIENCE} | limits), ACCEPTED, program=program)
+def pool(count: int = 1, queue: int = 8, program: tuple[str, ...] = MISBEHAVING, **limits: float) -> WorkerPool:
+    return WorkerPool(count, queue, WorkerLimits(**{"wall_seconds": PATIENCE} | limits), ACCEPTED, program=program)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -30,7 +30,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-async def rendered(workers: Workers, path: Path) -> bytes:
+async def rendered(workers: WorkerPool, path: Path) -> bytes:
     async with workers.slot() as worker:
         body = await worker.render(path, TARGET, path.parent)
     assert isinstance(body, bytes)

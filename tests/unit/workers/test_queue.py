@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from pymager.errors import Overloaded
-from pymager.workers.queue import FairQueue, Kind
+from pymager.workers.queue import FairQueue, JobKind
 
-RENDER, INSPECTION = Kind.RENDER, Kind.INSPECTION
+RENDER, INSPECTION = JobKind.RENDER, JobKind.INSPECTION
 
 
 def queue_of(*things: str, bound: int = 16) -> FairQueue[str]:
@@ -25,11 +25,11 @@ class Line:
         self.served: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def join(self, name: str, kind: Kind, client: str = "") -> None:
+    async def join(self, name: str, kind: JobKind, client: str = "") -> None:
         self.tasks[name] = asyncio.create_task(self._wait(name, kind, client))
         await asyncio.sleep(0)
 
-    async def _wait(self, name: str, kind: Kind, client: str) -> None:
+    async def _wait(self, name: str, kind: JobKind, client: str) -> None:
         thing = await self.queue.take(kind, client)
         self.served.append(name)
         self.queue.give_back(thing)

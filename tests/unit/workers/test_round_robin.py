@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymager.workers.round_robin import Turns
+from pymager.workers.round_robin import RoundRobin
 
 
-def turns_of(*things: str) -> Turns[str]:
+def turns_of(*things: str) -> RoundRobin[str]:
     """Each thing is called after its client, as `a1`."""
-    turns: Turns[str] = Turns()
+    turns: RoundRobin[str] = RoundRobin()
     for thing in things:
         turns.add(thing[0], thing)
     return turns
 
 
-def served(turns: Turns[str]) -> list[str]:
+def served(turns: RoundRobin[str]) -> list[str]:
     return [turns.pop() for _ in range(len(turns))]
 
 
@@ -60,7 +60,7 @@ def test_an_empty_line_has_no_surplus() -> None:
 def test_of_a_full_line_nobody_has_two_places_more_than_one_who_was_refused(
     asked: list[tuple[str, bool]], bound: int
 ) -> None:
-    turns: Turns[int] = Turns()
+    turns: RoundRobin[int] = RoundRobin()
     waiting: dict[int, str] = {}
     for number, (client, is_served) in enumerate(asked):
         if len(turns) >= bound:

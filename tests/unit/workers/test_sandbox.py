@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pymager.workers.pool import Workers
+from pymager.workers.pool import WorkerPool
 from tests.unit.workers.pools import MISBEHAVING, is_running, pool, rendered, until
 
 Asked = Callable[[str], Path]
@@ -81,7 +81,7 @@ def test_processor_time_is_counted_for_each_job_anew(asked: Asked) -> None:
     assert asyncio.run(use_more_than_one_job_may()) == 0
 
 
-async def test_a_worker_goes_on_when_all_are_told_to_terminate(workers: Workers, asked: Asked) -> None:
+async def test_a_worker_goes_on_when_all_are_told_to_terminate(workers: WorkerPool, asked: Asked) -> None:
     for pid in workers.state.pids:
         os.kill(pid, signal.SIGTERM)
     for _ in range(4):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pymager.engine import worker
-from pymager.engine.jobs import Inspection, Limits
+from pymager.engine.jobs import Inspection, PictureLimits
 from pymager.engine.wire import ANSWER, read_failure
 from pymager.errors import (
     ConfigurationError,
@@ -23,7 +23,7 @@ from pymager.errors import (
     Unavailable,
     Undecodable,
 )
-from pymager.workers.pool import WorkerLimits, Workers
+from pymager.workers.pool import WorkerLimits, WorkerPool
 from tests.pictures import jpeg
 from tests.unit.workers.pools import MISBEHAVING, TARGET, is_running, pool, rendered, until
 
@@ -36,7 +36,7 @@ def open_files() -> int:
     return sum(not kind.startswith("/") for kind in kinds)
 
 
-async def test_jobs_get_what_was_asked_and_give_what_was_made(workers: Workers, asked: Asked) -> None:
+async def test_jobs_get_what_was_asked_and_give_what_was_made(workers: WorkerPool, asked: Asked) -> None:
     inspection = await workers.inspect(asked("fine"))
     assert (inspection.format, inspection.width) == ("jpeg", 12_345)
     assert inspection.height in workers.state.pids
@@ -48,8 +48,8 @@ async def test_jobs_get_what_was_asked_and_give_what_was_made(workers: Workers, 
 async def test_the_engine_works_within_the_guards(tmp_path: Path) -> None:
     path = tmp_path / "photo"
     path.write_bytes(jpeg(640, 100))
-    limits = Limits(("JPEG",))
-    async with Workers(1, 1, WorkerLimits(), limits) as workers:
+    limits = PictureLimits(("JPEG",))
+    async with WorkerPool(1, 1, WorkerLimits(), limits) as workers:
         assert await workers.inspect(path) == Inspection("jpeg", 640, 100)
         path.write_bytes(path.read_bytes()[:-2_000])
         with pytest.raises(NotAPicture):
@@ -59,12 +59,12 @@ async def test_the_engine_works_within_the_guards(tmp_path: Path) -> None:
     assert Image.open(io.BytesIO(body)).size == (TARGET.width, TARGET.height)
 
 
-async def test_the_originals_own_bytes_can_be_the_answer(workers: Workers, asked: Asked, tmp_path: Path) -> None:
+async def test_the_originals_own_bytes_can_be_the_answer(workers: WorkerPool, asked: Asked, tmp_path: Path) -> None:
     async with workers.slot() as worker:
         assert await worker.render(asked("original"), TARGET, tmp_path) is None
 
 
-async def test_a_large_picture_comes_as_a_file(workers: Workers, asked: Asked, tmp_path: Path) -> None:
+async def test_a_large_picture_comes_as_a_file(workers: WorkerPool, asked: Asked, tmp_path: Path) -> None:
     (spool := tmp_path / "spool").mkdir()
     async with workers.slot() as worker:
         file = await worker.render(asked("big"), TARGET, spool)
@@ -73,7 +73,7 @@ async def test_a_large_picture_comes_as_a_file(workers: Workers, asked: Asked, t
     assert file.read_bytes() == b"\xff" * (5 << 20)
 
 
-async def test_a_large_picture_without_a_place_is_no_fault_of_the_picture(workers: Workers, asked: Asked) -> None:
+async def test_a_large_picture_without_a_place_is_no_fault_of_the_picture(workers: WorkerPool, asked: Asked) -> None:
     async with workers.slot() as worker:
         with pytest.raises(Unavailable, match="spool"):
             await worker.render(asked("big"), TARGET, Path("/nonexistent"))
@@ -156,30 +156,30 @@ async def test_a_worker_killed_from_outside_costs_no_request(asked: Asked) -> No
     ],
 )
 async def test_what_a_job_raises_is_raised_here_and_ends_no_process(
-    workers: Workers, asked: Asked, what: str, error: type[Exception], sentence: str
+    workers: WorkerPool, asked: Asked, what: str, error: type[Exception], sentence: str
 ) -> None:
     with pytest.raises(error, match=sentence):
         await workers.inspect(asked(what))
     assert workers.state.restarts == 0
 
 
-async def test_a_file_that_is_gone_is_not_a_bad_picture(workers: Workers, tmp_path: Path) -> None:
+async def test_a_file_that_is_gone_is_not_a_bad_picture(workers: WorkerPool, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         await workers.inspect(tmp_path / "absent")
 
 
-async def test_a_file_that_cannot_be_read_is_not_a_bad_picture(workers: Workers, tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_read_is_not_a_bad_picture(workers: WorkerPool, tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         await workers.inspect(tmp_path)
 
 
-async def test_a_decoder_that_complains_without_end_goes_on(workers: Workers, asked: Asked) -> None:
+async def test_a_decoder_that_complains_without_end_goes_on(workers: WorkerPool, asked: Asked) -> None:
     for _ in range(3):
         assert (await workers.inspect(asked("noise"))).format == "jpeg"
     assert workers.state.restarts == 0
 
 
-async def test_an_idle_worker_that_is_killed_is_replaced_at_once(workers: Workers, asked: Asked) -> None:
+async def test_an_idle_worker_that_is_killed_is_replaced_at_once(workers: WorkerPool, asked: Asked) -> None:
     for _ in range(5):
         await workers.inspect(asked("fine"))
         await workers.inspect(asked("fine"))

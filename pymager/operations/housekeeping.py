@@ -1,0 +1,66 @@
+"""Background work of a serving process: marks the current recipes, and sweeps now and then, one replica at a time."""
+
+import asyncio
+import time
+
+import structlog
+
+from pymager.composition import Components
+from pymager.errors import BackendError, Held
+from pymager.library.singleflight import kept
+from pymager.operations.sweep import SweepReport, configured_sweep, counts, mark_recipes
+from pymager.settings.model import Settings
+from pymager.telemetry.families import LAST_SWEEP, SWEEPS, SWEPT
+from pymager.telemetry.observer import Observer
+
+_LONGEST_PAUSE_SECONDS = 43_200.0  # recipe marks are refreshed daily
+_SWEEP_LEASE = "sweep"
+_TAKEOVER_PAUSE_SECONDS = 5.0
+
+log = structlog.get_logger("pymager.housekeeping")
+
+
+async def run_housekeeping(settings: Settings, components: Components) -> None:
+    """Mark recipes and sweep every `sweep_interval` seconds, until cancelled. The first sweep is one interval away."""
+    recipes = set(components.derivation.recipes.values())
+    is_first = True
+    while True:
+        try:
+            await mark_recipes(components.blobs, recipes)
+            if settings.sweep_interval and not settings.read_only and not is_first:
+                await _sweep_alone(settings, components, recipes)
+        except BackendError as error:
+            log.warning("housekeeping failed; it is retried later", error=str(error) or type(error).__name__)
+        is_first = False
+        await asyncio.sleep(min(settings.sweep_interval or _LONGEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
+
+
+async def _sweep_alone(settings: Settings, components: Components, recipes: set[str]) -> None:
+    """Sweep under a lease; skip it while another replica sweeps."""
+    metadata, observer = components.metadata, components.observer
+    try:
+        lease = await metadata.acquire(_SWEEP_LEASE)
+    except Held as held:
+        await asyncio.sleep(_TAKEOVER_PAUSE_SECONDS)
+        try:
+            # An unchanged token means that its holder is gone.
+            lease = await metadata.acquire(_SWEEP_LEASE, held.token)
+        except Held:
+            log.info("sweep skipped: another replica is sweeping")
+            return
+    try:
+        async with kept(metadata, lease):
+            report = await configured_sweep(settings, components.blobs, metadata, recipes).run()
+    except BackendError:
+        observer.count(SWEEPS, "failed")
+        raise
+    _count_sweep(observer, report)
+    log.info("sweep finished", **counts(report))
+
+
+def _count_sweep(observer: Observer, report: SweepReport) -> None:
+    observer.count(SWEEPS, "done")
+    if observer.metrics is not None:
+        observer.metrics.count(LAST_SWEEP).set(time.time())
+        for name, number in counts(report).items():
+            observer.count(SWEPT, name, by=number)
