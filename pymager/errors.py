@@ -11,8 +11,8 @@ PymagerError
 │   ├── NoSpace                 the store is full; nothing was written
 │   └── Unavailable             the backend did not do its work, with whether the outcome is known
 ├── ConfigurationError          a setting that the service can't start with
-├── BadName                     an id or a derived name that is not of the right form
-├── NoSuchOriginal              no row has the id
+├── InvalidName                 an id or a derived name that is not of the right form
+├── OriginalNotFound            no row has the id
 ├── UnsupportedFormat           an output format that pymager does not write
 ├── SizeNotAllowed              a size that the configuration does not allow
 ├── TooLarge                    a body over the limit

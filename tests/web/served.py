@@ -22,7 +22,7 @@ from argon2 import PasswordHasher
 
 from pymager import composition
 from pymager.composition import Components
-from pymager.operations import stores
+from pymager.operations.prepare import prepare
 from pymager.settings.model import Settings
 from pymager.web.server import answering, listening_socket
 
@@ -188,7 +188,7 @@ def serving(folder: Path, **changes: Any) -> Iterator[Served]:
     started: Future[tuple[Served, Callable[[], None]]] = Future()
 
     async def serve() -> None:
-        await stores.prepare(settings)
+        await prepare(settings)
         async with composition.opened(settings) as parts, listening(settings, parts) as port:
             stop, loop = asyncio.Event(), asyncio.get_running_loop()
             started.set_result((Served(port, folder, parts), lambda: loop.call_soon_threadsafe(stop.set)))
