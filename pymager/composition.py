@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from pymager import registry
-from pymager.engine.jobs import Encoding, PictureLimits
+from pymager.engine.jobs import PictureLimits
 from pymager.errors import ConfigurationError
+from pymager.formats import Encoding
 from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
-from pymager.library.library import Library, SizePolicy
+from pymager.library.library import Library
+from pymager.library.sizes import SizePolicy
 from pymager.library.spool import Spool
 from pymager.ports import BlobStore, MetadataStore
 from pymager.settings.model import Settings
@@ -63,7 +65,7 @@ def _named(setting: str) -> Iterator[None]:
 @asynccontextmanager
 async def opened(settings: Settings, board: Board | None = None) -> AsyncIterator[Components]:
     """All parts, open; what is under way is finished at the end. With a `board`, they count on it."""
-    memory = Cache(settings.memory_cache)
+    cache = Cache(settings.memory_cache)
     with observing(settings, board) as observer, Spool(settings.spool) as spool:
         limits = worker_limits(settings), picture_limits(settings)
         workers = WorkerPool(settings.workers, settings.queue, *limits, observer=observer)
@@ -75,9 +77,9 @@ async def opened(settings: Settings, board: Board | None = None) -> AsyncIterato
                 blobs, metadata = ObservedBlobs(blobs, observer), ObservedMetadata(metadata, observer)
             deadline = 3 * settings.worker_seconds + 30
             derivation = Derivation(
-                blobs, metadata, workers, memory, encoding(settings), spool.folder, deadline, observer
+                blobs, metadata, workers, cache, encoding(settings), spool.folder, deadline, observer
             )
-            library = Library(blobs, metadata, workers, derivation, memory, sizes(settings))
+            library = Library(blobs, metadata, workers, derivation, cache, size_policy(settings))
             try:
                 yield Components(blobs, metadata, spool, workers, derivation, library, observer)
             finally:
@@ -101,17 +103,10 @@ def observing(settings: Settings, board: Board | None) -> Iterator[Observer]:
 
 
 def encoding(settings: Settings) -> Encoding:
-    """How derived pictures are encoded."""
+    """How variants are encoded: every field of `Encoding` is a setting of the same name."""
     red, green, blue = bytes.fromhex(settings.background.removeprefix("#"))
-    return Encoding(
-        jpeg_quality=settings.jpeg_quality,
-        webp_quality=settings.webp_quality,
-        webp_method=settings.webp_method,
-        avif_quality=settings.avif_quality,
-        avif_speed=settings.avif_speed,
-        jp2_quality=settings.jp2_quality,
-        background=(red, green, blue),
-    )
+    values = {field.name: getattr(settings, field.name) for field in fields(Encoding)}
+    return Encoding(**values | {"background": (red, green, blue)})
 
 
 def picture_limits(settings: Settings) -> PictureLimits:
@@ -129,7 +124,7 @@ def worker_limits(settings: Settings) -> WorkerLimits:
     )
 
 
-def sizes(settings: Settings) -> SizePolicy:
+def size_policy(settings: Settings) -> SizePolicy:
     """Which sizes may be asked for."""
     if "*" in settings.sizes:
         return SizePolicy(None, settings.max_side)

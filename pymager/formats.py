@@ -1,65 +1,268 @@
-"""The picture formats: their names, content types and file extensions. Needs no decoder."""
+"""The picture formats. One row is all that pymager knows of a format; needs no decoder.
+
+To read a format, a row names Pillow's decoders with the modules that register them, and the signatures by which the
+container walk starts. To write it, a row has an `Output`. A format that only Pillow knows has no row: it can be
+accepted by Pillow's name.
+"""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+_GRAY_RGB = ("L", "RGB")
+_GRAY_RGB_ALPHA = ("L", "RGB", "RGBA")
+_TIFF_PREDICTOR_TAG = 317  # 2 is the difference to the pixel on the left: half the size for the same time
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How variants are encoded. Every field is also a setting; `background` is red, green, blue, 0 to 255 each.
+
+    The qualities are on Pillow's scales.
+    """
+
+    jpeg_quality: int = 80
+    webp_quality: int = 78
+    webp_method: int = 2
+    avif_quality: int = 60
+    avif_speed: int = 8
+    jp2_quality: int = 40
+    background: tuple[int, int, int] = (255, 255, 255)
+
+
+SaveOptions = Callable[[Encoding, tuple[int, int]], dict[str, Any]]
+"""Pillow's `Image.save` options for a picture of a width and height in pixels."""
+
+
+def _no_options(encoding: Encoding, size: tuple[int, int]) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Bytes by which a file is recognized: `magic` at `offset`.
+
+    `walker` is `module` or `module.function` in `pymager.engine.containers`; a module's function is `walk`.
+    """
+
+    offset: int
+    magic: bytes
+    walker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How a format is written.
+
+    `encoder` is Pillow's name. `modes` are Pillow's modes that it takes, the narrowest first. `max_side` is its
+    longest side in pixels. `settings` are the fields of `Encoding` that change its bytes, beside the background.
+    `palette` says that colors are reduced to 256.
+    """
+
+    encoder: str
+    modes: tuple[str, ...]
+    max_side: int = 65_535
+    settings: tuple[str, ...] = ()
+    options: SaveOptions = _no_options
+    palette: bool = False
+
+    @property
+    def has_transparency(self) -> bool:
+        """Whether transparent pixels stay transparent; otherwise the background shows through."""
+        return "RGBA" in self.modes
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """A format under the name that pymager gives it.
 
-    `decoders` are Pillow's names for what is read as this format; `max_side` is the longest side in pixels that the
-    format can be written with.
+    `decoders` maps Pillow's names for what is read as this format to the modules that register them. `extra` is the
+    optional extra of pymager that brings the decoder. `signatures` is empty where no container walk is needed: the
+    decoder itself is safe. `output` is None for a format that is only read.
     """
 
     name: str
     content_type: str
     extension: str
-    decoders: tuple[str, ...]
-    encoder: str | None = None
-    max_side: int = 65_535
+    decoders: Mapping[str, str] = field(hash=False)
+    signatures: tuple[Signature, ...] = ()
+    output: Output | None = None
+    extra: str | None = None
 
 
 _TABLE = (
-    Format("jpeg", "image/jpeg", "jpg", ("JPEG", "MPO"), "JPEG", 65_500),
-    Format("png", "image/png", "png", ("PNG",), "PNG"),
-    Format("gif", "image/gif", "gif", ("GIF",), "GIF"),
-    Format("webp", "image/webp", "webp", ("WEBP",), "WEBP", 16_383),
-    Format("avif", "image/avif", "avif", ("AVIF",), "AVIF"),
-    Format("heic", "image/heic", "heic", ("HEIF",)),
-    Format("tiff", "image/tiff", "tiff", ("TIFF",), "TIFF"),
-    Format("bmp", "image/bmp", "bmp", ("BMP",), "BMP"),
-    Format("ico", "image/vnd.microsoft.icon", "ico", ("ICO",), "ICO", 256),
-    Format("ppm", "image/x-portable-anymap", "ppm", ("PPM",), "PPM"),
-    Format("jp2", "image/jp2", "jp2", ("JPEG2000",), "JPEG2000"),
-    Format("pcx", "image/x-pcx", "pcx", ("PCX",)),
-    Format("sgi", "image/sgi", "sgi", ("SGI",)),
-    Format("tga", "image/x-tga", "tga", ("TGA",), "TGA"),
+    Format(
+        "jpeg",
+        "image/jpeg",
+        "jpg",
+        {"JPEG": "PIL.JpegImagePlugin", "MPO": "PIL.MpoImagePlugin"},
+        (Signature(0, b"\xff\xd8\xff", "jpeg"),),
+        Output(
+            "JPEG",
+            _GRAY_RGB,
+            max_side=65_500,
+            settings=("jpeg_quality",),
+            options=lambda encoding, size: {"quality": encoding.jpeg_quality},
+        ),
+    ),
+    Format(
+        "png",
+        "image/png",
+        "png",
+        {"PNG": "PIL.PngImagePlugin"},
+        (Signature(0, b"\x89PNG\r\n\x1a\n", "png"),),
+        # Level 4 takes 57 ms for 800x600; level 6 takes 150 ms and is 5 % smaller.
+        Output("PNG", _GRAY_RGB_ALPHA, options=lambda encoding, size: {"compress_level": 4}),
+    ),
+    Format(
+        "gif",
+        "image/gif",
+        "gif",
+        {"GIF": "PIL.GifImagePlugin"},
+        (Signature(0, b"GIF8", "gif"),),
+        Output("GIF", _GRAY_RGB_ALPHA, palette=True),
+    ),
+    Format(
+        "webp",
+        "image/webp",
+        "webp",
+        {"WEBP": "PIL.WebPImagePlugin"},
+        (Signature(8, b"WEBP", "webp"),),
+        Output(
+            "WEBP",
+            _GRAY_RGB_ALPHA,
+            max_side=16_383,
+            settings=("webp_quality", "webp_method"),
+            options=lambda encoding, size: {"quality": encoding.webp_quality, "method": encoding.webp_method},
+        ),
+    ),
+    Format(
+        "avif",
+        "image/avif",
+        "avif",
+        {"AVIF": "PIL.AvifImagePlugin"},
+        (Signature(4, b"ftyp", "isobmff"),),
+        Output(
+            "AVIF",
+            _GRAY_RGB_ALPHA,
+            settings=("avif_quality", "avif_speed"),
+            options=lambda encoding, size: {
+                "quality": encoding.avif_quality,
+                "speed": encoding.avif_speed,
+                "max_threads": 1,
+            },
+        ),
+    ),
+    Format(
+        "heic",
+        "image/heic",
+        "heic",
+        {"HEIF": "pymager.engine.heif"},
+        (Signature(4, b"ftyp", "isobmff"),),
+        extra="heif",
+    ),
+    Format(
+        "tiff",
+        "image/tiff",
+        "tiff",
+        {"TIFF": "PIL.TiffImagePlugin"},
+        tuple(Signature(0, magic, "tiff") for magic in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+        Output(
+            "TIFF",
+            _GRAY_RGB_ALPHA,
+            options=lambda encoding, size: {"compression": "tiff_lzw", "tiffinfo": {_TIFF_PREDICTOR_TAG: 2}},
+        ),
+    ),
+    Format(
+        "bmp",
+        "image/bmp",
+        "bmp",
+        {"BMP": "PIL.BmpImagePlugin"},
+        (Signature(0, b"BM", "flat.walk_bmp"),),
+        Output("BMP", _GRAY_RGB),
+    ),
+    Format(
+        "ico",
+        "image/vnd.microsoft.icon",
+        "ico",
+        {"ICO": "PIL.IcoImagePlugin"},
+        (Signature(0, b"\0\0\1\0", "ico"),),
+        Output("ICO", ("RGBA",), max_side=256, options=lambda encoding, size: {"sizes": [size]}),
+    ),
+    Format(
+        "ppm",
+        "image/x-portable-anymap",
+        "ppm",
+        {"PPM": "PIL.PpmImagePlugin"},
+        (Signature(0, b"P", "flat.walk_ppm"),),
+        Output("PPM", _GRAY_RGB),
+    ),
+    Format(
+        "tga",
+        "image/x-tga",
+        "tga",
+        {"TGA": "PIL.TgaImagePlugin"},
+        output=Output("TGA", _GRAY_RGB_ALPHA, options=lambda encoding, size: {"compression": "tga_rle"}),
+    ),
+    Format(
+        "jp2",
+        "image/jp2",
+        "jp2",
+        {"JPEG2000": "PIL.Jpeg2KImagePlugin"},
+        (
+            Signature(4, b"jP  \r\n\x87\n", "isobmff.walk_jp2"),
+            Signature(0, b"\xff\x4f\xff\x51", "isobmff.walk_codestream"),
+        ),
+        Output(
+            "JPEG2000",
+            _GRAY_RGB_ALPHA,
+            settings=("jp2_quality",),
+            options=lambda encoding, size: {
+                "quality_mode": "dB",
+                "quality_layers": [encoding.jp2_quality],
+                "irreversible": True,
+                "mct": 1,
+            },
+        ),
+    ),
+    Format("pcx", "image/x-pcx", "pcx", {"PCX": "PIL.PcxImagePlugin"}),
+    Format("sgi", "image/sgi", "sgi", {"SGI": "PIL.SgiImagePlugin"}),
 )
 
-FORMATS: dict[str, Format] = {format.name: format for format in _TABLE}
+FORMATS: Mapping[str, Format] = MappingProxyType({format.name: format for format in _TABLE})
 """Every format that pymager knows by name."""
 
-BY_DECODER: dict[str, Format] = {decoder: format for format in _TABLE for decoder in format.decoders}
+BY_DECODER: Mapping[str, Format] = MappingProxyType(
+    {decoder: format for format in _TABLE for decoder in format.decoders}
+)
 """The format by Pillow's name for it."""
 
-OUTPUTS: dict[str, Format] = {
-    **{format.extension: format for format in _TABLE if format.encoder},
-    "jpeg": FORMATS["jpeg"],
-}
-"""What can be asked for, by the extension in a derived URL (lower case). One more format is one more line above."""
+OUTPUTS: Mapping[str, Format] = MappingProxyType(
+    {**{format.extension: format for format in _TABLE if format.output}, "jpeg": FORMATS["jpeg"]}
+)
+"""The output formats by the extension in a variant's URL, in lower case."""
+
+SIGNATURES: tuple[Signature, ...] = tuple(
+    sorted(
+        {signature for format in _TABLE for signature in format.signatures},
+        key=lambda signature: (-len(signature.magic), signature.offset, signature.magic),
+    )
+)
+"""Every signature once, the longest first."""
 
 _OTHERS = """
 BLP CUR DCX DDS DIB FITS FLI FTEX GBR ICNS IM IMT MCIDAS MSP PCD PIXAR PSD QOI SPIDER SUN XBM XPM XVTHUMB
 """
 OTHER_DECODERS = frozenset(_OTHERS.split())
-"""Pillow's names for the raster formats that it reads besides, which have no name of pymager's own."""
+"""Pillow's names of the raster formats that it reads besides, which have no row."""
 
-_PLAIN = re.compile(r"[a-z0-9]{1,16}")
+_FILE_EXTENSION = re.compile(r"[a-z0-9]{1,16}")
 
 
 def content_type(name: str) -> str:
-    """The media type of an original of this format; a neutral one for a format that is only Pillow's."""
+    """The media type of an original of this format; a neutral one for a format without a row."""
     known = FORMATS.get(name)
     return known.content_type if known else "application/octet-stream"
 
@@ -69,4 +272,12 @@ def extension(name: str) -> str:
     known = FORMATS.get(name)
     if known:
         return known.extension
-    return name if _PLAIN.fullmatch(name) else "bin"
+    return name if _FILE_EXTENSION.fullmatch(name) else "bin"
+
+
+def output_of(name: str) -> Output:
+    """How a format is written. Raises `KeyError` for one that is not."""
+    output = FORMATS[name].output
+    if output is None:
+        raise KeyError(name)
+    return output

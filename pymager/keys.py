@@ -8,6 +8,7 @@ recipe/{recipe}                                                  a mark: this re
 from dataclasses import dataclass
 
 from pymager import formats
+from pymager.names import Variant
 from pymager.ports import Original
 
 ORIGINALS = "original/"
@@ -34,9 +35,9 @@ def derived_prefix(original: Original) -> str:
     return f"{DERIVED}{original.id}/{original.revision}/"
 
 
-def derived_key(original: Original, recipe: str, width: int, height: int, extension: str) -> str:
-    """Where a derived picture is."""
-    return f"{DERIVED}{original.id}/{original.revision}/{recipe}/{width}x{height}.{extension}"
+def derived_key(original: Original, recipe: str, variant: Variant) -> str:
+    """The key of a variant."""
+    return f"{DERIVED}{original.id}/{original.revision}/{recipe}/{variant.file_name}"
 
 
 def recipe_key(recipe: str) -> str:

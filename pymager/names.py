@@ -5,7 +5,8 @@ import secrets
 import unicodedata
 from dataclasses import dataclass
 
-from pymager.errors import InvalidName
+from pymager import formats
+from pymager.errors import InvalidName, UnsupportedFormat
 
 MAX_ID_BYTES = 200
 _ALLOWED = ("L", "M")
@@ -18,13 +19,30 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
-class DerivedName:
-    """What a derived URL asks for: `width` and `height` in pixels, `extension` in lower case."""
+class Variant:
+    """A derived picture as a URL asks for it: a size in pixels, and a format that `pymager.formats` can write.
 
-    id: str
+    Everything from the URL to the worker reads it from here: names, keys, the size policy, recipes, jobs, warming.
+    """
+
     width: int
     height: int
-    extension: str
+    format: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.width, self.height
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the variant's key, and of its URL: `800x600.jpg`."""
+        return f"{self.width}x{self.height}.{formats.FORMATS[self.format].extension}"
+
+    @property
+    def content_type(self) -> str:
+        """The media type of its bytes."""
+        return formats.FORMATS[self.format].content_type
 
 
 def parse_id(text: str) -> str:
@@ -46,14 +64,22 @@ def parse_id(text: str) -> str:
     return id
 
 
-def parse_derived(text: str) -> DerivedName:
-    """Read `{id}-{width}x{height}.{extension}`; the last `-WxH` counts. Raises `InvalidName`."""
+def parse_derived(text: str) -> tuple[str, Variant]:
+    """Read `{id}-{width}x{height}.{extension}`, what follows `/derived/`; the last `-WxH` counts.
+
+    Raises `InvalidName`, and `UnsupportedFormat` for an extension that pymager does not write.
+    """
     match = _DERIVED.fullmatch(text)
     if match is None:
         raise InvalidName(
-            "a derived picture's URL is /derived/{id}-{width}x{height}.{extension}, as in /derived/cat-800x600.jpg"
+            "a variant's URL is /derived/{id}-{width}x{height}.{extension}, such as /derived/cat-800x600.jpg"
         )
-    return DerivedName(parse_id(match["id"]), int(match["width"]), int(match["height"]), match["extension"].lower())
+    id, extension = parse_id(match["id"]), match["extension"].lower()
+    format = formats.OUTPUTS.get(extension)
+    if format is None:
+        known = ", ".join(sorted(formats.OUTPUTS))
+        raise UnsupportedFormat(f"'{extension}' is not an output format; output formats: {known}")
+    return id, Variant(int(match["width"]), int(match["height"]), format.name)
 
 
 def new_id() -> str:

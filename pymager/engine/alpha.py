@@ -2,8 +2,8 @@
 
 from PIL import Image
 
-from pymager.engine.jobs import OPAQUE
 from pymager.engine.step import StepContext
+from pymager.formats import output_of
 
 _PLAIN = frozenset({"L", "RGB", "RGBA", "CMYK", "LAB"})
 _GREY = frozenset({"1", "L"})
@@ -32,9 +32,9 @@ def flatten(picture: Image.Image, task: StepContext) -> Image.Image:
     """Lay the picture on the background where the output has no transparency; drop an alpha that hides nothing."""
     if picture.mode != "RGBA":
         return picture
-    if task.target.format not in OPAQUE:
+    if output_of(task.job.variant.format).has_transparency:
         return picture.convert("RGB") if picture.getchannel("A").getextrema() == (255, 255) else picture
-    ground = Image.new("RGB", picture.size, task.target.encoding.background)
+    ground = Image.new("RGB", picture.size, task.job.encoding.background)
     ground.paste(picture, mask=picture)
     return ground
 

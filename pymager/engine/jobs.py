@@ -1,8 +1,11 @@
-"""What a worker is asked and what it answers. Needs no decoder."""
+"""What a worker process is asked, and what it answers. Needs no decoder."""
 
 import hashlib
 import json
 from dataclasses import dataclass
+
+from pymager.formats import Encoding, output_of
+from pymager.names import Variant
 
 PIPELINE_VERSION: int = 1
 """Raised whenever the same job would give other bytes than before: all derived pictures are then made anew."""
@@ -31,45 +34,20 @@ class Inspection:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
-    """How derived pictures are encoded; qualities on Pillow's scales, `background` as red, green, blue."""
-
-    jpeg_quality: int = 80
-    webp_quality: int = 78
-    webp_method: int = 2
-    avif_quality: int = 60
-    avif_speed: int = 8
-    jp2_quality: int = 40
-    background: tuple[int, int, int] = (255, 255, 255)
-
-
-@dataclass(frozen=True, slots=True)
 class RenderJob:
-    """A derived picture to make: exactly `width` x `height` pixels, in the output format `format`."""
+    """A variant to render: exactly `variant.width` x `variant.height` pixels."""
 
-    width: int
-    height: int
-    format: str
+    variant: Variant
     encoding: Encoding
 
 
-OPAQUE = frozenset({"jpeg", "bmp", "ppm"})
-"""The output formats without transparency: there the background shows through."""
-
-_SETTINGS: dict[str, tuple[str, ...]] = {
-    "jpeg": ("jpeg_quality",),
-    "webp": ("webp_quality", "webp_method"),
-    "avif": ("avif_quality", "avif_speed"),
-    "jp2": ("jp2_quality",),
-}
-
-
 def recipe(encoding: Encoding, format: str) -> str:
-    """A fingerprint, 12 hexadecimal digits, of all that changes a derived picture of this format but its size.
+    """A fingerprint, 12 hexadecimal digits, of all that changes a variant of this format but what its name says.
 
     Another format's settings do not change it.
     """
-    names = _SETTINGS.get(format, ()) + (("background",) if format in OPAQUE else ())
+    output = output_of(format)
+    names = output.settings + (() if output.has_transparency else ("background",))
     settings = {name: getattr(encoding, name) for name in names}
     text = json.dumps([PIPELINE_VERSION, format, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

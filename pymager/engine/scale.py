@@ -6,8 +6,8 @@ from cykooz_resizer import AlphaMulDiv, CropBox, FilterType, ResizeAlg, ResizeOp
 from PIL import Image
 
 from pymager.engine import orient
-from pymager.engine.jobs import RenderJob
 from pymager.engine.step import Box, StepContext
+from pymager.names import Variant
 
 _FAST = frozenset({"L", "RGB", "RGBA", "CMYK"})
 """The modes that fast_image_resize takes."""
@@ -29,10 +29,9 @@ def cover_box(size: tuple[int, int], wanted: tuple[int, int]) -> Box:
     return left, top, min(left + part[0], width), min(top + part[1], height)
 
 
-def before_turn(target: RenderJob, orientation: int) -> tuple[int, int]:
-    """The size to scale to: the target's before the picture is turned."""
-    size = target.width, target.height
-    return size[::-1] if orient.swaps(orientation) else size
+def before_turn(variant: Variant, orientation: int) -> tuple[int, int]:
+    """The size to scale to: the variant's, before the picture is turned."""
+    return variant.size[::-1] if orient.swaps(orientation) else variant.size
 
 
 def reduction(box: Box, wanted: tuple[int, int]) -> int:
@@ -43,7 +42,7 @@ def reduction(box: Box, wanted: tuple[int, int]) -> int:
 
 def cover(picture: Image.Image, task: StepContext) -> Image.Image:
     """Scale the task's box to the target's size, by Lanczos of three lobes. A picture with alpha is spoiled thereby."""
-    size = before_turn(task.target, task.orientation)
+    size = before_turn(task.job.variant, task.orientation)
     left, top, right, bottom = task.box
     if (right - left, bottom - top) == size and (left, top) == (left // 1, top // 1):
         return picture.crop((int(left), int(top), int(right), int(bottom)))

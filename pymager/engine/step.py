@@ -19,7 +19,7 @@ class StepContext:
     `orientation` is EXIF's; `profile` is the picture's ICC profile; `drawn` is the part that a first frame covers.
     """
 
-    target: RenderJob
+    job: RenderJob
     box: Box
     orientation: int = 1
     profile: bytes | None = None

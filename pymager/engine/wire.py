@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from pymager import errors
-from pymager.engine.jobs import Encoding, Inspection, PictureLimits, RenderJob
+from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
+from pymager.formats import Encoding
+from pymager.names import Variant
 
 LARGEST_BODY = 4 << 20
 """Bytes of the largest picture that is answered in a message; a larger one goes through a file."""
@@ -89,9 +91,9 @@ def inspect(path: Path) -> bytes:
     return request(job="inspect", path=str(path))
 
 
-def render(path: Path, target: RenderJob, file: Path) -> bytes:
+def render(path: Path, job: RenderJob, file: Path) -> bytes:
     """Ask for a picture; answered by BODY, FILE, ORIGINAL or FAILED. A large one is written to the new `file`."""
-    return request(job="render", path=str(path), target=target, file=str(file))
+    return request(job="render", path=str(path), render=job, file=str(file))
 
 
 def read_request(read: Callable[[int], bytes]) -> dict[str, Any] | None:
@@ -108,9 +110,9 @@ def limits_of(content: dict[str, Any]) -> PictureLimits:
     return PictureLimits(**_with_tuples(content))
 
 
-def target_of(content: dict[str, Any]) -> RenderJob:
+def render_job_of(content: dict[str, Any]) -> RenderJob:
     """The `RenderJob` that was sent."""
-    return RenderJob(**content | {"encoding": Encoding(**_with_tuples(content["encoding"]))})
+    return RenderJob(Variant(**content["variant"]), Encoding(**_with_tuples(content["encoding"])))
 
 
 def answer(status: Status, payload: bytes = b"") -> bytes:

@@ -29,7 +29,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 class JobHandlers:
     """What a worker can do: the functions of `pymager.engine.inspect` and `pymager.engine.render`, or others like them.
 
-    `inspect(path, limits)` says what a file is. `render(path, limits, target)` makes a picture; None says that the
+    `inspect(path, limits)` says what a file is. `render(path, limits, job)` makes a picture; None says that the
     original's own bytes are it.
     """
 
@@ -68,7 +68,7 @@ def _answer(jobs: JobHandlers, limits: PictureLimits, request: dict[str, Any], m
             pass
         if request["job"] == "inspect":
             return wire.inspected(jobs.inspect(path, limits))
-        body = jobs.render(path, limits, wire.target_of(request["target"]))
+        body = jobs.render(path, limits, wire.render_job_of(request["render"]))
     except (PymagerError, OSError, MemoryError) as error:
         return _known(error, path, memory)
     except Exception as error:

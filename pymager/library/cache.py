@@ -1,6 +1,6 @@
-"""Hot derived pictures in memory, bounded in bytes. Blobs never change, so nothing here can be stale.
+"""Variants in memory, bounded in bytes. A key is written with one content only, so no entry can be stale.
 
-Whether a picture may be served at all is the catalog's to say, before anyone looks here.
+The cache never decides whether a variant may be served: the catalog is read first, for every request.
 """
 
 from collections import OrderedDict
@@ -8,20 +8,21 @@ from dataclasses import dataclass
 
 from pymager.ports import BlobInfo
 
-_ENTRY_COST = 1_024
-_KNOWN_VALIDATORS = 32_768
+_ENTRY_OVERHEAD_BYTES = 1_024
+_MAX_VALIDATORS = 32_768
+_LARGEST_SHARE = 8  # one body takes at most this part of the limit
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """A derived picture's description, and its bytes where they are kept too."""
+    """A variant's description, and its bytes if they are cached too."""
 
     info: BlobInfo
     body: bytes | None
 
 
 class Cache:
-    """Keeps the pictures used last, up to `limit` bytes, and the validators of more than those."""
+    """Caches the bodies used last, up to `limit` bytes, and the descriptions of more variants than those."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -30,38 +31,38 @@ class Cache:
         self._validators: OrderedDict[str, CacheEntry] = OrderedDict()
 
     def get(self, key: str) -> CacheEntry | None:
-        """What is kept under the key."""
-        if (kept := self._bodies.get(key)) is not None:
+        """The entry of a key, with the body if it is cached."""
+        if (entry := self._bodies.get(key)) is not None:
             self._bodies.move_to_end(key)
-            return kept
-        if (kept := self._validators.get(key)) is not None:
+            return entry
+        if (entry := self._validators.get(key)) is not None:
             self._validators.move_to_end(key)
-        return kept
+        return entry
 
-    def takes(self, size: int) -> bool:
-        """Whether a picture of this many bytes may be kept."""
-        return size + _ENTRY_COST <= self.limit // 8
+    def accepts(self, size: int) -> bool:
+        """Whether a body of this many bytes can be cached."""
+        return size + _ENTRY_OVERHEAD_BYTES <= self.limit // _LARGEST_SHARE
 
     def put(self, info: BlobInfo, body: bytes | None) -> None:
-        """Keep a picture, in the place of those that were not asked for longest."""
+        """Cache a variant; evicts the ones that were used least recently."""
         self._validators[info.key] = CacheEntry(info, None)
         self._validators.move_to_end(info.key)
-        if len(self._validators) > _KNOWN_VALIDATORS:
+        if len(self._validators) > _MAX_VALIDATORS:
             self._validators.popitem(last=False)
-        if body is not None and self.takes(len(body)):
-            self._forget_body(info.key)
+        if body is not None and self.accepts(len(body)):
+            self._discard_body(info.key)
             self._bodies[info.key] = CacheEntry(info, body)
-            self.used += len(body) + _ENTRY_COST
+            self.used += len(body) + _ENTRY_OVERHEAD_BYTES
             while self.used > self.limit:
-                self._forget_body(next(iter(self._bodies)))
+                self._discard_body(next(iter(self._bodies)))
 
-    def forget(self, prefix: str) -> None:
-        """Let go of everything under a key's prefix, for the room that it takes."""
+    def discard(self, prefix: str) -> None:
+        """Drop every entry whose key starts with `prefix`, to free memory."""
         for key in [key for key in self._bodies if key.startswith(prefix)]:
-            self._forget_body(key)
+            self._discard_body(key)
         for key in [key for key in self._validators if key.startswith(prefix)]:
             del self._validators[key]
 
-    def _forget_body(self, key: str) -> None:
-        if (kept := self._bodies.pop(key, None)) is not None and kept.body is not None:
-            self.used -= len(kept.body) + _ENTRY_COST
+    def _discard_body(self, key: str) -> None:
+        if (entry := self._bodies.pop(key, None)) is not None and entry.body is not None:
+            self.used -= len(entry.body) + _ENTRY_OVERHEAD_BYTES

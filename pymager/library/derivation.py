@@ -1,151 +1,171 @@
-"""Derived pictures: looked up in the blob store, or rendered once and put there."""
+"""Variants: found in the cache or the blob store, or rendered once and written there."""
 
-import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
+from types import TracebackType
+from typing import Self
 
 from pymager import formats, keys
-from pymager.engine.jobs import Encoding, RenderJob, recipe
+from pymager.engine.jobs import RenderJob, recipe
 from pymager.errors import NotAPicture, NotFound, OriginalLost, PictureError, PymagerError, Unavailable, Undecodable
 from pymager.failpoints import reached
+from pymager.formats import Encoding
 from pymager.library import spool
 from pymager.library.cache import Cache
 from pymager.library.singleflight import SingleFlight
-from pymager.names import DerivedName
-from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
+from pymager.names import Variant
+from pymager.ports import Blob, BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
 from pymager.workers.pool import Worker, WorkerPool
 
-_REMEMBERED = 60.0
-_MOST_REMEMBERED = 10_000
-_WHOLE = 1 << 20  # a derived picture up to this size is answered in one piece
+MEMORY, BUCKET, RENDERED = "memory", "bucket", "rendered"
+"""The tiers that a variant can come from."""
+
+_FAILURE_TTL_SECONDS = 60.0
+_MAX_FAILURES = 10_000
+_MAX_WHOLE_BYTES = 1 << 20  # a larger variant is streamed from the blob store
 
 
 class RevisionGone(PymagerError):
-    """The revision that a picture was to be derived from is not there any more: start again from the row."""
+    """The revision that a variant was to be derived from is gone: start again from the row."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A derived picture: its bytes are `body`, or else in `chunks`. `is_new`: it was rendered for whoever asks."""
+class VariantContent:
+    """A variant that was found or rendered: its bytes are `body`, or come in `chunks` if it is large.
 
-    info: BlobInfo
-    body: bytes | None
-    chunks: AsyncIterator[bytes] | None = None
-    is_new: bool = False
+    Both are None where the caller needed no bytes. `tier` is where it came from. Leave it with `async with`, which
+    ends the transfer of a large one.
+    """
+
+    __slots__ = ("_opening", "body", "chunks", "info", "tier")
+
+    def __init__(
+        self,
+        info: BlobInfo,
+        body: bytes | None,
+        tier: str,
+        chunks: AsyncIterator[bytes] | None = None,
+        opening: AbstractAsyncContextManager[Blob] | None = None,
+    ) -> None:
+        self.info = info
+        self.body = body
+        self.tier = tier
+        self.chunks = chunks
+        self._opening = opening
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            await opening.__aexit__(kind, error, trace)
 
 
-def check_whole(original: Original, info: BlobInfo) -> None:
-    """Raises `OriginalLost` where a blob is not as long as its row says."""
+def check_size(original: Original, info: BlobInfo) -> None:
+    """Raises `OriginalLost` if a blob is not as long as its row says."""
     if info.size != original.size:
-        raise OriginalLost(f"the blob of '{original.id}' has {info.size} bytes, its row says {original.size}")
+        raise OriginalLost(f"the blob of '{original.id}' has {info.size} bytes, but its row says {original.size}")
+
+
+def _always(info: BlobInfo) -> bool:
+    return True
 
 
 class Derivation:
-    """Makes derived pictures, each once, and remembers for a minute which could not be made."""
+    """Makes variants, each once. Remembers for a minute which could not be made."""
 
     def __init__(
         self,
         blobs: BlobStore,
         metadata: MetadataStore,
         workers: WorkerPool,
-        memory: Cache,
+        cache: Cache,
         encoding: Encoding,
-        spool: Path,
+        spool_folder: Path,
         deadline: float,
         observer: Observer = OFF,
     ) -> None:
+        """`deadline` is in seconds, for a render that another replica holds the lease of."""
         self._blobs = blobs
         self._metadata = metadata
-        self._memory = memory
+        self._cache = cache
         self._encoding = encoding
-        self._spool = spool
-        self._flights: SingleFlight[Picture, Worker] = SingleFlight(
-            metadata, workers.slot, deadline=deadline, observer=observer
+        self._spool_folder = spool_folder
+        self._flights: SingleFlight[VariantContent, Worker] = SingleFlight(
+            metadata, workers.reserve, deadline=deadline, observer=observer
         )
         self._failures: OrderedDict[str, tuple[float, type[PictureError], str]] = OrderedDict()
         self.recipes = {format.name: recipe(encoding, format.name) for format in formats.OUTPUTS.values()}
 
-    def key(self, original: Original, name: DerivedName) -> str:
-        """Where the picture is, or is to be."""
-        format = formats.OUTPUTS[name.extension]
-        return keys.derived_key(original, self.recipes[format.name], name.width, name.height, format.extension)
+    def key(self, original: Original, variant: Variant) -> str:
+        """The key under which the variant is stored, or will be."""
+        return keys.derived_key(original, self.recipes[variant.format], variant)
 
-    @asynccontextmanager
-    async def open(self, original: Original, name: DerivedName, *, looked: bool = False) -> AsyncIterator[Picture]:
-        """The picture, from the blob store or made now; `looked` says that it was not in the store just now.
+    async def find(self, key: str, needs_body: Callable[[BlobInfo], bool] = _always) -> VariantContent:
+        """The variant from the cache or the blob store; one look-up. Raises `NotFound`.
+
+        A cached description is enough where `needs_body` says so of it.
+        """
+        entry = self._cache.get(key)
+        if entry is not None and (entry.body is not None or not needs_body(entry.info)):
+            return VariantContent(entry.info, entry.body, MEMORY)
+        return await self._stored(key)
+
+    async def render(self, original: Original, variant: Variant, key: str) -> VariantContent:
+        """The variant, rendered here or by whoever else is about to.
 
         Raises `RevisionGone`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
-        key = self.key(original, name)
-        async with AsyncExitStack() as stack:
-            yield await self._opened(stack, key, original, name, looked)
-
-    async def whole(self, key: str) -> Picture | None:
-        """The picture where the store has it and it is small enough to be answered in one piece.
-
-        Raises `NotFound` where the store does not have it.
-        """
-        kept = self._memory.get(key)
-        if kept is not None and kept.info.size > _WHOLE:
-            return None
-        async with self._stored(key) as picture:
-            return picture if picture.body is not None else None
+        for _ in range(2):
+            content = await self._rendered(original, variant, key)
+            if content.body is not None:
+                return content
+            with suppress(NotFound):
+                stored = await self._stored(key)
+                stored.tier = content.tier
+                return stored
+        raise Unavailable("the variant was deleted from the blob store as soon as it was written", outcome_known=True)
 
     async def close(self, seconds: float) -> None:
-        """Finish the renders that are under way, or stop them after so many seconds; their leases are released."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._flights.drain()
-        await self._flights.abort()
+        """Finish the renders that run, or stop them after this many seconds; their leases are released."""
+        await self._flights.close(seconds)
 
-    async def _opened(
-        self, stack: AsyncExitStack, key: str, original: Original, name: DerivedName, looked: bool
-    ) -> Picture:
-        is_new = False
-        for turn in range(2):
-            if turn or not looked:
-                with suppress(NotFound):
-                    stored = await stack.enter_async_context(self._stored(key))
-                    return replace(stored, is_new=True) if is_new else stored
-            picture = await self._made(key, original, name)
-            is_new = picture.is_new
-            if picture.body is not None:
-                return picture
-        # A large one is not answered from memory: the second turn has found it, or it has gone again.
-        with suppress(NotFound):
-            stored = await stack.enter_async_context(self._stored(key))
-            return replace(stored, is_new=is_new)
-        raise RevisionGone(key)
+    async def _stored(self, key: str) -> VariantContent:
+        """The variant from the blob store. Raises `NotFound`."""
+        opening = self._blobs.open(key)
+        blob = await opening.__aenter__()
+        if blob.info.size > _MAX_WHOLE_BYTES:
+            self._cache.put(blob.info, None)
+            return VariantContent(blob.info, None, BUCKET, blob.chunks, opening)
+        try:
+            body = b"".join([chunk async for chunk in blob.chunks])
+        except BaseException as error:
+            await opening.__aexit__(type(error), error, error.__traceback__)
+            raise
+        await opening.__aexit__(None, None, None)
+        self._cache.put(blob.info, body)
+        return VariantContent(blob.info, body, BUCKET)
 
-    @asynccontextmanager
-    async def _stored(self, key: str) -> AsyncIterator[Picture]:
-        async with self._blobs.open(key) as blob:
-            if blob.info.size <= _WHOLE:
-                body = b"".join([chunk async for chunk in blob.chunks])
-                self._memory.put(blob.info, body)
-                yield Picture(blob.info, body)
-            else:
-                self._memory.put(blob.info, None)
-                yield Picture(blob.info, None, blob.chunks)
+    async def _rendered(self, original: Original, variant: Variant, key: str) -> VariantContent:
+        """What the one render of a key gives; a large variant comes without its bytes."""
+        self._raise_known_failure(key)
 
-    async def _made(self, key: str, original: Original, name: DerivedName) -> Picture:
-        self._refuse_what_failed(key)
-
-        async def look() -> Picture | None:
+        async def look() -> VariantContent | None:
             try:
-                async with self._stored(key) as picture:
-                    return Picture(picture.info, picture.body)
+                async with await self._stored(key) as stored:
+                    return VariantContent(stored.info, stored.body, BUCKET)
             except NotFound:
                 return None
 
-        async def make(worker: Worker) -> Picture:
-            return await self._make(worker, key, original, name)
+        async def make(worker: Worker) -> VariantContent:
+            return await self._make(worker, key, original, variant)
 
         try:
             return await self._flights.run(key, look, make)
@@ -153,25 +173,23 @@ class Derivation:
             self._remember_failure(key, error)
             raise
 
-    async def _make(self, worker: Worker, key: str, original: Original, name: DerivedName) -> Picture:
-        format = formats.OUTPUTS[name.extension]
-        target = RenderJob(name.width, name.height, format.name, self._encoding)
+    async def _make(self, worker: Worker, key: str, original: Original, variant: Variant) -> VariantContent:
         try:
             async with self._local(original) as path:
-                rendered = await worker.render(path, target, self._spool)
+                rendered = await worker.render(path, RenderJob(variant, self._encoding), self._spool_folder)
                 reached("derive.rendered")
-                info = await self._put(key, path, rendered, format.content_type)
+                info = await self._put(key, path, rendered, variant.content_type)
         except NotFound:
             raise RevisionGone(key) from None
-        except NotAPicture as error:  # it was one when it was uploaded: nothing that a reader can mend
+        except NotAPicture as error:  # it was one when it was uploaded, so no client can fix it
             raise Undecodable(
-                f"the original can't be decoded any more; the operator should check it: {error}"
+                f"the original can no longer be decoded; the operator should check it: {error}"
             ) from error
         reached("derive.blob-put")
-        await self._stand_by(original, key)
+        await self._check_revision(original, key)
         body = rendered if isinstance(rendered, bytes) else None
-        self._memory.put(info, body)
-        return Picture(info, body, is_new=True)
+        self._cache.put(info, body)
+        return VariantContent(info, body, RENDERED)
 
     async def _put(self, key: str, path: Path, rendered: bytes | Path | None, content_type: str) -> BlobInfo:
         try:
@@ -186,28 +204,28 @@ class Derivation:
 
     @asynccontextmanager
     async def _local(self, original: Original) -> AsyncIterator[Path]:
-        """The original as a local file: where the store has it, or in the spool."""
+        """The original as a local file: the store's own, or a copy in the spool."""
         async with self._blobs.open(keys.original_key(original)) as blob:
-            check_whole(original, blob.info)
+            check_size(original, blob.info)
             if blob.file is not None:
                 yield blob.file
                 return
-            path = self._spool / secrets.token_hex(8)
+            path = self._spool_folder / secrets.token_hex(8)
             try:
                 await spool.write(path, blob.chunks)
                 yield path
             finally:
                 path.unlink(missing_ok=True)
 
-    async def _stand_by(self, original: Original, key: str) -> None:
-        """Take back what was written for a revision that went in the meantime. Raises `RevisionGone`."""
+    async def _check_revision(self, original: Original, key: str) -> None:
+        """Delete what was written for a revision that has gone meanwhile. Raises `RevisionGone`."""
         with suppress(NotFound):
             if (await self._metadata.get(original.id)).revision == original.revision:
                 return
         await self._blobs.delete([key])
         raise RevisionGone(key)
 
-    def _refuse_what_failed(self, key: str) -> None:
+    def _raise_known_failure(self, key: str) -> None:
         if (failure := self._failures.get(key)) is not None:
             until, kind, sentence = failure
             if monotonic() < until:
@@ -215,8 +233,8 @@ class Derivation:
             del self._failures[key]
 
     def _remember_failure(self, key: str, error: PictureError) -> None:
-        # Not the error itself: its traceback would keep alive what the request held.
-        self._failures[key] = (monotonic() + _REMEMBERED, type(error), str(error))
+        # Not the error itself: its traceback would keep the request's objects alive.
+        self._failures[key] = (monotonic() + _FAILURE_TTL_SECONDS, type(error), str(error))
         self._failures.move_to_end(key)
-        if len(self._failures) > _MOST_REMEMBERED:
+        if len(self._failures) > _MAX_FAILURES:
             self._failures.popitem(last=False)

@@ -6,7 +6,7 @@ before its row and deleted after it, so that a crash leaves an unseen blob and n
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,21 +24,20 @@ from pymager.errors import (
     OriginalNotFound,
     Overloaded,
     RevisionMismatch,
-    SizeNotAllowed,
     Unavailable,
-    UnsupportedFormat,
 )
 from pymager.failpoints import reached
 from pymager.library.cache import Cache
-from pymager.library.derivation import Derivation, Picture, RevisionGone, check_whole
+from pymager.library.derivation import Derivation, RevisionGone, VariantContent, check_size
+from pymager.library.sizes import SizePolicy
 from pymager.library.spool import Spooled
-from pymager.names import DerivedName
-from pymager.ports import Blob, BlobStore, MetadataStore, Original, Page
+from pymager.names import Variant
+from pymager.ports import Blob, BlobInfo, BlobStore, MetadataStore, Original, Page
 from pymager.workers.pool import WorkerPool
 
-_TRIES = 8
-_BULK = 1_000
-_LAST_SECONDS = 5.0
+_MAX_ATTEMPTS = 8
+_DELETE_BATCH_SIZE = 1_000
+_CLOSE_TIMEOUT_SECONDS = 5.0
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 Condition = Callable[[Original | None], None]
@@ -47,24 +46,12 @@ log = structlog.get_logger("pymager.library")
 
 
 @dataclass(frozen=True, slots=True)
-class SizePolicy:
-    """Which sizes may be asked for, in pixels; any up to `max_side` where `listed` is None."""
+class Located:
+    """A variant that is not there yet: the original that it is of, and the key where it belongs."""
 
-    listed: frozenset[tuple[int, int]] | None
-    max_side: int
-
-    def check(self, name: DerivedName) -> None:
-        """Raises `SizeNotAllowed`."""
-        if self.listed is None:
-            if max(name.width, name.height) > self.max_side:
-                raise SizeNotAllowed(
-                    f"{name.width}x{name.height} is too large; a side has at most {self.max_side} pixels"
-                )
-        elif (name.width, name.height) not in self.listed:
-            allowed = ", ".join(f"{width}x{height}" for width, height in sorted(self.listed))
-            raise SizeNotAllowed(
-                f"the size {name.width}x{name.height} is not allowed; allowed are: {allowed or 'none'}"
-            )
+    original: Original
+    variant: Variant
+    key: str
 
 
 class Library:
@@ -76,7 +63,7 @@ class Library:
         metadata: MetadataStore,
         workers: WorkerPool,
         derivation: Derivation,
-        memory: Cache,
+        cache: Cache,
         sizes: SizePolicy,
     ) -> None:
         self._blobs = blobs
@@ -85,7 +72,7 @@ class Library:
         self._derivation = derivation
         self._sizes = sizes
         self._later: set[asyncio.Task[None]] = set()
-        self.memory = memory
+        self.cache = cache
 
     async def get(self, id: str) -> Original:
         """The row of an original. Raises `OriginalNotFound`."""
@@ -110,7 +97,7 @@ class Library:
         `condition` sees the row that stands before each attempt, and may raise to stop it.
         """
         stored = await self._store(id, body)
-        for _ in range(_TRIES):
+        for _ in range(_MAX_ATTEMPTS):
             try:
                 current = await self._current(id)
                 condition(current)
@@ -153,7 +140,7 @@ class Library:
         The row that comes back is the one the bytes belong to: another than `original` after a replace, and then all
         its bytes. Raises `OriginalNotFound` and `OriginalLost`.
         """
-        for _ in range(_TRIES):
+        for _ in range(_MAX_ATTEMPTS):
             async with AsyncExitStack() as stack:
                 try:
                     opened = self._blobs.open(keys.original_key(original), start, stop)
@@ -162,53 +149,53 @@ class Library:
                     original = await self._after(original)
                     start, stop = 0, None
                     continue
-                check_whole(original, blob.info)
+                check_size(original, blob.info)
                 yield original, blob
                 return
         raise Overloaded(f"'{original.id}' is replaced all the time; try again")
 
-    def check(self, name: DerivedName) -> None:
-        """Raises `UnsupportedFormat` or `SizeNotAllowed`."""
-        format = formats.OUTPUTS.get(name.extension)
-        if format is None:
-            known = ", ".join(sorted(formats.OUTPUTS))
-            raise UnsupportedFormat(f"pymager does not write '{name.extension}'; it writes: {known}")
-        self._sizes.check(name)
-        if max(name.width, name.height) > format.max_side:
-            raise UnsupportedFormat(
-                f"{name.width}x{name.height} is too large for {format.name}: at most {format.max_side} pixels on a side"
-            )
+    def check(self, variant: Variant) -> None:
+        """Raises `SizeNotAllowed`, and `UnsupportedFormat` for a size that the format cannot have."""
+        self._sizes.check(variant)
 
-    async def locate(self, name: DerivedName) -> tuple[Original, str]:
-        """The original that a derived picture is of, and the derived picture's key. Raises `OriginalNotFound`."""
-        original = await self.get(name.id)
-        return original, self._derivation.key(original, name)
+    async def locate(self, id: str, variant: Variant) -> Located:
+        """Where a variant belongs, whether it is there or not. Raises `OriginalNotFound`."""
+        original = await self.get(id)
+        return Located(original, variant, self._derivation.key(original, variant))
 
-    async def whole(self, key: str) -> Picture | None:
-        """A derived picture of the blob store, where it is small. Raises `NotFound` where it is not there."""
-        return await self._derivation.whole(key)
+    async def find(self, id: str, variant: Variant, needs_body: Callable[[BlobInfo], bool]) -> VariantContent | Located:
+        """A variant as it is now: one read of the catalog, one look-up in cache and blob store.
 
-    @asynccontextmanager
-    async def derived(self, original: Original, name: DerivedName, *, looked: bool = False) -> AsyncIterator[Picture]:
-        """A derived picture: from the blob store, or made now. Starts again from the row where the revision is gone.
+        `Located` says that it has to be rendered. Where `needs_body` says no to a cached description, that is enough.
+        Raises `OriginalNotFound` and `Unavailable`, and what `needs_body` raises.
+        """
+        located = await self.locate(id, variant)
+        try:
+            return await self._derivation.find(located.key, needs_body)
+        except NotFound:
+            return located
 
-        `looked` says that it was not in the blob store just now.
+    async def render(self, located: Located) -> VariantContent:
+        """A variant that was not found. Starts again from the row if the revision has gone.
+
         Raises `OriginalNotFound`, `OriginalLost`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
-        for _ in range(_TRIES):
+        original, key = located.original, located.key
+        for _ in range(_MAX_ATTEMPTS):
             try:
-                async with self._derivation.open(original, name, looked=looked) as picture:
-                    yield picture
-                    return
+                return await self._derivation.render(original, located.variant, key)
             except RevisionGone:
-                original, looked = await self._after(original), False
-        raise Overloaded(f"'{name.id}' is replaced all the time; try again")
+                original = await self._after(original)
+                key = self._derivation.key(original, located.variant)
+                with suppress(NotFound):
+                    return await self._derivation.find(key)
+        raise Overloaded(f"'{original.id}' is being replaced all the time; try again")
 
     async def close(self) -> None:
         """Finish the renders and clean-ups that are under way, for some seconds; the sweep does what is left."""
-        await self._derivation.close(_LAST_SECONDS)
+        await self._derivation.close(_CLOSE_TIMEOUT_SECONDS)
         if self._later:
-            await asyncio.wait(list(self._later), timeout=_LAST_SECONDS)
+            await asyncio.wait(list(self._later), timeout=_CLOSE_TIMEOUT_SECONDS)
 
     async def _store(self, id: str, body: Spooled) -> Original:
         reached("upload.spooled")
@@ -279,13 +266,13 @@ class Library:
     async def _clean(self, original: Original) -> None:
         """Delete what no row holds any more; what fails here is left to the sweep."""
         prefix = keys.derived_prefix(original)
-        self.memory.forget(prefix)
+        self.cache.discard(prefix)
         try:
             await self._blobs.delete([keys.original_key(original)])
             reached("cleanup.original-deleted")
             derived = [info.key async for info in self._blobs.list(prefix)]
-            for first in range(0, len(derived), _BULK):
-                await self._blobs.delete(derived[first : first + _BULK])
+            for first in range(0, len(derived), _DELETE_BATCH_SIZE):
+                await self._blobs.delete(derived[first : first + _DELETE_BATCH_SIZE])
                 reached("cleanup.derived-deleted")
         except BackendError as error:
             log.warning("blobs left to the sweep", id=original.id, revision=original.revision, error=str(error))

@@ -83,16 +83,14 @@ class SingleFlight(Generic[T, S]):
         with self._joined():
             return await asyncio.shield(task)
 
-    async def drain(self) -> None:
-        """Wait for what is under way; its leases are released then."""
+    async def close(self, seconds: float) -> None:
+        """Wait for the work that runs, and cancel it after this many seconds. Every lease is released."""
         if self._running:
-            await asyncio.wait(list(self._running.values()))
-
-    async def abort(self) -> None:
-        """Stop what is under way; its leases are released."""
+            await asyncio.wait(list(self._running.values()), timeout=seconds)
         for task in list(self._running.values()):
             task.cancel()
-        await self.drain()
+        if self._running:
+            await asyncio.wait(list(self._running.values()))
 
     def _land(self, key: str, task: asyncio.Task[T]) -> None:
         del self._running[key]

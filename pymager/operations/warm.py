@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pymager import composition, formats, names
+from pymager import composition, names
 from pymager.composition import Components
 from pymager.errors import (
     ConfigurationError,
@@ -24,7 +24,7 @@ from pymager.errors import (
     SizeNotAllowed,
     UnsupportedFormat,
 )
-from pymager.names import DerivedName
+from pymager.names import Variant
 from pymager.operations.batch import Copying
 from pymager.operations.checkpoint import Checkpoint
 from pymager.operations.copy_stores import stoppable
@@ -33,7 +33,8 @@ from pymager.operations.report import Copied, Known, Outcome, Refused, Report, V
 from pymager.settings.model import Settings
 
 _PAGE = 500
-_ANY = "any"
+
+Asked = tuple[str, Variant]
 
 
 class Warmed(Report):
@@ -59,11 +60,9 @@ class Wanted:
     sizes: Sequence[str]
     formats: Sequence[str]
 
-    def of(self, id: str) -> list[DerivedName]:
-        """The pictures of one original, each once. Raises `InvalidName`."""
-        known = {name: formats.OUTPUTS.get(name.lower()) for name in self.formats}
-        extensions = [format.extension if format else name for name, format in known.items()]
-        asked = [names.parse_derived(f"{id}-{size}.{extension}") for size in self.sizes for extension in extensions]
+    def variants(self) -> list[Variant]:
+        """The variants of one original, each once. Raises `InvalidName` and `UnsupportedFormat`."""
+        asked = [names.parse_derived(f"x-{size}.{name}")[1] for size in self.sizes for name in self.formats]
         return list(dict.fromkeys(asked))
 
 
@@ -74,7 +73,7 @@ async def warm_listed(settings: Settings, wanted: Wanted, *, jobs: int, prefix: 
     """
     prefix = unicodedata.normalize("NFC", prefix)
     place = Checkpoint(resume, {"sizes": [*wanted.sizes], "formats": [*wanted.formats], "prefix": prefix})
-    async with _opened(settings, wanted, jobs) as (parts, copying):
+    async with _opened(settings, wanted, jobs) as (parts, copying, variants):
         cursor = place.read()
         while True:
             try:
@@ -82,7 +81,7 @@ async def warm_listed(settings: Settings, wanted: Wanted, *, jobs: int, prefix: 
             except ValueError:
                 raise ConfigurationError(f"{resume}: it is of another catalog; delete it to begin anew") from None
             ids = [original.id for original in page.items if original.id.startswith(prefix)]
-            await copying.run(_named(ids, wanted), _shown, _Warming(parts, copying).warm)
+            await copying.run(_named(ids, variants), _shown, _Warming(parts, copying).warm)
             cursor = page.next
             if copying.report.stopped is not None:
                 break
@@ -98,9 +97,9 @@ async def warm_named(settings: Settings, wanted: Wanted, *, jobs: int, file: str
 
     Raises `ConfigurationError` and `Unavailable`.
     """
-    async with _opened(settings, wanted, jobs) as (parts, copying):
+    async with _opened(settings, wanted, jobs) as (parts, copying, variants):
         try:
-            await copying.run(_read(file, wanted, copying), _shown, _Warming(parts, copying, tells=wanted).warm)
+            await copying.run(_read(file, variants, copying), _shown, _Warming(parts, copying, tells=variants[0]).warm)
         except* ConfigurationError as several:
             raise several.exceptions[0] from None
     return copying.report
@@ -109,75 +108,75 @@ async def warm_named(settings: Settings, wanted: Wanted, *, jobs: int, file: str
 class _Warming:
     """Makes single pictures; `tells` says once of each id that it is nobody's."""
 
-    def __init__(self, parts: Components, copying: Copying, *, tells: Wanted | None = None) -> None:
+    def __init__(self, parts: Components, copying: Copying, *, tells: Variant | None = None) -> None:
         self._blobs = parts.blobs
         self._library = parts.library
         self._copying = copying
         self._tells = tells
 
-    async def warm(self, name: DerivedName) -> Outcome:
+    async def warm(self, asked: Asked) -> Outcome:
         """Look, and make it if need be. Raises `NoSpace` and, after several tries, `Unavailable`."""
+        id, variant = asked
         try:
-            return await self._copying.patiently(partial(self._derived, name))
+            return await self._copying.patiently(partial(self._derived, id, variant))
         except OriginalNotFound:
-            if self._tells is not None and name == self._tells.of(name.id)[0]:
-                self._copying.say(f"{name.id}: there is no such original")
+            if variant == self._tells:
+                self._copying.say(f"{id}: there is no such original")
             return Vanished()
         except (PictureError, OriginalLost, Overloaded) as error:
             return Refused(str(error))
 
-    async def _derived(self, name: DerivedName) -> Outcome:
-        original, key = await self._library.locate(name)
+    async def _derived(self, id: str, variant: Variant) -> Outcome:
+        located = await self._library.locate(id, variant)
         try:
-            await self._blobs.stat(key)
+            await self._blobs.stat(located.key)
             return Known()
         except NotFound:
-            async with self._library.derived(original, name, looked=True) as picture:
-                return Copied(picture.info.size)
+            async with await self._library.render(located) as content:
+                return Copied(content.info.size)
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, wanted: Wanted, jobs: int) -> AsyncIterator[tuple[Components, Copying]]:
+async def _opened(
+    settings: Settings, wanted: Wanted, jobs: int
+) -> AsyncIterator[tuple[Components, Copying, list[Variant]]]:
     # Nothing is served from this process's memory, and no more wait for its workers than there are jobs.
     fitting = settings.model_copy(update={"memory_cache": 0, "queue": max(settings.queue, jobs)})
     async with composition.opened(fitting) as parts:
-        for name in _checked(wanted):
-            try:
-                parts.library.check(name)
-            except (SizeNotAllowed, UnsupportedFormat) as error:
-                raise ConfigurationError(f"--sizes, --formats: {error}") from None
+        try:
+            variants = wanted.variants()
+            for variant in variants:
+                parts.library.check(variant)
+        except InvalidName:
+            raise ConfigurationError(
+                "--sizes, --formats: sizes are written as 800x600, formats as jpg, several with commas between"
+            ) from None
+        except (SizeNotAllowed, UnsupportedFormat) as error:
+            raise ConfigurationError(f"--sizes, --formats: {error}") from None
         async with stoppable(jobs, Warmed()) as copying:
-            yield parts, copying
+            yield parts, copying, variants
 
 
-def _checked(wanted: Wanted) -> list[DerivedName]:
-    try:
-        return wanted.of(_ANY)
-    except InvalidName:
-        raise ConfigurationError(
-            "--sizes, --formats: sizes are written as 800x600, formats as jpg, several with commas between"
-        ) from None
-
-
-async def _named(ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[DerivedName, None]:
+async def _named(ids: Sequence[str], variants: Sequence[Variant]) -> AsyncGenerator[Asked, None]:
     for id in ids:
-        for name in wanted.of(id):
-            yield name
+        for variant in variants:
+            yield id, variant
 
 
-async def _read(file: str, wanted: Wanted, copying: Copying) -> AsyncGenerator[DerivedName, None]:
+async def _read(file: str, variants: Sequence[Variant], copying: Copying) -> AsyncGenerator[Asked, None]:
     async for line in lines_of(file):
-        if not (id := line.strip()):
+        if not (text := line.strip()):
             continue
         try:
-            wanted_here = wanted.of(names.parse_id(id))
+            id = names.parse_id(text)
         except InvalidName as error:
             copying.report.count(Vanished())
-            copying.say(f"{id}: {error}")
+            copying.say(f"{text}: {error}")
             continue
-        for name in wanted_here:
-            yield name
+        for variant in variants:
+            yield id, variant
 
 
-def _shown(name: DerivedName) -> str:
-    return f"{name.id}-{name.width}x{name.height}.{name.extension}"
+def _shown(asked: Asked) -> str:
+    id, variant = asked
+    return f"{id}-{variant.file_name}"

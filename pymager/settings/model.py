@@ -24,8 +24,6 @@ from pymager.settings.types import (
     Users,
 )
 
-_ACCEPTED = "jpeg,png,gif,webp,avif,heic,tiff,bmp,ico,ppm,tga,jp2,pcx,sgi"
-
 
 class Settings(BaseModel):
     """Everything that can be set. Sizes are in bytes and may be written as 100MB or 64MiB, times are in seconds."""
@@ -77,7 +75,7 @@ class Settings(BaseModel):
         description="Longest side of a derived picture in pixels, where `sizes` is `*`.",
     )
     accept: Accepted = Field(
-        tuple(_ACCEPTED.split(",")),
+        tuple(formats.FORMATS),
         description="Formats accepted as originals; other formats by Pillow's names, `*` for all that Pillow reads "
         "without running a program.",
         validate_default=True,

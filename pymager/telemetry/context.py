@@ -1,24 +1,52 @@
-"""Which request is being handled, as far as everything that it calls can tell."""
+"""The request that is being handled, for everything that runs on its behalf: logs, fairness among clients, timings."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
-REQUEST: ContextVar[str] = ContextVar("request", default="")
-"""The id of the request that is being handled; empty where there is none."""
+from pymager.telemetry.timings import Timings
 
-Ids = Callable[[], dict[str, str]]
+NO_TIER = "none"
 
 
-def telling(ids: Ids | None) -> Callable[[Any, str, Any], Any]:
-    """A processor for structlog that puts the request's id on every line, and what `ids` gives of its trace."""
+@dataclass(slots=True, eq=False)
+class RequestContext:
+    """What is known of a request.
 
-    def tell(logger: Any, method: str, event: Any) -> Any:
-        if request_id := REQUEST.get():
-            event.setdefault("request_id", request_id)
+    `client` is its client's address, `client_group` the unit of fairness that the address belongs to. `started` is by
+    the performance counter. `tier` is where a variant came from. `sent_continue` says that the client, which waited
+    with its body, was asked for it. `timings` are taken only for `Server-Timing`.
+    """
+
+    id: str
+    client: str
+    client_group: str
+    started: float
+    tier: str = NO_TIER
+    sent_continue: bool = False
+    timings: Timings | None = None
+
+
+CURRENT: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
+"""The context of the request that is being handled; None outside of requests.
+
+A task that several requests share has the context of the request that started it.
+"""
+
+TraceIds = Callable[[], dict[str, str]]
+"""Gives `trace_id` and `span_id` of the current span, or nothing."""
+
+
+def add_request_fields(ids: TraceIds | None) -> Callable[[Any, str, Any], Any]:
+    """A structlog processor that adds the request's id, and what `ids` gives, to every line of the log."""
+
+    def add(logger: Any, method: str, event: Any) -> Any:
+        if (context := CURRENT.get()) is not None:
+            event.setdefault("request_id", context.id)
         if ids is not None:
             for name, value in ids().items():
                 event.setdefault(name, value)
         return event
 
-    return tell
+    return add

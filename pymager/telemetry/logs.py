@@ -12,10 +12,10 @@ from typing import Any, BinaryIO, cast
 import orjson
 import structlog
 
-from pymager.telemetry.context import Ids, telling
+from pymager.telemetry.context import TraceIds, add_request_fields
 
 
-def configure(level: str, style: str, ids: Ids | None = None) -> None:
+def configure(level: str, style: str, ids: TraceIds | None = None) -> None:
     """Set logging up for the process; `style` is `console`, `json` or `auto`.
 
     A line that is written while a request is handled carries its `request_id`, and what `ids` tells of its trace.
@@ -23,7 +23,7 @@ def configure(level: str, style: str, ids: Ids | None = None) -> None:
     number = getattr(logging, level.upper())
     console = is_for_people(style)
     timestamp = structlog.processors.TimeStamper("%H:%M:%S" if console else "iso", utc=not console)
-    shared: list[Any] = [structlog.processors.add_log_level, timestamp, telling(ids)]
+    shared: list[Any] = [structlog.processors.add_log_level, timestamp, add_request_fields(ids)]
     if console:
         structlog.configure(
             processors=[*shared, structlog.dev.ConsoleRenderer(pad_event_to=12)],
@@ -41,7 +41,7 @@ def configure(level: str, style: str, ids: Ids | None = None) -> None:
     logging.basicConfig(handlers=[_Forwarding()], level=max(number, logging.WARNING), force=True)
 
 
-def access_log(level: str, style: str, ids: Ids | None = None) -> Callable[[dict[str, Any]], None] | None:
+def access_log(level: str, style: str, ids: TraceIds | None = None) -> Callable[[dict[str, Any]], None] | None:
     """Writes the one line of a request, or None where requests are not logged.
 
     In JSON it goes past structlog, which would cost more than all the rest of a hit from memory.

@@ -16,9 +16,9 @@ from pymager.errors import (
     RevisionMismatch,
     Unavailable,
 )
+from pymager.telemetry.context import CURRENT
 from pymager.telemetry.families import Family
 from pymager.telemetry.metrics import Metrics, Spread
-from pymager.telemetry.timings import TIMINGS
 
 if TYPE_CHECKING:
     from pymager.telemetry.tracing import Span, Tracer
@@ -71,8 +71,8 @@ class Operation:
         """It took so long, and ended in the error; tells whether that is a failure."""
         if self.seconds is not None:
             self.seconds.add(seconds)
-        if self.timing and (timings := TIMINGS.get()) is not None:
-            timings.add(self.timing, seconds)
+        if self.timing and (context := CURRENT.get()) is not None and context.timings is not None:
+            context.timings.add(self.timing, seconds)
         failed = None if error is None else failure(error)
         if failed is not None and self.metrics is not None and self.errors is not None:
             self.metrics.count(*self.errors, failed).add()

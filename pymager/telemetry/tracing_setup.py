@@ -3,12 +3,12 @@
 from importlib.util import find_spec
 
 from pymager.errors import ConfigurationError
-from pymager.telemetry.context import Ids
+from pymager.telemetry.context import TraceIds
 
 _NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
-def trace_ids(enabled: bool) -> Ids | None:
+def trace_ids(enabled: bool) -> TraceIds | None:
     """What tells a log line its trace; None where there are none.
 
     Raises `ConfigurationError` where OpenTelemetry is not installed, or is told what it can't do here.

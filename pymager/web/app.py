@@ -13,60 +13,41 @@ from pymager.web.app_keys import (
     ACCESS_LOG,
     AUTH,
     BODY_LIMITS,
-    CLIENTS,
     LIBRARY,
     LIFECYCLE,
     PICTURE_HEADERS,
     PUBLIC_URL,
+    QUIET_PATHS,
     SPOOL,
-    UNTOLD,
     Lifecycle,
 )
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
-from pymager.web.clients import Clients
+from pymager.web.headers import picture_headers
 from pymager.web.hotpath import ROUTE
-from pymager.web.middleware import Handler, edge, sign
+from pymager.web.middleware import Handler, answer_and_log, refuse_writes, set_response_headers
 from pymager.web.openapi import document
 from pymager.web.options import add_options
-from pymager.web.readonly import refuse_writes
 
 _PROBES = frozenset(("/healthz", "/readyz"))
 
 
 def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) -> web.Application:
     """The application over open parts; `users` are names and argon2 hashes."""
-    app = web.Application(middlewares=[edge, refuse_writes] if settings.read_only else [edge])
+    app = web.Application(middlewares=[answer_and_log, refuse_writes] if settings.read_only else [answer_and_log])
     app[LIBRARY] = parts.library
     app[SPOOL] = parts.spool
     app[AUTH] = Auth(users, settings.tokens)
     app[BODY_LIMITS] = BodyLimits(settings.max_body, settings.stall_timeout, settings.min_rate)
     app[PUBLIC_URL] = settings.public_url
     app[PICTURE_HEADERS] = picture_headers(settings)
-    app[CLIENTS] = Clients(settings.trusted_proxies, settings.forwarded_header)
     app[LIFECYCLE] = Lifecycle(read_only=settings.read_only)
     app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format, trace_ids(settings.otel))
-    app[UNTOLD] = frozenset() if settings.log_level == "debug" else _PROBES
-    app.on_response_prepare.append(sign)
+    app[QUIET_PATHS] = frozenset() if settings.log_level == "debug" else _PROBES
+    app.on_response_prepare.append(set_response_headers)
     _add_routes(app, parts)
     add_options(app.router, settings.cors_origin)
     return app
-
-
-def picture_headers(settings: Settings) -> dict[str, str]:
-    """What goes with every picture. Originals are strangers' bytes: no browser may take them for a page."""
-    headers = {
-        "Cache-Control": settings.cache_control,
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-    }
-    if settings.cors_origin:
-        headers["Access-Control-Allow-Origin"] = settings.cors_origin
-        headers["Access-Control-Expose-Headers"] = "ETag, Content-Range, X-Request-ID"
-        headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-        if settings.server_timing:
-            headers["Timing-Allow-Origin"] = settings.cors_origin  # W3C Resource Timing
-    return headers
 
 
 async def _wait_for_body(request: web.Request) -> None:

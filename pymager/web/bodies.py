@@ -9,16 +9,13 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 
 from pymager.errors import TooLarge
 from pymager.web.failures import BadRequest, RequestTimeout, UnsupportedCoding
+from pymager.web.request_context import CONTEXT
 
 _PARTS = 4
 _PART_HEADERS = 8
 _PART_HEADER_BYTES = 4_096
 _ENVELOPE = 64 * 1024
 _FIELD = "file"
-
-
-WAS_TOLD = web.RequestKey("was_told_to_go_on", bool)
-"""Whether a client that waits with its body was told to send it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ async def go_on(request: web.Request) -> None:
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     # aiohttp counts these bytes as the answer's, and would believe that it had begun.
     request.writer.output_size = 0
-    request[WAS_TOLD] = True
+    request[CONTEXT].sent_continue = True
 
 
 async def raw(request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:

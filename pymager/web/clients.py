@@ -49,7 +49,7 @@ class Clients:
         return address is not None and any(address in network for network in self._trusted)
 
 
-def share_of(address: str) -> str:
+def group_of(address: str) -> str:
     """What counts as one client: an IPv4 address, or all addresses of an IPv6 site."""
     parsed = _parsed(address) if ":" in address else None
     return str(ip_network((parsed, _SITE), strict=False)) if isinstance(parsed, IPv6Address) else address

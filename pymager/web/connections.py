@@ -122,7 +122,7 @@ class Connection(RequestHandler):
         response.force_close()
         return response
 
-    def expect_no_more(self) -> None:
+    def stop_lingering(self) -> None:
         """The client keeps its body to itself, or is too slow: close after the answer, without waiting for it."""
         self._lingering_time = 0.0
 

@@ -1,73 +1,79 @@
-"""Derived pictures over HTTP, in all cases; the frequent ones are answered before, in `pymager.web.hotpath`."""
+"""`GET /derived/{id}-{width}x{height}.{ext}`: the one place where a request for a variant is answered.
+
+The hot path calls the same functions for plain requests, and only writes the response in a cheaper way.
+"""
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
-from pymager import formats, names
+from pymager import names
 from pymager.errors import InvalidName
-from pymager.library.derivation import Picture
-from pymager.library.library import Library
+from pymager.library.derivation import VariantContent
+from pymager.library.library import Library, Located
+from pymager.names import Variant
 from pymager.ports import BlobInfo
-from pymager.web.app_keys import LIBRARY, LOCATED, PICTURE_HEADERS, TIER, Located
-from pymager.web.conditions import Validators, is_not_modified
+from pymager.web import headers
+from pymager.web.app_keys import LIBRARY, PICTURE_HEADERS
+from pymager.web.conditions import Validators, handed_out, is_not_modified
 from pymager.web.failures import RouteNotFound
+from pymager.web.request_context import CONTEXT
 
 
 async def get(request: web.Request) -> web.StreamResponse:
-    """`GET /derived/{id}-{width}x{height}.{ext}`: from memory, from the blob store, or rendered now."""
+    """The route's handler, for GET and HEAD."""
     library = request.app[LIBRARY]
-    found = request.get(LOCATED) or await _located(request, library)
-    content_type = formats.OUTPUTS[found.name.extension].content_type
-    kept = library.memory.get(found.key)
-    if kept is not None:
-        request[TIER] = "memory"
-        if (answer := _not_modified(request, kept.info)) is not None:
-            return answer
-        if kept.body is not None:
-            return _whole(request, kept.info, kept.body, content_type)
-    async with library.derived(found.original, found.name, looked=found.looked) as picture:
-        request[TIER] = "rendered" if picture.is_new else "bucket"
-        if (answer := _not_modified(request, picture.info)) is not None:
-            return answer
-        if picture.body is not None:
-            return _whole(request, picture.info, picture.body, content_type)
-        return await _streamed(request, picture, content_type)
+    id, variant = parse(library, request.match_info["name"])
+    content = await fetch(library, id, variant, request.headers)
+    request[CONTEXT].tier = content.tier
+    return await respond(request, content, variant, request.app[PICTURE_HEADERS])
 
 
-async def _located(request: web.Request, library: Library) -> Located:
+def parse(library: Library, name: str) -> tuple[str, Variant]:
+    """What the last segment of the URL asks for.
+
+    Raises `RouteNotFound`, `UnsupportedFormat` and `SizeNotAllowed`.
+    """
     try:
-        name = names.parse_derived(request.match_info["name"])
+        id, variant = names.parse_derived(name)
     except InvalidName as error:
         raise RouteNotFound(str(error)) from None
-    library.check(name)
-    original, key = await library.locate(name)
-    return Located(name, original, key, looked=False)
+    library.check(variant)
+    return id, variant
 
 
-def _not_modified(request: web.Request, info: BlobInfo) -> web.Response | None:
-    validators = Validators(info.etag, info.modified)
-    if not is_not_modified(request.headers, validators):
-        return None
-    return web.Response(status=304, headers=request.app[PICTURE_HEADERS] | validators.headers())
+async def fetch(library: Library, id: str, variant: Variant, conditions: CIMultiDictProxy[str]) -> VariantContent:
+    """The variant, found or rendered; without its bytes if these headers make it a 304 and it is known by then.
+
+    Raises `PreconditionFailed` and what `Library.find` and `Library.render` raise.
+    """
+
+    def needs_body(info: BlobInfo) -> bool:
+        return not is_current(conditions, info)
+
+    found = await library.find(id, variant, needs_body)
+    return await library.render(found) if isinstance(found, Located) else found
 
 
-def _whole(request: web.Request, info: BlobInfo, body: bytes, content_type: str) -> web.Response:
-    return web.Response(body=body, headers=_headers(request, info, content_type))
+def is_current(conditions: CIMultiDictProxy[str], info: BlobInfo) -> bool:
+    """Whether the answer is 304: the client has this very variant. Raises `PreconditionFailed`."""
+    return is_not_modified(conditions, Validators(info.etag, info.modified))
 
 
-async def _streamed(request: web.Request, picture: Picture, content_type: str) -> web.StreamResponse:
-    headers = _headers(request, picture.info, content_type)
-    if request.method == "HEAD":
-        return web.Response(headers=headers | {"Content-Length": str(picture.info.size)})
-    response = web.StreamResponse(headers=headers)
-    response.content_length = picture.info.size
-    await response.prepare(request)
-    assert picture.chunks is not None
-    async for chunk in picture.chunks:
-        await response.write(chunk)
-    await response.write_eof()
-    return response
-
-
-def _headers(request: web.Request, info: BlobInfo, content_type: str) -> dict[str, str]:
-    validators = Validators(info.etag, info.modified)
-    return request.app[PICTURE_HEADERS] | validators.headers() | {"Content-Type": content_type}
+async def respond(
+    request: web.BaseRequest, content: VariantContent, variant: Variant, common: dict[str, str]
+) -> web.StreamResponse:
+    """The 200 or 304 of a variant; streams a large one. Raises `PreconditionFailed`."""
+    info = content.info
+    last_modified = handed_out(info.modified)
+    async with content:
+        if is_current(request.headers, info):
+            return web.Response(status=304, headers=headers.representation(common, info.etag, last_modified))
+        fields = headers.representation(common, info.etag, last_modified, variant.content_type, info.size)
+        if content.chunks is None or request.method == "HEAD":
+            return web.Response(body=content.body, headers=fields)
+        response = web.StreamResponse(headers=fields | headers.of_response(request[CONTEXT]))
+        await response.prepare(request)
+        async for chunk in content.chunks:
+            await response.write(chunk)
+        await response.write_eof()
+        return response

@@ -1,38 +1,38 @@
-"""The hot path: derived pictures that are there already, answered past aiohttp's router, middlewares and headers.
+"""The hot path: plain GETs of variants, past aiohttp's router, middlewares and response classes.
 
-Those cost as much as the catalog's read and the answer together. What is not plainly a hit (another URL, a missing
-picture, an error, a client that wants its connection closed) goes the ordinary way and is answered by the handlers.
+Those cost as much as the catalog's read and the response together. A request that is not plain (another URL, a query, a
+body, a client that wants its connection closed) takes the ordinary way. The answer is decided in `pymager.web.derived`
+for both; here is only how it is written.
 """
 
 import re
 import time
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_writer import HttpVersion11
 
-from pymager import formats, names
-from pymager.errors import NotFound, PymagerError
-from pymager.library.cache import CacheEntry
-from pymager.library.derivation import Picture
-from pymager.names import DerivedName
-from pymager.ports import BlobInfo
-from pymager.telemetry.context import REQUEST
-from pymager.telemetry.timings import TIMINGS
-from pymager.web.app_keys import ACCESS_LOG, CLIENTS, LIBRARY, LIFECYCLE, LOCATED, PICTURE_HEADERS, Located
-from pymager.web.conditions import Validators, handed_out, http_date, is_not_modified
-from pymager.web.middleware import REQUEST_ID, request_id_of, tell
+from pymager.library.derivation import VariantContent
+from pymager.names import Variant
+from pymager.telemetry.context import RequestContext
+from pymager.web import derived, headers
+from pymager.web.app_keys import ACCESS_LOG, LIBRARY, LIFECYCLE, PICTURE_HEADERS
+from pymager.web.conditions import handed_out, http_date
+from pymager.web.middleware import answer, write_access_log
+from pymager.web.request_context import CONTEXT
 
 ROUTE = "/derived/{name}"
-_PLAIN = re.compile(r"/derived/([A-Za-z0-9_-]{3,220}\.[A-Za-z0-9]{1,8})")
+_PLAIN_PATH = re.compile(r"/derived/([A-Za-z0-9_-]{3,220}\.[A-Za-z0-9]{1,8})")
+_CACHED_NAMES = 8_192
 
 Handler = Callable[[Any], Awaitable[Any]]
 
 
-class Ready:
-    """An answer whose head is written out already; has what `aiohttp.web_protocol` asks of a response."""
+class WrittenResponse:
+    """A response whose head is written already; has what `aiohttp.web_protocol` needs of a response."""
 
     __slots__ = ("_body", "_head", "status", "tier")
 
@@ -50,7 +50,7 @@ class Ready:
         return len(self._body)
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Send it all, in one system call where the socket takes it."""
+        """Send it all, in one system call if the socket takes it."""
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client left")
@@ -58,95 +58,78 @@ class Ready:
         await request.writer.drain()
 
     async def write_eof(self) -> None:
-        """Nothing follows."""
+        """Everything is sent by `prepare`."""
 
 
 class HotPath:
-    """Goes before an application: `handler` is its own way of answering."""
+    """Goes before an application; `handler` is its own way to answer."""
 
     def __init__(self, app: web.Application, handler: Handler) -> None:
         self._handler = handler
         self._library = app[LIBRARY]
         self._lifecycle = app[LIFECYCLE]
         self._access_log = app[ACCESS_LOG]
-        self._clients = app[CLIENTS]
-        self._fixed = "".join(f"{name}: {value}\r\n" for name, value in app[PICTURE_HEADERS].items())
-        self._fixed += "Server: pymager\r\n"
-        self._heads = lru_cache(maxsize=8_192)(self._head)
-        self._names = lru_cache(maxsize=8_192)(self._name)
+        self._common = app[PICTURE_HEADERS]
+        self._heads = lru_cache(maxsize=_CACHED_NAMES)(self._head)
+        self._names = lru_cache(maxsize=_CACHED_NAMES)(self._parse)
 
     async def __call__(self, request: web.Request) -> Any:
         """Answer a request."""
         if request.method == "GET" and request.version == HttpVersion11 and request.keep_alive:
-            match = _PLAIN.fullmatch(request.raw_path)
+            match = _PLAIN_PATH.fullmatch(request.raw_path)
             if match is not None and not self._lifecycle.draining and not request.can_read_body:
-                answer = await self._hit(request, match[1])
-                if answer is not None:
-                    return answer
+                return await self._get(request, match[1])
         return await self._handler(request)
 
-    async def _hit(self, request: web.Request, text: str) -> Ready | None:
-        started = time.perf_counter()
-        request_id = request_id_of(request)
-        REQUEST.set(request_id)
+    async def _get(self, request: web.Request, name: str) -> Any:
+        context = request[CONTEXT]
         try:
-            name = self._names(text)
-            original, key = await self._library.locate(name)
-            kept = self._library.memory.get(key)
-            if kept is not None and (answer := self._chosen(request, started, kept, name, "memory")) is not None:
-                return answer
-            picture = await self._library.whole(key)
-            if picture is not None:
-                return self._chosen(request, started, picture, name, "bucket")
-            request[LOCATED] = Located(name, original, key, looked=False)
-        except NotFound:
-            request[LOCATED] = Located(name, original, key, looked=True)
-        except PymagerError:
-            pass  # told by the ordinary way, which comes upon the same
-        request[REQUEST_ID] = request_id
-        return None
-
-    def _chosen(
-        self, request: web.Request, started: float, found: CacheEntry | Picture, name: DerivedName, tier: str
-    ) -> Ready | None:
-        """A 304, or the bytes where they are at hand. Raises `PreconditionFailed`."""
-        info, body = found.info, found.body
-        if is_not_modified(request.headers, Validators(info.etag, info.modified)):
-            return self._answer(request, started, info, None, name, tier)
-        return None if body is None else self._answer(request, started, info, body, name, tier)
-
-    def _answer(
-        self,
-        request: web.Request,
-        started: float,
-        info: BlobInfo,
-        body: bytes | None,
-        name: DerivedName,
-        tier: str,
-    ) -> Ready:
-        request_id = REQUEST.get()
-        status = 304 if body is None else 200
-        fixed = self._heads(status, info.etag, info.size, name.extension)
-        changing = (
-            f"Last-Modified: {handed_out(info.modified)}\r\nDate: {http_date(int(time.time()))}\r\n"
-            f"X-Request-ID: {request_id}\r\n"
-        )
-        if (timings := TIMINGS.get()) is not None:
-            changing += f"Server-Timing: {timings.header(tier)}\r\n"
-        tell(request, self._clients, self._access_log, status, len(body or b""), started, request_id)
-        REQUEST.set("")
-        return Ready(status, tier, f"{fixed}{changing}\r\n".encode(), body or b"")
-
-    def _head(self, status: int, etag: str, size: int, extension: str) -> str:
-        if status == 304:
-            return f'HTTP/1.1 304 Not Modified\r\n{self._fixed}ETag: "{etag}"\r\n'
-        content_type = formats.OUTPUTS[extension].content_type
-        return (
-            f'HTTP/1.1 200 OK\r\n{self._fixed}ETag: "{etag}"\r\n'
-            f"Content-Type: {content_type}\r\nContent-Length: {size}\r\n"
+            id, variant = self._names(name)
+            content = await derived.fetch(self._library, id, variant, request.headers)
+            context.tier = content.tier
+            if content.chunks is None:
+                return self._written(request, context, content, variant)
+        except Exception as error:
+            return await self._answered(request, context, _raising(error))
+        return await self._answered(
+            request, context, lambda request: derived.respond(request, content, variant, self._common)
         )
 
-    def _name(self, text: str) -> DerivedName:
-        name = names.parse_derived(text)
-        self._library.check(name)
-        return name
+    def _written(
+        self, request: web.Request, context: RequestContext, content: VariantContent, variant: Variant
+    ) -> WrittenResponse:
+        """The 200 or 304 of a variant whose bytes are at hand. Raises `PreconditionFailed`."""
+        info = content.info
+        if derived.is_current(request.headers, info):
+            status, body = 304, b""
+            head = self._heads(304, info.etag, handed_out(info.modified), None, None)
+        else:
+            status, body = 200, content.body or b""
+            head = self._heads(200, info.etag, handed_out(info.modified), variant.content_type, info.size)
+        own = headers.written(headers.of_response(context))
+        write_access_log(request, context, self._access_log, status, len(body))
+        return WrittenResponse(
+            status, content.tier, f"{head}Date: {http_date(int(time.time()))}\r\n{own}\r\n".encode(), body
+        )
+
+    async def _answered(self, request: web.Request, context: RequestContext, handler: Handler) -> web.StreamResponse:
+        """A problem document or a streamed variant, which aiohttp writes."""
+        response: web.StreamResponse = await answer(request, handler)
+        if not response.prepared:
+            response.headers.update(headers.of_response(context))
+        write_access_log(request, context, self._access_log, response.status, response.content_length)
+        return response
+
+    def _head(self, status: int, etag: str, last_modified: str, content_type: str | None, size: int | None) -> str:
+        fields = headers.representation(self._common, etag, last_modified, content_type, size)
+        return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{headers.written(fields)}"
+
+    def _parse(self, name: str) -> tuple[str, Variant]:
+        return derived.parse(self._library, name)
+
+
+def _raising(error: Exception) -> Handler:
+    async def handler(request: web.BaseRequest) -> Any:
+        raise error
+
+    return handler

@@ -24,9 +24,8 @@ from pymager.telemetry.families import (
 )
 from pymager.telemetry.metrics import Count, Metrics, Spread
 from pymager.telemetry.observer import Observer
-from pymager.telemetry.timings import TIMINGS, Timings
-from pymager.web.app_keys import TIER
-from pymager.web.hotpath import ROUTE, Ready
+from pymager.web.hotpath import ROUTE, WrittenResponse
+from pymager.web.request_context import CONTEXT
 from pymager.workers.queue import JobKind
 
 LEFT = 499  # the client has left before its answer; nginx calls it so too
@@ -41,8 +40,6 @@ Handler = Callable[[Any], Awaitable[Any]]
 
 def observed(handler: Handler, observer: Observer) -> Handler:
     """The handler with what is to be seen of it."""
-    if observer.timed:
-        handler = Timed(handler)
     if observer.tracer is not None:
         handler = Traced(handler, observer)
     return handler if observer.metrics is None else Counted(handler, observer.metrics)
@@ -64,10 +61,10 @@ class Seen(NamedTuple):
 
 def seen(request: web.Request, answer: Any, status: int) -> Seen:
     """What was asked, and how it was answered."""
-    if type(answer) is Ready:
+    if type(answer) is WrittenResponse:
         return Seen(ROUTE, "GET", status, answer.tier)
     method = request.method if request.method in _METHODS else "other"
-    return Seen(_route(request), method, status, request.get(TIER, "none"))
+    return Seen(_route(request), method, status, request[CONTEXT].tier)
 
 
 def _route(request: web.Request) -> str:
@@ -106,7 +103,7 @@ class Counted:
             self._count(request, None, outcome(error), time.perf_counter() - started)
             raise
         seconds = time.perf_counter() - started
-        if type(answer) is Ready:
+        if type(answer) is WrittenResponse:
             row = self._hits.get((answer.status, answer.tier)) or self._hit(answer)
             row.requests.add()
             row.seconds.add(seconds)
@@ -115,7 +112,7 @@ class Counted:
             self._count(request, answer, answer.status, seconds)
         return answer
 
-    def _hit(self, answer: Ready) -> _Row:
+    def _hit(self, answer: WrittenResponse) -> _Row:
         row = self._hits[answer.status, answer.tier] = self._row(Seen(ROUTE, "GET", answer.status, answer.tier))
         return row
 
@@ -174,17 +171,6 @@ def _attributes(request: web.Request, method: str) -> dict[str, str]:
     return {name: value.encode(errors="replace").decode() for name, value in known.items() if value}
 
 
-class Timed:
-    """Takes the times of a request for its own Server-Timing."""
-
-    def __init__(self, handler: Handler) -> None:
-        self._handler = handler
-
-    async def __call__(self, request: web.Request) -> Any:
-        TIMINGS.set(Timings())
-        return await self._handler(request)
-
-
 @asynccontextmanager
 async def gauges_kept(parts: Components, server: web.Server) -> AsyncIterator[None]:
     """While inside, what is measured and not counted is measured every second; memory every ten."""
@@ -206,7 +192,7 @@ async def _measure(metrics: Metrics, parts: Components, server: web.Server) -> N
     while True:
         state = parts.workers.state
         metrics.count(CONNECTIONS).set(len(server.connections))
-        metrics.count(CACHE_BYTES).set(parts.library.memory.used)
+        metrics.count(CACHE_BYTES).set(parts.library.cache.used)
         metrics.count(JOBS_QUEUED, JobKind.RENDER.name.lower()).set(state.renders)
         metrics.count(JOBS_QUEUED, JobKind.INSPECTION.name.lower()).set(state.inspections)
         starting = max(0, state.size - state.idle - state.busy)

@@ -12,9 +12,16 @@ from pymager import formats, names
 from pymager.errors import AlreadyExists, OriginalNotFound
 from pymager.library.spool import Spooled
 from pymager.ports import Original
-from pymager.web import bodies
+from pymager.web import bodies, headers
 from pymager.web.app_keys import AUTH, BODY_LIMITS, LIBRARY, PICTURE_HEADERS, PUBLIC_URL, SPOOL
-from pymager.web.conditions import Validators, asked_range, check_before_writing, is_conditional, is_not_modified
+from pymager.web.conditions import (
+    Validators,
+    asked_range,
+    check_before_writing,
+    handed_out,
+    is_conditional,
+    is_not_modified,
+)
 from pymager.web.failures import BadRequest
 
 _MOST_LISTED = 1_000
@@ -118,11 +125,11 @@ async def listing(request: web.Request) -> web.Response:
         page = await request.app[LIBRARY].page(request.query.get("cursor"), limit)
     except ValueError:
         raise BadRequest("the cursor is not one that a listing gave") from None
-    headers = {"Cache-Control": "private, no-store"}
+    fields = {"Cache-Control": "private, no-store"}
     if page.next is not None:
         query = urlencode({"limit": limit, "cursor": page.next})
-        headers["Link"] = f'<{request.app[PUBLIC_URL]}/original?{query}>; rel="next"'
-    return _json({"items": [described(original) for original in page.items], "next": page.next}, headers=headers)
+        fields["Link"] = f'<{request.app[PUBLIC_URL]}/original?{query}>; rel="next"'
+    return _json({"items": [described(original) for original in page.items], "next": page.next}, headers=fields)
 
 
 async def info(request: web.Request) -> web.Response:
@@ -131,8 +138,7 @@ async def info(request: web.Request) -> web.Response:
     validators = Validators(original.revision, original.created)
     if is_not_modified(request.headers, validators):
         return _not_modified(request, validators)
-    headers = request.app[PICTURE_HEADERS] | validators.headers()
-    return _json(described(original), headers=headers)
+    return _json(described(original), headers=_representation(request, validators))
 
 
 async def _refuse_existing(request: web.Request, id: str) -> None:
@@ -158,21 +164,24 @@ def _validators(original: Original) -> Validators:
 
 
 def _headers(request: web.Request, original: Original) -> dict[str, str]:
-    return (
-        request.app[PICTURE_HEADERS]
-        | _validators(original).headers()
-        | {"Content-Type": formats.content_type(original.format), "Accept-Ranges": "bytes"}
-    )
+    fields = _representation(request, _validators(original), formats.content_type(original.format))
+    return fields | {"Accept-Ranges": "bytes"}
 
 
 def _not_modified(request: web.Request, validators: Validators) -> web.Response:
-    return web.Response(status=304, headers=request.app[PICTURE_HEADERS] | validators.headers())
+    return web.Response(status=304, headers=_representation(request, validators))
+
+
+def _representation(request: web.Request, validators: Validators, content_type: str | None = None) -> dict[str, str]:
+    """The headers of a picture or of what is known of it."""
+    last_modified = handed_out(validators.modified)
+    return headers.representation(request.app[PICTURE_HEADERS], validators.etag, last_modified, content_type)
 
 
 def _created(request: web.Request, original: Original) -> web.Response:
     location = f"{request.app[PUBLIC_URL]}/original/{quote(original.id)}"
-    headers = {"Location": location} | _validators(original).headers()
-    return _json(described(original), status=201, headers=headers)
+    fields = {"Location": location} | _validators(original).headers()
+    return _json(described(original), status=201, headers=fields)
 
 
 def _limit(text: str | None) -> int:

@@ -18,9 +18,11 @@ from pymager.settings.model import Settings
 from pymager.telemetry.shared_memory import Board
 from pymager.web.app import make_app
 from pymager.web.app_keys import LIFECYCLE
+from pymager.web.clients import Clients
 from pymager.web.connections import ConnectionLimits, make_connection
 from pymager.web.hotpath import HotPath
 from pymager.web.instrumentation import gauges_kept, observed, refused
+from pymager.web.request_context import WithContext
 
 _BACKLOG = 1_024
 _STEP = 0.05
@@ -95,8 +97,10 @@ async def answering(
     try:
         manager = runner.server
         assert manager is not None
-        hot: Any = HotPath(app, manager.request_handler)
-        manager.request_handler = observed(hot, parts.observer)
+        handler = observed(HotPath(app, manager.request_handler), parts.observer)
+        clients = Clients(settings.trusted_proxies, settings.forwarded_header)
+        with_context: Any = WithContext(handler, clients, timed=parts.observer.timed)
+        manager.request_handler = with_context
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
             make_connection(manager, _limits(settings), refused(parts.observer)), sock=listener

@@ -19,7 +19,7 @@ from pymager.engine import wire
 from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
 from pymager.engine.wire import Failure, ProtocolError, Status
 from pymager.errors import ConfigurationError, Overloaded, Undecodable
-from pymager.telemetry.caller import CALLER
+from pymager.telemetry.context import CURRENT
 from pymager.telemetry.observer import OFF, Observer
 from pymager.workers.metrics import JobMetrics
 from pymager.workers.process import WorkerExited, WorkerStartFailed
@@ -74,7 +74,7 @@ class Worker:
         self._workers = workers
         self._seat = seat
 
-    async def render(self, path: Path, target: RenderJob, spool: Path) -> bytes | Path | None:
+    async def render(self, path: Path, job: RenderJob, spool: Path) -> bytes | Path | None:
         """Make a picture from the file at `path`; None says that the file's own bytes are it.
 
         A picture of over 4 MiB comes as a file in the folder `spool`, which is then the caller's. Raises
@@ -95,7 +95,7 @@ class Worker:
 
         try:
             with self._workers._told.running("render"):
-                return await self._workers._run(self._seat, wire.render(path, target, file), read)
+                return await self._workers._run(self._seat, wire.render(path, job, file), read)
         except BaseException:
             file.unlink(missing_ok=True)
             raise
@@ -176,7 +176,7 @@ class WorkerPool:
                 return await self._run(seat, wire.inspect(path), read)
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[Worker]:
+    async def reserve(self) -> AsyncIterator[Worker]:
         """Reserve a free worker for renders, one after the other. Raises `Overloaded`."""
         async with self._reserved(JobKind.RENDER) as seat:
             yield Worker(self, seat)
@@ -188,7 +188,7 @@ class WorkerPool:
         if self._is_hopeless():
             raise Overloaded(_HOPELESS, retry_after=_LATER)
         with self._told.waiting(kind.name.lower()):
-            seat = await self._queue.take(kind, CALLER.get())
+            seat = await self._queue.take(kind, _client_group())
         try:
             yield seat
         finally:
@@ -245,3 +245,9 @@ class WorkerPool:
         if end.code < 0:
             return f"the picture crashed its decoder ({signal.strsignal(-end.code)})"
         return f"the picture ended its decoder (exit code {end.code})"
+
+
+def _client_group() -> str:
+    """On whose account a job waits; work outside of requests has an account of its own."""
+    context = CURRENT.get()
+    return "" if context is None else context.client_group

@@ -109,8 +109,8 @@ class WorkerProcess:
     async def ask(self, message: bytes, seconds: float) -> tuple[Status, bytes]:
         """Send a request and return the answer.
 
-        Raises `TimeoutError` after `seconds`, `WorkerExited`, and `ProtocolError`. After any of these errors, and when it
-        is cancelled, the process is killed: it may be in the middle of anything.
+        Raises `TimeoutError` after `seconds`, `WorkerExited`, and `ProtocolError`. After any of them, and when it is
+        cancelled, the process is killed: it may be in the middle of anything.
         """
         assert self._streams is not None
         reader, writer = self._streams

@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from pymager.engine.inspect import inspect
-from pymager.engine.jobs import Encoding, Inspection, PictureLimits, RenderJob
+from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
 from pymager.engine.render import render
-from pymager.formats import FORMATS
+from pymager.formats import FORMATS, Encoding
+from pymager.names import Variant
 
 ALL = PictureLimits(decoders=tuple(decoder for format in FORMATS.values() for decoder in format.decoders))
 """The limits of a server that accepts every format it knows by name."""
@@ -30,7 +31,7 @@ def rendered(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "original")
         file.write_bytes(data)
-        return render(file, limits, RenderJob(width, height, format, Encoding(**encoding)))
+        return render(file, limits, RenderJob(Variant(width, height, format), Encoding(**encoding)))
 
 
 def opened(data: bytes | None) -> Image.Image:

@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from pymager.engine.jobs import Encoding, RenderJob
 from pymager.engine.scale import before_turn, cover_box, reduction
+from pymager.names import Variant
 from tests.engine.checks import BLUE, GREEN, RED, WHITE, four_colours, turned
 from tests.engine.rendering import drawn, near, opened, quadrants, rendered
 from tests.pictures import encoded, jpeg
@@ -51,7 +51,7 @@ def test_what_is_cropped_away_does_not_count_for_the_reduction() -> None:
 
 
 def test_the_target_is_turned_before_scaling() -> None:
-    target = RenderJob(30, 20, "png", Encoding())
+    target = Variant(30, 20, "png")
     assert [before_turn(target, number) for number in range(1, 9)] == [(30, 20)] * 4 + [(20, 30)] * 4
 
 

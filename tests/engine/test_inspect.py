@@ -144,7 +144,7 @@ def test_a_format_that_was_named_runs_no_program_either() -> None:
 
 
 def test_a_decoder_that_does_not_exist_is_a_mistake_in_the_configuration() -> None:
-    with pytest.raises(ConfigurationError, match="no decoder 'PSDX'"):
+    with pytest.raises(ConfigurationError, match="unknown decoder 'PSDX'"):
         inspected(b"", PictureLimits(("PSDX",)))
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from pymager import formats
 from pymager.engine import jobs
-from pymager.engine.jobs import Encoding, recipe
+from pymager.engine.jobs import recipe
+from pymager.formats import Encoding
 
 OUTPUTS = sorted({format.name for format in formats.OUTPUTS.values()})
 CHANGED = Encoding(

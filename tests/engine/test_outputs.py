@@ -7,8 +7,6 @@ import pytest
 from PIL import Image
 
 from pymager import formats
-from pymager.engine import codecs
-from pymager.engine.jobs import OPAQUE
 from tests.engine import handmade
 from tests.engine.checks import four_colours
 from tests.engine.rendering import inspected, near, opened, quadrants, rendered
@@ -91,7 +89,7 @@ def test_what_the_original_tells_beside_its_picture_never_leaves(source: str, fo
 @pytest.mark.parametrize("source", ["jpeg", "png", "webp", "avif", "gif", "bmp", "ppm", "ico"])
 def test_a_picture_that_is_the_answer_already_is_not_made_again(source: str) -> None:
     options = {"sizes": [(64, 48)]} if source == "ico" else {}
-    data = encoded(photograph(64, 48), formats.FORMATS[source].encoder or "", **options)
+    data = encoded(photograph(64, 48), formats.output_of(source).encoder, **options)
     assert rendered(data, 64, 48, source) is None
     assert rendered(data, 48, 64, source) is not None
     assert rendered(data, 64, 48, "png" if source != "png" else "bmp") is not None
@@ -148,17 +146,12 @@ def test_alpha_is_written_where_the_format_has_it_and_nowhere_else(format: str) 
     data = rendered(encoded(Image.new("RGBA", (40, 40), (200, 0, 0, 0)), "PNG"), 20, 20, format)
     hidden = opened(data).convert("RGBA").getpixel((10, 10))
     assert isinstance(hidden, tuple)
-    assert (hidden[3] == 0) == (format not in OPAQUE)
+    assert (hidden[3] == 0) == formats.output_of(format).has_transparency
 
 
 def test_alpha_that_hides_nothing_is_not_written() -> None:
     data = encoded(four_colours().convert("RGBA"), "PNG")
     assert opened(rendered(data, 20, 20, "png")).mode == "RGB"
-
-
-def test_every_output_has_an_encoder_and_its_settings() -> None:
-    assert set(codecs.ENCODERS) == set(OUTPUTS)
-    assert {name for name, encoder in codecs.ENCODERS.items() if "RGBA" not in encoder.modes} == OPAQUE
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from pymager import keys, names
-from pymager.engine.jobs import Encoding
+from pymager.errors import NotFound
+from pymager.formats import Encoding
 from pymager.library.cache import Cache
-from pymager.library.derivation import Derivation, Picture
-from pymager.library.library import Library, SizePolicy
+from pymager.library.derivation import Derivation, VariantContent
+from pymager.library.library import Library, Located
+from pymager.library.sizes import SizePolicy
 from pymager.library.spool import Spool, Spooled
-from pymager.names import DerivedName, parse_derived
+from pymager.names import Variant, parse_derived
 from pymager.ports import Original
 from pymager.workers.pool import WorkerPool
 from tests.unit.hooked import HookedBlobs, HookedMetadata
 from tests.unit.workers.pools import pool
 
-NAME = parse_derived("cat-80x60.jpg")
+_, VARIANT = parse_derived("cat-80x60.jpg")
 OLD = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
@@ -58,9 +60,13 @@ class Place:
         await self.metadata.inner.add(original)
         return original
 
-    async def derived(self, original: Original, name: DerivedName = NAME) -> bytes:
-        async with self.library.derived(original, name) as picture:
-            return await body_of(picture)
+    async def derived(self, original: Original, variant: Variant = VARIANT) -> bytes:
+        """The variant as whoever has read this row some time ago gets it."""
+        key = self.derivation.key(original, variant)
+        try:
+            return await body_of(await self.derivation.find(key))
+        except NotFound:
+            return await body_of(await self.library.render(Located(original, variant, key)))
 
     async def rows(self) -> list[Original]:
         return list((await self.metadata.inner.list_page(None, 1_000)).items)
@@ -77,17 +83,18 @@ def planted(id: str, text: str, created: datetime = OLD) -> Original:
     return Original(id, names.new_revision(), "jpeg", 4, 3, len(text), sha256(text.encode()).hexdigest(), created)
 
 
-async def body_of(picture: Picture) -> bytes:
-    if picture.body is not None:
-        return picture.body
-    assert picture.chunks is not None
-    return b"".join([chunk async for chunk in picture.chunks])
+async def body_of(content: VariantContent) -> bytes:
+    async with content:
+        if content.body is not None:
+            return content.body
+        assert content.chunks is not None
+        return b"".join([chunk async for chunk in content.chunks])
 
 
 @asynccontextmanager
-async def opened(folder: Path, blobs: Any = None, memory: int = 1 << 20) -> AsyncIterator[Place]:
+async def opened(folder: Path, blobs: Any = None, cache_bytes: int = 1 << 20) -> AsyncIterator[Place]:
     """A library of its own; at the end its clean-ups are done."""
-    hooked_blobs, metadata, cache = HookedBlobs(blobs), HookedMetadata(), Cache(memory)
+    hooked_blobs, metadata, cache = HookedBlobs(blobs), HookedMetadata(), Cache(cache_bytes)
     with Spool(folder) as spool:
         async with pool(2) as workers:
             derivation = Derivation(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0)

@@ -18,7 +18,7 @@ def _decoders() -> None:
 @pytest.mark.parametrize("format", FORMATS.values(), ids=lambda format: format.name)
 def test_pillow_knows_every_decoder_and_encoder(format: Format) -> None:
     assert [decoder for decoder in format.decoders if decoder not in Image.OPEN and decoder != "MPO"] == []
-    assert format.encoder is None or format.encoder in Image.SAVE
+    assert format.output is None or format.output.encoder in Image.SAVE
 
 
 def test_names_extensions_and_decoders_are_each_of_one_format() -> None:
@@ -34,7 +34,7 @@ def test_jpeg_can_be_asked_for_under_both_extensions() -> None:
 
 def test_a_format_that_is_only_read_can_not_be_asked_for() -> None:
     assert "heic" not in OUTPUTS
-    assert {format.name for format in OUTPUTS.values()} == {f.name for f in FORMATS.values() if f.encoder}
+    assert {format.name for format in OUTPUTS.values()} == {f.name for f in FORMATS.values() if f.output}
 
 
 def test_a_format_that_is_only_pillows_gets_a_neutral_type_and_its_name_as_extension() -> None:

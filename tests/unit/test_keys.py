@@ -6,26 +6,28 @@ import pytest
 
 from pymager import keys
 from pymager.keys import Owner
+from pymager.names import Variant
 from pymager.ports import Original
 
 REVISION = "0123456789abcdef" * 2
+VARIANT = Variant(8, 6, "webp")
 CAT = Original("cat", REVISION, "jpeg", 4, 3, 100, "0" * 64, datetime(2024, 5, 6, tzinfo=UTC))
 
 
 def test_every_key_of_a_revision_holds_id_and_revision() -> None:
     assert keys.original_key(CAT) == f"original/cat/{REVISION}.jpg"
-    assert keys.derived_key(CAT, "abcdefabcdef", 8, 6, "webp") == f"derived/cat/{REVISION}/abcdefabcdef/8x6.webp"
+    assert keys.derived_key(CAT, "abcdefabcdef", VARIANT) == f"derived/cat/{REVISION}/abcdefabcdef/8x6.webp"
     assert keys.recipe_key("abcdefabcdef") == "recipe/abcdefabcdef"
 
 
 def test_a_derived_key_starts_with_its_revisions_prefix() -> None:
-    assert keys.derived_key(CAT, "abc", 8, 6, "webp").startswith(keys.derived_prefix(CAT))
+    assert keys.derived_key(CAT, "abc", VARIANT).startswith(keys.derived_prefix(CAT))
     assert keys.derived_prefix(CAT).endswith("/")
 
 
 def test_a_key_tells_whose_it_is() -> None:
     assert keys.owner_of(keys.original_key(CAT)) == Owner("cat", REVISION, None)
-    assert keys.owner_of(keys.derived_key(CAT, "abc", 8, 6, "webp")) == Owner("cat", REVISION, "abc")
+    assert keys.owner_of(keys.derived_key(CAT, "abc", VARIANT)) == Owner("cat", REVISION, "abc")
 
 
 @pytest.mark.parametrize(

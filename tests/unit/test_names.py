@@ -8,15 +8,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pymager import names
-from pymager.errors import InvalidName
-from pymager.names import DerivedName, parse_derived, parse_id
+from pymager.errors import InvalidName, UnsupportedFormat
+from pymager.formats import OUTPUTS
+from pymager.names import Variant, parse_derived, parse_id
 
 LETTERS = st.characters(categories=("L", "M", "Nd"), include_characters="_-")
 GOOD_IDS = st.text(LETTERS, min_size=1, max_size=50).filter(
     lambda text: len(unicodedata.normalize("NFC", text).encode()) <= names.MAX_ID_BYTES
 )
 SIDES = st.integers(1, 999_999_999)
-EXTENSIONS = st.from_regex(r"[A-Za-z0-9]{1,16}", fullmatch=True)
+EXTENSIONS = st.sampled_from([*OUTPUTS, *map(str.upper, OUTPUTS)])
 
 
 @pytest.mark.parametrize("id", ["cat", "A", "_", "-", "2024-06_12", "日本語", "кот", "x" * 200, "é" * 100, "३"])
@@ -94,8 +95,8 @@ def test_any_text_is_an_id_or_a_bad_name(text: str) -> None:
 @example("-800x600", 2, 3, "JPG")
 def test_the_last_size_in_a_derived_name_counts(text: str, width: int, height: int, extension: str) -> None:
     id = parse_id(text)
-    name = parse_derived(f"{id}-{width}x{height}.{extension}")
-    assert name == DerivedName(id, width, height, extension.lower())
+    format = OUTPUTS[extension.lower()].name
+    assert parse_derived(f"{id}-{width}x{height}.{extension}") == (id, Variant(width, height, format))
 
 
 @pytest.mark.parametrize(
@@ -130,11 +131,17 @@ def test_what_is_no_derived_name_is_refused(text: str) -> None:
 @given(st.text() | st.from_regex(r"[^/]*-[0-9x]+\.[a-z.]*"))
 def test_any_text_is_a_derived_name_or_a_bad_name(text: str) -> None:
     try:
-        name = parse_derived(text)
-    except InvalidName as error:
+        id, variant = parse_derived(text)
+    except (InvalidName, UnsupportedFormat) as error:
         assert str(error)
     else:
-        assert parse_derived(f"{name.id}-{name.width}x{name.height}.{name.extension}") == name
+        assert parse_derived(f"{id}-{variant.file_name}") == (id, variant)
+
+
+@pytest.mark.parametrize("extension", ["heic", "svg", "exe", "jpgx", "0"])
+def test_an_extension_that_is_not_written_is_named_with_those_that_are(extension: str) -> None:
+    with pytest.raises(UnsupportedFormat, match=f"'{extension}' is not an output format; .*: avif, bmp, gif"):
+        parse_derived(f"cat-8x6.{extension}")
 
 
 def test_fresh_ids_and_revisions_differ_and_are_valid() -> None:

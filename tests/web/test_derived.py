@@ -24,7 +24,7 @@ def test_every_output_has_its_content_type_size_and_format(served: Served, photo
     assert answer["Content-Type"] == OUTPUTS[extension].content_type
     assert answer["Content-Length"] == str(len(answer.body))
     picture = opened(answer)
-    assert (picture.size, picture.format) == ((32, 24), OUTPUTS[extension].encoder)
+    assert (picture.size, picture.format) == ((32, 24), OUTPUTS[extension].output.encoder)
 
 
 @pytest.mark.parametrize("extension", sorted(OUTPUTS))

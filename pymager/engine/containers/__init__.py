@@ -5,27 +5,11 @@ reserves memory or spends time on some headers before anyone can ask for the siz
 """
 
 import struct
+from importlib import import_module
 
-from pymager.engine.containers import flat, gif, ico, isobmff, jpeg, png, tiff, webp
 from pymager.engine.containers.container import OPAQUE, Container, Data, Walker
 from pymager.engine.jobs import PictureLimits
-
-_WALKERS: tuple[tuple[int, bytes, Walker], ...] = (
-    (0, b"\xff\xd8\xff", jpeg.walk),
-    (0, b"\x89PNG\r\n\x1a\n", png.walk),
-    (0, b"GIF8", gif.walk),
-    (8, b"WEBP", webp.walk),
-    (4, b"ftyp", isobmff.walk),
-    (4, b"jP  \r\n\x87\n", isobmff.walk_jp2),
-    (0, b"\xff\x4f\xff\x51", isobmff.walk_codestream),
-    (0, b"II*\0", tiff.walk),
-    (0, b"MM\0*", tiff.walk),
-    (0, b"II+\0", tiff.walk),
-    (0, b"MM\0+", tiff.walk),
-    (0, b"\0\0\1\0", ico.walk),
-    (0, b"BM", flat.walk_bmp),
-    (0, b"P", flat.walk_ppm),
-)
+from pymager.formats import SIGNATURES
 
 
 def walk(data: Data, limits: PictureLimits, *, whole: bool = True) -> Container:
@@ -41,3 +25,13 @@ def walk(data: Data, limits: PictureLimits, *, whole: bool = True) -> Container:
             except (struct.error, IndexError):
                 return Container(complete=False)
     return OPAQUE
+
+
+def _walker(name: str) -> Walker:
+    """The walker that a signature names: `module`, or `module.function`."""
+    module, _, function = name.partition(".")
+    found: Walker = getattr(import_module(f"{__name__}.{module}"), function or "walk")
+    return found
+
+
+_WALKERS = tuple((signature.offset, signature.magic, _walker(signature.walker)) for signature in SIGNATURES)

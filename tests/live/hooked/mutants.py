@@ -11,6 +11,7 @@ from pymager.errors import NotFound, Unavailable
 from pymager.failpoints import reached
 from pymager.library import library
 from pymager.library.library import Library
+from pymager.names import Variant
 from pymager.operations import sweep
 from pymager.operations.sweep import Sweep
 from pymager.ports import Original
@@ -76,8 +77,8 @@ def a_mutation_is_retried() -> None:
 def a_derived_key_has_no_revision() -> None:
     """After a replace the old picture is found under the new one's key."""
 
-    def derived_key(original: Original, recipe: str, width: int, height: int, extension: str) -> str:
-        return f"{keys.DERIVED}{original.id}/{'0' * 32}/{recipe}/{width}x{height}.{extension}"
+    def derived_key(original: Original, recipe: str, variant: Variant) -> str:
+        return f"{keys.DERIVED}{original.id}/{'0' * 32}/{recipe}/{variant.file_name}"
 
     keys.derived_key = derived_key
     assert library.keys is keys

@@ -10,7 +10,7 @@ from pymager.library import cache as cache_module
 from pymager.library.cache import Cache
 from pymager.ports import BlobInfo
 
-COST = cache_module._ENTRY_COST
+COST = cache_module._ENTRY_OVERHEAD_BYTES
 
 
 def info(key: str, size: int = 100) -> BlobInfo:
@@ -52,8 +52,8 @@ def test_validators_outlast_the_bytes() -> None:
 
 def test_a_picture_of_over_an_eighth_of_the_room_is_not_kept_but_its_validators_are() -> None:
     cache = Cache(80_000)
-    assert cache.takes(10_000 - COST)
-    assert not cache.takes(10_000 - COST + 1)
+    assert cache.accepts(10_000 - COST)
+    assert not cache.accepts(10_000 - COST + 1)
     cache.put(info("big"), b"x" * (10_000 - COST + 1))
     cache.put(info("fits"), b"x" * (10_000 - COST))
     assert kept_bodies(cache, "big", "fits") == ["fits"]
@@ -68,7 +68,7 @@ def test_a_limit_of_nothing_keeps_no_bytes() -> None:
 
 
 def test_validators_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module, "_KNOWN_VALIDATORS", 3)
+    monkeypatch.setattr(cache_module, "_MAX_VALIDATORS", 3)
     cache = Cache(0)
     for key in "abcd":
         cache.put(info(key), None)
@@ -80,7 +80,7 @@ def test_forgetting_a_prefix_takes_just_what_is_below_it() -> None:
     cache = Cache(1 << 20)
     for key in ("cat/1/a", "cat/1/b", "cat/2/a", "catalog/1/a"):
         cache.put(info(key), b"x")
-    cache.forget("cat/1/")
+    cache.discard("cat/1/")
     assert kept_bodies(cache, "cat/1/a", "cat/1/b", "cat/2/a", "catalog/1/a") == ["cat/2/a", "catalog/1/a"]
     assert cache.get("cat/1/a") is None
     assert cache.used == 2 * (1 + COST)
@@ -98,7 +98,7 @@ def test_the_room_is_counted_right_and_never_exceeded(steps: list[tuple[str, int
     cache = Cache(16_384)
     for key, size, forget in steps:
         if forget:
-            cache.forget(key)
+            cache.discard(key)
         else:
             cache.put(info(key), b"x" * size)
         bodies = [kept.body for k in "abcdefgh" if (kept := cache.get(k)) is not None and kept.body is not None]

@@ -12,32 +12,40 @@ from pathlib import Path
 import pytest
 
 from pymager import keys
-from pymager.engine.jobs import Encoding
 from pymager.errors import NoSpace, NotFound, Overloaded, Unavailable, Undecodable
+from pymager.formats import Encoding
 from pymager.library import derivation as derivation_module
 from pymager.library.cache import Cache
-from pymager.library.derivation import Derivation, RevisionGone
-from pymager.names import parse_derived
+from pymager.library.derivation import Derivation, RevisionGone, VariantContent
+from pymager.names import Variant, parse_derived
 from pymager.ports import Original
 from pymager_filesystem import FolderBlobs
 from tests.unit.hooked import away, lost, once
-from tests.unit.place import NAME, Place, body_of, opened
+from tests.unit.place import VARIANT, Place, body_of, opened
 from tests.waiting import until
 
 
+async def had(place: Place, original: Original, variant: Variant = VARIANT) -> VariantContent:
+    """The variant from wherever it is, or rendered."""
+    key = place.derivation.key(original, variant)
+    try:
+        return await place.derivation.find(key)
+    except NotFound:
+        return await place.derivation.render(original, variant, key)
+
+
 async def made(place: Place, original: Original) -> bytes:
-    async with place.derivation.open(original, NAME) as picture:
-        return await body_of(picture)
+    return await body_of(await had(place, original))
 
 
 async def test_a_picture_is_made_once_and_then_comes_from_the_store(place: Place) -> None:
     cat = await place.plant("picture")
     first = await made(place, cat)
     assert b"80x60" in first
-    assert await place.blobs.keys(keys.DERIVED) == {place.derivation.key(cat, NAME)}
+    assert await place.blobs.keys(keys.DERIVED) == {place.derivation.key(cat, VARIANT)}
     assert await made(place, cat) == first
     assert place.blobs.calls["put"] == 1
-    kept = place.library.memory.get(place.derivation.key(cat, NAME))
+    kept = place.library.cache.get(place.derivation.key(cat, VARIANT))
     assert kept is not None
     assert kept.body == first
 
@@ -54,17 +62,18 @@ async def test_sizes_formats_and_recipes_are_pictures_of_their_own(place: Place)
     other = Derivation(
         place.blobs, place.metadata, place.workers, Cache(0), Encoding(jpeg_quality=50), place.spool.folder, 60.0
     )
-    names = [NAME, parse_derived("cat-80x61.jpg"), parse_derived("cat-80x60.png")]
-    derived = {place.derivation.key(cat, name) for name in names} | {other.key(cat, NAME)}
+    names = [VARIANT, variant("80x61.jpg"), variant("80x60.png")]
+    derived = {place.derivation.key(cat, name) for name in names} | {other.key(cat, VARIANT)}
     assert len(derived) == 4
     assert other.key(cat, names[2]) == place.derivation.key(cat, names[2])  # a PNG has no quality
-    assert place.derivation.key(cat, parse_derived("cat-80x60.jpeg")) == place.derivation.key(cat, NAME)
+    assert place.derivation.key(cat, variant("80x60.jpeg")) == place.derivation.key(cat, VARIANT)
 
 
 async def test_what_was_deleted_from_the_store_is_made_again(place: Place) -> None:
     cat = await place.plant("picture")
     await made(place, cat)
-    await place.blobs.inner.delete([place.derivation.key(cat, NAME)])
+    await place.blobs.inner.delete([place.derivation.key(cat, VARIANT)])
+    place.library.cache.discard("derived/")
     assert b"80x60" in await made(place, cat)
     assert place.blobs.calls["put"] == 2
 
@@ -79,7 +88,7 @@ async def test_a_revision_that_went_while_its_picture_was_made_leaves_nothing(pl
     with pytest.raises(RevisionGone):
         await made(place, cat)
     assert await place.blobs.keys(keys.DERIVED) == set()
-    assert place.library.memory.get(place.derivation.key(cat, NAME)) is None
+    assert place.library.cache.get(place.derivation.key(cat, VARIANT)) is None
 
 
 async def test_a_revision_whose_original_is_gone_is_gone(place: Place) -> None:
@@ -105,11 +114,11 @@ async def test_a_bad_picture_is_remembered_for_a_minute(place: Place, monkeypatc
             await made(place, cat)
         tries.append(place.metadata.calls["acquire"])
     assert tries == [1, 1, 1, 2, 2]
-    place.derivation._refuse_what_failed(place.derivation.key(cat, parse_derived("cat-1x1.jpg")))
+    place.derivation._raise_known_failure(place.derivation.key(cat, variant("1x1.jpg")))
 
 
 async def test_bad_pictures_are_remembered_in_bounded_number(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(derivation_module, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(derivation_module, "_MAX_FAILURES", 2)
     several = [await place.plant("too-much", id) for id in "abc"]
     for cat in (*several, several[1], several[0]):
         with pytest.raises(Undecodable):
@@ -164,12 +173,12 @@ async def test_a_full_spool_is_not_the_pictures_fault(place: Place) -> None:
 async def test_a_picture_too_big_for_memory_is_streamed(place: Place) -> None:
     cat = await place.plant("big")
     for _ in range(2):
-        async with place.derivation.open(cat, NAME) as picture:
-            assert picture.body is None
-            assert picture.info.size == 5 << 20
-            assert await body_of(picture) == b"\xff" * (5 << 20)
+        content = await had(place, cat)
+        assert content.body is None
+        assert content.info.size == 5 << 20
+        assert await body_of(content) == b"\xff" * (5 << 20)
     assert place.blobs.calls["put"] == 1
-    kept = place.library.memory.get(place.derivation.key(cat, NAME))
+    kept = place.library.cache.get(place.derivation.key(cat, VARIANT))
     assert kept is not None
     assert kept.body is None
 
@@ -218,32 +227,26 @@ async def test_a_client_that_leaves_does_not_stop_the_render(place: Place) -> No
     (started,) = place.spool.folder.glob("*.started")
     started.with_suffix(".go").touch()
     await place.derivation.close(60)
-    assert await place.blobs.keys(keys.DERIVED) == {place.derivation.key(cat, NAME)}
-
-
-async def test_what_goes_wrong_with_the_answer_is_not_taken_for_a_missing_picture(place: Place) -> None:
-    cat = await place.plant("picture")
-    await made(place, cat)
-    with pytest.raises(NotFound, match="of the one who reads"):
-        async with place.derivation.open(cat, NAME):
-            raise NotFound("of the one who reads")
-    assert place.blobs.calls["put"] == 1
+    assert await place.blobs.keys(keys.DERIVED) == {place.derivation.key(cat, VARIANT)}
 
 
 async def test_a_full_queue_refuses_a_picture_that_is_not_there_and_no_other(place: Place) -> None:
     there, waiting = await place.plant("picture", "there"), await place.plant("wait", "waiting")
     await made(place, there)
-    busy = [asyncio.create_task(made_as(place, waiting, f"waiting-{side}x1.jpg")) for side in range(1, 11)]
+    busy = [asyncio.create_task(made_as(place, waiting, f"{side}x1.jpg")) for side in range(1, 11)]
     await until(lambda: place.workers.state.renders == 8)
     with pytest.raises(Overloaded):
-        await made_as(place, waiting, "waiting-99x1.jpg")
+        await made_as(place, waiting, "99x1.jpg")
     assert b"80x60" in await made(place, there)
     for task in busy:
         task.cancel()
-    await place.derivation._flights.abort()
+    await place.derivation.close(0)
     await asyncio.wait(busy)
 
 
 async def made_as(place: Place, original: Original, name: str) -> None:
-    async with place.derivation.open(original, parse_derived(name)):
-        pass
+    await had(place, original, variant(name))
+
+
+def variant(name: str) -> Variant:
+    return parse_derived(f"cat-{name}")[1]

@@ -156,7 +156,7 @@ async def test_it_is_finished_also_when_every_client_has_left(pictures: Pictures
         client.cancel()
         await asyncio.wait([client])
         pictures.gate.set()
-        await flight.drain()
+        await flight.close(60)
         assert len(flight) == 0
         assert await is_free(leases, str(error))
     assert pictures.made == ["None"]
@@ -336,11 +336,11 @@ async def test_where_the_leases_are_away_it_fails_as_that(pictures: Pictures, le
 
 async def test_draining_waits_for_what_is_under_way(pictures: Pictures, leases: HookedMetadata) -> None:
     flight = flight_over(leases)
-    await flight.drain()
+    await flight.close(60)
     pictures.gate.clear()
     making = pictures.run(flight)
     await until(lambda: pictures.began)
-    draining = asyncio.create_task(flight.drain())
+    draining = asyncio.create_task(flight.close(60))
     await asyncio.wait([draining], timeout=0.02)
     assert not draining.done()
     pictures.gate.set()
@@ -355,7 +355,7 @@ async def test_aborting_stops_what_is_under_way_and_releases_its_lease(
     pictures.gate.clear()
     making = pictures.run(flight)
     await until(lambda: pictures.began)
-    await flight.abort()
+    await flight.close(0)
     with pytest.raises(asyncio.CancelledError):
         await making
     assert pictures.made == []

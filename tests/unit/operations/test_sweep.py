@@ -11,6 +11,7 @@ import pytest
 
 from pymager import keys, names
 from pymager.errors import AlreadyExists, Fenced, NotFound, OriginalNotFound, Unavailable
+from pymager.names import Variant
 from pymager.operations import sweep
 from pymager.operations.sweep import Sweep, mark_recipes
 from pymager.operations.sweep import SweepReport as Report
@@ -72,7 +73,7 @@ async def test_a_sweep_of_a_prefix_takes_only_what_begins_so_and_many_take_all(
 
 
 def _derived(original: Original, recipe: str = CURRENT) -> str:
-    return keys.derived_key(original, recipe, 8, 6, "jpg")
+    return keys.derived_key(original, recipe, Variant(8, 6, "jpeg"))
 
 
 async def test_what_is_young_is_left_alone(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
@@ -157,7 +158,7 @@ async def test_a_revision_is_asked_for_once_however_many_blobs_it_has(
 ) -> None:
     for original in (planted("ghost", "x"), await row(metadata, "cat")):
         for side in range(1, 51):
-            await keep(blobs, keys.derived_key(original, CURRENT, side, 1, "jpg"))
+            await keep(blobs, keys.derived_key(original, CURRENT, Variant(side, 1, "jpeg")))
     await swept(blobs, metadata)
     assert (metadata.calls["get"], metadata.calls["fence"]) == (2, 1)
 
@@ -215,7 +216,7 @@ async def test_a_dry_run_tells_what_would_go_and_changes_nothing(blobs: HookedBl
     }
     before = await blobs.keys()
     told: list[str] = []
-    report = await swept(blobs, metadata, dry_run=True, told=told.append)
+    report = await swept(blobs, metadata, dry_run=True, on_delete=told.append)
     assert set(told) == doomed
     assert (report.deleted, report.tidied) == (3, 0)
     assert await blobs.keys() == before
@@ -239,7 +240,7 @@ async def test_the_backends_are_told_to_tidy_what_only_they_see(blobs: HookedBlo
 
 async def test_more_orphans_than_go_in_one_delete(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     for number in range(1_200):
-        await keep(blobs, keys.derived_key(planted(f"ghost{number}", "x"), CURRENT, 8, 6, "jpg"))
+        await keep(blobs, keys.derived_key(planted(f"ghost{number}", "x"), CURRENT, Variant(8, 6, "jpeg")))
     assert (await swept(blobs, metadata)).deleted == 1_200
     assert await blobs.keys() == set()
     assert blobs.calls["delete"] == 3

@@ -9,13 +9,16 @@ from aiohttp.test_utils import make_mocked_request
 
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.shared_memory import Board
+from pymager.web.clients import Clients
 from pymager.web.instrumentation import Counted
+from pymager.web.request_context import CONTEXT, new_context
 from tests.unit.telemetry.counted import above_zero
 
 
 def unrouted() -> web.Request:
     request = make_mocked_request("GET", "/derived/cat-10x10.jpg")
     request._match_info = None
+    request[CONTEXT] = new_context(request, Clients((), "x-forwarded-for"))
     return request
 
 

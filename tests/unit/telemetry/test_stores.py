@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from pymager.errors import NotFound, Unavailable
+from pymager.telemetry.context import CURRENT, RequestContext
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import Observer
 from pymager.telemetry.shared_memory import Board
 from pymager.telemetry.stores import ObservedBlobs, ObservedMetadata
-from pymager.telemetry.timings import TIMINGS, Timings
+from pymager.telemetry.timings import Timings
 from pymager.testing.blobs import BlobStoreContract
 from pymager.testing.blobs_memory import MemoryBlobs
 from pymager.testing.metadata import MetadataStoreContract
@@ -100,6 +101,6 @@ async def test_a_stores_local_file_is_handed_on(tmp_path: Path) -> None:
 async def test_a_requests_own_timings_have_its_operations_and_nobody_elses() -> None:
     metadata = ObservedMetadata(MemoryMetadata("memory:"), Observer(timed=True))
     await metadata.add(an_original("cat"))
-    TIMINGS.set(timings := Timings())
+    CURRENT.set(RequestContext("1", "", "", 0.0, timings=(timings := Timings())))
     await metadata.get("cat")
     assert timings.header("memory").startswith('cache;desc="memory", catalog;dur=')

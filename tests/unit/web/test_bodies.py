@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from pymager.errors import TooLarge
 from pymager.web import bodies
 from pymager.web.bodies import BodyLimits, check_head
+from pymager.web.clients import Clients
 from pymager.web.failures import BadRequest, UnsupportedCoding, WebError
+from pymager.web.request_context import CONTEXT, new_context
 
 LIMITS = BodyLimits(size=1_000, stall=30.0, rate=1)
 BOUNDARY = "x-boundary"
@@ -37,7 +39,9 @@ def request(chunks: Iterable[bytes] = (), content_type: str | None = FORM, **hea
     if content_type is not None:
         named["Content-Type"] = content_type
     content: Any = Chunks(chunks)
-    return make_mocked_request("POST", "/", headers=named, payload=content)
+    made = make_mocked_request("POST", "/", headers=named, payload=content)
+    made[CONTEXT] = new_context(made, Clients((), "x-forwarded-for"))
+    return made
 
 
 def taken(

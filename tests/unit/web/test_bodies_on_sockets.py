@@ -12,7 +12,9 @@ from aiohttp import web
 from pymager.errors import PymagerError
 from pymager.web import bodies, failures
 from pymager.web.bodies import BodyLimits
+from pymager.web.clients import Clients
 from pymager.web.failures import BadRequest, RequestTimeout
+from pymager.web.request_context import CONTEXT, new_context
 from tests.waiting import until
 
 STALL = 0.3
@@ -36,6 +38,7 @@ class Uploads:
     clients: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.Response:
+        request[CONTEXT] = new_context(request, Clients((), "x-forwarded-for"))
         reader = bodies.raw if request.method == "PUT" else bodies.form_file
         try:
             bodies.check_head(request, self.limits)

@@ -5,7 +5,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from pymager.web.clients import Clients, share_of
+from pymager.web.clients import Clients, group_of
 
 PROXIES = ("10.0.0.0/8", "2001:db8::/32")
 
@@ -92,4 +92,4 @@ def test_without_trusted_proxies_nobodys_word_is_taken() -> None:
     ],
 )
 def test_all_addresses_of_an_ipv6_site_count_as_one_client(address: str, share: str) -> None:
-    assert share_of(address) == share
+    assert group_of(address) == share

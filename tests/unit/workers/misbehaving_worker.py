@@ -104,7 +104,7 @@ def inspect(path: Path, limits: PictureLimits) -> Inspection:
     return Inspection("jpeg", limits.pixels, os.getpid())
 
 
-def render(path: Path, limits: PictureLimits, target: RenderJob) -> bytes | None:
+def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     misbehave(path)
     match path.read_text().split():
         case ["big"]:
@@ -115,7 +115,7 @@ def render(path: Path, limits: PictureLimits, target: RenderJob) -> bytes | None
             return None
         case ["report"]:
             return json.dumps(report()).encode()
-    return f"{os.getpid()} {target.width}x{target.height} {target.encoding.background}".encode()
+    return f"{os.getpid()} {job.variant.width}x{job.variant.height} {job.encoding.background}".encode()
 
 
 worker.main(lambda: worker.JobHandlers(inspect, render))

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from pymager.engine.jobs import Encoding, PictureLimits, RenderJob
+from pymager.engine.jobs import PictureLimits, RenderJob
+from pymager.formats import Encoding
+from pymager.names import Variant
 from pymager.workers.pool import WorkerLimits, WorkerPool
 
 MISBEHAVING = (str(Path(__file__).with_name("misbehaving_worker.py")),)
 ACCEPTED = PictureLimits(("JPEG",), pixels=12_345)
-TARGET = RenderJob(80, 60, "jpeg", Encoding(background=(1, 2, 3)))
+TARGET = RenderJob(Variant(80, 60, "jpeg"), Encoding(background=(1, 2, 3)))
 PATIENCE = 60.0
 
 
@@ -31,7 +33,7 @@ def is_running(pid: int) -> bool:
 
 
 async def rendered(workers: WorkerPool, path: Path) -> bytes:
-    async with workers.slot() as worker:
+    async with workers.reserve() as worker:
         body = await worker.render(path, TARGET, path.parent)
     assert isinstance(body, bytes)
     return body

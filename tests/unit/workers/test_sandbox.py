@@ -19,11 +19,11 @@ Asked = Callable[[str], Path]
 
 SERVER = """
 import asyncio, sys
-from pymager.engine.jobs import Limits
-from pymager.workers.pool import WorkerLimits, Workers
+from pymager.engine.jobs import PictureLimits
+from pymager.workers.pool import WorkerLimits, WorkerPool
 
 async def main():
-    async with Workers(2, 1, WorkerLimits(), Limits(("JPEG",)), program=[sys.argv[1]]) as workers:
+    async with WorkerPool(2, 1, WorkerLimits(), PictureLimits(("JPEG",)), program=[sys.argv[1]]) as workers:
         print(*workers.state.pids, flush=True)
         await workers.inspect(sys.argv[2])
 

@@ -56,17 +56,17 @@ async def test_the_engine_works_within_the_guards(tmp_path: Path) -> None:
             await workers.inspect(path)
         path.write_bytes(jpeg(320, 240))
         body = await rendered(workers, path)
-    assert Image.open(io.BytesIO(body)).size == (TARGET.width, TARGET.height)
+    assert Image.open(io.BytesIO(body)).size == TARGET.variant.size
 
 
 async def test_the_originals_own_bytes_can_be_the_answer(workers: WorkerPool, asked: Asked, tmp_path: Path) -> None:
-    async with workers.slot() as worker:
+    async with workers.reserve() as worker:
         assert await worker.render(asked("original"), TARGET, tmp_path) is None
 
 
 async def test_a_large_picture_comes_as_a_file(workers: WorkerPool, asked: Asked, tmp_path: Path) -> None:
     (spool := tmp_path / "spool").mkdir()
-    async with workers.slot() as worker:
+    async with workers.reserve() as worker:
         file = await worker.render(asked("big"), TARGET, spool)
     assert list(spool.iterdir()) == [file]
     assert isinstance(file, Path)
@@ -74,7 +74,7 @@ async def test_a_large_picture_comes_as_a_file(workers: WorkerPool, asked: Asked
 
 
 async def test_a_large_picture_without_a_place_is_no_fault_of_the_picture(workers: WorkerPool, asked: Asked) -> None:
-    async with workers.slot() as worker:
+    async with workers.reserve() as worker:
         with pytest.raises(Unavailable, match="spool"):
             await worker.render(asked("big"), TARGET, Path("/nonexistent"))
 
@@ -191,7 +191,7 @@ async def test_an_idle_worker_that_is_killed_is_replaced_at_once(workers: Worker
 
 
 async def test_a_worker_killed_while_reserved_is_replaced_for_its_holder(asked: Asked, tmp_path: Path) -> None:
-    async with pool() as workers, workers.slot() as worker:
+    async with pool() as workers, workers.reserve() as worker:
         await worker.render(asked("fine"), TARGET, tmp_path)
         os.kill(workers.state.pids[0], signal.SIGKILL)
         await until(lambda: workers.state.restarts == 1)
@@ -231,7 +231,7 @@ async def test_a_job_that_is_cancelled_ends_its_process_and_frees_the_worker(ask
 
 
 async def test_past_the_bound_a_client_is_told_when_to_come_again(asked: Asked) -> None:
-    async with pool(queue=1) as workers, workers.slot():
+    async with pool(queue=1) as workers, workers.reserve():
         waiting = [asyncio.create_task(rendered(workers, asked("fine")))]
         waiting.append(asyncio.create_task(workers.inspect(asked("fine"))))
         await until(lambda: (workers.state.renders, workers.state.inspections) == (1, 1))

@@ -1,11 +1,11 @@
-"""On whose behalf work is done that several wait for."""
+"""Work that several requests wait for has the context of the request that started it."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pymager.library.singleflight import SingleFlight
-from pymager.telemetry.caller import CALLER
+from pymager.telemetry.context import CURRENT, RequestContext
 from pymager.testing.backends import MemoryMetadata
 from tests.waiting import until
 
@@ -16,7 +16,7 @@ async def test_what_several_wait_for_is_on_behalf_of_who_asked_first() -> None:
 
     @asynccontextmanager
     async def slots() -> AsyncIterator[None]:
-        charged.append(CALLER.get())
+        charged.append(client_group())
         await go_on.wait()
         yield
 
@@ -24,13 +24,13 @@ async def test_what_several_wait_for_is_on_behalf_of_who_asked_first() -> None:
         return None
 
     async def made(slot: None) -> str:
-        return CALLER.get()
+        return client_group()
 
     async with MemoryMetadata("memory:") as leases:
         flight: SingleFlight[str, None] = SingleFlight(leases, slots)
 
         async def ask(client: str) -> str:
-            CALLER.set(client)
+            CURRENT.set(RequestContext(client, client, client, 0.0))
             return await flight.run("picture", nothing, made)
 
         first = asyncio.create_task(ask("first"))
@@ -40,3 +40,9 @@ async def test_what_several_wait_for_is_on_behalf_of_who_asked_first() -> None:
         go_on.set()
         assert await asyncio.gather(first, second) == ["first", "first"]
     assert charged == ["first"]
+
+
+def client_group() -> str:
+    context = CURRENT.get()
+    assert context is not None
+    return context.client_group

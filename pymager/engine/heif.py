@@ -1,0 +1,30 @@
+"""The HEIF decoder, from the optional package pi-heif."""
+
+from importlib.util import find_spec
+from typing import IO
+
+from PIL import Image, ImageFile
+
+_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"))
+"""The brands of ISO/IEC 23008-12 that mean HEVC, or can."""
+
+
+def register() -> bool:
+    """Register the decoder with Pillow. False if pi-heif is not installed; it is imported with the first HEIF file."""
+    if find_spec("pi_heif") is None:
+        return False
+    Image.register_open("HEIF", _open, _is_heif)
+    return True
+
+
+def _is_heif(prefix: bytes) -> bool:
+    return prefix[4:8] == b"ftyp" and prefix[8:12] in _BRANDS
+
+
+def _open(file: IO[bytes], filename: str | bytes) -> ImageFile.ImageFile:
+    from pi_heif import options
+    from pi_heif.as_plugin import HeifImageFile
+
+    options.THUMBNAILS, options.DECODE_THREADS = False, 1
+    picture: ImageFile.ImageFile = HeifImageFile(file, filename)
+    return picture
