@@ -3,7 +3,7 @@
 import re
 import secrets
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pymager import formats
 from pymager.errors import InvalidName, UnsupportedFormat
@@ -28,21 +28,21 @@ class Variant:
     width: int
     height: int
     format: str
+    file_name: str = field(init=False, compare=False, repr=False)
+    """The last part of the variant's key, and of its URL: `800x600.jpg`."""
+    content_type: str = field(init=False, compare=False, repr=False)
+    """The media type of its bytes."""
+
+    def __post_init__(self) -> None:
+        # Once, and not for every request: the hot path keeps the variants that are asked for.
+        format = formats.FORMATS[self.format]
+        object.__setattr__(self, "file_name", f"{self.width}x{self.height}.{format.extension}")
+        object.__setattr__(self, "content_type", format.content_type)
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self.width, self.height
-
-    @property
-    def file_name(self) -> str:
-        """The last part of the variant's key, and of its URL: `800x600.jpg`."""
-        return f"{self.width}x{self.height}.{formats.FORMATS[self.format].extension}"
-
-    @property
-    def content_type(self) -> str:
-        """The media type of its bytes."""
-        return formats.FORMATS[self.format].content_type
 
 
 def parse_id(text: str) -> str:

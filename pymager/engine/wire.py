@@ -8,7 +8,7 @@ unpickled.
 import json
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class Failure:
 
 def _fields(value: Any) -> dict[str, Any]:
     """A value of `pymager.engine.jobs` as an object; `dataclasses.asdict` would take a third of a call's time."""
-    return {name: getattr(value, name) for name in value.__slots__}
+    return {field.name: getattr(value, field.name) for field in fields(value) if field.init}
 
 
 _JSON = json.JSONEncoder(default=_fields)

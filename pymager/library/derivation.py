@@ -74,10 +74,6 @@ def check_size(original: Original, info: BlobInfo) -> None:
         raise OriginalLost(f"the blob of '{original.id}' has {info.size} bytes, but its row says {original.size}")
 
 
-def _always(info: BlobInfo) -> bool:
-    return True
-
-
 class Derivation:
     """Makes variants, each once. Remembers for a minute which could not be made."""
 
@@ -108,37 +104,15 @@ class Derivation:
         """The key under which the variant is stored, or will be."""
         return keys.derived_key(original, self.recipes[variant.format], variant)
 
-    async def find(self, key: str, needs_body: Callable[[BlobInfo], bool] = _always) -> VariantContent:
-        """The variant from the cache or the blob store; one look-up. Raises `NotFound`.
-
-        A cached description is enough where `needs_body` says so of it.
-        """
+    def cached(self, key: str, needs_body: Callable[[BlobInfo], bool]) -> VariantContent | None:
+        """The variant from the cache. A description without the body is enough if `needs_body` says so of it."""
         entry = self._cache.get(key)
         if entry is not None and (entry.body is not None or not needs_body(entry.info)):
             return VariantContent(entry.info, entry.body, MEMORY)
-        return await self._stored(key)
+        return None
 
-    async def render(self, original: Original, variant: Variant, key: str) -> VariantContent:
-        """The variant, rendered here or by whoever else is about to.
-
-        Raises `RevisionGone`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
-        """
-        for _ in range(2):
-            content = await self._rendered(original, variant, key)
-            if content.body is not None:
-                return content
-            with suppress(NotFound):
-                stored = await self._stored(key)
-                stored.tier = content.tier
-                return stored
-        raise Unavailable("the variant was deleted from the blob store as soon as it was written", outcome_known=True)
-
-    async def close(self, seconds: float) -> None:
-        """Finish the renders that run, or stop them after this many seconds; their leases are released."""
-        await self._flights.close(seconds)
-
-    async def _stored(self, key: str) -> VariantContent:
-        """The variant from the blob store. Raises `NotFound`."""
+    async def stored(self, key: str) -> VariantContent:
+        """The variant from the blob store; from now on it is cached. Raises `NotFound`."""
         opening = self._blobs.open(key)
         blob = await opening.__aenter__()
         if blob.info.size > _MAX_WHOLE_BYTES:
@@ -153,13 +127,32 @@ class Derivation:
         self._cache.put(blob.info, body)
         return VariantContent(blob.info, body, BUCKET)
 
+    async def render(self, original: Original, variant: Variant, key: str) -> VariantContent:
+        """The variant, rendered here or by whoever else is about to.
+
+        Raises `RevisionGone`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
+        """
+        for _ in range(2):
+            content = await self._rendered(original, variant, key)
+            if content.body is not None:
+                return content
+            with suppress(NotFound):
+                stored = await self.stored(key)
+                stored.tier = content.tier
+                return stored
+        raise Unavailable("the variant was deleted from the blob store as soon as it was written", outcome_known=True)
+
+    async def close(self, seconds: float) -> None:
+        """Finish the renders that run, or stop them after this many seconds; their leases are released."""
+        await self._flights.close(seconds)
+
     async def _rendered(self, original: Original, variant: Variant, key: str) -> VariantContent:
         """What the one render of a key gives; a large variant comes without its bytes."""
         self._raise_known_failure(key)
 
         async def look() -> VariantContent | None:
             try:
-                async with await self._stored(key) as stored:
+                async with await self.stored(key) as stored:
                     return VariantContent(stored.info, stored.body, BUCKET)
             except NotFound:
                 return None

@@ -163,17 +163,23 @@ class Library:
         original = await self.get(id)
         return Located(original, variant, self._derivation.key(original, variant))
 
-    async def find(self, id: str, variant: Variant, needs_body: Callable[[BlobInfo], bool]) -> VariantContent | Located:
-        """A variant as it is now: one read of the catalog, one look-up in cache and blob store.
+    async def variant(self, id: str, variant: Variant, needs_body: Callable[[BlobInfo], bool]) -> VariantContent:
+        """A variant: one read of the catalog, one look-up in the cache and the blob store, and rendered if it is new.
 
-        `Located` says that it has to be rendered. Where `needs_body` says no to a cached description, that is enough.
-        Raises `OriginalNotFound` and `Unavailable`, and what `needs_body` raises.
+        Where `needs_body` says no to a cached description, that is enough. Raises what it raises, and
+        `OriginalNotFound`, `OriginalLost`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
-        located = await self.locate(id, variant)
         try:
-            return await self._derivation.find(located.key, needs_body)
+            original = await self._metadata.get(id)
         except NotFound:
-            return located
+            raise OriginalNotFound(id) from None
+        key = self._derivation.key(original, variant)
+        if (cached := self._derivation.cached(key, needs_body)) is not None:
+            return cached
+        try:
+            return await self._derivation.stored(key)
+        except NotFound:
+            return await self.render(Located(original, variant, key))
 
     async def render(self, located: Located) -> VariantContent:
         """A variant that was not found. Starts again from the row if the revision has gone.
@@ -188,7 +194,7 @@ class Library:
                 original = await self._after(original)
                 key = self._derivation.key(original, located.variant)
                 with suppress(NotFound):
-                    return await self._derivation.find(key)
+                    return await self._derivation.stored(key)
         raise Overloaded(f"'{original.id}' is being replaced all the time; try again")
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
+from typing import Protocol
 
 from multidict import CIMultiDictProxy
 
@@ -33,16 +34,26 @@ class Validators:
         return {"ETag": f'"{self.etag}"', "Last-Modified": handed_out(self.modified)}
 
 
+class HasValidators(Protocol):
+    """Anything with an opaque unquoted `etag` and a date of modification in UTC."""
+
+    @property
+    def etag(self) -> str: ...
+
+    @property
+    def modified(self) -> datetime: ...
+
+
 def handed_out(modified: datetime) -> str:
     """`Last-Modified` as it is told: one second less in the first second of an object's life.
 
     HTTP's dates have no fractions: what is deleted and uploaded again within one second must not end in a 304.
     """
     # Also for one that is dated ahead: a Last-Modified is never later than Date (RFC 9110 section 8.8.2.1).
-    return http_date(min(int(modified.timestamp()), int(time.time()) - 1))
+    return http_date(min(_stamp(modified), int(time.time()) - 1))
 
 
-def is_not_modified(headers: Headers, validators: Validators) -> bool:
+def is_not_modified(headers: Headers, validators: HasValidators) -> bool:
     """Whether a GET or HEAD is answered with 304. Raises `PreconditionFailed`.
 
     The order is that of RFC 9110 section 13.2.2.
@@ -131,6 +142,12 @@ def _matches(lines: list[str], etag: str, *, strong: bool) -> bool:
             return True
         position = tag.end()
     return False
+
+
+@lru_cache(maxsize=4096)
+def _stamp(date: datetime) -> int:
+    """Whole seconds since 1970."""
+    return int(date.timestamp())
 
 
 @lru_cache(maxsize=4096)

@@ -3,18 +3,19 @@
 The hot path calls the same functions for plain requests, and only writes the response in a cheaper way.
 """
 
+from collections.abc import Callable
+
 from aiohttp import web
-from multidict import CIMultiDictProxy
 
 from pymager import names
 from pymager.errors import InvalidName
 from pymager.library.derivation import VariantContent
-from pymager.library.library import Library, Located
+from pymager.library.library import Library
 from pymager.names import Variant
 from pymager.ports import BlobInfo
 from pymager.web import headers
 from pymager.web.app_keys import LIBRARY, PICTURE_HEADERS
-from pymager.web.conditions import Validators, handed_out, is_not_modified
+from pymager.web.conditions import Headers, handed_out, is_not_modified
 from pymager.web.failures import RouteNotFound
 from pymager.web.request_context import CONTEXT
 
@@ -23,7 +24,7 @@ async def get(request: web.Request) -> web.StreamResponse:
     """The route's handler, for GET and HEAD."""
     library = request.app[LIBRARY]
     id, variant = parse(library, request.match_info["name"])
-    content = await fetch(library, id, variant, request.headers)
+    content = await library.variant(id, variant, needs_body(request.headers))
     request[CONTEXT].tier = content.tier
     return await respond(request, content, variant, request.app[PICTURE_HEADERS])
 
@@ -41,22 +42,12 @@ def parse(library: Library, name: str) -> tuple[str, Variant]:
     return id, variant
 
 
-async def fetch(library: Library, id: str, variant: Variant, conditions: CIMultiDictProxy[str]) -> VariantContent:
-    """The variant, found or rendered; without its bytes if these headers make it a 304 and it is known by then.
+def needs_body(conditions: Headers) -> Callable[[BlobInfo], bool]:
+    """Whether a variant's bytes are needed for a request with these headers; without, it is answered with 304.
 
-    Raises `PreconditionFailed` and what `Library.find` and `Library.render` raise.
+    What is returned raises `PreconditionFailed`.
     """
-
-    def needs_body(info: BlobInfo) -> bool:
-        return not is_current(conditions, info)
-
-    found = await library.find(id, variant, needs_body)
-    return await library.render(found) if isinstance(found, Located) else found
-
-
-def is_current(conditions: CIMultiDictProxy[str], info: BlobInfo) -> bool:
-    """Whether the answer is 304: the client has this very variant. Raises `PreconditionFailed`."""
-    return is_not_modified(conditions, Validators(info.etag, info.modified))
+    return lambda info: not is_not_modified(conditions, info)
 
 
 async def respond(
@@ -66,7 +57,7 @@ async def respond(
     info = content.info
     last_modified = handed_out(info.modified)
     async with content:
-        if is_current(request.headers, info):
+        if is_not_modified(request.headers, info):
             return web.Response(status=304, headers=headers.representation(common, info.etag, last_modified))
         fields = headers.representation(common, info.etag, last_modified, variant.content_type, info.size)
         if content.chunks is None or request.method == "HEAD":

@@ -20,9 +20,9 @@ from pymager.names import Variant
 from pymager.telemetry.context import RequestContext
 from pymager.web import derived, headers
 from pymager.web.app_keys import ACCESS_LOG, LIBRARY, LIFECYCLE, PICTURE_HEADERS
-from pymager.web.conditions import handed_out, http_date
+from pymager.web.conditions import handed_out, http_date, is_not_modified
 from pymager.web.middleware import answer, write_access_log
-from pymager.web.request_context import CONTEXT
+from pymager.web.request_context import CONTEXT, leave
 
 ROUTE = "/derived/{name}"
 _PLAIN_PATH = re.compile(r"/derived/([A-Za-z0-9_-]{3,220}\.[A-Za-z0-9]{1,8})")
@@ -85,7 +85,7 @@ class HotPath:
         context = request[CONTEXT]
         try:
             id, variant = self._names(name)
-            content = await derived.fetch(self._library, id, variant, request.headers)
+            content = await self._library.variant(id, variant, derived.needs_body(request.headers))
             context.tier = content.tier
             if content.chunks is None:
                 return self._written(request, context, content, variant)
@@ -100,14 +100,15 @@ class HotPath:
     ) -> WrittenResponse:
         """The 200 or 304 of a variant whose bytes are at hand. Raises `PreconditionFailed`."""
         info = content.info
-        if derived.is_current(request.headers, info):
+        if is_not_modified(request.headers, info):
             status, body = 304, b""
             head = self._heads(304, info.etag, handed_out(info.modified), None, None)
         else:
             status, body = 200, content.body or b""
             head = self._heads(200, info.etag, handed_out(info.modified), variant.content_type, info.size)
-        own = headers.written(headers.of_response(context))
+        own = headers.written_of_response(context)
         write_access_log(request, context, self._access_log, status, len(body))
+        leave()
         return WrittenResponse(
             status, content.tier, f"{head}Date: {http_date(int(time.time()))}\r\n{own}\r\n".encode(), body
         )
@@ -118,6 +119,7 @@ class HotPath:
         if not response.prepared:
             response.headers.update(headers.of_response(context))
         write_access_log(request, context, self._access_log, response.status, response.content_length)
+        leave()
         return response
 
     def _head(self, status: int, etag: str, last_modified: str, content_type: str | None, size: int | None) -> str:

@@ -13,7 +13,7 @@ from pymager.web import failures, headers
 from pymager.web.app_keys import ACCESS_LOG, LIFECYCLE, QUIET_PATHS
 from pymager.web.connections import Connection
 from pymager.web.failures import ReadOnly
-from pymager.web.request_context import CONTEXT
+from pymager.web.request_context import CONTEXT, leave
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AccessLog = Callable[[dict[str, Any]], None]
@@ -36,6 +36,7 @@ async def answer_and_log(request: web.Request, handler: Handler) -> web.StreamRe
         request.protocol.stop_lingering()
     if response.status != 200 or request.path not in request.app[QUIET_PATHS]:
         write_access_log(request, context, request.app[ACCESS_LOG], response.status, response.content_length)
+    leave()
     return response
 
 

@@ -4,7 +4,7 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -20,27 +20,30 @@ _PROCESS = secrets.token_hex(5)
 _COUNTER = itertools.count(1)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
-Handler = Callable[[Any], Awaitable[Any]]
+RequestFactory = Callable[..., web.BaseRequest]
 
 
-class WithContext:
-    """The outermost handler: makes the context, and takes it away when the request is answered."""
+def with_context(make: RequestFactory, clients: Clients, *, timed: bool) -> RequestFactory:
+    """aiohttp's factory of requests, which gives each its context. One call, where a handler around all would be two.
 
-    def __init__(self, handler: Handler, clients: Clients, *, timed: bool) -> None:
-        self._handler = handler
-        self._clients = clients
-        self._timed = timed
+    The connection's task goes on for other requests: `leave` takes the context away once a request is answered.
+    """
 
-    async def __call__(self, request: web.BaseRequest) -> Any:
-        """Answer a request."""
-        request[CONTEXT] = context = new_context(request, self._clients)
-        if self._timed:
+    def make_with_context(*arguments: Any) -> web.BaseRequest:
+        request = make(*arguments)
+        context = new_context(request, clients)
+        if timed:
             context.timings = Timings()
+        request[CONTEXT] = context
         CURRENT.set(context)
-        try:
-            return await self._handler(request)
-        finally:
-            CURRENT.set(None)  # the connection's task goes on, for other requests
+        return request
+
+    return make_with_context
+
+
+def leave() -> None:
+    """The request is answered: what its connection does from here on is not on its behalf."""
+    CURRENT.set(None)
 
 
 def new_context(request: web.BaseRequest, clients: Clients) -> RequestContext:

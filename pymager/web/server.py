@@ -22,7 +22,7 @@ from pymager.web.clients import Clients
 from pymager.web.connections import ConnectionLimits, make_connection
 from pymager.web.hotpath import HotPath
 from pymager.web.instrumentation import gauges_kept, observed, refused
-from pymager.web.request_context import WithContext
+from pymager.web.request_context import with_context
 
 _BACKLOG = 1_024
 _STEP = 0.05
@@ -97,10 +97,11 @@ async def answering(
     try:
         manager = runner.server
         assert manager is not None
-        handler = observed(HotPath(app, manager.request_handler), parts.observer)
         clients = Clients(settings.trusted_proxies, settings.forwarded_header)
-        with_context: Any = WithContext(handler, clients, timed=parts.observer.timed)
-        manager.request_handler = with_context
+        factory: Any = with_context(manager.request_factory, clients, timed=parts.observer.timed)
+        manager.request_factory = factory
+        hot: Any = HotPath(app, manager.request_handler)
+        manager.request_handler = observed(hot, parts.observer)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
             make_connection(manager, _limits(settings), refused(parts.observer)), sock=listener

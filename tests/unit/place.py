@@ -64,7 +64,7 @@ class Place:
         """The variant as whoever has read this row some time ago gets it."""
         key = self.derivation.key(original, variant)
         try:
-            return await body_of(await self.derivation.find(key))
+            return await body_of(await self.derivation.stored(key))
         except NotFound:
             return await body_of(await self.library.render(Located(original, variant, key)))
 
