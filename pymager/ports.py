@@ -2,8 +2,8 @@
 
 A backend is a class that takes its URL, is entered with `async with` before use, and has every method of its port.
 `__init__` only parses the URL, without I/O, and raises `ConfigurationError` if it is wrong. An entry point in the group
-`pymager.blobs` or `pymager.metadata` names the class; the entry point's name is the scheme of the URL. `pymager.testing`
-publishes the contract of each port as test classes.
+`pymager.blobs` or `pymager.metadata` names the class; its own name is the scheme of the URL. `pymager.testing` publishes
+the contract of each port as test classes.
 
 A method raises what its docstring lists, and every method can raise `Unavailable`; anything else that escapes is a bug
 in the backend. Every method can be cancelled at any time: then its whole effect is there, or nothing of it.
@@ -209,7 +209,7 @@ class Catalog(Protocol):
         """
 
     async def fence(self, id: str, revision: str) -> bool:
-        """Fence a revision: once this returns True, no add or replace with it ever succeeds. False if the row has it."""
+        """Fence a revision: after True, no add or replace with it ever succeeds. False if the row has it."""
 
     async def list_page(self, cursor: str | None, limit: int) -> Page:
         """Up to `limit` rows after the opaque `cursor`, in any stable order.

@@ -76,7 +76,7 @@ def missing(entry: EntryPoint, error: ModuleNotFoundError) -> str:
     target = _owner(entry)
     if entry.dist is not None and (extra := _extra_with(entry.dist, entry.name, module)):
         target = f"{target}[{extra}]"
-    return f"backend '{entry.name.lower()}' needs the module '{module}'; install it with: pip install '{target}'"
+    return f"backend '{entry.name.lower()}' needs the module '{module}'; run: pip install '{target}'"
 
 
 def _extra_with(distribution: Distribution, scheme: str, module: str) -> str | None:

@@ -94,10 +94,7 @@ def test_a_missing_module_is_told_with_the_extra_that_brings_it(install: Install
         ),
         lacking_a_driver="import tape_driver.reels",
     )
-    assert (
-        refusal("tape:x")
-        == "backend 'tape' needs the module 'tape_driver'; install it with: pip install 'pymager-tape[reels]'"
-    )
+    assert refusal("tape:x") == "backend 'tape' needs the module 'tape_driver'; run: pip install 'pymager-tape[reels]'"
 
 
 def test_the_extra_of_the_schemes_own_name_comes_first(install: Install) -> None:
@@ -115,26 +112,20 @@ def test_our_own_extras_are_named_like_any_others() -> None:
     missing = ModuleNotFoundError("No module named 'sqlalchemy.engine'", name="sqlalchemy.engine")
     assert (
         registry.missing(entry, missing)
-        == "backend 'sqlite' needs the module 'sqlalchemy'; install it with: pip install 'pymager[sql]'"
+        == "backend 'sqlite' needs the module 'sqlalchemy'; run: pip install 'pymager[sql]'"
     )
 
 
 def test_a_missing_module_that_no_extra_brings_is_told_with_the_distribution(install: Install) -> None:
     install("pymager-drum", "[pymager.blobs]\ndrum = lacking_a_drum:Blobs", lacking_a_drum="import drum_driver")
-    assert (
-        refusal("drum:x")
-        == "backend 'drum' needs the module 'drum_driver'; install it with: pip install 'pymager-drum'"
-    )
+    assert refusal("drum:x") == "backend 'drum' needs the module 'drum_driver'; run: pip install 'pymager-drum'"
 
 
 def test_a_module_that_is_missing_only_when_the_backend_is_made_is_told_alike(install: Install) -> None:
     install(
         "pymager-late", "[pymager.blobs]\nlate = needs_it_late:make", needs_it_late="def make(url): import late_driver"
     )
-    assert (
-        refusal("late:x")
-        == "backend 'late' needs the module 'late_driver'; install it with: pip install 'pymager-late'"
-    )
+    assert refusal("late:x") == "backend 'late' needs the module 'late_driver'; run: pip install 'pymager-late'"
 
 
 @pytest.mark.parametrize(
