@@ -2,8 +2,8 @@
 
 A backend is a class that takes its URL, is entered with `async with` before use, and has every method of its port.
 `__init__` only parses the URL, without I/O, and raises `ConfigurationError` if it is wrong. An entry point in the group
-`pymager.blobs` or `pymager.metadata` names the class; its own name is the scheme of the URL. `pymager.testing` publishes
-the contract of each port as test classes.
+`pymager.blobs` or `pymager.metadata` names the class; its own name is the URL's scheme. `pymager.testing` publishes the
+contract of each port as test classes.
 
 A method raises what its docstring lists, and every method can raise `Unavailable`; anything else that escapes is a bug
 in the backend. Every method can be cancelled at any time: then its whole effect is there, or nothing of it.
