@@ -1,4 +1,7 @@
-"""The command line. Exit codes: 0 done, 1 something was found or failed, 2 wrong usage or configuration."""
+"""The command line: options, help texts, exit codes, and all that is printed.
+
+Exit codes: 0 success, 1 something was found or has failed, 2 wrong usage or configuration.
+"""
 
 from pymager.cli import bulk
 from pymager.cli.service import program
