@@ -1,6 +1,6 @@
-"""The command line. Exit codes: 0 done, 1 something was found or failed, 2 wrong usage or configuration."""
+"""The command line: `program`, with a module for each group of commands."""
 
-from pymager.cli import bulk
-from pymager.cli.service import program
+from pymager.cli import bulk_commands, server_commands, store_commands
+from pymager.cli.group import program
 
-__all__ = ["bulk", "program"]
+__all__ = ["bulk_commands", "program", "server_commands", "store_commands"]
