@@ -1,4 +1,4 @@
-"""Puts the parts together: settings in, an open library out. The one place that knows them all."""
+"""The composition root: settings in, open components out. The one place that knows all parts."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -26,7 +26,7 @@ from pymager.workers.pool import WorkerLimits, WorkerPool
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Everything open."""
+    """The parts of the service, open."""
 
     blobs: BlobStore
     metadata: MetadataStore
@@ -64,7 +64,7 @@ def _named(setting: str) -> Iterator[None]:
 
 @asynccontextmanager
 async def opened(settings: Settings, board: Board | None = None) -> AsyncIterator[Components]:
-    """All parts, open; what is under way is finished at the end. With a `board`, they count on it."""
+    """All components, open. At the end, running work is finished. With a `board`, they count on it."""
     cache = Cache(settings.memory_cache)
     with observing(settings, board) as observer, Spool(settings.spool) as spool:
         limits = worker_limits(settings), picture_limits(settings)
@@ -88,7 +88,7 @@ async def opened(settings: Settings, board: Board | None = None) -> AsyncIterato
 
 @contextmanager
 def observing(settings: Settings, board: Board | None) -> Iterator[Observer]:
-    """What is to be seen of the service; spans that have not been sent yet are sent at the end."""
+    """What observes the service; spans that are still queued are sent at the end."""
     metrics = None if board is None else Metrics(board)
     if not settings.otel:
         yield Observer(metrics, timed=settings.server_timing)
@@ -110,22 +110,22 @@ def encoding(settings: Settings) -> Encoding:
 
 
 def picture_limits(settings: Settings) -> PictureLimits:
-    """What is accepted as a picture."""
+    """The limits on pictures that are accepted."""
     return PictureLimits(settings.decoders, settings.max_pixels, settings.max_frames, settings.max_scans)
 
 
 def worker_limits(settings: Settings) -> WorkerLimits:
-    """What a worker process may use."""
+    """The limits on a worker process."""
     return WorkerLimits(
         memory=settings.worker_memory,
         cpu_seconds=max(1, round(settings.worker_seconds)),
         wall_seconds=settings.worker_seconds,
-        jobs=settings.worker_jobs,
+        max_jobs=settings.worker_jobs,
     )
 
 
 def size_policy(settings: Settings) -> SizePolicy:
-    """Which sizes may be asked for."""
+    """The sizes that can be asked for."""
     if "*" in settings.sizes:
         return SizePolicy(None, settings.max_side)
     pairs = (size.split("x") for size in settings.sizes)

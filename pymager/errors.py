@@ -1,26 +1,26 @@
-"""Every error that pymager raises on purpose.
+"""The errors that pymager raises on purpose, except those that only HTTP knows (`pymager.web.failures`).
 
 PymagerError
-├── BackendError                what a method of a port may raise (see pymager.ports)
+├── BackendError                what a method of a port can raise (see pymager.ports)
 │   ├── NotFound                no such blob, row or id
 │   ├── AlreadyExists           the id has a row
-│   ├── RevisionMismatch        the row is of another revision than the expected one
-│   ├── Fenced                  the revision may never be committed (any more)
-│   ├── Held                    another's lease stands
-│   ├── Lost                    the lease is another's by now
+│   ├── RevisionMismatch        the row has another revision than the expected one
+│   ├── Fenced                  the revision can never be committed
+│   ├── LeaseHeld               another holder has the lease
+│   ├── LeaseLost               the lease has another holder by now, or none
 │   ├── NoSpace                 the store is full; nothing was written
-│   └── Unavailable             the backend did not do its work, with whether the outcome is known
-├── ConfigurationError          a setting that the service can't start with
-├── InvalidName                 an id or a derived name that is not of the right form
+│   └── Unavailable             the backend did not do its work; says whether the outcome is known
+├── ConfigurationError          a setting that the service cannot start with
+├── InvalidName                 an id or a variant's name that does not match the grammar
 ├── OriginalNotFound            no row has the id
 ├── UnsupportedFormat           an output format that pymager does not write
 ├── SizeNotAllowed              a size that the configuration does not allow
 ├── TooLarge                    a body over the limit
-├── PictureError                what is wrong with a picture
-│   ├── NotAPicture             not a picture of an accepted format, or one cut short
-│   └── Undecodable             one that crashes, hangs or overwhelms the decoder, or is over a limit
-├── Overloaded                  the queue is full; try again later
-└── OriginalLost                a row whose blob is gone
+├── PictureError                a picture that is refused
+│   ├── NotAPicture             not a picture of an accepted format, or damaged
+│   └── Undecodable             one that crashes, hangs or overwhelms its decoder, or is over a limit
+├── Overloaded                  a queue is full; try again later
+└── OriginalLost                a row without its blob
 """
 
 
@@ -29,7 +29,7 @@ class PymagerError(Exception):
 
 
 class BackendError(PymagerError):
-    """What a method of a port may raise; each method's docstring lists which."""
+    """What a method of a port can raise; each method's docstring lists which."""
 
 
 class NotFound(BackendError):
@@ -41,15 +41,15 @@ class AlreadyExists(BackendError):
 
 
 class RevisionMismatch(BackendError):
-    """The row is of another revision than the one the caller expected."""
+    """The row has another revision than the one the caller expected."""
 
 
 class Fenced(BackendError):
-    """The revision was fenced, or used before: it can never be committed."""
+    """The revision was fenced or used before: it can never be committed."""
 
 
 class Held(BackendError):
-    """Another's lease stands, with the token it has now."""
+    """Another holder has the lease; `token` is its current token."""
 
     def __init__(self, token: str) -> None:
         super().__init__(f"the lease is held with token {token}")
@@ -57,17 +57,17 @@ class Held(BackendError):
 
 
 class Lost(BackendError):
-    """The lease is another's by now."""
+    """The lease has another holder by now, or none."""
 
 
 class NoSpace(BackendError):
-    """The store is full; nothing of what was to be written is left behind."""
+    """The store is full; nothing of what was to be written is left."""
 
 
 class Unavailable(BackendError):
-    """The backend could not be reached or did not answer as it should.
+    """The backend could not be reached, or did not answer correctly.
 
-    `outcome_known` is True where certainly nothing was changed, False where a mutation may or may not have happened.
+    `outcome_known` is True if certainly nothing was changed, False if a mutation may or may not have happened.
     """
 
     def __init__(self, message: str, *, outcome_known: bool) -> None:
@@ -76,23 +76,23 @@ class Unavailable(BackendError):
 
 
 class ConfigurationError(PymagerError):
-    """A setting that the service can't start with; the message names it and says what would be right."""
+    """A setting that the service cannot start with; the message names it and says what it must be."""
 
 
 class InvalidName(PymagerError):
-    """An id or a derived name that is not of the right form."""
+    """An id or a variant's name that does not match the grammar."""
 
 
 class OriginalNotFound(PymagerError):
     """No row has the id."""
 
     def __init__(self, id: str) -> None:
-        super().__init__(f"there is no original '{id}'; upload one with POST /original/{id}")
+        super().__init__(f"there is no original '{id}'; upload it with POST /original/{id}")
         self.id = id
 
 
 class UnsupportedFormat(PymagerError):
-    """An output format that pymager does not write, or can't write in that size."""
+    """An output format that pymager does not write, or not in that size."""
 
 
 class SizeNotAllowed(PymagerError):
@@ -104,15 +104,15 @@ class TooLarge(PymagerError):
 
 
 class PictureError(PymagerError):
-    """What is wrong with a picture; the message is a sentence for the client."""
+    """A picture that is refused; the message tells the client why."""
 
 
 class NotAPicture(PictureError):
-    """The bytes are not a picture of an accepted format, or one that was cut short."""
+    """The bytes are not a picture of an accepted format, or it is damaged or incomplete."""
 
 
 class Undecodable(PictureError):
-    """A picture that crashes, hangs or overwhelms its decoder, or is over a limit."""
+    """A picture that crashes, hangs or overwhelms its decoder, or exceeds a limit."""
 
 
 class Overloaded(PymagerError):
@@ -124,4 +124,4 @@ class Overloaded(PymagerError):
 
 
 class OriginalLost(PymagerError):
-    """A row whose blob is gone, though its revision is current: data was lost outside of pymager."""
+    """A row whose blob is gone although its revision is current: data was lost outside of pymager."""

@@ -1,7 +1,7 @@
-"""Named points in the code where a test may end the process; they do nothing in production.
+"""Failpoints: named points in the code where a test can stop or kill the process.
 
-`reached(name)` calls `hook` where one is set. The names in use stand in `NAMES`, so that a test can ask that each
-was hit.
+`reached(name)` calls `hook` if a test has set one. `NAMES` lists every name, so that a test can check that each was
+reached.
 """
 
 from collections.abc import Callable
@@ -32,6 +32,6 @@ hook: Callable[[str], None] | None = None
 
 
 def reached(name: str) -> None:
-    """Say that the program is at this point."""
+    """Report that the program has reached this point."""
     if hook is not None:
         hook(name)

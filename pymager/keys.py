@@ -1,8 +1,8 @@
-"""The keys of blobs: what is kept where, and whose a key is.
+"""The keys of blobs: which blob is stored where, and what a key belongs to.
 
 original/{id}/{revision}.{extension}
 derived/{id}/{revision}/{recipe}/{width}x{height}.{extension}
-recipe/{recipe}                                                  a mark: this recipe was current lately
+recipe/{recipe}                                                  an empty mark: this recipe was current recently
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ RECIPES = "recipe/"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a blob is; `recipe` is None for an original's own bytes."""
+    """What a blob belongs to; `recipe` is None for the original itself."""
 
     id: str
     revision: str
@@ -26,12 +26,12 @@ class Owner:
 
 
 def original_key(original: Original) -> str:
-    """Where the original's bytes are."""
+    """The key of an original's bytes."""
     return f"{ORIGINALS}{original.id}/{original.revision}.{formats.extension(original.format)}"
 
 
 def derived_prefix(original: Original) -> str:
-    """What the keys of everything derived from this revision start with."""
+    """The prefix of the keys of all variants of this revision."""
     return f"{DERIVED}{original.id}/{original.revision}/"
 
 
@@ -41,12 +41,12 @@ def derived_key(original: Original, recipe: str, variant: Variant) -> str:
 
 
 def recipe_key(recipe: str) -> str:
-    """The mark that a recipe is current."""
+    """The key of the mark that a recipe is current."""
     return f"{RECIPES}{recipe}"
 
 
 def owner_of(key: str) -> Owner | None:
-    """Whose a blob is; None for a key that pymager did not make."""
+    """What a blob belongs to; None for a key that pymager did not make."""
     match key.split("/"):
         case ["original", id, name] if "." in name:
             return Owner(id, name.split(".", 1)[0], None)

@@ -1,4 +1,4 @@
-"""Ids and derived names: the one place that validates what a client puts into a path."""
+"""Ids and variants: the one place that validates what a client puts into a path."""
 
 import re
 import secrets
@@ -9,13 +9,13 @@ from pymager import formats
 from pymager.errors import InvalidName, UnsupportedFormat
 
 MAX_ID_BYTES = 200
-_ALLOWED = ("L", "M")
+_ID_CATEGORIES = ("L", "M")
 _RULE = f"an id is 1 to {MAX_ID_BYTES} bytes of UTF-8: letters, digits and combining marks of any script, '_' and '-'"
 _DERIVED = re.compile(
     r"(?P<id>.+)-(?P<width>[1-9][0-9]{0,8})x(?P<height>[1-9][0-9]{0,8})\.(?P<extension>[A-Za-z0-9]{1,16})",
     re.DOTALL,
 )
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_ASCII_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Variant:
 
 def parse_id(text: str) -> str:
     """The id in NFC (Unicode Standard Annex #15). Raises `InvalidName`."""
-    if _PLAIN.fullmatch(text):
+    if _ASCII_ID.fullmatch(text):
         return text
     if not text:
         raise InvalidName(f"the id is empty; {_RULE}")
@@ -56,9 +56,9 @@ def parse_id(text: str) -> str:
     id = unicodedata.normalize("NFC", text)
     for character in id:
         if character == "%":
-            raise InvalidName(f"the id has a '%', or bytes that are not UTF-8; {_RULE}")
+            raise InvalidName(f"the id contains '%', or bytes that are not UTF-8; {_RULE}")
         if not is_allowed(character):
-            raise InvalidName(f"the id has the character {_shown(character)}; {_RULE}")
+            raise InvalidName(f"the id contains the character {_shown(character)}; {_RULE}")
     if len(id.encode()) > MAX_ID_BYTES:
         raise InvalidName(f"the id is {len(id.encode())} bytes long; {_RULE}")
     return id
@@ -83,19 +83,19 @@ def parse_derived(text: str) -> tuple[str, Variant]:
 
 
 def new_id() -> str:
-    """A fresh random id, 128 bits."""
+    """A new random id, 128 bits."""
     return secrets.token_hex(16)
 
 
 def new_revision() -> str:
-    """A fresh random revision, 128 bits as 32 hexadecimal digits."""
+    """A new random revision, 128 bits as 32 hexadecimal digits."""
     return secrets.token_hex(16)
 
 
 def is_allowed(character: str) -> bool:
-    """Whether an id may have this character."""
+    """Whether an id can contain this character."""
     category = unicodedata.category(character)
-    return category[0] in _ALLOWED or category == "Nd" or character in "_-"
+    return category[0] in _ID_CATEGORIES or category == "Nd" or character in "_-"
 
 
 def _shown(character: str) -> str:

@@ -1,13 +1,12 @@
-"""What a backend is: all that the author of a plugin has to read.
+"""The ports: all that the author of a backend has to read.
 
 A backend is a class that takes its URL, is entered with `async with` before use, and has every method of its port.
-`__init__` only reads the URL (no I/O) and raises `ConfigurationError` with a sentence where the URL is wrong; an
-entry point in the group `pymager.blobs` or `pymager.metadata` names the class, and the entry point's name is the
-URL's scheme. `pymager.testing` has the contract of each port as test classes to subclass.
+`__init__` only parses the URL, without I/O, and raises `ConfigurationError` if it is wrong. An entry point in the group
+`pymager.blobs` or `pymager.metadata` names the class; its own name is the URL's scheme. `pymager.testing` publishes the
+contract of each port as test classes.
 
-Every method raises what its docstring lists; whatever else escapes from a backend is a bug in it. Every method of
-every port may also raise `Unavailable`, and every method may be cancelled at any time, which leaves nothing half
-done: the effect is there as a whole, or not at all.
+A method raises what its docstring lists, and every method can raise `Unavailable`; anything else that escapes is a bug
+in the backend. Every method can be cancelled at any time: then its whole effect is there, or nothing of it.
 """
 
 import re
@@ -66,7 +65,7 @@ def _is_key_character(character: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class BlobInfo:
-    """A blob's description: `size` in bytes, `etag` opaque and unquoted, `modified` in UTC and whole seconds."""
+    """Describes a blob: `size` in bytes, `etag` opaque and unquoted, `modified` in UTC and whole seconds."""
 
     key: str
     size: int
@@ -76,9 +75,9 @@ class BlobInfo:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """An open blob: `info` describes all of it, `chunks` gives the bytes of the range that was asked for.
+    """An open blob: `info` describes the whole blob, `chunks` yields the bytes of the requested range.
 
-    `file` is where the whole blob lies as a local file, for stores that have one: it spares a copy. It may vanish
+    `file` is the path of the whole blob as a local file, for stores that have one; it saves a copy. The file can vanish
     when the blob is deleted, but its content never changes.
     """
 
@@ -89,10 +88,10 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The row of an original. `width` and `height` in pixels as shown (orientation applied), `size` in bytes.
+    """The row of an original. `width` and `height` are in pixels with the orientation applied, `size` is in bytes.
 
-    `revision` is 32 hexadecimal digits, drawn anew for every upload; `format` is a name of `pymager.formats`;
-    `sha256` is in lower-case hexadecimal; `created` is in UTC and whole seconds.
+    `revision` is 32 hexadecimal digits, random for every upload; `format` is a name of `pymager.formats`;
+    `sha256` is in lowercase hexadecimal; `created` is in UTC and whole seconds.
     """
 
     id: str
@@ -107,7 +106,7 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the listing: `next` is the cursor to go on with, None after the last row."""
+    """A page of the listing: `next` is the cursor of the next page, None after the last row."""
 
     items: tuple[Original, ...]
     next: str | None
@@ -115,126 +114,125 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease that was taken: its `token` changes with every renewal."""
+    """A lease that is held; its `token` changes with every renewal."""
 
     name: str
     token: str
 
 
 class Backend(Protocol):
-    """What both kinds of backend have."""
+    """What both ports have in common."""
 
     def __init__(self, url: str) -> None: ...
 
     async def __aenter__(self) -> Self:
-        """Open it. Raises `ConfigurationError` where it exists but is not ready for this version."""
+        """Open the backend. Raises `ConfigurationError` if it exists, but this version cannot use it."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
     async def prepare(self) -> list[str]:
-        """Make or bring up to date what the backend needs: a folder, a bucket, a schema.
+        """Create or upgrade what the backend needs: a folder, a bucket, a schema. Safe to run more than once.
 
-        Called on a backend that is not open. Says in sentences what was done; doing it again does nothing.
+        Called on a backend that is not open. Returns one sentence for each thing that was done.
         """
 
     async def tidy(self, older_than: float) -> int:
-        """Remove what only the backend can see and a crash left behind, if untouched for `older_than` seconds.
+        """Remove what a crash has left and only the backend can see, if untouched for `older_than` seconds.
 
-        Temporary files, abandoned parts of uploads, dead leases. Returns how many were removed.
+        That is temporary files, parts of incomplete uploads, abandoned leases. Returns how many were removed.
         """
 
     async def ping(self) -> None:
-        """Return if the backend answers, within its own time limit."""
+        """Return if the backend answers within its own time limit."""
 
 
 class BlobStore(Backend, Protocol):
-    """Where bytes are kept. A key is relative, of segments joined by `/`, and holds one content only.
+    """Stores bytes under keys. `check_key` defines what a key is; every method raises `ValueError` for anything else.
 
-    Segments are letters, digits and combining marks of any script, `_`, `-` and, inside, `.`; up to 255 bytes of
-    UTF-8 each, 700 bytes in all. No key is another key's folder. Reads see every put and delete that has returned.
+    A key is written with one content only, and no key is a folder of another key. Reads see every put and delete that
+    has returned.
     """
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> AbstractAsyncContextManager[Blob]:
-        """Open a blob, its description and its bytes in one round trip; `start` and `stop` as in a slice.
+        """Open a blob: description and bytes in one round trip. `start` and `stop` are as in a slice.
 
-        Raises `NotFound`. A body that ends early raises `Unavailable` while iterating: it never just ends.
+        Raises `NotFound`. A body that ends early raises `Unavailable` during iteration; it never ends silently.
         """
 
     async def stat(self, key: str) -> BlobInfo:
         """Describe a blob. Raises `NotFound`."""
 
     async def put(self, key: str, source: bytes | Path, content_type: str) -> BlobInfo:
-        """Write a blob, whole and durably, or not at all; no reader ever sees a part of it.
+        """Write a blob durably and as a whole, or not at all: no reader can observe a partial blob.
 
-        The source can be read again, so a retry is safe. Putting the same key again is right and leaves one blob.
+        The source can be read again, so a retry is safe. Putting a key again is allowed and leaves one blob.
         Raises `NoSpace`.
         """
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Delete blobs, in bulk where the store can. Absent keys are fine."""
+        """Delete blobs, in bulk if the store can. Absent keys are ignored."""
 
     def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
-        """Every blob whose key starts with `prefix`, in any order, in flat memory. It need not end at a `/`.
+        """List every blob whose key starts with `prefix`, in any order, in constant memory.
 
-        A blob that is there throughout is listed once.
+        The prefix can end inside a segment. A blob that exists throughout the listing is listed once.
         """
 
 
 class Catalog(Protocol):
-    """Which originals exist: the only truth about it. Ids are compared byte for byte.
+    """The only truth about which originals exist. Ids are compared byte for byte.
 
-    A mutation is sent once: no retry inside. Where its answer is lost, `Unavailable(outcome_known=False)`.
+    A mutation is sent once, without any retry. If its answer is lost: `Unavailable(outcome_known=False)`.
     """
 
     async def add(self, original: Original) -> None:
-        """Commit a new original, atomically: of many calls for one id exactly one returns.
+        """Commit a new original atomically: of many calls for one id, exactly one succeeds.
 
-        Raises `AlreadyExists` where the id has a row, `Fenced` where the revision was fenced or used before, and
-        `NoSpace`.
+        Raises `AlreadyExists` if the id has a row, `Fenced` if the revision was fenced or used before, and `NoSpace`.
         """
 
     async def get(self, id: str) -> Original:
-        """The row; sees every add, replace and remove that has returned on any node. Raises `NotFound`."""
+        """The row. Sees every add, replace and remove that has returned on any node. Raises `NotFound`."""
 
     async def replace(self, original: Original, expected_revision: str | None = None) -> Original:
-        """Put another row in the place of the id's, atomically, and return the one that was there.
+        """Replace the row of the id atomically, and return the old row.
 
-        Raises `NotFound`, `Fenced`, `NoSpace`, and `RevisionMismatch` where the row is not of `expected_revision`.
+        Raises `NotFound`, `Fenced`, `NoSpace`, and `RevisionMismatch` if the row does not have `expected_revision`.
         """
 
     async def remove(self, id: str, expected_revision: str | None = None) -> Original:
-        """Remove the row, atomically, and return it: of many calls exactly one returns.
+        """Remove the row atomically, and return it: of many calls, exactly one succeeds.
 
-        Raises `NotFound`, and `RevisionMismatch` where the row is not of `expected_revision`.
+        Raises `NotFound`, and `RevisionMismatch` if the row does not have `expected_revision`.
         """
 
     async def fence(self, id: str, revision: str) -> bool:
-        """False while the row holds the revision; once True, no add or replace with it ever succeeds."""
+        """Fence a revision: after True, no add or replace with it ever succeeds. False if the row has it."""
 
     async def list_page(self, cursor: str | None, limit: int) -> Page:
         """Up to `limit` rows after the opaque `cursor`, in any stable order.
 
-        Every row that exists throughout is listed once. Raises `ValueError` for a cursor that it did not make.
+        Every row that exists throughout the listing is listed once. Raises `ValueError` for an invalid cursor.
         """
 
 
 class Leases(Protocol):
-    """Leases save work and never guard truth. No clock is compared: who watches a token decides."""
+    """Leases save work and never guard truth. No clocks are compared: a token that does not change can be replaced."""
 
     async def acquire(self, name: str, instead_of: str | None = None) -> Lease:
         """Take a lease in one atomic step; with `instead_of`, take it over from the holder of that token.
 
-        Raises `Held` with the standing token. A lease that is free is given also where `instead_of` is not None.
+        Raises `Held` with the current token. A free lease is also given if `instead_of` is not None.
         """
 
     async def renew(self, lease: Lease) -> Lease:
-        """The lease with a new token. Raises `Lost` once it is another's or nobody's."""
+        """Renew the lease: the same lease with a new token. Raises `Lost` if it has another holder, or none."""
 
     async def release(self, lease: Lease) -> None:
-        """Give the lease back; does nothing once it is another's."""
+        """Release the lease; a lease that has another holder by now is left alone."""
 
 
 class MetadataStore(Backend, Catalog, Leases, Protocol):
-    """What one metadata backend provides."""
+    """Everything that a metadata backend provides."""

@@ -1,4 +1,4 @@
-"""Finds the backend that a URL names: its scheme is the name of an entry point, and that names a class."""
+"""The registry of backends: a URL's scheme is the name of an entry point, which names the backend's class."""
 
 import re
 from collections.abc import Iterable
@@ -17,12 +17,12 @@ _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*).*?(?:;.*?\bextra\s*==\s
 
 
 def load_blobs(url: str) -> BlobStore:
-    """The blob store that the URL names, not open. Raises `ConfigurationError`, which says what would be right."""
+    """The blob store that the URL names, not open. Raises `ConfigurationError`."""
     return cast(BlobStore, _load(BLOBS, url))
 
 
 def load_metadata(url: str) -> MetadataStore:
-    """The metadata store that the URL names, not open. Raises `ConfigurationError`, which says what would be right."""
+    """The metadata store that the URL names, not open. Raises `ConfigurationError`."""
     return cast(MetadataStore, _load(METADATA, url))
 
 
@@ -30,7 +30,7 @@ def _load(group: str, url: str) -> object:
     found = _SCHEME.match(url)
     if found is None:
         raise ConfigurationError(
-            f"a {_KINDS[group]} is named by a URL, which begins with one of: {_schemes(entry_points(group=group))}"
+            f"must be the URL of a {_KINDS[group]} that starts with one of: {_schemes(entry_points(group=group))}"
         )
     scheme = found[1].lower()
     entry = _entry(group, scheme)
@@ -40,24 +40,24 @@ def _load(group: str, url: str) -> object:
         raise
     except ModuleNotFoundError as error:
         raise ConfigurationError(missing(entry, error)) from error
-    except Exception as error:  # the edge to code of others: whatever it raises, the service can't start with it
+    except Exception as error:  # third-party code: whatever it raises, the service cannot start with it
         raise ConfigurationError(
-            f"backend '{scheme}' ({_owner(entry)}) can't be loaded from {entry.value}: {type(error).__name__}: {error}"
+            f"backend '{scheme}' ({_owner(entry)}) failed to load from {entry.value}: {type(error).__name__}: {error}"
         ) from error
 
 
 def _entry(group: str, scheme: str) -> EntryPoint:
     entries = entry_points(group=group)
     named = [entry for entry in entries if entry.name.lower() == scheme]
-    if not named and "+" in scheme:  # SQLAlchemy's schemes name a driver behind it, as in oracle+oracledb
+    if not named and "+" in scheme:  # a scheme of SQLAlchemy with a driver, such as oracle+oracledb
         scheme = scheme.partition("+")[0]
         named = [entry for entry in entries if entry.name.lower() == scheme]
     if not named:
-        raise ConfigurationError(f"there is no {_KINDS[group]} '{scheme}'; there are: {_schemes(entries)}")
+        raise ConfigurationError(f"unknown {_KINDS[group]} '{scheme}:'; known: {_schemes(entries)}")
     if len(named) > 1:
         owners = " and ".join(sorted(f"{_owner(entry)} ({entry.value})" for entry in named))
         raise ConfigurationError(
-            f"the {_KINDS[group]} '{scheme}' is claimed more than once, by {owners}; uninstall all but one"
+            f"{_KINDS[group]} '{scheme}:' is provided more than once, by {owners}; uninstall all but one"
         )
     return named[0]
 
@@ -71,28 +71,28 @@ def _owner(entry: EntryPoint) -> str:
 
 
 def missing(entry: EntryPoint, error: ModuleNotFoundError) -> str:
-    """What to install for a module that is missing, in a sentence."""
+    """The message for a missing module: what to install."""
     module = (error.name or str(error)).partition(".")[0]
     target = _owner(entry)
     if entry.dist is not None and (extra := _extra_with(entry.dist, entry.name, module)):
         target = f"{target}[{extra}]"
-    return f"backend '{entry.name.lower()}' needs '{module}'; try: pip install '{target}'"
+    return f"backend '{entry.name.lower()}' needs the module '{module}'; run: pip install '{target}'"
 
 
 def _extra_with(distribution: Distribution, scheme: str, module: str) -> str | None:
-    """The extra that brings the module: the one named as the scheme, or else the one that brings the least.
+    """The extra that installs the module: the one named like the scheme, or else the smallest one.
 
-    A distribution is taken to be named as its module, for one that is missing can't be asked.
+    A distribution is assumed to have the name of its module: one that is missing cannot be asked.
     """
     extras: dict[str, set[str]] = {}
     for line in distribution.requires or ():
         match = _REQUIREMENT.fullmatch(line)
         if match is not None and match[2]:
-            extras.setdefault(match[2], set()).add(_normalised(match[1]))
-    bringing = [extra for extra, names in extras.items() if _normalised(module) in names]
+            extras.setdefault(match[2], set()).add(_normalized(match[1]))
+    bringing = [extra for extra, names in extras.items() if _normalized(module) in names]
     return min(bringing, key=lambda extra: (extra != scheme.lower(), len(extras[extra]), extra), default=None)
 
 
-def _normalised(name: str) -> str:
-    """A distribution's name as names are compared (Python packaging's name normalization, PEP 503)."""
+def _normalized(name: str) -> str:
+    """A distribution's name in the form in which names are compared (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

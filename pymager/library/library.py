@@ -1,7 +1,7 @@
-"""What pymager does with pictures: keeps originals, derives pictures from them, forgets them.
+"""The library: stores originals, derives variants from them, deletes them.
 
-The catalog is the only truth about which originals exist, the blob store about derived pictures. A blob is put
-before its row and deleted after it, so that a crash leaves an unseen blob and never a row that points nowhere.
+The catalog is the only truth about which originals exist, the blob store is the only truth about variants. A blob is
+written before its row and deleted after it: a crash leaves an unreferenced blob, never a row without its blob.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ log = structlog.get_logger("pymager.library")
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A variant that is not there yet: the original that it is of, and the key where it belongs."""
+    """A variant by its original and its key, whether the blob store has it or not."""
 
     original: Original
     variant: Variant
@@ -55,7 +55,7 @@ class Located:
 
 
 class Library:
-    """Originals and the pictures derived from them, over a blob store and a metadata store."""
+    """Originals and their variants, over a blob store and a metadata store."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Library:
         self._workers = workers
         self._derivation = derivation
         self._sizes = sizes
-        self._later: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self.cache = cache
 
     async def get(self, id: str) -> Original:
@@ -82,21 +82,21 @@ class Library:
             raise OriginalNotFound(id) from None
 
     async def page(self, cursor: str | None, limit: int) -> Page:
-        """A page of the listing. Raises `ValueError` for a cursor that is none."""
+        """A page of the listing. Raises `ValueError` for an invalid cursor."""
         return await self._metadata.list_page(cursor, limit)
 
     async def add(self, id: str, body: Spooled) -> Original:
-        """Keep a new original; when this returns it is durable. Raises `AlreadyExists` and `PictureError`."""
-        original = await self._store(id, body)
+        """Store a new original; it is durable when this returns. Raises `AlreadyExists` and `PictureError`."""
+        original = await self._put_blob(id, body)
         await self._commit(original, self._metadata.add(original))
         return original
 
     async def put(self, id: str, body: Spooled, condition: Condition) -> tuple[Original, bool]:
-        """Keep an original, new or in the place of another; tells whether it is new.
+        """Store an original, or replace the one that has the id; also returns whether it is new.
 
-        `condition` sees the row that stands before each attempt, and may raise to stop it.
+        Before each attempt `condition` gets the current row, and raises to reject the write.
         """
-        stored = await self._store(id, body)
+        stored = await self._put_blob(id, body)
         for _ in range(_MAX_ATTEMPTS):
             try:
                 current = await self._current(id)
@@ -108,37 +108,37 @@ class Library:
                 if current is None:
                     await self._commit(stored, self._metadata.add(stored), keep=True)
                     return stored, True
-                # A second later than the old one at least, whatever the clocks say: HTTP's dates have no fractions.
+                # At least a second later than the old one, whatever the clocks say: HTTP dates have no fractions.
                 original = replace(stored, created=max(stored.created, current.created + timedelta(seconds=1)))
                 await self._commit(original, self._metadata.replace(original, current.revision), keep=True)
             except (AlreadyExists, NotFound, RevisionMismatch):
                 continue
             reached("replace.committed")
-            self._do_later(self._clean(current))
+            self._run_in_background(self._delete_blobs(current))
             return original, False
         await self._discard(stored)
-        raise Overloaded(f"too many others write '{id}' at the same time; try again")
+        raise Overloaded(f"too many concurrent writes to '{id}'; try again")
 
     async def remove(self, id: str, revision: str | None = None) -> None:
-        """Forget an original and all that was derived from it; final when this returns.
+        """Delete an original and its variants; final when this returns.
 
-        Raises `OriginalNotFound`, and `RevisionMismatch` where it is not of the revision.
+        Raises `OriginalNotFound`, and `RevisionMismatch` if the row has another revision than `revision`.
         """
         try:
             removed = await self._metadata.remove(id, revision)
         except NotFound:
             raise OriginalNotFound(id) from None
         reached("remove.committed")
-        self._do_later(self._clean(removed))
+        self._run_in_background(self._delete_blobs(removed))
 
     @asynccontextmanager
     async def open(
         self, original: Original, start: int = 0, stop: int | None = None
     ) -> AsyncIterator[tuple[Original, Blob]]:
-        """Open an original's bytes; starts again from the row where the revision is gone.
+        """Open the bytes of an original; starts again from the row if the revision is gone.
 
-        The row that comes back is the one the bytes belong to: another than `original` after a replace, and then all
-        its bytes. Raises `OriginalNotFound` and `OriginalLost`.
+        Returns the row that the bytes belong to. After a replace that is another one than `original`, with all its
+        bytes. Raises `OriginalNotFound` and `OriginalLost`.
         """
         for _ in range(_MAX_ATTEMPTS):
             async with AsyncExitStack() as stack:
@@ -146,28 +146,28 @@ class Library:
                     opened = self._blobs.open(keys.original_key(original), start, stop)
                     blob = await stack.enter_async_context(opened)
                 except NotFound:
-                    original = await self._after(original)
+                    original = await self._successor(original)
                     start, stop = 0, None
                     continue
                 check_size(original, blob.info)
                 yield original, blob
                 return
-        raise Overloaded(f"'{original.id}' is replaced all the time; try again")
+        raise Overloaded(f"'{original.id}' is being replaced repeatedly; try again")
 
     def check(self, variant: Variant) -> None:
         """Raises `SizeNotAllowed`, and `UnsupportedFormat` for a size that the format cannot have."""
         self._sizes.check(variant)
 
     async def locate(self, id: str, variant: Variant) -> Located:
-        """Where a variant belongs, whether it is there or not. Raises `OriginalNotFound`."""
+        """The original and the key of a variant, without looking for it. Raises `OriginalNotFound`."""
         original = await self.get(id)
         return Located(original, variant, self._derivation.key(original, variant))
 
     async def variant(self, id: str, variant: Variant, needs_body: Callable[[BlobInfo], bool]) -> VariantContent:
-        """A variant: one read of the catalog, one look-up in the cache and the blob store, and rendered if it is new.
+        """A variant: one read of the catalog, one look-up in cache and blob store, and a render if it is missing.
 
-        Where `needs_body` says no to a cached description, that is enough. Raises what it raises, and
-        `OriginalNotFound`, `OriginalLost`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
+        If `needs_body` returns False for a cached description, the description is enough. Raises what `needs_body`
+        raises, `OriginalNotFound`, `OriginalLost`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
         try:
             original = await self._metadata.get(id)
@@ -182,7 +182,7 @@ class Library:
             return await self.render(Located(original, variant, key))
 
     async def render(self, located: Located) -> VariantContent:
-        """A variant that was not found. Starts again from the row if the revision has gone.
+        """Render a missing variant; starts again from the row if the revision is gone.
 
         Raises `OriginalNotFound`, `OriginalLost`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
@@ -191,36 +191,43 @@ class Library:
             try:
                 return await self._derivation.render(original, located.variant, key)
             except RevisionGone:
-                original = await self._after(original)
+                original = await self._successor(original)
                 key = self._derivation.key(original, located.variant)
                 with suppress(NotFound):
                     return await self._derivation.stored(key)
-        raise Overloaded(f"'{original.id}' is being replaced all the time; try again")
+        raise Overloaded(f"'{original.id}' is being replaced repeatedly; try again")
 
     async def close(self) -> None:
-        """Finish the renders and clean-ups that are under way, for some seconds; the sweep does what is left."""
+        """Wait a few seconds for running renders and clean-ups; the sweep removes what they leave."""
         await self._derivation.close(_CLOSE_TIMEOUT_SECONDS)
-        if self._later:
-            await asyncio.wait(list(self._later), timeout=_CLOSE_TIMEOUT_SECONDS)
+        if self._background:
+            await asyncio.wait(list(self._background), timeout=_CLOSE_TIMEOUT_SECONDS)
 
-    async def _store(self, id: str, body: Spooled) -> Original:
+    async def _put_blob(self, id: str, body: Spooled) -> Original:
         reached("upload.spooled")
-        seen = await self._workers.inspect(body.path)
+        inspection = await self._workers.inspect(body.path)
         reached("upload.verified")
         draft = Original(
-            id, names.new_revision(), seen.format, seen.width, seen.height, body.size, body.sha256, created=_EPOCH
+            id,
+            names.new_revision(),
+            inspection.format,
+            inspection.width,
+            inspection.height,
+            body.size,
+            body.sha256,
+            created=_EPOCH,
         )
         try:
-            info = await self._blobs.put(keys.original_key(draft), body.path, formats.content_type(seen.format))
-        except Unavailable as error:  # whatever became of the blob: without a row nothing was uploaded
+            info = await self._blobs.put(keys.original_key(draft), body.path, formats.content_type(inspection.format))
+        except Unavailable as error:  # whether the blob was written or not: without a row nothing was uploaded
             raise Unavailable(str(error), outcome_known=True) from error
         reached("upload.blob-put")
         return replace(draft, created=info.modified)
 
     async def _commit(self, original: Original, mutation: Coroutine[Any, Any, Any], *, keep: bool = False) -> None:
-        """Send the mutation once; where its answer is lost, ask and compare revisions.
+        """Send the mutation once. If its answer is lost, read the row and compare revisions.
 
-        The blob of a loser goes, unless `keep` says that another attempt follows.
+        The blob of an upload that lost is deleted, unless `keep` says that another attempt follows.
         """
         try:
             await mutation
@@ -228,7 +235,7 @@ class Library:
             if error.outcome_known:
                 await self._discard(original)
                 raise
-            if not await self._stands(original):
+            if not await self._is_committed(original):
                 raise
         except (Fenced, NoSpace):
             await self._discard(original)
@@ -239,8 +246,8 @@ class Library:
             raise
         reached("upload.committed")
 
-    async def _stands(self, original: Original) -> bool:
-        """Whether the row is seen to hold the revision."""
+    async def _is_committed(self, original: Original) -> bool:
+        """Whether a read of the row shows the revision."""
         try:
             current = await self._current(original.id)
         except Unavailable:
@@ -248,13 +255,13 @@ class Library:
         return current is not None and current.revision == original.revision
 
     async def _discard(self, original: Original) -> None:
-        """Delete the blob of an upload that lost, once the row was seen without its revision."""
+        """Delete the blob of an upload that lost, after a read has shown that the row has another revision."""
         try:
             current = await self._current(original.id)
             if current is None or current.revision != original.revision:
                 await self._blobs.delete([keys.original_key(original)])
         except BackendError as error:
-            log.warning("blob left to the sweep", key=keys.original_key(original), error=str(error))
+            log.warning("blob not deleted; the sweep will remove it", key=keys.original_key(original), error=str(error))
 
     async def _current(self, id: str) -> Original | None:
         try:
@@ -262,15 +269,15 @@ class Library:
         except NotFound:
             return None
 
-    async def _after(self, gone: Original) -> Original:
-        """The row that stands after a revision was found gone. Raises `OriginalNotFound` and `OriginalLost`."""
+    async def _successor(self, gone: Original) -> Original:
+        """The current row, after the blob of a revision was not found. Raises `OriginalNotFound` and `OriginalLost`."""
         current = await self.get(gone.id)
         if current.revision == gone.revision:
-            raise OriginalLost(f"the blob of '{gone.id}', revision {gone.revision}, is gone while its row stands")
+            raise OriginalLost(f"the blob of '{gone.id}', revision {gone.revision}, is gone, but its row exists")
         return current
 
-    async def _clean(self, original: Original) -> None:
-        """Delete what no row holds any more; what fails here is left to the sweep."""
+    async def _delete_blobs(self, original: Original) -> None:
+        """Delete the blobs of a revision that no row has any more; the sweep removes what fails here."""
         prefix = keys.derived_prefix(original)
         self.cache.discard(prefix)
         try:
@@ -281,9 +288,14 @@ class Library:
                 await self._blobs.delete(derived[first : first + _DELETE_BATCH_SIZE])
                 reached("cleanup.derived-deleted")
         except BackendError as error:
-            log.warning("blobs left to the sweep", id=original.id, revision=original.revision, error=str(error))
+            log.warning(
+                "blobs not deleted; the sweep will remove them",
+                id=original.id,
+                revision=original.revision,
+                error=str(error),
+            )
 
-    def _do_later(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

@@ -1,7 +1,7 @@
-"""One render of a picture at a time: in a process by one shared task, between replicas by a lease.
+"""Single-flight: one render of a variant at a time, in a process by a shared task, between replicas by a lease.
 
-A lease saves work and never guards truth. No clock is compared: the holder changes its token every second, and who
-has seen the same token for three seconds of its own monotonic clock may take the lease over.
+A lease saves work and never guards truth. No clocks are compared: the holder changes the token every second, and a
+replica that has seen the same token for three seconds of its own monotonic clock can take the lease over.
 """
 
 import asyncio
@@ -18,9 +18,10 @@ from pymager.ports import Lease, Leases
 from pymager.telemetry.families import LEASES
 from pymager.telemetry.observer import OFF, Observer
 
-RENEWAL = 1.0
-PATIENCE = 3.0
-_SHORTEST, _LONGEST = 0.02, 0.25
+RENEWAL_SECONDS = 1.0
+TAKEOVER_SECONDS = 3.0
+_FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.02, 0.25
+_BACKOFF_FACTOR = 1.5
 
 log = structlog.get_logger("pymager.singleflight")
 
@@ -29,36 +30,37 @@ S = TypeVar("S")
 
 
 @asynccontextmanager
-async def kept(leases: Leases, lease: Lease, observer: Observer = OFF) -> AsyncIterator[None]:
-    """Renew the lease every second while inside, and release it at the end."""
+async def holding(leases: Leases, lease: Lease, observer: Observer = OFF) -> AsyncIterator[None]:
+    """Renew the lease every second while inside; release it at the end."""
     stop = asyncio.Event()
     renewal = asyncio.create_task(_renew(leases, lease, stop, observer))
     try:
         yield
     finally:
         stop.set()
-        # Not cancelled: a renewal cut off in the middle would leave a token that nobody knows.
+        # Not cancelled: an interrupted renewal would leave a token that nobody knows.
         last = await asyncio.shield(renewal)
         if last is not None:
             await asyncio.shield(_release(leases, last))
 
 
 class SingleFlight(Generic[T, S]):
-    """Runs the work for a key once, however many ask for it here and on other replicas.
+    """Runs the work for a key once, however many callers ask for it here and on other replicas.
 
-    `slots` gives what the work needs and what there is little of (a free worker): only who has one takes the lease.
+    `reserve` gives the scarce resource that the work needs, such as a free worker. It is reserved before the lease is
+    taken.
     """
 
     def __init__(
         self,
         leases: Leases,
-        slots: Callable[[], AbstractAsyncContextManager[S]],
+        reserve: Callable[[], AbstractAsyncContextManager[S]],
         *,
         deadline: float = 120.0,
         observer: Observer = OFF,
     ) -> None:
         self._leases = leases
-        self._slots = slots
+        self._reserve = reserve
         self._deadline = deadline
         self._observer = observer
         for outcome in ("won", "waited", "taken_over", "lost"):
@@ -70,15 +72,15 @@ class SingleFlight(Generic[T, S]):
         return len(self._running)
 
     async def run(self, key: str, look: Callable[[], Awaitable[T | None]], make: Callable[[S], Awaitable[T]]) -> T:
-        """What `look` finds, or else what `make` makes; the caller may leave without stopping it for the others.
+        """What `look` finds, or else what `make` makes. A caller that is cancelled does not stop it for the others.
 
-        Raises `Overloaded` where no slot is to be had, `Unavailable` past the deadline, and what the two raise.
+        Raises `Overloaded` if no resource can be reserved, `Unavailable` after the deadline, and what the two raise.
         """
         task = self._running.get(key)
         if task is None:
-            task = asyncio.create_task(self._fly(key, look, make))
+            task = asyncio.create_task(self._run_once(key, look, make))
             self._running[key] = task
-            task.add_done_callback(lambda done: self._land(key, done))
+            task.add_done_callback(lambda done: self._forget(key, done))
             return await asyncio.shield(task)
         with self._joined():
             return await asyncio.shield(task)
@@ -92,24 +94,26 @@ class SingleFlight(Generic[T, S]):
         if self._running:
             await asyncio.wait(list(self._running.values()))
 
-    def _land(self, key: str, task: asyncio.Task[T]) -> None:
+    def _forget(self, key: str, task: asyncio.Task[T]) -> None:
         del self._running[key]
         if not task.cancelled():
-            task.exception()  # retrieved here too: every client may have left
+            task.exception()  # retrieved here too: all callers may have left
 
-    async def _fly(self, key: str, look: Callable[[], Awaitable[T | None]], make: Callable[[S], Awaitable[T]]) -> T:
+    async def _run_once(
+        self, key: str, look: Callable[[], Awaitable[T | None]], make: Callable[[S], Awaitable[T]]
+    ) -> T:
         end = monotonic() + self._deadline
-        token, since, pause = "", 0.0, _SHORTEST
+        token, since, pause = "", 0.0, _FIRST_BACKOFF_SECONDS
         while monotonic() < end:
             try:
-                async with self._slots() as slot:
-                    patient = not token or monotonic() - since < PATIENCE
-                    lease = await self._leases.acquire(key, None if patient else token)
-                    self._observer.count(LEASES, "won" if patient else "taken_over")
-                    async with kept(self._leases, lease, self._observer):
+                async with self._reserve() as resource:
+                    takes_over = bool(token) and monotonic() - since >= TAKEOVER_SECONDS
+                    lease = await self._leases.acquire(key, token if takes_over else None)
+                    self._observer.count(LEASES, "taken_over" if takes_over else "won")
+                    async with holding(self._leases, lease, self._observer):
                         reached("derive.leased")
                         found = await look()
-                        return await make(slot) if found is None else found
+                        return await make(resource) if found is None else found
             except Held as held:
                 if not token:
                     self._observer.count(LEASES, "waited")
@@ -118,19 +122,19 @@ class SingleFlight(Generic[T, S]):
             except Overloaded:
                 if not token:
                     raise
-            over = since + PATIENCE - monotonic()  # then the lease may be taken, so wake up just there
-            await asyncio.sleep(min(pause, over) if token and over > 0 else pause)
-            pause = min(pause * 1.5, _LONGEST)
+            left = since + TAKEOVER_SECONDS - monotonic()  # until the lease can be taken over
+            await asyncio.sleep(min(pause, left) if token and left > 0 else pause)
+            pause = min(pause * _BACKOFF_FACTOR, _MAX_BACKOFF_SECONDS)
             found = await look()
             if found is not None:
                 return found
-        raise Unavailable("another replica holds this picture's lease and does not finish it", outcome_known=True)
+        raise Unavailable("another replica holds the lease of this variant and does not finish", outcome_known=True)
 
 
 async def _renew(leases: Leases, lease: Lease, stop: asyncio.Event, observer: Observer) -> Lease | None:
     while True:
         try:
-            async with asyncio.timeout(RENEWAL):
+            async with asyncio.timeout(RENEWAL_SECONDS):
                 await stop.wait()
             return lease
         except TimeoutError:
@@ -139,7 +143,7 @@ async def _renew(leases: Leases, lease: Lease, stop: asyncio.Event, observer: Ob
             lease = await leases.renew(lease)
         except Lost:
             observer.count(LEASES, "lost")
-            return None  # harmless: both would write a right picture under the same key
+            return None  # harmless: both write the same variant under the same key
         except Unavailable as error:
             log.warning("lease not renewed", lease=lease.name, error=str(error))
 
@@ -149,4 +153,4 @@ async def _release(leases: Leases, lease: Lease) -> None:
         await leases.release(lease)
         reached("derive.released")
     except Unavailable as error:
-        log.warning("lease not released; it is taken over in seconds", lease=lease.name, error=str(error))
+        log.warning("lease not released; it can be taken over in seconds", lease=lease.name, error=str(error))

@@ -1,4 +1,4 @@
-"""Where bodies wait on disk while they come in: a folder of the process's own, with a lock that dies with it."""
+"""The spool: request bodies on local disk, in a folder of the process's own whose lock ends with the process."""
 
 import asyncio
 import errno
@@ -19,13 +19,13 @@ from pymager.errors import NoSpace
 
 _PREFIX = "pymager-spool-"
 _LOCK = "lock"
-_CHUNK = 256 * 1024
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_WRITE_BYTES = 256 * 1024
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """A body on disk: `size` in bytes, `sha256` in lower-case hexadecimal."""
+    """A body on disk: `size` in bytes, `sha256` in lowercase hexadecimal."""
 
     path: Path
     size: int
@@ -33,7 +33,7 @@ class Spooled:
 
 
 class Spool:
-    """A folder for bodies; entering it also removes the folders of processes that are gone."""
+    """A folder for bodies. Entering it also removes the folders of processes that are gone."""
 
     def __init__(self, parent: Path | None = None) -> None:
         self._parent = parent or Path(tempfile.gettempdir())
@@ -59,7 +59,7 @@ class Spool:
 
     @asynccontextmanager
     async def spooled(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[Spooled]:
-        """Write the chunks to a file while hashing them; the file is gone afterwards. Raises `NoSpace`."""
+        """Write the chunks to a file and hash them; the file is deleted at the end. Raises `NoSpace`."""
         path = self.folder / secrets.token_hex(8)
         try:
             yield await write(path, chunks)
@@ -83,12 +83,12 @@ class Spool:
 
 
 async def write(path: Path, chunks: AsyncIterable[bytes]) -> Spooled:
-    """Write the chunks to a new file while hashing them. Raises `NoSpace`; what was written then stays."""
+    """Write the chunks to a new file and hash them. Raises `NoSpace`; the incomplete file stays then."""
     digest = hashlib.sha256()
     size = 0
     pending: list[bytes] = []
-    waiting = 0
-    with _full_disk_told(), path.open("xb", buffering=0) as file:
+    pending_bytes = 0
+    with _translate_full_disk(), path.open("xb", buffering=0) as file:
 
         def flush(parts: list[bytes]) -> None:
             for part in parts:
@@ -99,19 +99,19 @@ async def write(path: Path, chunks: AsyncIterable[bytes]) -> Spooled:
 
         async for chunk in chunks:
             pending.append(chunk)
-            waiting += len(chunk)
-            if waiting >= _CHUNK:
-                size += waiting
+            pending_bytes += len(chunk)
+            if pending_bytes >= _WRITE_BYTES:
+                size += pending_bytes
                 await _in_thread(flush, pending)
-                pending, waiting = [], 0
+                pending, pending_bytes = [], 0
         if pending:
-            size += waiting
+            size += pending_bytes
             await _in_thread(flush, pending)
     return Spooled(path, size, digest.hexdigest())
 
 
 async def _in_thread(work: Callable[[list[bytes]], None], parts: list[bytes]) -> None:
-    """Done also when cancelled: a file closed under a thread that writes may be another file by then."""
+    """Finish also when cancelled: the thread must not write to a descriptor that is closed and reused."""
     running = asyncio.get_running_loop().run_in_executor(None, work, parts)
     try:
         await asyncio.shield(running)
@@ -121,10 +121,10 @@ async def _in_thread(work: Callable[[list[bytes]], None], parts: list[bytes]) ->
 
 
 @contextmanager
-def _full_disk_told() -> Iterator[None]:
+def _translate_full_disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise NoSpace("the disk for incoming bodies is full") from error
+        if error.errno in _DISK_FULL:
+            raise NoSpace("the disk of the spool is full") from error
         raise

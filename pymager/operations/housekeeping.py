@@ -7,7 +7,7 @@ import structlog
 
 from pymager.composition import Components
 from pymager.errors import BackendError, Held
-from pymager.library.singleflight import kept
+from pymager.library.singleflight import holding
 from pymager.operations.sweep import SweepReport, configured_sweep, counts, mark_recipes
 from pymager.settings.model import Settings
 from pymager.telemetry.families import LAST_SWEEP, SWEEPS, SWEPT
@@ -49,7 +49,7 @@ async def _sweep_alone(settings: Settings, components: Components, recipes: set[
             log.info("sweep skipped: another replica is sweeping")
             return
     try:
-        async with kept(metadata, lease):
+        async with holding(metadata, lease):
             report = await configured_sweep(settings, components.blobs, metadata, recipes).run()
     except BackendError:
         observer.count(SWEEPS, "failed")

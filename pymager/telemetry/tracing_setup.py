@@ -20,7 +20,7 @@ def trace_ids(enabled: bool) -> TraceIds | None:
     except ModuleNotFoundError as error:
         missing = [str(error.name)]
     if missing:
-        raise ConfigurationError(f"PYMAGER_OTEL: traces need '{missing[0]}'; try: pip install 'pymager[otel]'")
+        raise ConfigurationError(f"PYMAGER_OTEL: traces need '{missing[0]}'; run: pip install 'pymager[otel]'")
     from pymager.telemetry import tracing
 
     tracing.check()

@@ -1,4 +1,4 @@
-"""What is told of the workers and of their jobs."""
+"""Metrics of the worker pool and its jobs."""
 
 import signal
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from pymager.workers.process import WorkerExited
 
 KINDS = ("render", "inspection")
 _TIMINGS = {"render": "render", "inspection": "inspect"}
-_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
+_EXTERNAL_SIGNALS = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
 _REASONS: dict[type[BaseException], str] = {
     NotAPicture: "not_a_picture",
     PictureError: "over_a_limit",
@@ -24,8 +24,8 @@ _REASONS: dict[type[BaseException], str] = {
 }
 
 
-ENDINGS = ("worn_out", "stopped", "killed", "processor_time", "crashed", "exited")
-_KNOWN = (*_REASONS.values(), "timeout", "nonsense", *ENDINGS[2:])
+EXIT_REASONS = ("max_jobs", "stopped", "killed", "cpu_limit", "crashed", "exited")
+_FAILURE_REASONS = (*_REASONS.values(), "timeout", "malformed_answer", *EXIT_REASONS[2:])
 
 
 class JobMetrics:
@@ -35,9 +35,9 @@ class JobMetrics:
         self._observer = observer
         for kind in KINDS:
             observer.count(JOBS_RUNNING, kind, by=0)
-            for why in _KNOWN:
+            for why in _FAILURE_REASONS:
                 observer.count(JOB_FAILURES, kind, why, by=0)
-        for why in ENDINGS:
+        for why in EXIT_REASONS:
             observer.count(WORKER_RESTARTS, why, by=0)
         self._waits = {
             kind: observer.operation(
@@ -67,30 +67,32 @@ class JobMetrics:
         finally:
             self._observer.count(JOBS_RUNNING, kind, by=-1)
 
-    def ended(self, why: str) -> None:
-        """A worker process has ended, and is replaced."""
+    def replaced(self, why: str) -> None:
+        """Count a worker process that is replaced, by reason."""
         self._observer.count(WORKER_RESTARTS, why)
 
 
 def reason(error: BaseException) -> str:
-    """Why a job failed. What became of its process is the context of the error that says so."""
+    """Why a job failed. The error's context says what happened to its process."""
     cause = error.__context__
     if isinstance(cause, TimeoutError):
         return "timeout"
     if isinstance(cause, WorkerExited):
-        return ending(cause.code, killed=False)
+        return exit_reason(cause.code, killed=False)
     if cause is not None and isinstance(error, PictureError):
-        return "nonsense"
+        return "malformed_answer"
     return next(name for kind, name in _REASONS.items() if isinstance(error, kind))
 
 
-def ending(code: int, *, killed: bool) -> str:
-    """Why a process ended: `killed` by its own server (a time limit, a client that left, a nonsensical answer), or else
-    by its return code as `subprocess` gives it."""
+def exit_reason(code: int, *, killed: bool) -> str:
+    """Why a process ended, by its exit code as `subprocess` gives it.
+
+    `killed` says that its own server killed it: after a time limit, a client that left, or a malformed answer.
+    """
     if killed:
         return "stopped"
-    if code in _FROM_OUTSIDE:
+    if code in _EXTERNAL_SIGNALS:
         return "killed"
     if code == -signal.SIGXCPU:
-        return "processor_time"
+        return "cpu_limit"
     return "crashed" if code < 0 else "exited"

@@ -1,6 +1,6 @@
-"""The worker processes: the only place where strangers' bytes are decoded.
+"""The worker pool: all decoding of strangers' bytes happens in its processes.
 
-One bad picture costs one request: a decoder that crashes, hangs or eats memory ends its process, which is replaced.
+One bad picture costs one request: a decoder that crashes, hangs or exhausts memory ends its process, which is replaced.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ from pymager.workers.slot import STOPPING, Slot
 
 PROGRAM = ("-m", "pymager.engine.worker")
 
-# Signals that come from outside: from the kernel when memory runs out, or from an operator.
-_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
-_HOPELESS = "no worker process can be started at present"
-_LATER = 5
+# Signals from outside the process: from the kernel when memory runs out, or from an operator.
+_EXTERNAL_SIGNALS = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
+_BROKEN = "no worker process can be started"
+_BROKEN_RETRY_AFTER_SECONDS = 5
 
 log = structlog.get_logger("pymager.workers")
 
@@ -42,19 +42,20 @@ T = TypeVar("T")
 class WorkerLimits:
     """What a worker process may use: `memory` in bytes of address space, the times for each job.
 
-    After `jobs` jobs a process is replaced by a fresh one.
+    After `max_jobs` jobs a process is replaced.
     """
 
     memory: int = 1 << 30
     cpu_seconds: int = 30
     wall_seconds: float = 30.0
-    jobs: int = 200
+    max_jobs: int = 200
 
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """Counts. `idle` and `busy` are workers (the rest of `size` is being started); `renders` and `inspections` wait
-    for one. `started` and `restarts` count processes since the start: all, and those that replaced a dead one.
+    """Counts. `idle` and `busy` are slots; the rest of `size` is starting. `renders` and `inspections` are waiting.
+
+    `started` counts all processes since the start, `restarts` those that ended unexpectedly.
     """
 
     size: int
@@ -68,18 +69,17 @@ class PoolState:
 
 
 class Worker:
-    """A worker that is reserved for its holder."""
+    """A worker process that is reserved for its holder."""
 
-    def __init__(self, workers: "WorkerPool", seat: Slot) -> None:
-        self._workers = workers
-        self._seat = seat
+    def __init__(self, pool: "WorkerPool", slot: Slot) -> None:
+        self._pool = pool
+        self._slot = slot
 
     async def render(self, path: Path, job: RenderJob, spool: Path) -> bytes | Path | None:
-        """Make a picture from the file at `path`; None says that the file's own bytes are it.
+        """Render a variant of the file at `path`. None means that the file's own bytes are the variant.
 
-        A picture of over 4 MiB comes as a file in the folder `spool`, which is then the caller's. Raises
-        `PictureError`, `UnsupportedFormat`, `NotFound` where the file is gone, `NoSpace`, `Unavailable` and
-        `Overloaded`.
+        A variant of over 4 MiB is returned as a file in the folder `spool`, which the caller owns then. Raises
+        `PictureError`, `UnsupportedFormat`, `NotFound` if the file is gone, `NoSpace`, `Unavailable` and `Overloaded`.
         """
         file = spool / secrets.token_hex(8)
 
@@ -91,22 +91,22 @@ class Worker:
                     return file
                 case Status.ORIGINAL:
                     return None
-            raise ProtocolError(f"{status.name} of {len(payload)} bytes to a render")
+            raise ProtocolError(f"a render was answered with {status.name} of {len(payload)} bytes")
 
         try:
-            with self._workers._told.running("render"):
-                return await self._workers._run(self._seat, wire.render(path, job, file), read)
+            with self._pool._metrics.running("render"):
+                return await self._pool._run(self._slot, wire.render(path, job, file), read)
         except BaseException:
             file.unlink(missing_ok=True)
             raise
 
 
 class WorkerPool:
-    """A fixed number of worker processes, which are there while inside `async with`.
+    """A fixed number of worker processes, which run while inside `async with`.
 
-    At most `queue` renders and as many inspections wait for a worker. `program` are the arguments of the Python
-    interpreter that make a worker. Enter it in the thread that lives as long as the workers shall: the kernel kills
-    them when that thread ends. Entering raises `ConfigurationError` where no worker can start.
+    At most `queue` renders and as many inspections wait for a worker. `program` are the arguments that make the Python
+    interpreter a worker. Enter it in a thread that outlives the workers: the kernel kills them when that thread ends.
+    Entering raises `ConfigurationError` if no worker can start.
     """
 
     def __init__(
@@ -120,25 +120,29 @@ class WorkerPool:
         observer: Observer = OFF,
     ) -> None:
         self._limits = limits
-        self._told = JobMetrics(observer)
+        self._metrics = JobMetrics(observer)
         self._queue: FairQueue[Slot] = FairQueue(count, queue)
         start = wire.start(limits.memory, limits.cpu_seconds, picture_limits)
         self._closed = False
-        self._seats = [Slot(program, start, limits.jobs, self._changed, self._told.ended) for _ in range(count)]
+        self._slots = [
+            Slot(program, start, limits.max_jobs, self._on_ready_changed, self._metrics.replaced) for _ in range(count)
+        ]
 
     async def __aenter__(self) -> Self:
         try:
-            opened = await asyncio.gather(*(seat.open() for seat in self._seats), return_exceptions=True)
+            opened = await asyncio.gather(*(slot.open() for slot in self._slots), return_exceptions=True)
             for error in opened:
                 if isinstance(error, (WorkerStartFailed, OSError)):
-                    raise ConfigurationError(f"a worker process could not start (is worker_memory too small?): {error}")
+                    raise ConfigurationError(
+                        f"PYMAGER_WORKER_MEMORY: a worker process could not start; the limit may be too low: {error}"
+                    )
                 if error is not None:
                     raise error
         except BaseException:
             await self._close()
             raise
-        for seat in self._seats:
-            self._queue.put(seat)
+        for slot in self._slots:
+            self._queue.put(slot)
         return self
 
     async def __aexit__(
@@ -148,54 +152,54 @@ class WorkerPool:
 
     @property
     def state(self) -> PoolState:
-        """What the workers are at."""
+        """What the workers do now."""
         return PoolState(
-            size=len(self._seats),
+            size=len(self._slots),
             idle=self._queue.free,
             busy=self._queue.held,
             renders=self._queue.waiting(JobKind.RENDER),
             inspections=self._queue.waiting(JobKind.INSPECTION),
-            started=sum(seat.starts for seat in self._seats),
-            restarts=sum(seat.deaths for seat in self._seats),
-            pids=tuple(pid for seat in self._seats for pid in seat.pids),
+            started=sum(slot.starts for slot in self._slots),
+            restarts=sum(slot.unexpected_exits for slot in self._slots),
+            pids=tuple(pid for slot in self._slots for pid in slot.pids),
         )
 
     async def inspect(self, path: Path) -> Inspection:
-        """Say what the file at `path` is, having decoded all of it.
+        """Decode the whole file at `path`, and say what it is.
 
-        Raises `PictureError`, `NotFound` where the file is gone, `Unavailable` and `Overloaded`.
+        Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
         """
 
         def read(status: Status, payload: bytes) -> Inspection:
             if status is not Status.INSPECTION:
-                raise ProtocolError(f"{status.name} to an inspection")
+                raise ProtocolError(f"an inspection was answered with {status.name}")
             return wire.read_inspection(payload)
 
-        async with self._reserved(JobKind.INSPECTION) as seat:
-            with self._told.running("inspection"):
-                return await self._run(seat, wire.inspect(path), read)
+        async with self._reserved(JobKind.INSPECTION) as slot:
+            with self._metrics.running("inspection"):
+                return await self._run(slot, wire.inspect(path), read)
 
     @asynccontextmanager
     async def reserve(self) -> AsyncIterator[Worker]:
-        """Reserve a free worker for renders, one after the other. Raises `Overloaded`."""
-        async with self._reserved(JobKind.RENDER) as seat:
-            yield Worker(self, seat)
+        """Wait for a free worker and reserve it, for one render after the other. Raises `Overloaded`."""
+        async with self._reserved(JobKind.RENDER) as slot:
+            yield Worker(self, slot)
 
     @asynccontextmanager
     async def _reserved(self, kind: JobKind) -> AsyncIterator[Slot]:
         if self._closed:
             raise Overloaded(STOPPING)
-        if self._is_hopeless():
-            raise Overloaded(_HOPELESS, retry_after=_LATER)
-        with self._told.waiting(kind.name.lower()):
-            seat = await self._queue.take(kind, _client_group())
+        if self._is_broken():
+            raise Overloaded(_BROKEN, retry_after=_BROKEN_RETRY_AFTER_SECONDS)
+        with self._metrics.waiting(kind.name.lower()):
+            slot = await self._queue.take(kind, _client_group())
         try:
-            yield seat
+            yield slot
         finally:
-            self._queue.give_back(seat, usable=seat.ready)
+            self._queue.give_back(slot, usable=slot.ready)
 
-    async def _run(self, seat: Slot, message: bytes, read: Callable[[Status, bytes], T]) -> T:
-        """Have a job done, and once more where its process was killed from outside. A cancelled job is ended."""
+    async def _run(self, slot: Slot, message: bytes, read: Callable[[Status, bytes], T]) -> T:
+        """Run a job, and once more if its process was killed from outside. A cancelled job is ended."""
 
         def outcome(status: Status, payload: bytes) -> T | Failure:
             return wire.read_failure(payload) if status is Status.FAILED else read(status, payload)
@@ -203,43 +207,43 @@ class WorkerPool:
         seconds = self._limits.wall_seconds
         try:
             try:
-                result = await seat.run(message, seconds, outcome)
+                result = await slot.run(message, seconds, outcome)
             except WorkerExited as end:
-                if end.code not in _FROM_OUTSIDE:
+                if end.code not in _EXTERNAL_SIGNALS:
                     raise
-                result = await seat.run(message, seconds, outcome)
+                result = await slot.run(message, seconds, outcome)
         except TimeoutError:
             raise Undecodable(f"the picture took longer than {seconds:g} seconds to decode") from None
         except WorkerExited as end:
-            raise Undecodable(self._why(end)) from None
+            raise Undecodable(self._exit_message(end)) from None
         except ProtocolError as error:
-            log.error("a worker gave an answer that no sound worker gives", error=str(error))
-            raise Undecodable("the picture made its decoder answer nonsense") from None
+            log.error("malformed answer from a worker process", error=str(error))
+            raise Undecodable("the picture made its decoder send a malformed answer") from None
         if not isinstance(result, Failure):
             return result
         if result.trace:
-            log.warning("a decoder raised what it should not", trace=result.trace)
+            log.warning("unexpected exception in a decoder", trace=result.trace)
         raise result.error
 
-    def _changed(self, seat: Slot) -> None:
-        if seat.ready:
-            self._queue.put(seat)
+    def _on_ready_changed(self, slot: Slot) -> None:
+        if slot.ready:
+            self._queue.put(slot)
         else:
-            self._queue.withdraw(seat)
-        if self._is_hopeless():
-            self._queue.refuse(_HOPELESS, _LATER)
+            self._queue.withdraw(slot)
+        if self._is_broken():
+            self._queue.refuse_all(_BROKEN, _BROKEN_RETRY_AFTER_SECONDS)
 
-    def _is_hopeless(self) -> bool:
-        return all(seat.hopeless for seat in self._seats)
+    def _is_broken(self) -> bool:
+        return all(slot.broken for slot in self._slots)
 
     async def _close(self) -> None:
         self._closed = True
-        self._queue.refuse(STOPPING, 1)
-        await asyncio.gather(*(seat.close() for seat in self._seats))
+        self._queue.refuse_all(STOPPING, 1)
+        await asyncio.gather(*(slot.close() for slot in self._slots))
 
-    def _why(self, end: WorkerExited) -> str:
-        if end.code in _FROM_OUTSIDE:
-            return "the picture's decoder was killed twice from outside: probably it needs too much memory"
+    def _exit_message(self, end: WorkerExited) -> str:
+        if end.code in _EXTERNAL_SIGNALS:
+            return "the picture's decoder was killed twice from outside; it probably needs too much memory"
         if end.code == -signal.SIGXCPU:
             return f"the picture took more than {self._limits.cpu_seconds} seconds of processor time to decode"
         if end.code < 0:
@@ -248,6 +252,6 @@ class WorkerPool:
 
 
 def _client_group() -> str:
-    """On whose account a job waits; work outside of requests has an account of its own."""
+    """The client group that a job is queued for; work outside of requests has one of its own."""
     context = CURRENT.get()
     return "" if context is None else context.client_group

@@ -1,4 +1,4 @@
-"""One worker process, seen from the server: started, asked, watched, ended."""
+"""One worker process, from the server's side: start it, ask it, watch it, end it."""
 
 import asyncio
 import os
@@ -12,8 +12,8 @@ from contextlib import suppress
 from pymager.engine import wire
 from pymager.engine.wire import Status
 
-# Of the server's environment a worker gets these and no more: it must not learn a secret.
-_INHERITED = (
+# The only environment variables that a worker process inherits: it must not learn a secret.
+_INHERITED_VARIABLES = (
     "PATH",
     "LANG",
     "LC_ALL",
@@ -27,61 +27,62 @@ _INHERITED = (
 )
 # Freed memory is kept for the next picture, up to 128 MiB, since page faults are a third of what a decode costs.
 # 32 MiB is the highest threshold that glibc accepts.
-_ALLOCATOR = {
+_ALLOCATOR_VARIABLES = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
     "MALLOC_TOP_PAD_": str(16 << 20),
 }
-_BUFFER = 1 << 20
-_PATIENCE = 30.0  # for the start; and for a killed process to be gone
-_LEAVING = 5.0  # between hanging up and being gone
-_LAST_WORDS = 64 << 10
+_READ_BUFFER_BYTES = 1 << 20
+_START_TIMEOUT_SECONDS = 30.0
+_KILL_TIMEOUT_SECONDS = 30.0
+_EXIT_TIMEOUT_SECONDS = 5.0  # between closing the connection and the end of the process
+_MAX_STDERR_BYTES = 64 << 10
 
 
 class WorkerStartFailed(Exception):
-    """A worker process did not come up; the message says what it said."""
+    """A worker process did not start; the message has its standard error."""
 
 
 class WorkerExited(Exception):
-    """The process ended in the middle of a job. `code` is as `subprocess.Popen.returncode`."""
+    """The process ended in the middle of a job. `code` is as in `subprocess.Popen.returncode`."""
 
-    def __init__(self, code: int, words: str) -> None:
-        super().__init__(f"ended with {code}: {words}")
+    def __init__(self, code: int, stderr: str) -> None:
+        super().__init__(f"exited with {code}: {stderr}")
         self.code = code
 
 
 class WorkerProcess:
-    """A process that runs from its construction on; `exited` gets its return code as soon as there is one.
+    """A process that runs from its construction on; `on_exit` is called when it has ended.
 
-    Construct it in the event loop's thread: the process is killed by the kernel when that thread ends. Raises
-    `OSError` where none can be started.
+    Construct it in the event loop's thread: the kernel kills the process when that thread ends. Raises `OSError` if
+    no process can be started.
     """
 
-    def __init__(self, program: Sequence[str], exited: Callable[["WorkerProcess"], None]) -> None:
+    def __init__(self, program: Sequence[str], on_exit: Callable[["WorkerProcess"], None]) -> None:
         self.jobs = 0
-        self.born = time.monotonic()
-        self.told = False  # to end
-        self.killed = False  # by us
-        self.last_words = ""  # the last it wrote to its standard error, once it has ended
+        self.started = time.monotonic()
+        self.is_retired = False
+        self.killed = False  # by this server
+        self.stderr = ""  # the last part of its standard error, once it has ended
         self.exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._exited = exited
+        self._on_exit = on_exit
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         ours, theirs = socket.socketpair()
-        words, their_words = os.pipe()
-        # A worker never waits for someone to read its complaints: what doesn't fit into the pipe is lost.
-        os.set_blocking(their_words, False)
-        os.set_blocking(words, False)
+        read_end, write_end = os.pipe()
+        # A worker never blocks on its standard error: what does not fit into the pipe is lost.
+        os.set_blocking(write_end, False)
+        os.set_blocking(read_end, False)
         try:
-            self._popen = _spawn(program, theirs, their_words)
+            self._popen = _spawn(program, theirs, write_end)
         except BaseException:
             ours.close()
-            os.close(words)
+            os.close(read_end)
             raise
         finally:
             theirs.close()
-            os.close(their_words)
-        self._socket, self._words = ours, words
+            os.close(write_end)
+        self._socket, self._stderr_pipe = ours, read_end
         self._watch()
 
     @property
@@ -91,19 +92,19 @@ class WorkerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it has not been seen to end yet."""
+        """Whether its end has not been noticed yet."""
         return not self.exit.done()
 
     async def prepare(self, start: bytes) -> None:
-        """Send the first message and wait until the worker has loaded its decoders. Raises `WorkerStartFailed`."""
+        """Send the first message, and wait until the worker has loaded its decoders. Raises `WorkerStartFailed`."""
         self._socket.setblocking(False)
-        self._streams = await asyncio.open_connection(sock=self._socket, limit=_BUFFER)
+        self._streams = await asyncio.open_connection(sock=self._socket, limit=_READ_BUFFER_BYTES)
         try:
-            status, _ = await self.ask(start, _PATIENCE)
+            status, _ = await self.ask(start, _START_TIMEOUT_SECONDS)
         except (TimeoutError, WorkerExited, wire.ProtocolError) as error:
-            raise WorkerStartFailed(str(error) or f"not ready after {_PATIENCE:.0f} seconds") from None
+            raise WorkerStartFailed(str(error) or f"not ready after {_START_TIMEOUT_SECONDS:.0f} seconds") from None
         if status is not Status.READY or not self.alive:
-            raise WorkerStartFailed(f"its first answer is {status.name}" if self.alive else "ended at once")
+            raise WorkerStartFailed(f"its first answer was {status.name}" if self.alive else "it ended at once")
         self.jobs = 0
 
     async def ask(self, message: bytes, seconds: float) -> tuple[Status, bytes]:
@@ -121,85 +122,85 @@ class WorkerProcess:
                 status, size = wire.read_head(await reader.readexactly(wire.ANSWER.size))
                 answer = status, await reader.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
-            raise WorkerExited(await self._code(), self.last_words) from None
+            raise WorkerExited(await self._exit_code(), self.stderr) from None
         except BaseException:
             self.kill()
             raise
-        self._hear()
+        self._read_stderr()
         return answer
 
     def kill(self) -> None:
-        """End it now."""
+        """Kill it."""
         self.killed |= self.alive
         self._popen.kill()
 
     async def retire(self, grace: float) -> None:
-        """Let it end by itself, by hanging up; kill it where it has not in `grace` seconds."""
-        self._hang_up()
+        """Close its connection so that it exits; kill it after `grace` seconds."""
+        self._close_connection()
         await asyncio.wait([self.exit], timeout=grace)
         if self.alive:
             self.kill()
-            await asyncio.wait([self.exit], timeout=_PATIENCE)
+            await asyncio.wait([self.exit], timeout=_KILL_TIMEOUT_SECONDS)
         if self._streams is not None:
             with suppress(ConnectionError):
                 await self._streams[1].wait_closed()
 
-    async def _code(self) -> int:
+    async def _exit_code(self) -> int:
         """The exit code of a process that closed its connection. One that still runs is killed: `ProtocolError`."""
         try:
-            await asyncio.wait([self.exit], timeout=_LEAVING)
+            await asyncio.wait([self.exit], timeout=_EXIT_TIMEOUT_SECONDS)
         finally:
             self.kill()
         if self.killed:
-            raise wire.ProtocolError("it hung up")
+            raise wire.ProtocolError("it closed its connection")
         return self.exit.result()
 
     def _watch(self) -> None:
-        """See the end at once, without a thread and without a handler of SIGCHLD: pidfd_open(2)."""
+        """Notice its end at once, without a thread or a SIGCHLD handler: pidfd_open(2)."""
         try:
             descriptor = os.pidfd_open(self.pid)
         except OSError:
             self.kill()
             self._popen.wait()
             self._socket.close()
-            os.close(self._words)
+            os.close(self._stderr_pipe)
             raise
         loop = asyncio.get_running_loop()
 
-        def gone() -> None:
+        def on_end() -> None:
             loop.remove_reader(descriptor)
             os.close(descriptor)
-            self.last_words = self._hear()
-            os.close(self._words)
-            if self._streams is not None:  # else they are being made
+            self.stderr = self._read_stderr()
+            os.close(self._stderr_pipe)
+            if self._streams is not None:  # otherwise they are being opened
                 self._streams[1].close()
             self.exit.set_result(self._popen.wait())
-            self._exited(self)
+            self._on_exit(self)
 
-        loop.add_reader(descriptor, gone)
+        loop.add_reader(descriptor, on_end)
 
-    def _hang_up(self) -> None:
+    def _close_connection(self) -> None:
         if self._streams is not None:
             self._streams[1].close()
         else:
             self._socket.close()
 
-    def _hear(self) -> str:
-        """What it wrote to its standard error since this was last asked."""
+    def _read_stderr(self) -> str:
+        """What it wrote to its standard error since the last call."""
         with suppress(BlockingIOError):
-            return os.read(self._words, _LAST_WORDS).decode(errors="replace").strip()
+            return os.read(self._stderr_pipe, _MAX_STDERR_BYTES).decode(errors="replace").strip()
         return ""
 
 
-def _spawn(program: Sequence[str], channel: socket.socket, words: int) -> subprocess.Popen[bytes]:
-    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | _ALLOCATOR
+def _spawn(program: Sequence[str], channel: socket.socket, stderr: int) -> subprocess.Popen[bytes]:
+    environment = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ} | _ALLOCATOR_VARIABLES
     return subprocess.Popen(
         [sys.executable, "-P", "-s", *program, str(channel.fileno()), str(os.getpid())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=words,
+        stderr=stderr,
         close_fds=True,
         pass_fds=[channel.fileno()],
         env=environment,
-        process_group=0,  # so that Ctrl-C reaches the server only, which then drains
+        process_group=0,  # Ctrl-C reaches only the server, which then drains
     )

@@ -1,4 +1,4 @@
-"""Who waits for one of a few things that everybody needs: bounded, and fair to both kinds and to every client."""
+"""The queue in front of the worker pool: bounded, and fair to both kinds of job and to every client."""
 
 import asyncio
 from collections import deque
@@ -9,26 +9,27 @@ from typing import Generic, TypeVar
 from pymager.errors import Overloaded
 from pymager.workers.round_robin import RoundRobin
 
-_LONGEST_RETRY = 30
-_WEIGHT = 0.2  # of the newest duration in the moving average
+_MAX_RETRY_AFTER_SECONDS = 30
+_NEWEST_WEIGHT = 0.2  # of the newest duration in the moving average
+_INITIAL_JOB_SECONDS = 0.1
 
 T = TypeVar("T")
 
 
 class JobKind(Enum):
-    """What a thing is wanted for."""
+    """What a resource is wanted for; the value is the plural for messages."""
 
     RENDER = "renders"
     INSPECTION = "uploads"
 
 
 class FairQueue(Generic[T]):
-    """Hands out `size` things; at most `bound` of each kind wait for one.
+    """Hands out `size` resources; at most `bound` jobs of each kind wait for one.
 
-    The kinds take turns where both wait, and so do the clients of one kind. Nobody is kept out by one who asks for
-    much: a quarter more places are for clients who have none, and where those are taken too, a client who has few gets
-    one of who has most. Inspections have never more than all things but one, where there are two or more: uploads
-    don't keep the pictures from being served.
+    The kinds take turns when both wait, and so do the clients of one kind. No client can keep the others out: a
+    quarter more places are reserved for clients that have none, and when those are taken too, a client with few waiting
+    jobs gets a place of the client with most. Inspections never hold all resources if there are two or more, so that
+    uploads do not stop renders.
     """
 
     def __init__(self, size: int, bound: int) -> None:
@@ -36,39 +37,39 @@ class FairQueue(Generic[T]):
         self._bound = bound
         self._spare = bound // 4
         self._free: deque[T] = deque()
-        self._held: dict[T, tuple[JobKind, float]] = {}  # since when
+        self._held: dict[T, tuple[JobKind, float]] = {}  # with the time since when
         self._waiting: dict[JobKind, RoundRobin[asyncio.Future[T]]] = {kind: RoundRobin() for kind in JobKind}
-        self._most = {JobKind.RENDER: size, JobKind.INSPECTION: max(1, size - 1)}
-        self._turn = JobKind.RENDER
-        self._seconds = 0.1
+        self._max_held = {JobKind.RENDER: size, JobKind.INSPECTION: max(1, size - 1)}
+        self._next_kind = JobKind.RENDER
+        self._job_seconds = _INITIAL_JOB_SECONDS
 
     @property
     def held(self) -> int:
-        """How many things are given out."""
+        """The number of resources that are handed out."""
         return len(self._held)
 
     @property
     def free(self) -> int:
-        """How many things nobody has."""
+        """The number of resources that are available."""
         return len(self._free)
 
     def waiting(self, kind: JobKind) -> int:
-        """How many wait."""
+        """The number of jobs that wait."""
         return len(self._waiting[kind])
 
-    def put(self, thing: T) -> None:
-        """A thing can be had from now on; nothing changes where it could before, or where somebody has it."""
-        if thing not in self._free and thing not in self._held:
-            self._free.append(thing)
+    def put(self, resource: T) -> None:
+        """Make a resource available, unless it is already, or is handed out."""
+        if resource not in self._free and resource not in self._held:
+            self._free.append(resource)
             self._serve()
 
-    def withdraw(self, thing: T) -> None:
-        """A thing can't be had for the time being; nothing changes where somebody has it."""
-        if thing in self._free:
-            self._free.remove(thing)
+    def withdraw(self, resource: T) -> None:
+        """Make a resource unavailable for now, unless it is handed out."""
+        if resource in self._free:
+            self._free.remove(resource)
 
     async def take(self, kind: JobKind, client: str = "") -> T:
-        """A thing, which has to be given back. Raises `Overloaded` where too many wait already."""
+        """Wait for a resource; give it back with `give_back`. Raises `Overloaded` if too many jobs wait."""
         if not self._waiting[kind] and self._may_take(kind):
             return self._hand_out(kind)
         places = self._bound + (0 if self._waiting[kind].count(client) else self._spare)
@@ -81,61 +82,61 @@ class FairQueue(Generic[T]):
         except asyncio.CancelledError:
             if place.cancelled():
                 self._waiting[kind].remove(client, place)
-            elif place.exception() is None:  # it came at the same moment
+            elif place.exception() is None:  # a resource was assigned at the same moment
                 self.give_back(place.result())
             raise
 
-    def give_back(self, thing: T, *, usable: bool = True) -> None:
-        """Done with a thing; one that is not `usable` is withdrawn."""
-        _, since = self._held.pop(thing)
-        self._seconds += _WEIGHT * (_now() - since - self._seconds)
+    def give_back(self, resource: T, *, usable: bool = True) -> None:
+        """Return a resource; one that is not `usable` is withdrawn."""
+        _, since = self._held.pop(resource)
+        self._job_seconds += _NEWEST_WEIGHT * (_now() - since - self._job_seconds)
         if usable:
-            self._free.append(thing)
+            self._free.append(resource)
         self._serve()
 
-    def refuse(self, sentence: str, retry_after: int) -> None:
-        """Send everybody away who waits, with `Overloaded`."""
+    def refuse_all(self, message: str, retry_after: int) -> None:
+        """End every wait with `Overloaded`; `retry_after` is in seconds."""
         for places in self._waiting.values():
             while places:
                 if not (place := places.pop()).done():
-                    place.set_exception(Overloaded(sentence, retry_after=retry_after))
+                    place.set_exception(Overloaded(message, retry_after=retry_after))
 
     def _make_room(self, kind: JobKind, client: str) -> None:
-        """Send one away of a client of whom more wait. Raises `Overloaded` where there is none."""
-        sentence, retry_after = f"too many {kind.value} wait for a worker", self._retry_after()
+        """End the wait of another client that has more waiting jobs. Raises `Overloaded` if there is none."""
+        message, retry_after = f"too many {kind.value} are waiting for a worker", self._retry_after()
         surplus = self._waiting[kind].pop_surplus(client)
         if surplus is None:
-            raise Overloaded(sentence, retry_after=retry_after)
-        if not surplus.done():  # or it is one who has just left
-            surplus.set_exception(Overloaded(f"{sentence}, most of them for this client", retry_after=retry_after))
+            raise Overloaded(message, retry_after=retry_after)
+        if not surplus.done():  # it may have left just now
+            surplus.set_exception(Overloaded(f"{message}, most of them from this client", retry_after=retry_after))
 
     def _may_take(self, kind: JobKind) -> bool:
-        taken = sum(its is kind for its, _ in self._held.values())
-        return bool(self._free) and taken < self._most[kind]
+        taken = sum(holder is kind for holder, _ in self._held.values())
+        return bool(self._free) and taken < self._max_held[kind]
 
     def _hand_out(self, kind: JobKind) -> T:
-        thing = self._free.popleft()
-        self._held[thing] = (kind, _now())
-        self._turn = _other(kind)
-        return thing
+        resource = self._free.popleft()
+        self._held[resource] = (kind, _now())
+        self._next_kind = _other(kind)
+        return resource
 
     def _serve(self) -> None:
-        """Give what is free to those who wait."""
-        while (kind := self._next()) is not None:
+        """Hand free resources to waiting jobs."""
+        while (kind := self._kind_to_serve()) is not None:
             place = self._waiting[kind].pop()
             if not place.cancelled():
                 place.set_result(self._hand_out(kind))
 
-    def _next(self) -> JobKind | None:
-        for kind in (self._turn, _other(self._turn)):
+    def _kind_to_serve(self) -> JobKind | None:
+        for kind in (self._next_kind, _other(self._next_kind)):
             if self._waiting[kind] and self._may_take(kind):
                 return kind
         return None
 
     def _retry_after(self) -> int:
-        """Whole seconds until the queue of today is worked off, by the moving average of a job's time."""
+        """Whole seconds until today's queue is worked off, by the moving average of a job's time."""
         ahead = sum(len(places) for places in self._waiting.values()) + self._size
-        return min(_LONGEST_RETRY, max(1, ceil(ahead * self._seconds / self._size)))
+        return min(_MAX_RETRY_AFTER_SECONDS, max(1, ceil(ahead * self._job_seconds / self._size)))
 
 
 def _other(kind: JobKind) -> JobKind:

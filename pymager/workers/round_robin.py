@@ -1,4 +1,4 @@
-"""Who waits, in the order of being served: clients take turns, and each client's own go in the order of coming."""
+"""Items that wait, served round robin: clients take turns, and the items of a client keep their order."""
 
 from collections import OrderedDict, deque
 from typing import Generic, TypeVar
@@ -7,9 +7,9 @@ T = TypeVar("T")
 
 
 class RoundRobin(Generic[T]):
-    """Holds a line for each client of whom something waits, and nothing of the others.
+    """One line of items for each client that waits; a client without waiting items is not remembered.
 
-    So it knows never more clients than there are things that wait. A client who comes back goes to the end.
+    A client that returns goes to the end of the rotation.
     """
 
     def __init__(self) -> None:
@@ -21,48 +21,48 @@ class RoundRobin(Generic[T]):
 
     @property
     def clients(self) -> int:
-        """Of how many clients something waits."""
+        """The number of clients that have waiting items."""
         return len(self._lines)
 
     def count(self, client: str) -> int:
-        """How many of a client's things wait."""
+        """The number of waiting items of a client."""
         return len(self._lines.get(client, ()))
 
-    def add(self, client: str, thing: T) -> None:
-        """One more waits."""
-        self._lines.setdefault(client, deque()).append(thing)
+    def add(self, client: str, item: T) -> None:
+        """Append an item to the client's line."""
+        self._lines.setdefault(client, deque()).append(item)
         self._count += 1
 
     def pop(self) -> T:
-        """Whose turn it is. Raises `KeyError` where nobody waits."""
+        """Remove the next item and return it. Raises `KeyError` if nothing waits."""
         client = next(iter(self._lines), None)
         if client is None:
-            raise KeyError("nobody waits")
-        thing = self._lines[client].popleft()
+            raise KeyError("nothing waits")
+        item = self._lines[client].popleft()
         self._lines.move_to_end(client)
-        self._left(client)
-        return thing
+        self._removed_from(client)
+        return item
 
-    def remove(self, client: str, thing: T) -> None:
-        """It does not wait any more; nothing changes where it did not."""
+    def remove(self, client: str, item: T) -> None:
+        """Remove an item that no longer waits; an unknown item is ignored."""
         line = self._lines.get(client, ())
-        if thing in line:
-            self._lines[client].remove(thing)
-            self._left(client)
+        if item in line:
+            self._lines[client].remove(item)
+            self._removed_from(client)
 
     def pop_surplus(self, client: str) -> T | None:
-        """The last of the longest line, if one more of this client may take its place: his line stays the shorter one.
+        """Remove the last item of the longest line to make room for one of `client`, and return it.
 
-        None where nobody has so much more than he.
+        None unless the line of `client` stays the shorter one even with one more item.
         """
         longest = max(self._lines, key=self.count, default=client)
         if self.count(longest) <= self.count(client) + 1:
             return None
-        thing = self._lines[longest].pop()
-        self._left(longest)
-        return thing
+        item = self._lines[longest].pop()
+        self._removed_from(longest)
+        return item
 
-    def _left(self, client: str) -> None:
+    def _removed_from(self, client: str) -> None:
         self._count -= 1
         if not self._lines[client]:
             del self._lines[client]

@@ -1,4 +1,4 @@
-"""A worker's seat: there is always a process in it, or one on its way."""
+"""A slot of the worker pool: it always has a worker process, or one that is starting."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,15 +10,16 @@ import structlog
 
 from pymager.engine.wire import ProtocolError, Status
 from pymager.errors import Overloaded
-from pymager.workers.metrics import ending
+from pymager.workers.metrics import exit_reason
 from pymager.workers.process import WorkerExited, WorkerProcess, WorkerStartFailed
 
-_SHORT_LIFE = 1.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-_HOPELESS = 3  # starts that failed in a row
-_GRACE = 1.0
-_PATIENCE = 30.0
-STOPPING = "the service is being stopped"
+_SHORT_LIFE_SECONDS = 1.0
+_FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.1, 5.0
+_BROKEN_AFTER_FAILURES = 3  # failed starts in a row
+_RETIRE_GRACE_SECONDS = 1.0
+_START_WAIT_SECONDS = 30.0
+_MAX_LOGGED_STDERR = 2_000
+STOPPING = "the service is stopping"
 
 log = structlog.get_logger("pymager.workers")
 
@@ -28,88 +29,88 @@ T = TypeVar("T")
 class Slot:
     """Keeps a worker process running, and runs jobs on it one at a time.
 
-    A process that ends is replaced at once, after failures with a growing pause; one that has done its `jobs` when
-    its successor is ready. `changed` is called when the seat became ready, or stopped being so; `ended` with the
-    reason when a process is to be replaced.
+    A process that ends is replaced at once; after failed starts, with exponential backoff. A process that has done
+    `max_jobs` jobs is replaced when its successor is ready. `on_ready_changed` is called when `ready` changes, and
+    `on_replace` with the reason when a process has to be replaced.
     """
 
     def __init__(
         self,
         program: Sequence[str],
         start: bytes,
-        jobs: int,
-        changed: Callable[["Slot"], None],
-        ended: Callable[[str], None] = lambda reason: None,
+        max_jobs: int,
+        on_ready_changed: Callable[["Slot"], None],
+        on_replace: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self.starts = 0
-        self.deaths = 0  # processes that ended without being told to
+        self.unexpected_exits = 0
         self._program = program
         self._start = start
-        self._jobs = jobs
-        self._changed = changed
-        self._ended = ended
-        self._user = Context()  # of the request whose job is under way, or was the last
+        self._max_jobs = max_jobs
+        self._on_ready_changed = on_ready_changed
+        self._on_replace = on_replace
+        self._job_context = Context()  # of the request whose job runs, or ran last
         self._process: WorkerProcess | None = None
         self._successor: WorkerProcess | None = None
         self._starting: asyncio.Task[None] | None = None
-        self._all: set[WorkerProcess] = set()
+        self._processes: set[WorkerProcess] = set()
         self._retiring: set[asyncio.Task[None]] = set()
-        self._readied = asyncio.Event()
+        self._became_ready = asyncio.Event()
         self._failures = 0
-        self._in_use = False
+        self._is_busy = False
         self._closing = False
 
     @property
     def ready(self) -> bool:
-        """Whether a job would start at once."""
+        """Whether a job can start at once."""
         return self._process is not None
 
     @property
-    def hopeless(self) -> bool:
-        """Whether no process is there, and several starts in a row have failed."""
-        return not self.ready and self._failures >= _HOPELESS
+    def broken(self) -> bool:
+        """Whether it has no process, and several starts in a row have failed."""
+        return not self.ready and self._failures >= _BROKEN_AFTER_FAILURES
 
     @property
     def pids(self) -> list[int]:
-        """The ids of its processes: mostly one, two while one replaces the other."""
-        return [process.pid for process in self._all]
+        """The ids of its processes: usually one, two while one replaces the other."""
+        return [process.pid for process in self._processes]
 
     async def open(self) -> None:
         """Start the first process and wait until it is ready. Raises `WorkerStartFailed`."""
         self._process = await self._started()
 
     async def close(self) -> None:
-        """End its processes; none is left."""
+        """End all its processes."""
         self._closing = True
-        self._readied.set()
+        self._became_ready.set()
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.wait([self._starting])
-        if self._in_use and self._process is not None:
+        if self._is_busy and self._process is not None:
             self._process.kill()
-        for process in list(self._all):
+        for process in list(self._processes):
             self._retire(process)
         if self._retiring:
             await asyncio.wait(list(self._retiring))
 
     async def run(self, message: bytes, seconds: float, read: Callable[[Status, bytes], T]) -> T:
-        """Have a job done and its answer read; a process whose answer can't be is killed.
+        """Run a job and read its answer. A process whose answer cannot be read is killed.
 
-        Raises what `WorkerProcess.ask` raises, and `Overloaded` where no process comes up.
+        Raises what `WorkerProcess.ask` and `read` raise, and `Overloaded` if no process starts.
         """
-        if self._in_use:
-            raise RuntimeError("a worker does one job at a time")
-        self._in_use, self._user = True, copy_context()
+        if self._is_busy:
+            raise RuntimeError("a worker process runs one job at a time")
+        self._is_busy, self._job_context = True, copy_context()
         try:
-            process = await self._present()
+            process = await self._ready_process()
             try:
                 result = read(*await process.ask(message, seconds))
             except BaseException:
                 process.kill()
                 self._lose(process)
                 raise
-            if process.jobs >= self._jobs and self._is_alone():
-                self._ended("worn_out")
+            if process.jobs >= self._max_jobs and self._may_start():
+                self._on_replace("max_jobs")
                 self._replace()
             return result
         except (WorkerExited, ProtocolError):
@@ -117,53 +118,53 @@ class Slot:
                 raise Overloaded(STOPPING) from None
             raise
         finally:
-            self._in_use = False
-            self._settle()
+            self._is_busy = False
+            self._promote_successor()
 
-    async def _present(self) -> WorkerProcess:
+    async def _ready_process(self) -> WorkerProcess:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_START_WAIT_SECONDS):
                 while self._process is None:
                     if self._closing:
                         raise Overloaded(STOPPING)
-                    if self.hopeless:
+                    if self.broken:
                         break
-                    self._readied.clear()
-                    await self._readied.wait()
+                    self._became_ready.clear()
+                    await self._became_ready.wait()
         except TimeoutError:
             pass
         if self._process is None:
-            raise Overloaded("no worker process comes up at present", retry_after=5)
+            raise Overloaded("no worker process can be started", retry_after=5)
         return self._process
 
     def _replace(self) -> None:
-        """Start another process, unless one is on its way."""
-        if self._is_alone():
-            # On nobody's behalf: the new process outlives the request that it comes up in.
+        """Start another process, unless one is already starting."""
+        if self._may_start():
+            # In an empty context: the new process outlives the request that happens to start it.
             self._starting = asyncio.create_task(self._restart(), context=Context())
 
-    def _is_alone(self) -> bool:
-        """Whether no other process is on its way, and one may be."""
+    def _may_start(self) -> bool:
+        """Whether no other process is starting or ready to take over, and the slot stays open."""
         return self._starting is None and self._successor is None and not self._closing
 
     async def _restart(self) -> None:
-        """Start a process, again and again until it works."""
+        """Start a process; retry until it works."""
         while self._successor is None:
             if self._failures:
-                await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._failures - 1)))
+                await asyncio.sleep(min(_MAX_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (self._failures - 1)))
             try:
                 self._successor = await self._started()
             except (WorkerStartFailed, OSError) as error:
                 self._failures += 1
-                log.error("a worker process did not start", failures=self._failures, error=str(error))
-                self._readied.set()
-                self._changed(self)
+                log.error("worker process did not start", failures=self._failures, error=str(error))
+                self._became_ready.set()
+                self._on_ready_changed(self)
         self._starting = None
-        self._settle()
+        self._promote_successor()
 
     async def _started(self) -> WorkerProcess:
-        process = WorkerProcess(self._program, self._left)
-        self._all.add(process)
+        process = WorkerProcess(self._program, self._on_exit)
+        self._processes.add(process)
         self.starts += 1
         try:
             await process.prepare(self._start)
@@ -172,51 +173,50 @@ class Slot:
             raise
         return process
 
-    def _settle(self) -> None:
-        """Let the successor take over, if there is one and no job is under way."""
-        if self._successor is not None and (self._process is None or not self._in_use):
+    def _promote_successor(self) -> None:
+        """Let the successor take over, if there is one and no job runs."""
+        if self._successor is not None and (self._process is None or not self._is_busy):
             if self._process is not None:
                 self._retire(self._process)
             self._process, self._successor = self._successor, None
-            self._readied.set()
-            self._changed(self)
+            self._became_ready.set()
+            self._on_ready_changed(self)
 
     def _retire(self, process: WorkerProcess) -> None:
-        process.told = True
-        task = asyncio.create_task(process.retire(_GRACE))
+        process.is_retired = True
+        task = asyncio.create_task(process.retire(_RETIRE_GRACE_SECONDS))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
-    def _left(self, process: WorkerProcess) -> None:
-        """A process has ended, told to or not."""
-        self._all.discard(process)
-        if process.told or self._closing:
+    def _on_exit(self, process: WorkerProcess) -> None:
+        self._processes.discard(process)
+        if process.is_retired or self._closing:
             return
-        self.deaths += 1
-        self._ended(ending(process.exit.result(), killed=process.killed))
-        is_its_fault = self._in_use or process.killed
-        (self._user if is_its_fault else Context()).run(
+        self.unexpected_exits += 1
+        self._on_replace(exit_reason(process.exit.result(), killed=process.killed))
+        is_its_fault = self._is_busy or process.killed
+        (self._job_context if is_its_fault else Context()).run(
             log.warning,
-            "a worker process ended",
+            "worker process ended",
             pid=process.pid,
             code=process.exit.result(),
             killed=process.killed,
             jobs=process.jobs,
-            said=process.last_words[-2_000:],
+            stderr=process.stderr[-_MAX_LOGGED_STDERR:],
         )
         self._lose(process)
 
     def _lose(self, process: WorkerProcess) -> None:
-        """A process is no good any more: it has ended, or will at once."""
+        """A process cannot be used any more: it has ended, or is about to."""
         if process is self._successor:
             self._successor = None
         elif process is self._process:
             self._process = None
-            self._changed(self)
-            self._settle()
+            self._on_ready_changed(self)
+            self._promote_successor()
         else:
             return
-        was_useless = not process.jobs and monotonic() - process.born < _SHORT_LIFE
-        self._failures = self._failures + 1 if was_useless else 0
+        failed_at_start = not process.jobs and monotonic() - process.started < _SHORT_LIFE_SECONDS
+        self._failures = self._failures + 1 if failed_at_start else 0
         if self._process is None:
             self._replace()

@@ -49,7 +49,7 @@ def test_an_installed_backend_is_found_by_its_urls_scheme(python: Path) -> None:
 def test_an_unknown_scheme_is_told_which_there_are_also_of_others(python: Path) -> None:
     script = "from pymager import registry; registry.load_blobs('nowhere:x')"
     result = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False)
-    assert "there is no blob store 'nowhere'; there are: file:, memory:, s3:, sqliteblobs:" in result.stderr
+    assert "unknown blob store 'nowhere:'; known: file:, memory:, s3:, sqliteblobs:" in result.stderr
 
 
 def test_an_installed_backend_keeps_the_published_contract(python: Path, tmp_path: Path) -> None:

@@ -56,11 +56,11 @@ async def test_init_makes_what_the_stores_need_and_says_so(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["copy-blobs", "filet:/a", "file:/b"], "FROM: there is no blob store 'filet'; there are:"),
+        (["copy-blobs", "filet:/a", "file:/b"], "FROM: unknown blob store 'filet:'; known:"),
         (["copy-blobs", "a", "file:b"], "FROM: a blob store is named by a URL, which begins with one of:"),
         (["copy-blobs", "file:a", "file:/proc/none"], "TO: the folder for blobs can't be made:"),
         (["copy-blobs", "file:a", "file:a"], "TO: must be another store than FROM"),
-        (["copy-metadata", "sqlite:///a.db", "file:/b"], "TO: there is no metadata store 'file'; there are:"),
+        (["copy-metadata", "sqlite:///a.db", "file:/b"], "TO: unknown metadata store 'file:'; known:"),
         (["copy-metadata", "sqlite:////proc/none/a.db", "sqlite:///b.db"], "FROM: "),
     ],
 )

@@ -165,7 +165,7 @@ async def test_a_port_that_is_taken_stops_the_start_and_its_setting_is_named(ask
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def swept(asked: Asked) -> Scrape:
     """What is shown once there was a sweep too, in OpenMetrics."""
-    await until(lambda: asked.program.logged("swept"), "a sweep")
+    await until(lambda: asked.program.logged("sweep finished"), "a sweep")
     await _hits(asked, 1)
     return await asked.scrape(openmetrics=True)
 

@@ -69,7 +69,7 @@ async def test_sizes_are_those_of_the_settings_unless_named_and_never_others(kep
     assert (await warm(kept, sizes="20x20,30x30")).code == 0
     assert derived(kept) == sorted(f"{id}/{side}x{side}.jpg" for id in _IDS for side in (20, 30))
     for arguments, sentence in (
-        (["--sizes", "21x21"], "the size 21x21 is not allowed; allowed are: 20x20, 30x30"),
+        (["--sizes", "21x21"], "size 21x21 is not allowed; allowed sizes: 20x20, 30x30"),
         (["--sizes", "20y20"], "comma-separated sizes such as 800x600"),
         (["--formats", "doc"], "'doc' is not an output format"),
     ):
@@ -101,8 +101,8 @@ async def test_what_can_not_be_made_is_named_with_the_reason_and_the_rest_is_mad
     assert done.code == 1
     assert done.out.startswith("2 rendered (") and done.out.endswith(" bytes), 0 already there, 2 failed\n")
     told = dict(line.split(": ", 1) for line in done.err.splitlines() if line.startswith(("cat", "dog")))
-    assert "is gone while its row stands" in told["cat-20x20.jpg"]
-    assert "can't be decoded any more" in told["dog-1-20x20.jpg"]
+    assert "is gone, but its row exists" in told["cat-20x20.jpg"]
+    assert "can no longer be decoded" in told["dog-1-20x20.jpg"]
 
 
 async def test_a_run_that_was_killed_is_gone_on_with(kept: Path) -> None:

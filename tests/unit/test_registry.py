@@ -50,7 +50,7 @@ def test_a_scheme_with_a_driver_is_found_by_what_stands_before_the_plus(install:
             plus_first="str = str", plus_second="class Own(str): pass")  # fmt: skip
     assert registry.load_blobs("plus+driver:x") == "plus+driver:x"
     assert type(registry.load_blobs("plus+own:x")).__name__ == "Own"
-    assert refusal("nosuch+driver:x").startswith("there is no blob store 'nosuch")
+    assert refusal("nosuch+driver:x").startswith("unknown blob store 'nosuch")
 
 
 def test_loading_touches_nothing(tmp_path: Path) -> None:
@@ -65,16 +65,16 @@ def test_a_schemes_case_does_not_matter(tmp_path: Path, scheme: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "/var/lib/pymager", "pictures", "1:x", ":x", "ünder:x"])
 def test_a_url_without_a_scheme_is_told_which_there_are(url: str) -> None:
-    assert refusal(url) == "a blob store is named by a URL, which begins with one of: file:, memory:, s3:"
+    assert refusal(url) == "must be the URL of a blob store that starts with one of: file:, memory:, s3:"
 
 
 def test_an_unknown_scheme_is_told_which_there_are() -> None:
-    assert refusal("ftp://host/x") == "there is no blob store 'ftp'; there are: file:, memory:, s3:"
+    assert refusal("ftp://host/x") == "unknown blob store 'ftp:'; known: file:, memory:, s3:"
 
 
 def test_a_scheme_of_the_other_kind_is_unknown() -> None:
-    assert refusal("sqlite:////x.db").startswith("there is no blob store 'sqlite'")
-    with pytest.raises(ConfigurationError, match="there is no metadata store 'file'"):
+    assert refusal("sqlite:////x.db").startswith("unknown blob store 'sqlite:'")
+    with pytest.raises(ConfigurationError, match="unknown metadata store 'file:'"):
         registry.load_metadata("file:x")
 
 
@@ -94,7 +94,7 @@ def test_a_missing_module_is_told_with_the_extra_that_brings_it(install: Install
         ),
         lacking_a_driver="import tape_driver.reels",
     )
-    assert refusal("tape:x") == "backend 'tape' needs 'tape_driver'; try: pip install 'pymager-tape[reels]'"
+    assert refusal("tape:x") == "backend 'tape' needs the module 'tape_driver'; run: pip install 'pymager-tape[reels]'"
 
 
 def test_the_extra_of_the_schemes_own_name_comes_first(install: Install) -> None:
@@ -110,19 +110,22 @@ def test_the_extra_of_the_schemes_own_name_comes_first(install: Install) -> None
 def test_our_own_extras_are_named_like_any_others() -> None:
     (entry,) = registry.entry_points(group=registry.METADATA, name="sqlite")
     missing = ModuleNotFoundError("No module named 'sqlalchemy.engine'", name="sqlalchemy.engine")
-    assert registry.missing(entry, missing) == "backend 'sqlite' needs 'sqlalchemy'; try: pip install 'pymager[sql]'"
+    assert (
+        registry.missing(entry, missing)
+        == "backend 'sqlite' needs the module 'sqlalchemy'; run: pip install 'pymager[sql]'"
+    )
 
 
 def test_a_missing_module_that_no_extra_brings_is_told_with_the_distribution(install: Install) -> None:
     install("pymager-drum", "[pymager.blobs]\ndrum = lacking_a_drum:Blobs", lacking_a_drum="import drum_driver")
-    assert refusal("drum:x") == "backend 'drum' needs 'drum_driver'; try: pip install 'pymager-drum'"
+    assert refusal("drum:x") == "backend 'drum' needs the module 'drum_driver'; run: pip install 'pymager-drum'"
 
 
 def test_a_module_that_is_missing_only_when_the_backend_is_made_is_told_alike(install: Install) -> None:
     install(
         "pymager-late", "[pymager.blobs]\nlate = needs_it_late:make", needs_it_late="def make(url): import late_driver"
     )
-    assert refusal("late:x") == "backend 'late' needs 'late_driver'; try: pip install 'pymager-late'"
+    assert refusal("late:x") == "backend 'late' needs the module 'late_driver'; run: pip install 'pymager-late'"
 
 
 @pytest.mark.parametrize(
@@ -138,14 +141,14 @@ def test_a_backend_that_does_not_load_is_told_with_its_distribution(install: Ins
     name = f"does_not_load_{abs(hash(source))}"
     install("pymager-broken", f"[pymager.blobs]\nbroken = {name}:Blobs", **{name: source})
     message = refusal("broken:x")
-    assert message.startswith(f"backend 'broken' (pymager-broken) can't be loaded from {name}:Blobs: {told}")
+    assert message.startswith(f"backend 'broken' (pymager-broken) failed to load from {name}:Blobs: {told}")
 
 
 def test_a_scheme_that_two_distributions_claim_is_refused_with_both_named(install: Install) -> None:
     install("pymager-one", "[pymager.blobs]\ntwin = one:Blobs")
     install("pymager-two", "[pymager.blobs]\nTwin = two:Blobs")
     assert refusal("twin:x") == (
-        "the blob store 'twin' is claimed more than once, by pymager-one (one:Blobs) and pymager-two (two:Blobs); "
+        "blob store 'twin:' is provided more than once, by pymager-one (one:Blobs) and pymager-two (two:Blobs); "
         "uninstall all but one"
     )
 
@@ -160,4 +163,4 @@ def test_nobody_can_take_over_a_scheme_of_ours(install: Install) -> None:
 def test_a_broken_backend_harms_no_other(install: Install, tmp_path: Path) -> None:
     install("pymager-bad", "[pymager.blobs]\nbad = not_there_at_all:Blobs")
     assert isinstance(registry.load_blobs(f"file:{tmp_path}"), FolderBlobs)
-    assert refusal("nowhere:x").endswith("there are: bad:, file:, memory:, s3:")
+    assert refusal("nowhere:x").endswith("known: bad:, file:, memory:, s3:")

@@ -88,7 +88,7 @@ async def test_a_get_that_meets_a_replace_starts_again_from_the_row(place: Place
 async def test_a_get_that_meets_a_replace_every_time_is_told_to_come_again(place: Place) -> None:
     cat = await place.plant("picture")
     place.blobs.before["open"] = replacing(place, "picture")
-    with pytest.raises(Overloaded, match="replaced all the time"):
+    with pytest.raises(Overloaded, match="being replaced repeatedly"):
         await read(place, cat)
     assert place.blobs.calls["open"] == 8
 

@@ -213,7 +213,7 @@ async def test_who_waits_for_another_already_is_not_refused_for_want_of_a_slot(
 async def test_a_dead_holders_lease_is_taken_over_after_three_seconds_and_not_before(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(singleflight, "PATIENCE", 0.3)
+    monkeypatch.setattr(singleflight, "TAKEOVER_SECONDS", 0.3)
     attempts: list[tuple[float, str | None]] = []
 
     async def note(name: str, instead_of: str | None = None) -> None:
@@ -230,7 +230,7 @@ async def test_a_dead_holders_lease_is_taken_over_after_three_seconds_and_not_be
 async def test_a_lease_whose_token_changes_is_never_taken_over(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(singleflight, "PATIENCE", 0.05)
+    monkeypatch.setattr(singleflight, "TAKEOVER_SECONDS", 0.05)
     attempts: list[
         str | None
     ] = []  # of the later ones each names the token that it saw last, and that is another by now
@@ -252,7 +252,7 @@ async def test_a_lease_whose_token_changes_is_never_taken_over(
 async def test_a_lease_is_renewed_as_long_as_the_making_takes(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(singleflight, "RENEWAL", 0.01)
+    monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.01)
     pictures.gate.clear()
     making = pictures.run(flight_over(leases))
     await until(lambda: leases.calls["renew"] >= 5)
@@ -266,8 +266,8 @@ async def test_a_lease_is_renewed_as_long_as_the_making_takes(
 async def test_a_paused_holder_that_wakes_up_does_no_harm(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(singleflight, "RENEWAL", 0.01)
-    monkeypatch.setattr(singleflight, "PATIENCE", 0.1)
+    monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.01)
+    monkeypatch.setattr(singleflight, "TAKEOVER_SECONDS", 0.1)
     paused, awake = HookedMetadata(leases.inner), asyncio.Event()
 
     async def pause(*arguments: object) -> None:
@@ -291,7 +291,7 @@ async def test_a_paused_holder_that_wakes_up_does_no_harm(
 async def test_a_renewal_that_fails_is_tried_again(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(singleflight, "RENEWAL", 0.01)
+    monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.01)
     leases.before["renew"] = once(away)
     pictures.gate.clear()
     making = pictures.run(flight_over(leases))
@@ -304,7 +304,7 @@ async def test_a_renewal_that_fails_is_tried_again(
 async def test_a_renewal_whose_answer_was_lost_stops_no_render(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(singleflight, "RENEWAL", 0.01)
+    monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.01)
     leases.after["renew"] = once(lost)
     pictures.gate.clear()
     making = pictures.run(flight_over(leases))
@@ -321,7 +321,7 @@ async def test_a_release_that_fails_does_not_take_the_picture_away(pictures: Pic
 async def test_past_the_deadline_it_is_given_up(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(singleflight, "PATIENCE", 60.0)
+    monkeypatch.setattr(singleflight, "TAKEOVER_SECONDS", 60.0)
     await leases.inner.acquire(KEY)
     with pytest.raises(Unavailable, match="lease") as caught:
         await pictures.run(flight_over(leases, deadline=0.1))

@@ -32,10 +32,10 @@ def pool(board: Board, **limits: float) -> WorkerPool:
     [
         ("segfault", {}, "crashed", "crashed"),
         ("exit", {}, "exited", "exited"),
-        ("loop", {"cpu_seconds": 1}, "processor_time", "processor_time"),
+        ("loop", {"cpu_seconds": 1}, "cpu_limit", "cpu_limit"),
         ("hang", {"wall_seconds": 0.5}, "timeout", "stopped"),
         ("killed 2", {}, "killed", "killed"),
-        ("hang-up", {}, "nonsense", "stopped"),
+        ("hang-up", {}, "malformed_answer", "stopped"),
         ("no-picture", {}, "not_a_picture", None),
         ("too-much", {}, "over_a_limit", None),
         ("unlink", {}, "gone", None),
@@ -69,13 +69,13 @@ async def test_a_job_that_is_under_way_is_running_and_who_is_refused_is_counted(
         assert ("render", "other") not in above_zero(board, "pymager_job_failures_total")
 
 
-async def test_a_worker_that_has_done_its_jobs_is_worn_out_and_one_that_is_killed_is_not(tmp_path: Path) -> None:
+async def test_a_worker_that_has_done_its_jobs_is_counted_as_that_and_one_that_is_killed_is_not(tmp_path: Path) -> None:
     board = Board()
-    async with pool(board, jobs=2) as workers:
+    async with pool(board, max_jobs=2) as workers:
         for _ in range(2):
             await rendered(workers, told(tmp_path, "fine"))
-        await until(lambda: above_zero(board, "pymager_worker_restarts_total") == {("worn_out",): 1})
+        await until(lambda: above_zero(board, "pymager_worker_restarts_total") == {("max_jobs",): 1})
         await until(lambda: workers.state.started == 2 and len(workers.state.pids) == 1)
         os.kill(workers.state.pids[0], signal.SIGKILL)
-        await until(lambda: above_zero(board, "pymager_worker_restarts_total") == {("worn_out",): 1, ("killed",): 1})
+        await until(lambda: above_zero(board, "pymager_worker_restarts_total") == {("max_jobs",): 1, ("killed",): 1})
     assert times(board, "pymager_job_seconds", "render") == times(board, "pymager_job_wait_seconds", "render") == 2

@@ -118,7 +118,7 @@ async def test_all_who_wait_can_be_sent_away() -> None:
     await line.queue.take(RENDER)
     await line.join("render", RENDER)
     await line.join("upload", INSPECTION)
-    line.queue.refuse("closed", retry_after=7)
+    line.queue.refuse_all("closed", retry_after=7)
     outcomes = await asyncio.gather(*line.tasks.values(), return_exceptions=True)
     assert [(str(outcome), outcome.retry_after) for outcome in outcomes] == [("closed", 7)] * 2
 
@@ -131,7 +131,7 @@ async def test_the_time_to_come_again_grows_with_the_queue_up_to_half_a_minute()
     await asyncio.sleep(0)
     assert queue._retry_after() == 30
     queue.give_back(held)
-    queue.refuse("enough", retry_after=1)
+    queue.refuse_all("enough", retry_after=1)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -177,7 +177,7 @@ async def test_a_place_that_was_given_away_is_not_given_away_twice() -> None:
     await asyncio.sleep(0)
     assert line.tasks["greedy 1"].cancelled()
     assert line.queue.waiting(RENDER) == 2
-    line.queue.refuse("closed", retry_after=1)
+    line.queue.refuse_all("closed", retry_after=1)
     await asyncio.gather(*line.tasks.values(), return_exceptions=True)
 
 
@@ -193,5 +193,5 @@ async def test_a_quarter_more_places_are_for_clients_who_have_none() -> None:
     await asyncio.sleep(0)
     assert line.queue.waiting(RENDER) == 10
     assert [name for name, task in line.tasks.items() if task.done()] == ["greedy 7"]
-    line.queue.refuse("closed", retry_after=1)
+    line.queue.refuse_all("closed", retry_after=1)
     await asyncio.gather(*line.tasks.values(), return_exceptions=True)

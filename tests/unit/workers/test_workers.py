@@ -91,12 +91,12 @@ ENDS = {
     "exit": "exit code 3",
     "vanish": "exit code 0",
     "killed 2": "killed twice",
-    "hang-up": "nonsense",
-    "write 99 0 0 0 0": "nonsense",
-    "write 2 255 255 255 255": "nonsense",
-    "write 3 0 0 0 1 88": "nonsense",
-    "write 2 0 0 0 2 123 125": "nonsense",
-    "write 6 0 0 0 1 91": "nonsense",
+    "hang-up": "malformed answer",
+    "write 99 0 0 0 0": "malformed answer",
+    "write 2 255 255 255 255": "malformed answer",
+    "write 3 0 0 0 1 88": "malformed answer",
+    "write 2 0 0 0 2 123 125": "malformed answer",
+    "write 6 0 0 0 1 91": "malformed answer",
 }
 
 
@@ -199,7 +199,7 @@ async def test_a_worker_killed_while_reserved_is_replaced_for_its_holder(asked: 
 
 
 async def test_a_worker_is_replaced_after_its_jobs(asked: Asked) -> None:
-    async with pool(jobs=3) as workers:
+    async with pool(max_jobs=3) as workers:
         first = workers.state.pids[0]
         for _ in range(3):
             assert (await workers.inspect(asked("fine"))).height == first
@@ -210,7 +210,7 @@ async def test_a_worker_is_replaced_after_its_jobs(asked: Asked) -> None:
 
 
 async def test_a_lie_told_in_the_last_job_does_not_end_the_successor(asked: Asked) -> None:
-    async with pool(jobs=1) as workers:
+    async with pool(max_jobs=1) as workers:
         with pytest.raises(Undecodable, match="nonsense"):
             await workers.inspect(asked("write 2 0 0 0 2 123 125"))
         assert (await workers.inspect(asked("fine"))).format == "jpeg"
@@ -274,7 +274,7 @@ async def test_leaving_ends_every_process_and_every_wait(asked: Asked) -> None:
 
 
 async def test_replaced_processes_leave_no_file_open(asked: Asked) -> None:
-    async with pool(jobs=1) as workers:
+    async with pool(max_jobs=1) as workers:
         await workers.inspect(asked("fine"))
         await until(lambda: workers.state.started == 2 and len(workers.state.pids) == 1)
         files = open_files()
