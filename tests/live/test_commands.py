@@ -122,7 +122,7 @@ async def test_import_keeps_what_is_a_picture_and_says_what_is_not(tmp_path: Pat
     assert (await command(tmp_path, "import", str(folder))).code == 1
 
 
-async def test_an_import_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
+async def test_an_import_that_was_killed_continues_when_it_is_run_again(tmp_path: Path) -> None:
     folder = _album(tmp_path, 60)
     process = subprocess.Popen(
         [sys.executable, "-m", "pymager", "import", str(folder)],

@@ -57,7 +57,7 @@ async def test_init_makes_what_the_stores_need_and_says_so(tmp_path: Path) -> No
     ("arguments", "sentence"),
     [
         (["copy-blobs", "filet:/a", "file:/b"], "FROM: unknown blob store 'filet:'; known:"),
-        (["copy-blobs", "a", "file:b"], "FROM: a blob store is named by a URL, which begins with one of:"),
+        (["copy-blobs", "a", "file:b"], "FROM: must be the URL of a blob store that starts with one of:"),
         (["copy-blobs", "file:a", "file:/proc/none"], "TO: the folder for blobs can't be made:"),
         (["copy-blobs", "file:a", "file:a"], "TO: must be another store than FROM"),
         (["copy-metadata", "sqlite:///a.db", "file:/b"], "TO: unknown metadata store 'file:'; known:"),
@@ -96,7 +96,7 @@ _VALIDATORS = ("etag", "last-modified")
 
 
 @pytest.mark.parametrize("originals_only", [True, False])
-async def test_derived_pictures_go_along_unless_they_are_left(tmp_path: Path, originals_only: bool) -> None:
+async def test_variants_are_copied_unless_only_originals_are_asked_for(tmp_path: Path, originals_only: bool) -> None:
     async with running(tmp_path) as program, Client(program.url) as client:
         assert (await client.put("cat", jpeg(64, 48))).status == 201
         await client.get("/derived/cat-8x6.jpg")
@@ -139,7 +139,7 @@ async def test_what_is_in_to_with_other_content_is_refused_and_stays(tmp_path: P
 
 
 @pytest.mark.parametrize("point", ["file.written", "file.renamed", "file.synced"])
-async def test_a_copy_of_blobs_goes_on_after_kill_9(tmp_path: Path, data: Path, point: str) -> None:
+async def test_a_copy_of_blobs_continues_after_kill_9(tmp_path: Path, data: Path, point: str) -> None:
     await _killed(tmp_path, point, 30, "copy-blobs", f"file:{tmp_path}/data", f"file:{tmp_path}/to")
     kept = len(list((tmp_path / "to/blobs").rglob("*.jpg")))
     assert 20 <= kept <= 40
@@ -151,7 +151,7 @@ async def test_a_copy_of_blobs_goes_on_after_kill_9(tmp_path: Path, data: Path, 
 
 
 @pytest.mark.parametrize("point", ["sql.before-commit", "sql.after-commit"])
-async def test_a_copy_of_rows_goes_on_after_kill_9(tmp_path: Path, data: Path, point: str) -> None:
+async def test_a_copy_of_rows_continues_after_kill_9(tmp_path: Path, data: Path, point: str) -> None:
     await _killed(
         tmp_path, point, 30, "copy-metadata", f"sqlite:///{tmp_path}/data/catalog.db", f"sqlite:///{tmp_path}/to.db"
     )
@@ -162,7 +162,7 @@ async def test_a_copy_of_rows_goes_on_after_kill_9(tmp_path: Path, data: Path, p
     await assert_equal_rows(tmp_path)
 
 
-async def test_a_copy_goes_on_after_kill_9_at_any_moment(tmp_path: Path, data: Path) -> None:
+async def test_a_copy_continues_after_kill_9_at_any_moment(tmp_path: Path, data: Path) -> None:
     random = Random(1)
     for least in sorted(random.sample(range(_COUNT - 20), 4)):
         code, _ = await _signalled(tmp_path, signal.SIGKILL, least)
@@ -173,7 +173,9 @@ async def test_a_copy_goes_on_after_kill_9_at_any_moment(tmp_path: Path, data: P
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_copy_that_is_stopped_says_how_far_it_came(tmp_path: Path, data: Path, number: signal.Signals) -> None:
+async def test_a_copy_that_is_stopped_reports_how_much_it_copied(
+    tmp_path: Path, data: Path, number: signal.Signals
+) -> None:
     code, done = await _signalled(tmp_path, number, 10)
     assert code == 1
     assert done.err == f"stopped by {number.name}; run the same command again to continue\n"

@@ -48,11 +48,11 @@ async def warm(folder: Path, *arguments: str, **settings: object) -> Done:
 
 
 def derived(folder: Path) -> list[str]:
-    """Which derived pictures the store has, as `id/file`."""
+    """Which variants the store has, as `id/file`."""
     return sorted(f"{key[1]}/{key[-1]}" for key in blob_keys(folder) if key[0] == "derived")
 
 
-async def test_what_is_made_is_served_without_a_render_and_not_made_again(kept: Path) -> None:
+async def test_what_is_warm_is_served_without_a_render_and_not_rendered_again(kept: Path) -> None:
     first = await warm(kept, "--sizes", "80x60,40x30", "--formats", "jpg,webp,JPEG")
     assert (first.code, first.err) == (0, "")
     assert first.out.startswith("16 rendered (") and first.out.endswith(" bytes), 0 already there, 0 failed\n")
@@ -86,13 +86,13 @@ async def test_originals_are_chosen_by_prefix_or_named_and_unknown_ones_are_list
     assert done.out.startswith("3 rendered (")
     assert done.out.endswith(" bytes), 1 already there, 0 failed, 3 without an original\n")
     assert done.err.splitlines()[0] == "bird: no original has this id"
-    assert done.err.splitlines()[1].startswith("a b: the id has the character ' '")
+    assert done.err.splitlines()[1].startswith("a b: the id contains the character ' '")
     (kept / "ids").write_text("dog-2\n")
     assert (await warm(kept, "--sizes", "30x30", "--from", "ids")).out.startswith("1 rendered")
     assert (await warm(kept, "--sizes", "30x30", "--from", "none")).code == 2
 
 
-async def test_what_can_not_be_made_is_named_with_the_reason_and_the_rest_is_made(kept: Path) -> None:
+async def test_what_cannot_be_rendered_is_named_with_the_reason_and_the_rest_is_rendered(kept: Path) -> None:
     (lost,) = (kept / "data/blobs/original").rglob("cat/*.jpg")
     lost.unlink()
     (damaged,) = (kept / "data/blobs/original").rglob("dog-1/*.jpg")
@@ -100,12 +100,12 @@ async def test_what_can_not_be_made_is_named_with_the_reason_and_the_rest_is_mad
     done = await warm(kept, "--sizes", "20x20")
     assert done.code == 1
     assert done.out.startswith("2 rendered (") and done.out.endswith(" bytes), 0 already there, 2 failed\n")
-    told = dict(line.split(": ", 1) for line in done.err.splitlines() if line.startswith(("cat", "dog")))
-    assert "is gone, but its row exists" in told["cat-20x20.jpg"]
-    assert "can no longer be decoded" in told["dog-1-20x20.jpg"]
+    reasons = dict(line.split(": ", 1) for line in done.err.splitlines() if line.startswith(("cat", "dog")))
+    assert "is gone, but its row exists" in reasons["cat-20x20.jpg"]
+    assert "can no longer be decoded" in reasons["dog-1-20x20.jpg"]
 
 
-async def test_a_run_that_was_killed_is_gone_on_with(kept: Path) -> None:
+async def test_a_run_that_was_killed_continues_when_it_is_run_again(kept: Path) -> None:
     killed = await struck(kept, "derive.blob-put 2")
     assert killed.code == -signal.SIGKILL
     assert len(derived(kept)) == 2
@@ -114,7 +114,7 @@ async def test_a_run_that_was_killed_is_gone_on_with(kept: Path) -> None:
     assert ", 2 already there, 0 failed" in again.out
 
 
-async def test_a_signal_lets_the_picture_under_way_be_finished(kept: Path) -> None:
+async def test_a_signal_stops_the_run_after_the_variants_in_progress(kept: Path) -> None:
     stopped = await struck(kept, "derive.leased 2 SIGINT")
     assert stopped.code == 1
     assert stopped.out.startswith("2 rendered")
