@@ -1,9 +1,9 @@
 """The command line: options, help texts, exit codes, and all that is printed.
 
-Exit codes: 0 success, 1 something was found or has failed, 2 wrong usage or configuration.
+Each module has one group of commands; `program` is the whole.
 """
 
-from pymager.cli import bulk
-from pymager.cli.service import program
+from pymager.cli import bulk_commands, server_commands, store_commands
+from pymager.cli.group import program
 
-__all__ = ["bulk", "program"]
+__all__ = ["bulk_commands", "program", "server_commands", "store_commands"]
