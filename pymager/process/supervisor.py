@@ -47,7 +47,7 @@ def supervise(
             if child.poll() is None:
                 continue
             del children[child.pid]
-            log.error("a server process ended", pid=child.pid, code=child.returncode)
+            log.error("server process ended", pid=child.pid, code=child.returncode)
             if metrics is not None:
                 metrics.ended(child.pid)
             if child.returncode == 2 or (child.returncode > 0 and time.monotonic() - started < _MIN_UPTIME_SECONDS):

@@ -43,14 +43,16 @@ REQUEST_BYTES = Family("pymager_request_bytes_total", "counter", "Bytes of recei
 RESPONSE_BYTES = Family("pymager_response_bytes_total", "counter", "Bytes of sent response bodies.", ("route",))
 CONNECTIONS = Family("pymager_connections", "gauge", "Open client connections.")
 JOB_SECONDS = Family(
-    "pymager_job_seconds", "histogram", "Time that a job (render or inspection) took in its worker process.", ("kind",), _JOB
+    "pymager_job_seconds",
+    "histogram",
+    "Time that a job (render or inspection) took in its worker process.",
+    ("kind",),
+    _JOB,
 )
 JOB_WAIT_SECONDS = Family(
     "pymager_job_wait_seconds", "histogram", "Time that a job waited for a worker process.", ("kind",), _JOB
 )
-JOB_FAILURES = Family(
-    "pymager_job_failures_total", "counter", "Failed jobs, by reason.", ("kind", "reason")
-)
+JOB_FAILURES = Family("pymager_job_failures_total", "counter", "Failed jobs, by reason.", ("kind", "reason"))
 JOBS_RUNNING = Family("pymager_jobs_running", "gauge", "Jobs that run now.", ("kind",))
 JOBS_QUEUED = Family("pymager_jobs_queued", "gauge", "Jobs that wait for a worker process now.", ("kind",))
 WORKERS = Family("pymager_workers", "gauge", "Worker processes that are idle, busy or starting.", ("state",))
@@ -89,7 +91,10 @@ MEMORY = Family(
 SWEEPS = Family("pymager_sweeps_total", "counter", "Finished and failed sweeps of this replica.", ("outcome",))
 SWEPT = Family("pymager_swept_total", "counter", "What the sweeps of this replica have found and done.", ("what",))
 LAST_SWEEP = Family(
-    "pymager_last_sweep_timestamp_seconds", "gauge", "When this replica last finished a sweep, in Unix time.", merge="max"
+    "pymager_last_sweep_timestamp_seconds",
+    "gauge",
+    "When this replica last finished a sweep, in Unix time.",
+    merge="max",
 )
 SERVER_RESTARTS = Family(
     "pymager_server_restarts_total", "counter", "Server processes that ended unexpectedly and were replaced."
