@@ -1,4 +1,7 @@
-"""The command line: `program`, with a module for each group of commands."""
+"""The command line: options, help texts, exit codes, and everything that is printed.
+
+Exit codes: 0 success, 1 the command failed or found a problem, 2 wrong usage or configuration.
+"""
 
 from pymager.cli import bulk_commands, server_commands, store_commands
 from pymager.cli.group import program
