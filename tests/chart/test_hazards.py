@@ -188,8 +188,8 @@ def test_the_chart_needs_no_rules_and_no_dashboard(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([], "The password stands in the pod's log"),
-        (["--set", "settings.blobs=s3://x,settings.metadata=dynamodb://x"], "Nobody may write yet"),
+        ([], "The password is in the pod's log"),
+        (["--set", "settings.blobs=s3://x,settings.metadata=dynamodb://x"], "Nobody can upload yet"),
         (["--set", "existingSecret=own"], "curl http://127.0.0.1:8000/readyz"),
     ],
 )
