@@ -1,4 +1,4 @@
-"""Verifies an upload: all of its first frame is decoded."""
+"""Verifies an upload: decodes its whole first frame."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ _TINY = (1, 1)
 
 
 def inspect(path: Path, limits: PictureLimits) -> Inspection:
-    """What the picture in a file is, after all of it was decoded.
+    """What the picture in a file is, after it was decoded completely.
 
-    A JPEG is decoded in grey at an eighth of its size: that reads every byte. Raises `NotAPicture` for what is not a
-    picture of an accepted format, or is damaged or cut short, and `Undecodable` for what is over a limit.
+    A JPEG is decoded in gray at an eighth of its size, which reads every byte. Raises `NotAPicture` for what is not a
+    picture of an accepted format, or is damaged or incomplete, and `Undecodable` for what exceeds a limit.
     """
     with source.opened(path, limits, whole=True) as original:
         picture = original.picture
@@ -24,7 +24,7 @@ def inspect(path: Path, limits: PictureLimits) -> Inspection:
             picture.load()
         else:
             picture.load()
-            size = picture.size  # some decoders learn the size only here
+            size = picture.size  # some decoders know the size only here
         width, height = _shown(picture, size)
         return Inspection(original.format, width, height)
 

@@ -8,14 +8,14 @@ from pymager.formats import Encoding, output_of
 from pymager.names import Variant
 
 PIPELINE_VERSION: int = 1
-"""Raised whenever the same job would give other bytes than before: all derived pictures are then made anew."""
+"""Increase it whenever the same job would give other bytes than before: all variants are rendered again then."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
-    """What is accepted: `decoders` are Pillow's names, or ("*",) for all that run no program.
+    """What is accepted as a picture: `decoders` are Pillow's names, or ("*",) for all that run no program.
 
-    `pixels` bounds width times height of a frame, `frames` an animation's frames, `scans` a JPEG's scans.
+    `pixels` limits width times height of a frame, `frames` the frames of an animation, `scans` the scans of a JPEG.
     """
 
     decoders: tuple[str, ...]
@@ -26,7 +26,7 @@ class PictureLimits:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What an upload turned out to be; `width` and `height` in pixels as shown (orientation applied)."""
+    """What an upload is; `width` and `height` are in pixels with the orientation applied."""
 
     format: str
     width: int

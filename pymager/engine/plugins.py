@@ -1,4 +1,4 @@
-"""Loads of Pillow's plugins what is needed, and nothing else: a worker's start takes as long as its imports."""
+"""Loads only those plugins of Pillow that are needed: a worker process starts as fast as its imports."""
 
 from functools import cache
 from importlib import import_module
@@ -9,16 +9,16 @@ from pymager import formats
 from pymager.errors import ConfigurationError
 
 _NEVER = frozenset({"EPS", "WMF", "PDF", "MPEG", "IPTC"})
-"""What runs a program (EPS: Ghostscript), is drawn by one (WMF), is no picture, or opens whatever lies inside it
-(IPTC); stubs, which hand the file to a program that someone registered, are left out besides."""
+"""Formats that run a program (EPS: Ghostscript), are drawn by one (WMF), are not pictures, or open any format inside
+them (IPTC). Stubs, which pass the file to a registered program, are excluded too."""
 
 
 @cache
 def decoders(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Pillow's names of the decoders to try, in the order to try them; their plugins are loaded.
+    """Load the decoders, and return Pillow's names of them in the order in which to try them.
 
-    TGA is last: it has no magic number and takes many a file for its own. Raises `ConfigurationError` for a name
-    that Pillow does not have. A HEIF decoder that is not installed is left out.
+    TGA is last: it has no magic number and accepts many other files. Raises `ConfigurationError` for a name that Pillow
+    does not know. An optional decoder that is not installed is left out.
     """
     if names == ("*",):
         Image.init()

@@ -1,4 +1,4 @@
-"""Crops around the centre and scales, in one go, so that nothing is ever larger than the original or the target."""
+"""Crops around the center and scales in one step, so that nothing is larger than the original or the variant."""
 
 from functools import cache
 
@@ -9,14 +9,14 @@ from pymager.engine import orient
 from pymager.engine.step import Box, StepContext
 from pymager.names import Variant
 
-_FAST = frozenset({"L", "RGB", "RGBA", "CMYK"})
-"""The modes that fast_image_resize takes."""
+_FAST_MODES = frozenset({"L", "RGB", "RGBA", "CMYK"})
+"""The modes that fast_image_resize supports."""
 
 
 def cover_box(size: tuple[int, int], wanted: tuple[int, int]) -> Box:
-    """The largest part around the centre of a picture that has the wanted proportions: left, top, right, bottom.
+    """The largest part around the center of a picture with the wanted proportions: left, top, right, bottom.
 
-    It has fractions of pixels, but for a part that needs no scaling: there half a pixel would only blur.
+    The edges can be between pixels, except for a part that needs no scaling: half a pixel would only blur it.
     """
     (width, height), (wide, high) = size, wanted
     if width * high >= height * wide:
@@ -35,22 +35,22 @@ def before_turn(variant: Variant, orientation: int) -> tuple[int, int]:
 
 
 def reduction(box: Box, wanted: tuple[int, int]) -> int:
-    """By how much a JPEG may be decoded smaller (1, 2, 4 or 8) with no less detail than is wanted in the box."""
+    """By how much a JPEG can be decoded smaller (1, 2, 4 or 8) without losing detail that the box needs."""
     scale = min((box[2] - box[0]) / wanted[0], (box[3] - box[1]) / wanted[1])
     return max(factor for factor in (1, 2, 4, 8) if factor == 1 or factor <= scale + 1e-9)
 
 
-def cover(picture: Image.Image, task: StepContext) -> Image.Image:
-    """Scale the task's box to the target's size, by Lanczos of three lobes. A picture with alpha is spoiled thereby."""
-    size = before_turn(task.job.variant, task.orientation)
-    left, top, right, bottom = task.box
+def cover(picture: Image.Image, context: StepContext) -> Image.Image:
+    """Scale the box to the variant's size, by Lanczos with three lobes. Modifies a picture that has alpha."""
+    size = before_turn(context.job.variant, context.orientation)
+    left, top, right, bottom = context.box
     if (right - left, bottom - top) == size and (left, top) == (left // 1, top // 1):
         return picture.crop((int(left), int(top), int(right), int(bottom)))
-    if picture.mode not in _FAST:
-        return picture.resize(size, Image.Resampling.LANCZOS, task.box)
+    if picture.mode not in _FAST_MODES:
+        return picture.resize(size, Image.Resampling.LANCZOS, context.box)
     scaled = Image.new(picture.mode, size)
     part = CropBox(left, top, right - left, bottom - top)
-    if picture.mode == "RGBA":  # in place, since a copy of 100 megapixels is 400 MB; divided again once it is small
+    if picture.mode == "RGBA":  # in place: a copy of 100 megapixels is 400 MB; divided again when it is small
         AlphaMulDiv().multiply_alpha_pil_inplace(picture)
     _resizer().resize_pil(picture, scaled, ResizeOptions(resize_alg=_lanczos(), crop_box=part))
     return scaled

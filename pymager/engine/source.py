@@ -10,16 +10,17 @@ from pathlib import Path
 from PIL import Image, ImageFile
 
 from pymager import formats
-from pymager.engine import plugins, refusal
+from pymager.engine import decoder_errors, plugins
 from pymager.engine.containers import walk
 from pymager.engine.containers.container import Container
 from pymager.engine.jobs import PictureLimits
+from pymager.engine.limits import check_frames, check_pixels
 from pymager.errors import NotAPicture
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An original that is open and not decoded yet; `format` is a name of `pymager.formats`, or Pillow's own."""
+    """An original that is open and not decoded yet; `format` is a name in `pymager.formats`, or Pillow's own."""
 
     picture: ImageFile.ImageFile
     format: str
@@ -28,19 +29,19 @@ class Source:
 
 @contextmanager
 def opened(path: Path, limits: PictureLimits, *, whole: bool) -> Iterator[Source]:
-    """Open an original; the decoder's failures in the block are translated too.
+    """Open an original; exceptions of the decoder inside the block are translated too.
 
-    Without `whole` a container is walked only as far as is needed to decode it safely. Raises `NotAPicture` and
-    `Undecodable`; `OSError` only where the file itself can't be opened.
+    Without `whole`, the container is walked only as far as is needed to decode it safely. Raises `NotAPicture` and
+    `Undecodable`; `OSError` only if the file itself cannot be opened.
     """
     accepted = plugins.decoders(limits.decoders)
-    with path.open("rb") as file, refusal.decoding(limits):
+    with path.open("rb") as file, decoder_errors.translated(limits):
         container = _walk(file, limits, whole)
         if not container.complete:
-            raise refusal.cut_short()
+            raise decoder_errors.incomplete()
         with Image.open(file, formats=accepted) as picture:
-            refusal.check_pixels(picture.size, limits)
-            refusal.check_frames(container.frames or _frames(picture), limits)
+            check_pixels(picture.size, limits)
+            check_frames(container.frames or _frames(picture), limits)
             yield Source(picture, name(picture), container)
 
 
@@ -57,14 +58,14 @@ def name(picture: Image.Image) -> str:
 
 
 def _frames(picture: ImageFile.ImageFile) -> int:
-    """How many frames the decoder counts. Only for formats that are not walked: it takes quadratic time on some."""
+    """The decoder's number of frames. Only for formats that are not walked: it takes quadratic time on some."""
     return int(getattr(picture, "n_frames", 1)) if getattr(picture, "is_animated", False) else 1
 
 
 def _walk(file: BufferedReader, limits: PictureLimits, whole: bool) -> Container:
     try:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except ValueError as error:  # what an empty file gives
+    except ValueError as error:  # an empty file
         raise NotAPicture("the body is empty; send the bytes of a picture") from error
     with data:
         return walk(data, limits, whole=whole)

@@ -1,4 +1,4 @@
-"""What the steps of the pipeline are told."""
+"""A step of the pipeline, and what it knows of the variant."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """One derived picture to make.
+    """What the steps know of the variant that is rendered.
 
-    `box` is the part of the decoded picture that is to be seen, as left, top, right and bottom before any turn;
-    `orientation` is EXIF's; `profile` is the picture's ICC profile; `drawn` is the part that a first frame covers.
+    `box` is the part of the decoded picture to show, as left, top, right and bottom, before the orientation is applied.
+    `orientation` is EXIF's, `profile` is the ICC profile, `drawn` is the part that a GIF's first frame covers.
     """
 
     job: RenderJob

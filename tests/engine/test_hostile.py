@@ -113,5 +113,5 @@ def test_a_decoder_that_runs_out_of_memory_says_that_the_picture_is_too_large() 
 
 
 def test_a_picture_of_a_format_that_is_not_accepted_is_none() -> None:
-    with pytest.raises(NotAPicture, match="accepted are png, jpeg"):
+    with pytest.raises(NotAPicture, match="accepted formats: png, jpeg"):
         inspected(encoded(four_colours(), "GIF"), PictureLimits(("PNG", "JPEG", "MPO")))

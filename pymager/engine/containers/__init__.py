@@ -1,7 +1,7 @@
-"""Reads the containers of picture formats, without decoding: is a file whole, does it hold a picture and no more?
+"""Walks the containers of picture formats without decoding them: is a file complete, is there more than the picture?
 
-Pillow takes some files that were cut short for whole (a JPEG without its end, a GIF without its second half), and
-reserves memory or spends time on some headers before anyone can ask for the size. So the container is walked first.
+Pillow accepts some incomplete files (a JPEG without its end, a GIF without its second half), and allocates memory or
+spends time on some headers before the size can be checked. So the container is walked first.
 """
 
 import struct
@@ -13,10 +13,10 @@ from pymager.formats import SIGNATURES
 
 
 def walk(data: Data, limits: PictureLimits, *, whole: bool = True) -> Container:
-    """What the file's container tells; of a format that is not known here, only the decoder can tell.
+    """What the container shows of a file. A format without a walker is left to its decoder.
 
-    Unless `whole`, a file may be left half read where decoding it is safe: then it counts as complete, and not as
-    bare. Raises `Undecodable` for what is over a limit.
+    Without `whole`, the walk can stop as soon as decoding is safe: then the file counts as complete, and not as bare.
+    Raises `Undecodable` for what exceeds a limit.
     """
     for offset, magic, walker in _WALKERS:
         if data[offset : offset + len(magic)] == magic:

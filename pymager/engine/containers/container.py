@@ -12,11 +12,11 @@ Data: TypeAlias = bytes | mmap.mmap
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A file as its container tells it.
+    """What the container shows of a file.
 
-    `complete`: it was not cut short, as far as the container shows. `bare`: it holds the picture and nothing else, no
-    EXIF, XMP, profile, comment, second picture, or bytes after its end; a walk that is not sure says no. `frames`: how
-    many pictures there are in it, 0 where that was not counted.
+    `complete`: nothing is missing at its end. `bare`: it contains the picture and nothing else, no EXIF, XMP, profile,
+    comment, second picture, or bytes after its end; False if the walk is not sure. `frames`: the number of pictures in
+    it, 0 if they were not counted.
     """
 
     complete: bool = True
@@ -25,8 +25,8 @@ class Container:
 
 
 OPAQUE = Container(frames=0)
-"""A container that is not walked: only the decoder can tell."""
+"""A container that is not walked."""
 
 Walker: TypeAlias = Callable[[Data, PictureLimits, bool], Container]
-"""Takes the file, the limits and whether to read all of it. It may raise `struct.error` or `IndexError` where the
-file ends too early, and raises `Undecodable` for what is over a limit."""
+"""Takes the file, the limits, and whether to read all of it. Raises `struct.error` or `IndexError` if the file ends too
+early, and `Undecodable` for what exceeds a limit."""

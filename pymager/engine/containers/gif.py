@@ -5,7 +5,7 @@ from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
 from pymager.engine.jobs import PictureLimits
-from pymager.engine.refusal import check_frames, check_pixels
+from pymager.engine.limits import check_frames, check_pixels
 
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
 _GRAPHIC_CONTROL = 0xF9

@@ -5,7 +5,7 @@ from struct import unpack_from
 from pymager.engine.containers import png
 from pymager.engine.containers.container import Container, Data
 from pymager.engine.jobs import PictureLimits
-from pymager.engine.refusal import check_frames, check_pixels
+from pymager.engine.limits import check_frames, check_pixels
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _DIRECTORY = 6

@@ -5,7 +5,7 @@ from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
 from pymager.engine.jobs import PictureLimits
-from pymager.engine.refusal import check_parts
+from pymager.engine.limits import check_parts
 
 _BOXES = 10_000
 _KNOWN = frozenset(

@@ -5,7 +5,7 @@ from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
 from pymager.engine.jobs import PictureLimits
-from pymager.engine.refusal import check_pixels
+from pymager.engine.limits import check_pixels
 from pymager.errors import Undecodable
 
 _EOI, _SOS, _DNL = 0xD9, 0xDA, 0xDC

@@ -5,7 +5,7 @@ from struct import calcsize, unpack_from
 
 from pymager.engine.containers.container import Container, Data
 from pymager.engine.jobs import PictureLimits
-from pymager.engine.refusal import check_frames, check_parts, check_pixels
+from pymager.engine.limits import check_frames, check_parts, check_pixels
 
 _TYPES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323

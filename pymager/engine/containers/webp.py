@@ -4,7 +4,7 @@ from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
 from pymager.engine.jobs import PictureLimits
-from pymager.engine.refusal import check_frames, check_parts, check_pixels
+from pymager.engine.limits import check_frames, check_parts, check_pixels
 
 _PICTURE = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH"})
 _CHUNKS = 100_000

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pymager.engine import worker
 from pymager.engine.jobs import Inspection, PictureLimits
-from pymager.engine.wire import ANSWER, read_failure
+from pymager.engine.protocol import ANSWER, read_failure
 from pymager.errors import (
     ConfigurationError,
     NoSpace,

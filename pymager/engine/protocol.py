@@ -1,8 +1,7 @@
-"""The messages between the server and a worker, both ways. Needs no decoder.
+"""The protocol between the server and a worker process. Needs no decoder.
 
-To the worker: a length in four bytes, then JSON. From the worker: a status in one byte, a length in four, then the
-payload. What comes from a worker may have been written by a stranger's picture, so it is bounded, checked, and never
-unpickled.
+To the worker: a length in four bytes, then JSON. From the worker: a status in one byte, a length in four bytes, then
+the payload. A stranger's picture may have taken a worker over, so its messages are bounded, checked, never unpickled.
 """
 
 import json
@@ -18,16 +17,16 @@ from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
 from pymager.formats import Encoding
 from pymager.names import Variant
 
-LARGEST_BODY = 4 << 20
-"""Bytes of the largest picture that is answered in a message; a larger one goes through a file."""
+MAX_BODY_BYTES = 4 << 20
+"""The largest variant that is sent in a message; a larger one is sent as a file."""
 
 ANSWER = struct.Struct("!BI")
 _LENGTH = struct.Struct("!I")
-_LARGEST_REQUEST = 64 << 10
-_LARGEST_JSON = 64 << 10
-_LONGEST_SENTENCE = 500
-_LONGEST_TRACE = 8_000
-_LONGEST_FORMAT = 32
+_MAX_REQUEST_BYTES = 64 << 10
+_MAX_JSON_BYTES = 64 << 10
+_MAX_SENTENCE_LENGTH = 500
+_MAX_TRACE_LENGTH = 8_000
+_MAX_FORMAT_LENGTH = 32
 
 
 class Status(IntEnum):
@@ -35,13 +34,13 @@ class Status(IntEnum):
 
     READY = 1  # JSON: the worker has started
     INSPECTION = 2  # JSON: an Inspection
-    BODY = 3  # a picture
-    FILE = 4  # nothing: the picture is in the file that the request named
-    ORIGINAL = 5  # nothing: the original's own bytes are the answer
+    BODY = 3  # a variant
+    FILE = 4  # nothing: the variant is in the file that the request named
+    ORIGINAL = 5  # nothing: the original itself is the variant
     FAILED = 6  # JSON: a kind of _RAISED, a sentence, and a trace where the failure is a bug
 
 
-_BOUNDS = {Status.BODY: LARGEST_BODY, Status.FILE: 0, Status.ORIGINAL: 0}
+_BOUNDS = {Status.BODY: MAX_BODY_BYTES, Status.FILE: 0, Status.ORIGINAL: 0}
 
 _RAISED: dict[str, Callable[[str], errors.PymagerError]] = {
     "NotAPicture": errors.NotAPicture,
@@ -55,14 +54,14 @@ _RAISED: dict[str, Callable[[str], errors.PymagerError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The error to raise, and its trace where it is a bug in a decoder or in pymager."""
+    """The error to raise, and a trace if it is a bug in a decoder or in pymager."""
 
     error: errors.PymagerError
     trace: str
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """A value of `pymager.engine.jobs` as an object; `dataclasses.asdict` would take a third of a call's time."""
+    """A dataclass as an object; `dataclasses.asdict` would take a third of the time of a call."""
     return {field.name: getattr(value, field.name) for field in fields(value) if field.init}
 
 
@@ -70,34 +69,34 @@ _JSON = json.JSONEncoder(default=_fields)
 
 
 class ProtocolError(Exception):
-    """An answer that no sound worker gives."""
+    """A malformed answer of a worker process."""
 
 
 def request(**content: Any) -> bytes:
     """A message to the worker."""
     text = _JSON.encode(content).encode()
-    if len(text) > _LARGEST_REQUEST:
+    if len(text) > _MAX_REQUEST_BYTES:
         raise ValueError(f"a request of {len(text)} bytes")
     return _LENGTH.pack(len(text)) + text
 
 
 def start(memory: int, processor_seconds: int, limits: PictureLimits) -> bytes:
-    """The first message: what the worker may use, and what is accepted as a picture."""
+    """The first message: the limits of the worker process, and those on pictures."""
     return request(memory=memory, processor_seconds=processor_seconds, limits=limits)
 
 
 def inspect(path: Path) -> bytes:
-    """Ask what the file at `path` is; answered by INSPECTION or FAILED."""
+    """Ask what the file at `path` is. The answer is INSPECTION or FAILED."""
     return request(job="inspect", path=str(path))
 
 
 def render(path: Path, job: RenderJob, file: Path) -> bytes:
-    """Ask for a picture; answered by BODY, FILE, ORIGINAL or FAILED. A large one is written to the new `file`."""
+    """Ask for a variant. The answer is BODY, FILE, ORIGINAL or FAILED; a large variant is written to the new `file`."""
     return request(job="render", path=str(path), render=job, file=str(file))
 
 
 def read_request(read: Callable[[int], bytes]) -> dict[str, Any] | None:
-    """The next message at the worker's end, by a `read` that blocks; None once the server has gone."""
+    """The next message, by a `read` that blocks; None when the server has closed the connection."""
     head = read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
@@ -129,8 +128,8 @@ def failed(kind: str, sentence: str, trace: str = "") -> bytes:
     """The answer to a job that failed: `kind` names an error class, `trace` is for the log."""
     content = {
         "kind": kind if kind in _RAISED else "Undecodable",
-        "sentence": sentence[:_LONGEST_SENTENCE],
-        "trace": trace[-_LONGEST_TRACE:],
+        "sentence": sentence[:_MAX_SENTENCE_LENGTH],
+        "trace": trace[-_MAX_TRACE_LENGTH:],
     }
     return answer(Status.FAILED, json.dumps(content).encode())
 
@@ -142,7 +141,7 @@ def read_head(head: bytes) -> tuple[Status, int]:
         status = Status(number)
     except ValueError:
         raise ProtocolError(f"status {number}") from None
-    if size > _BOUNDS.get(status, _LARGEST_JSON):
+    if size > _BOUNDS.get(status, _MAX_JSON_BYTES):
         raise ProtocolError(f"{size} bytes of {status.name}")
     return status, size
 
@@ -151,7 +150,10 @@ def read_inspection(payload: bytes) -> Inspection:
     """Raises `ProtocolError`."""
     match _object(payload):
         case {"format": str(format), "width": int(width), "height": int(height)} if (
-            0 < len(format) <= _LONGEST_FORMAT and format.isprintable() and 0 < width < 1 << 31 and 0 < height < 1 << 31
+            0 < len(format) <= _MAX_FORMAT_LENGTH
+            and format.isprintable()
+            and 0 < width < 1 << 31
+            and 0 < height < 1 << 31
         ):
             return Inspection(format, width, height)
     raise ProtocolError(f"an inspection of {payload[:100]!r}")
