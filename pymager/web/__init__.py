@@ -1,1 +1,1 @@
-"""The HTTP face of the library, on aiohttp."""
+"""The HTTP interface of the library, on aiohttp."""

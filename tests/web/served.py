@@ -24,7 +24,7 @@ from pymager import composition
 from pymager.composition import Components
 from pymager.operations.prepare import prepare
 from pymager.settings.model import Settings
-from pymager.web.server import answering, listening_socket
+from pymager.web.server import listening_socket, running_server
 
 USER, PASSWORD, TOKEN = "ann", "right", "a-token-of-the-tests"
 USERS = {USER: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)}
@@ -216,7 +216,7 @@ def serving(folder: Path, **changes: Any) -> Iterator[Served]:
 async def listening(settings: Settings, parts: Components) -> AsyncIterator[int]:
     """What `pymager serve` does, without its signals; gives the port."""
     listener = listening_socket(settings)
-    async with answering(settings, parts, settings.users, listener):
+    async with running_server(settings, parts, settings.users, listener):
         yield listener.getsockname()[1]
 
 

@@ -24,7 +24,7 @@ def test_a_backend_that_is_away_is_named_and_leaves_the_process_ready(folder: Pa
         blobs.rename(folder / "away")
         answer = served.get("/readyz")
         assert answer.status == 200
-        assert answer.json == {"status": "ready", "backends": {"blobs": "away", "metadata": "ok"}}
+        assert answer.json == {"status": "ready", "backends": {"blobs": "unavailable", "metadata": "ok"}}
         (folder / "away").rename(blobs)
         assert served.get("/readyz").json["backends"]["blobs"] == "ok"
 

@@ -20,7 +20,7 @@ from pymager.errors import Overloaded, PymagerError
 from pymager.web import auth as auth_module
 from pymager.web import failures
 from pymager.web.auth import Auth
-from pymager.web.failures import Unauthorized, WritingClosed
+from pymager.web.failures import Unauthorized, WritesDisabled
 from tests.waiting import until
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -152,7 +152,7 @@ async def test_a_header_that_is_not_utf_8_is_unauthorized(auth: Auth) -> None:
         try:
             await auth.require(request)
         except PymagerError as error:
-            return failures.response(error, "")
+            return failures.error_response(error, "")
         return web.Response()
 
     app = web.Application()
@@ -176,7 +176,7 @@ async def test_a_header_that_is_not_utf_8_is_unauthorized(auth: Auth) -> None:
 async def test_without_users_and_tokens_nobody_may_write() -> None:
     closed = Auth({}, {})
     for authorization in (None, basic("ada", "lovelace"), "Bearer token-ci", "Bearer "):
-        with pytest.raises(WritingClosed, match="PYMAGER_USERS"):
+        with pytest.raises(WritesDisabled, match="PYMAGER_USERS"):
             await name_of(closed, authorization)
 
 
@@ -234,7 +234,7 @@ async def test_a_wrong_password_is_checked_each_time(auth: Auth, verifications: 
 async def test_passwords_that_were_right_are_remembered_in_bounded_number(
     verifications: Verifications, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth_module, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(auth_module, "_MAX_CACHED_CREDENTIALS", 2)
     auth = Auth({name: CHEAP.hash("x") for name in "abc"}, {})
     for name in "abcca":
         await name_of(auth, basic(name, "x"))

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from pymager.errors import TooLarge
 from pymager.web import bodies
-from pymager.web.bodies import BodyLimits, check_head
-from pymager.web.clients import Clients
+from pymager.web.bodies import BodyLimits, check_headers
+from pymager.web.clients import ClientResolver
 from pymager.web.failures import BadRequest, UnsupportedCoding, WebError
 from pymager.web.request_context import CONTEXT, new_context
 
-LIMITS = BodyLimits(size=1_000, stall=30.0, rate=1)
+LIMITS = BodyLimits(max_bytes=1_000, stall_timeout=30.0, min_rate=1)
 BOUNDARY = "x-boundary"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 Reader = Callable[[web.Request, BodyLimits], AsyncIterator[bytes]]
@@ -40,7 +40,7 @@ def request(chunks: Iterable[bytes] = (), content_type: str | None = FORM, **hea
         named["Content-Type"] = content_type
     content: Any = Chunks(chunks)
     made = make_mocked_request("POST", "/", headers=named, payload=content)
-    made[CONTEXT] = new_context(made, Clients((), "x-forwarded-for"))
+    made[CONTEXT] = new_context(made, ClientResolver((), "x-forwarded-for"))
     return made
 
 
@@ -200,7 +200,7 @@ def test_a_form_however_mangled_gives_its_file_or_a_sentence(
         start = place % len(body) if body else 0
         body = body[:start] + scrap + body[start + removed :]
     try:
-        assert len(taken(bodies.form_file, split(body[:length], cuts))) <= LIMITS.size
+        assert len(taken(bodies.form_file, split(body[:length], cuts))) <= LIMITS.max_bytes
     except BadRequest as error:
         assert len(str(error)) > 20
 
@@ -209,7 +209,7 @@ def test_a_form_however_mangled_gives_its_file_or_a_sentence(
 def test_whatever_the_content_type_is_the_answer_is_a_sentence(content_type: str) -> None:
     try:
         taken(bodies.form_file, [form(part(b"x"))], content_type)
-        check_head(request((), content_type), LIMITS)
+        check_headers(request((), content_type), LIMITS)
     except WebError as error:
         assert str(error)
 
@@ -217,7 +217,7 @@ def test_whatever_the_content_type_is_the_answer_is_a_sentence(content_type: str
 @pytest.mark.parametrize("size", [999, 1_000])
 def test_a_body_up_to_the_limit_is_taken(size: int) -> None:
     body = b"x" * size
-    assert taken(bodies.raw, split(body, [300]), None) == body
+    assert taken(bodies.bare_body, split(body, [300]), None) == body
     assert taken(bodies.form_file, split(form(part(body)), [300])) == body
     assert taken(bodies.form_file, [form(part(body, "file", f"Content-Length: {size}"))]) == body
 
@@ -225,7 +225,7 @@ def test_a_body_up_to_the_limit_is_taken(size: int) -> None:
 def test_a_body_one_byte_over_the_limit_is_too_large() -> None:
     body = b"x" * 1_001
     with pytest.raises(TooLarge, match="1000 bytes"):
-        taken(bodies.raw, split(body, [300]), None)
+        taken(bodies.bare_body, split(body, [300]), None)
     for cuts in ([], [300], range(2_000)):
         with pytest.raises(TooLarge, match="1000 bytes"):
             taken(bodies.form_file, split(form(part(body)), cuts))
@@ -242,34 +242,34 @@ def test_what_is_around_the_file_is_bounded_too() -> None:
 
 def test_a_put_takes_the_bytes_and_no_form() -> None:
     for content_type in (None, "image/jpeg", "application/octet-stream", "nonsense", "text/html; charset="):
-        assert taken(bodies.raw, [b"ab", b"c"], content_type) == b"abc"
+        assert taken(bodies.bare_body, [b"ab", b"c"], content_type) == b"abc"
     for content_type in (FORM, "multipart/mixed", "Multipart/Form-Data; boundary=x"):
         with pytest.raises(BadRequest, match="PUT takes the picture's bytes"):
-            taken(bodies.raw, [form(part(b"x"))], content_type)
+            taken(bodies.bare_body, [form(part(b"x"))], content_type)
 
 
 def test_the_head_alone_refuses_what_can_not_be_taken() -> None:
-    check_head(request((), None, Content_Length="1000"), LIMITS)
-    check_head(request((), FORM, Content_Length="60000"), LIMITS)
-    check_head(request((), None, Content_Encoding="Identity"), LIMITS)
+    check_headers(request((), None, Content_Length="1000"), LIMITS)
+    check_headers(request((), FORM, Content_Length="60000"), LIMITS)
+    check_headers(request((), None, Content_Encoding="Identity"), LIMITS)
     with pytest.raises(TooLarge):
-        check_head(request((), None, Content_Length="1001"), LIMITS)
+        check_headers(request((), None, Content_Length="1001"), LIMITS)
     with pytest.raises(TooLarge):
-        check_head(request((), FORM, Content_Length="70000"), LIMITS)
+        check_headers(request((), FORM, Content_Length="70000"), LIMITS)
     with pytest.raises(UnsupportedCoding):
-        check_head(request((), None, Content_Encoding="gzip"), LIMITS)
+        check_headers(request((), None, Content_Encoding="gzip"), LIMITS)
     with pytest.raises(BadRequest, match="Content-Range"):
-        check_head(request((), None, Content_Range="bytes 0-1/2"), LIMITS)
+        check_headers(request((), None, Content_Range="bytes 0-1/2"), LIMITS)
 
 
 @pytest.mark.parametrize("filling", ['"', ";", ' ;a="', "a=", "("])
 @pytest.mark.parametrize("kind", ["image/jpeg", "multipart/form-data", ""])
 def test_a_long_content_type_is_read_once(kind: str, filling: str) -> None:
     """In quadratic time each of these would take an hour."""
-    check_head(request((), f"{kind}; {filling * 200_000}"), LIMITS)
+    check_headers(request((), f"{kind}; {filling * 200_000}"), LIMITS)
 
 
 @pytest.mark.parametrize("kind", ["Multipart/Form-Data", "multipart/mixed; boundary=x", " multipart/form-data"])
 def test_a_form_is_not_taken_for_the_bare_bytes(kind: str) -> None:
     with pytest.raises(BadRequest, match="PUT takes the picture's bytes"):
-        taken(bodies.raw, [form(part(b"x"))], kind)
+        taken(bodies.bare_body, [form(part(b"x"))], kind)

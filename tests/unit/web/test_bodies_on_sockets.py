@@ -12,14 +12,14 @@ from aiohttp import web
 from pymager.errors import PymagerError
 from pymager.web import bodies, failures
 from pymager.web.bodies import BodyLimits
-from pymager.web.clients import Clients
+from pymager.web.clients import ClientResolver
 from pymager.web.failures import BadRequest, RequestTimeout
 from pymager.web.request_context import CONTEXT, new_context
 from tests.waiting import until
 
 STALL = 0.3
-LIMITS = BodyLimits(size=1 << 20, stall=STALL, rate=1_000)
-SHORT = BodyLimits(size=1_000, stall=30.0, rate=1)
+LIMITS = BodyLimits(max_bytes=1 << 20, stall_timeout=STALL, min_rate=1_000)
+SHORT = BodyLimits(max_bytes=1_000, stall_timeout=30.0, min_rate=1)
 
 
 async def _wait_for_body(request: web.Request) -> None:
@@ -38,18 +38,18 @@ class Uploads:
     clients: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.Response:
-        request[CONTEXT] = new_context(request, Clients((), "x-forwarded-for"))
-        reader = bodies.raw if request.method == "PUT" else bodies.form_file
+        request[CONTEXT] = new_context(request, ClientResolver((), "x-forwarded-for"))
+        reader = bodies.bare_body if request.method == "PUT" else bodies.form_file
         try:
-            bodies.check_head(request, self.limits)
-            await bodies.go_on(request)
+            bodies.check_headers(request, self.limits)
+            await bodies.send_continue(request)
             async for chunk in reader(request, self.limits):
                 self.got += chunk
                 if self.pause is not None:
                     await self.pause()
         except PymagerError as error:
             self.ended.append(error)
-            return failures.response(error, "")
+            return failures.error_response(error, "")
         except BaseException as error:
             self.ended.append(error)
             raise
@@ -137,7 +137,7 @@ async def test_a_body_that_trickles_is_given_up(uploads: Uploads) -> None:
     trickling = asyncio.create_task(trickle())
     assert (await answer(reader))[0] == 408
     trickling.cancel()
-    assert 0 < len(uploads.got) < LIMITS.rate * STALL
+    assert 0 < len(uploads.got) < LIMITS.min_rate * STALL
 
 
 async def test_the_time_that_the_server_takes_is_not_the_clients(uploads: Uploads) -> None:

@@ -9,7 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from pymager.web.conditions import Validators, asked_range, check_before_writing, handed_out, is_not_modified
+from pymager.web.conditions import (
+    Validators,
+    check_write_preconditions,
+    is_not_modified,
+    last_modified_header,
+    requested_range,
+)
 from pymager.web.failures import PreconditionFailed, RangeNotSatisfiable
 
 MODIFIED = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
@@ -31,15 +37,15 @@ def test_validators_are_handed_out_as_headers() -> None:
 def test_in_the_first_second_of_its_life_the_date_is_a_second_less() -> None:
     for ahead in (0, 1, 5):  # as by a clock that is a little ahead, or after several replaces in one second
         before = datetime.now(UTC).replace(microsecond=0)
-        told = parsedate_to_datetime(handed_out(before + timedelta(seconds=ahead)))
+        told = parsedate_to_datetime(last_modified_header(before + timedelta(seconds=ahead)))
         assert before <= told + timedelta(seconds=1) <= datetime.now(UTC)
     old = datetime.fromtimestamp(int(time.time()) - 5, UTC)
-    assert handed_out(old) == format_datetime(old, usegmt=True)
+    assert last_modified_header(old) == format_datetime(old, usegmt=True)
 
 
 def test_what_was_replaced_within_its_first_second_is_never_taken_for_unmodified() -> None:
     now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-    told = handed_out(now)
+    told = last_modified_header(now)
     assert not is_not_modified(headers(If_Modified_Since=told), Validators("other", now))
 
 
@@ -62,9 +68,9 @@ def test_what_is_long_is_read_once(begin: str, filling: str) -> None:
     """In quadratic time each of these would take an hour."""
     value = begin + filling * 400_000 + "abc"
     assert not is_not_modified(headers(If_None_Match=value), IT)
-    assert asked_range(headers(Range="bytes=0-1", If_Range=value), 100, IT) is None
-    assert asked_range(headers(Range=value), 100, IT) is None
-    assert asked_range(headers(Range=f"bytes={value}"), 100, IT) is None
+    assert requested_range(headers(Range="bytes=0-1", If_Range=value), 100, IT) is None
+    assert requested_range(headers(Range=value), 100, IT) is None
+    assert requested_range(headers(Range=f"bytes={value}"), 100, IT) is None
 
 
 def test_tags_may_stand_in_several_lines() -> None:
@@ -75,7 +81,7 @@ def test_tags_may_stand_in_several_lines() -> None:
 @pytest.mark.parametrize("value", ['"abc"', "*", '"x", "abc"', ' "abc" ', ',"abc"'])
 def test_if_match_that_holds_is_passed(value: str) -> None:
     assert not is_not_modified(headers(If_Match=value), IT)
-    check_before_writing(headers(If_Match=value), "abc")
+    check_write_preconditions(headers(If_Match=value), IT)
 
 
 @pytest.mark.parametrize("value", ['"x"', 'W/"abc"', "", "abc"])
@@ -83,7 +89,7 @@ def test_if_match_is_compared_strongly(value: str) -> None:
     with pytest.raises(PreconditionFailed):
         is_not_modified(headers(If_Match=value), IT)
     with pytest.raises(PreconditionFailed):
-        check_before_writing(headers(If_Match=value), "abc")
+        check_write_preconditions(headers(If_Match=value), IT)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(BEFORE, False), (AT, True), (AFTER, True)])
@@ -126,19 +132,19 @@ def test_if_match_is_looked_at_before_if_none_match() -> None:
 
 
 def test_writing_where_nothing_stands() -> None:
-    check_before_writing(headers(), None)
-    check_before_writing(headers(If_None_Match="*"), None)
+    check_write_preconditions(headers(), None)
+    check_write_preconditions(headers(If_None_Match="*"), None)
     for value in ("*", '"abc"'):
         with pytest.raises(PreconditionFailed):
-            check_before_writing(headers(If_Match=value), None)
+            check_write_preconditions(headers(If_Match=value), None)
 
 
 def test_writing_only_where_nothing_stands() -> None:
-    check_before_writing(headers(), "abc")
-    check_before_writing(headers(If_None_Match='"x"'), "abc")
+    check_write_preconditions(headers(), IT)
+    check_write_preconditions(headers(If_None_Match='"x"'), IT)
     for value in ("*", '"abc"', 'W/"abc"'):
         with pytest.raises(PreconditionFailed):
-            check_before_writing(headers(If_None_Match=value), "abc")
+            check_write_preconditions(headers(If_None_Match=value), IT)
 
 
 @pytest.mark.parametrize(
@@ -158,13 +164,13 @@ def test_writing_only_where_nothing_stands() -> None:
     ],
 )
 def test_a_range_becomes_a_slice(value: str, expected: tuple[int, int]) -> None:
-    assert asked_range(headers(Range=value), 100, IT) == expected
+    assert requested_range(headers(Range=value), 100, IT) == expected
 
 
 @pytest.mark.parametrize("value", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=" + "9" * 99 + "-"])
 def test_a_range_outside_is_refused_with_the_size(value: str) -> None:
     with pytest.raises(RangeNotSatisfiable) as caught:
-        asked_range(headers(Range=value), 100, IT)
+        requested_range(headers(Range=value), 100, IT)
     assert caught.value.size == 100
 
 
@@ -188,24 +194,24 @@ def test_a_range_outside_is_refused_with_the_size(value: str) -> None:
     ],
 )
 def test_several_ranges_other_units_and_malformed_ones_get_everything(value: str) -> None:
-    assert asked_range(headers(Range=value), 100, IT) is None
+    assert requested_range(headers(Range=value), 100, IT) is None
 
 
 @pytest.mark.parametrize("value", ['"abc"', AT, "Sunday, 06-Nov-94 08:49:37 GMT"])
 def test_a_range_is_given_where_if_range_holds(value: str) -> None:
-    assert asked_range(headers(Range="bytes=0-0", If_Range=value), 100, IT) == (0, 1)
+    assert requested_range(headers(Range="bytes=0-0", If_Range=value), 100, IT) == (0, 1)
 
 
 @pytest.mark.parametrize("value", ['"x"', 'W/"abc"', BEFORE, AFTER, "", "abc", "*", '"abc", "x"', "x" * 10_000])
 def test_everything_is_given_where_if_range_does_not_hold(value: str) -> None:
-    assert asked_range(headers(Range="bytes=0-0", If_Range=value), 100, IT) is None
-    assert asked_range(headers(Range="bytes=1000-", If_Range=value), 100, IT) is None
+    assert requested_range(headers(Range="bytes=0-0", If_Range=value), 100, IT) is None
+    assert requested_range(headers(Range="bytes=1000-", If_Range=value), 100, IT) is None
 
 
 def test_the_date_of_an_objects_first_second_does_not_hold_as_if_range() -> None:
     now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     young = Validators("abc", now)
-    assert asked_range(headers(Range="bytes=0-0", If_Range=handed_out(now)), 100, young) is None
+    assert requested_range(headers(Range="bytes=0-0", If_Range=last_modified_header(now)), 100, young) is None
 
 
 @given(st.integers(0, 1_000), st.integers(0, 2_000) | st.none(), st.integers(0, 2_000) | st.none())
@@ -217,7 +223,7 @@ def test_a_slice_is_what_the_rfc_says_of_the_range(size: int, first: int | None,
     else:
         selected = None if last is not None and last < first else everything[first : None if last is None else last + 1]
     try:
-        asked = asked_range(headers(Range=value), size, IT)
+        asked = requested_range(headers(Range=value), size, IT)
     except RangeNotSatisfiable:
         assert selected is not None
         assert len(selected) == 0
@@ -255,8 +261,8 @@ def test_whatever_a_client_sends_is_answered(several: list[tuple[str, str]]) -> 
     given = headers(*several)
     try:
         assert is_not_modified(given, IT) in (True, False)
-        check_before_writing(given, "abc")
-        asked = asked_range(given, 100, IT)
+        check_write_preconditions(given, IT)
+        asked = requested_range(given, 100, IT)
         assert asked is None or 0 <= asked[0] < asked[1] <= 100
     except (PreconditionFailed, RangeNotSatisfiable) as error:
         assert str(error)
