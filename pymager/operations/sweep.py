@@ -191,7 +191,7 @@ def configured_sweep(
         metadata,
         recipes,
         grace=settings.sweep_grace,
-        recipe_age=settings.recipe_days * _DAY_SECONDS,
+        recipe_age=settings.old_recipe_days * _DAY_SECONDS,
         prefix=prefix,
         dry_run=dry_run,
         on_delete=on_delete,

@@ -141,7 +141,7 @@ async def _opened(
     settings: Settings, wanted: Wanted, jobs: int
 ) -> AsyncIterator[tuple[Components, Copying, list[Variant]]]:
     # Nothing is served from this process's memory, and no more wait for its workers than there are jobs.
-    fitting = settings.model_copy(update={"memory_cache": 0, "queue": max(settings.queue, jobs)})
+    fitting = settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
     async with composition.opened(fitting) as parts:
         try:
             variants = wanted.variants()

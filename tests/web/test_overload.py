@@ -36,7 +36,7 @@ def assert_refused(answers: list[Answer]) -> None:
 
 
 def test_cold_requests_over_the_queue_are_refused_and_hits_are_served(folder: Path, photo: bytes) -> None:
-    with serving(folder, workers=1, queue=QUEUE, memory_cache=0) as served:
+    with serving(folder, workers=1, queue_size=QUEUE, memory_cache=0) as served:
         id, kept = served.kept(photo), served.kept(photo)
         hit = served.get(f"/derived/{kept}-9x9.jpg")
         paths = [f"/derived/{id}-{side}x{side}.jpg" for side in range(10, 22)]
@@ -56,7 +56,7 @@ def test_cold_requests_over_the_queue_are_refused_and_hits_are_served(folder: Pa
 
 
 def test_those_who_wait_for_one_picture_take_one_place(folder: Path, photo: bytes) -> None:
-    with serving(folder, workers=1, queue=1) as served:
+    with serving(folder, workers=1, queue_size=1) as served:
         id = served.kept(photo)
         with halted(served), ThreadPoolExecutor(12) as pool:
             same = [pool.submit(served.get, f"/derived/{id}-10x10.jpg") for _ in range(10)]
@@ -69,7 +69,7 @@ def test_those_who_wait_for_one_picture_take_one_place(folder: Path, photo: byte
 
 
 def test_uploads_over_the_queue_are_refused_and_nothing_is_kept(folder: Path, photo: bytes) -> None:
-    with serving(folder, workers=1, queue=1) as served:
+    with serving(folder, workers=1, queue_size=1) as served:
         ids = [f"upload-{number}" for number in range(6)]
         with halted(served), ThreadPoolExecutor(len(ids)) as pool:
             uploads = [pool.submit(served.put, id, photo) for id in ids]

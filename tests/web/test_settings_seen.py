@@ -16,7 +16,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]]) 
     with serving(
         tmp_path_factory.mktemp("narrow"),
         sizes="100x100,80x60",
-        accept="png,webp",
+        input_formats="png,webp",
         cache_control="private, max-age=7",
         cors_origin="",
         background="#ff0000",

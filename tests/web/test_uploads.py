@@ -49,7 +49,7 @@ def test_a_second_post_to_an_id_is_refused_and_changes_nothing(
     id = served.kept(photo)
     answer = served.post(f"/original/{id}", other_photo)
     assert answer.status == 409
-    assert "PUT replaces it" in answer.json["detail"]
+    assert "Use PUT to replace it" in answer.json["detail"]
     assert served.get(f"/original/{id}").body == photo
 
 
