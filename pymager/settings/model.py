@@ -110,7 +110,7 @@ class Settings(BaseModel):
         0.0,
         ge=0,
         le=3_600,
-        description="Seconds between SIGTERM and the end of listening, for a load balancer to notice: `/readyz` is 503, "
+        description="Seconds between SIGTERM and the end of listening, for a load balancer to notice: `/readyz` is 503 "
         "but everything is still served. SIGINT ends the delay.",
     )
     shutdown_timeout: Seconds = Field(

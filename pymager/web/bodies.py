@@ -12,7 +12,7 @@ from pymager.web.failures import BadRequest, RequestTimeout, UnsupportedCoding
 from pymager.web.request_context import CONTEXT
 
 _FILE_FIELD = "file"
-_MAX_PARTS = 4
+MAX_PARTS = 4
 _MAX_PART_HEADERS = 8
 _MAX_PART_HEADER_BYTES = 4_096
 _MAX_FORM_OVERHEAD_BYTES = 64 * 1024
@@ -88,7 +88,7 @@ async def form_file(request: web.Request, limits: BodyLimits) -> AsyncIterator[b
         if "segment size" in str(error):
             raise _too_large(limits) from None
         raise BadRequest(
-            f"the form is over a limit: at most {_MAX_PARTS} parts, with {_MAX_PART_HEADERS} headers "
+            f"the form is over a limit: at most {MAX_PARTS} parts, with {_MAX_PART_HEADERS} headers "
             f"of {_MAX_PART_HEADER_BYTES} bytes each"
         ) from None
     except MultipartError as error:
@@ -112,7 +112,7 @@ def _parser(request: web.Request, limits: BodyLimits) -> PushMultipartParser:
             max_header_size=_MAX_PART_HEADER_BYTES,
             max_header_count=_MAX_PART_HEADERS,
             max_segment_size=limits.max_bytes,
-            max_segment_count=_MAX_PARTS,
+            max_segment_count=MAX_PARTS,
         )
     except (MultipartError, UnicodeError) as error:
         raise BadRequest(f"the boundary in the Content-Type is invalid: {error}") from None

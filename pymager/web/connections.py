@@ -116,8 +116,8 @@ class Connection(RequestHandler):
             self.log_exception("Error handling request", exc_info=exc)
             message = None
         self._on_refused(status)
-        detail = failures.sentence(" ".join(message.split())) if message else "The request could not be handled."
-        response = failures.problem_response(status, detail, "")
+        detail = _without_caret(message) if message else "the request could not be handled"
+        response = failures.problem_response(status, failures.sentence(detail), "")
         response.force_close()
         return response
 
@@ -162,6 +162,11 @@ class Connection(RequestHandler):
             return
         self._unsent_bytes = unsent
         self._stall_timer = self._loop.call_later(self._limits.stall_timeout, self._check_progress, transport)
+
+
+def _without_caret(message: str) -> str:
+    """The parser's message on one line, without the `^` below the wrong byte."""
+    return " ".join(word for word in message.split() if word != "^")
 
 
 def make_connection(

@@ -98,7 +98,7 @@ STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
 _RETRY_AFTER_SECONDS = 5
 _INTERNAL_ERROR = "Internal error. The server log has details under this request id."
 _NO_ROUTE = (
-    "No such route. Available routes: /original/{id}, /derived/{id}-{width}x{height}.{extension}, /info/{id}, /original"
+    "No such route. Available routes: /original, /original/{id}, /derived/{id}-{width}x{height}.{extension}, /info/{id}"
 )
 _UNAVAILABLE = "A part of the service is unavailable."
 _OUTCOME_UNKNOWN = "A part of the service is unavailable. It is not known whether the request took effect."
@@ -132,7 +132,7 @@ def http_exception_response(error: web.HTTPException, request_id: str) -> web.Re
     """The response to an error that aiohttp raised, mostly its router."""
     headers = {name: error.headers[name] for name in ("Allow", "Location") if name in error.headers}
     if error.status == 405:
-        detail = f"Method not allowed. This URL supports: {headers.get('Allow', '')}"
+        detail = f"Method not allowed. This URL supports: {', '.join(headers.get('Allow', '').split(','))}"
     elif error.status == 404:
         detail = _NO_ROUTE
     else:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from pymager import __version__
 from pymager.formats import FORMATS, OUTPUTS, Format
+from pymager.web.bodies import MAX_PARTS
 from pymager.web.openapi.schemas import CURSOR, ID, LIMIT, NAME, SCHEMAS, conditions, headers, json_of, problems
 
 _SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}]
@@ -112,7 +113,7 @@ def _post(*more: int) -> dict[str, Any]:
         "required": ["file"],
         "properties": {"file": _BINARY},
         "additionalProperties": {"type": "string"},
-        "maxProperties": 4,
+        "maxProperties": MAX_PARTS,
     }
     return {
         "security": _SECURITY,

@@ -1,4 +1,4 @@
-"""Settings: where they come from, what is refused, and what is not shown."""
+"""Settings: their sources, their errors, and that secrets are not shown."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def toml(folder: Path, text: str) -> dict[str, Any]:
     return {"config": str(path)}
 
 
-def test_without_anything_said_the_defaults_are_in_force() -> None:
+def test_without_sources_the_settings_have_their_defaults() -> None:
     loaded = load({}, {})
     assert loaded.settings.port == 8000
     assert loaded.settings.workers >= 1
@@ -33,7 +33,7 @@ def test_without_anything_said_the_defaults_are_in_force() -> None:
     assert set(loaded.sources.values()) == {"default"}
 
 
-def test_option_goes_before_environment_before_file_before_default(tmp_path: Path) -> None:
+def test_options_override_the_environment_the_file_and_the_defaults(tmp_path: Path) -> None:
     options = toml(tmp_path, "port = 1\nhost = 'file'\nqueue_size = 1\n")
     environ = {"PYMAGER_HOST": "environment", "PYMAGER_PORT": "2"}
     loaded = load(options | {"port": 3, "processes": None}, environ)
@@ -64,7 +64,7 @@ def test_the_file_is_named_by_option_or_environment_and_the_option_wins(tmp_path
         ('public_url = "https://a/\\u007f"', "must be text without control characters"),
     ],
 )
-def test_what_is_wrong_in_the_file_is_named_with_the_file(tmp_path: Path, text: str, said: str) -> None:
+def test_an_error_in_the_file_names_the_file(tmp_path: Path, text: str, said: str) -> None:
     options = toml(tmp_path, text)
     with pytest.raises(ConfigurationError) as caught:
         load(options, {})
@@ -73,7 +73,7 @@ def test_what_is_wrong_in_the_file_is_named_with_the_file(tmp_path: Path, text: 
     assert "secret" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"PYMAGER_CONFIG: cannot read .*/absent\.toml"):
         load({"config": str(tmp_path / "absent.toml")}, {})
     (tmp_path / "binary").write_bytes(b"\xff\xfe\0")
@@ -136,7 +136,7 @@ BAD: dict[str, list[str]] = {
 ANYTHING = {"spool"}
 
 
-def test_every_setting_is_tried_with_a_bad_value() -> None:
+def test_every_setting_is_tested_with_a_bad_value() -> None:
     assert BAD.keys() | ANYTHING == set(Settings.model_fields)
 
 
@@ -205,7 +205,7 @@ def test_every_wrong_setting_is_named_at_once() -> None:
     )
 
 
-def test_a_refusal_shows_no_secret() -> None:
+def test_an_error_shows_no_secret() -> None:
     for name, value in (
         ("users", "ada:hunter2"),
         ("tokens", "ci:hunter2"),
@@ -217,14 +217,14 @@ def test_a_refusal_shows_no_secret() -> None:
         assert "hunter2" not in str(caught.value)
 
 
-def test_lists_are_written_with_commas_or_spaces_or_as_lists(tmp_path: Path) -> None:
+def test_lists_can_have_commas_or_spaces_or_be_arrays(tmp_path: Path) -> None:
     expected = ("8x6", "80x60", "*")
     assert settings(sizes=" 8x6, 80x60\n*,").sizes == expected
     assert load(toml(tmp_path, "sizes = ['8x6', '80x60', '*']"), {}).settings.sizes == expected
     assert load(toml(tmp_path, "sizes = '8x6 80x60,*'"), {}).settings.sizes == expected
 
 
-def test_users_and_tokens_are_written_as_pairs_or_tables(tmp_path: Path) -> None:
+def test_users_and_tokens_can_be_pairs_or_tables(tmp_path: Path) -> None:
     expected = {"ada": HASH, "bob": HASH}
     assert settings(users=f"ada:{HASH} bob:{HASH}").users == expected
     assert load(toml(tmp_path, f"[users]\nada = '{HASH}'\nbob = '{HASH}'"), {}).settings.users == expected
@@ -247,7 +247,7 @@ def test_a_public_url_loses_its_last_slash() -> None:
     assert settings(public_url="https://img.example.org/pictures/").public_url == "https://img.example.org/pictures"
 
 
-def test_the_embedded_stores_lie_in_the_data_folder() -> None:
+def test_the_embedded_stores_are_in_the_data_folder() -> None:
     values = settings(data="/var/lib/my pictures")
     assert values.blobs_url == "file:///var/lib/my%20pictures"
     assert values.folder == Path("/var/lib/my pictures")
@@ -257,7 +257,7 @@ def test_the_embedded_stores_lie_in_the_data_folder() -> None:
     assert settings(blobs="s3://bucket", metadata="postgresql://h/d").metadata_url == "postgresql://h/d"
 
 
-def test_accepted_formats_become_decoders_each_once() -> None:
+def test_input_formats_become_decoders_without_duplicates() -> None:
     assert settings(input_formats="jpeg,PNG,jpeg,DDS").decoders == ("JPEG", "MPO", "PNG", "DDS")
     assert settings(input_formats="jpeg,*").decoders == ("*",)
     assert {"JPEG", "HEIF", "TGA"} <= set(settings().decoders)
@@ -312,7 +312,7 @@ def test_the_config_command_shows_every_setting_its_source_and_no_secret() -> No
     assert lines["queue_size"].split()[1:] == ["64", "(default)"]
 
 
-def test_the_program_names_what_is_wrong_and_exits_with_2() -> None:
+def test_the_program_names_every_error_and_exits_with_2() -> None:
     result = CliRunner().invoke(cli.program, ["config"], env={"PYMAGER_PORT": "x", "PYMAGER_QUEUES": "1"})
     assert result.exit_code == 2
     assert "pymager: PYMAGER_PORT: " in result.output

@@ -1,4 +1,4 @@
-"""Connections whose clients stall, on a real socket."""
+"""Connections of clients that stall, on a real socket."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ LIMITS = ConnectionLimits(
 )
 
 
-async def test_a_head_that_begins_during_a_long_answer_is_still_timed_after_it() -> None:
+async def test_the_header_timeout_also_covers_headers_that_begin_during_a_response() -> None:
     asked, answered = asyncio.Event(), asyncio.Event()
 
     async def slow(request: web.BaseRequest) -> web.Response:

@@ -1,4 +1,4 @@
-"""What a client is told of an error."""
+"""Responses to errors."""
 
 import json
 from typing import Any
@@ -12,17 +12,17 @@ from pymager.web import failures
 from pymager.web.failures import error_response, problem_response, sentence
 
 
-def told(answer: web.Response) -> dict[str, Any]:
+def document(answer: web.Response) -> dict[str, Any]:
     assert isinstance(answer.body, bytes)
     content: dict[str, Any] = json.loads(answer.body)
     return content
 
 
-def test_a_problem_document_tells_status_sentence_and_request() -> None:
+def test_a_problem_document_has_status_detail_and_request_id() -> None:
     answer = error_response(errors.InvalidName("the id is empty"), "r-1")
     assert (answer.status, answer.content_type) == (400, "application/problem+json")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert told(answer) == {
+    assert document(answer) == {
         "type": "about:blank",
         "title": "Bad Request",
         "status": 400,
@@ -32,32 +32,32 @@ def test_a_problem_document_tells_status_sentence_and_request() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("secret"), errors.OriginalLost("secret"), errors.NotFound("secret")])
-def test_of_what_is_not_the_clients_business_nothing_is_told(error: Exception) -> None:
+def test_internal_errors_do_not_reach_the_client(error: Exception) -> None:
     answer = error_response(error, "r-1")
     assert answer.status == 500
-    assert "secret" not in str(told(answer))
+    assert "secret" not in str(document(answer))
 
 
-def test_a_backends_words_are_not_told_but_whether_the_outcome_is_known_is() -> None:
+def test_unavailable_says_only_whether_the_outcome_is_known() -> None:
     known = error_response(errors.Unavailable("secret host", outcome_known=True), "")
     unknown = error_response(errors.Unavailable("secret host", outcome_known=False), "")
     assert known.status == unknown.status == 503
     assert known.headers["Retry-After"] == "5"
-    assert "secret" not in str(told(known)) + str(told(unknown))
-    assert "not known" in told(unknown)["detail"]
-    assert "not known" not in told(known)["detail"]
+    assert "secret" not in str(document(known)) + str(document(unknown))
+    assert "not known" in document(unknown)["detail"]
+    assert "not known" not in document(known)["detail"]
 
 
-def test_overload_says_when_to_come_again() -> None:
+def test_overload_has_retry_after() -> None:
     assert error_response(errors.Overloaded("full", retry_after=7), "").headers["Retry-After"] == "7"
 
 
-def test_a_range_outside_is_told_with_the_size() -> None:
+def test_a_range_outside_has_the_size_in_content_range() -> None:
     answer = error_response(failures.RangeNotSatisfiable(100), "")
     assert (answer.status, answer.headers["Content-Range"]) == (416, "bytes */100")
 
 
-def test_who_is_not_let_in_is_told_how() -> None:
+def test_a_401_names_the_schemes() -> None:
     answer = error_response(failures.Unauthorized("no"), "")
     assert answer.status == 401
     assert answer.headers["WWW-Authenticate"].startswith("Basic realm=")
@@ -65,20 +65,20 @@ def test_who_is_not_let_in_is_told_how() -> None:
 
 
 @pytest.mark.parametrize("kind", [errors.AlreadyExists, errors.Fenced, errors.NoSpace, errors.RevisionMismatch])
-def test_an_error_without_words_gets_a_sentence(kind: type[PymagerError]) -> None:
-    assert len(told(error_response(kind(), ""))["detail"]) > 20
+def test_an_error_without_a_message_has_a_detail(kind: type[PymagerError]) -> None:
+    assert len(document(error_response(kind(), ""))["detail"]) > 20
 
 
-def test_text_that_is_not_utf_8_is_told_as_well_as_can_be() -> None:
-    assert told(problem_response(400, "bad \udcff", "r-1"))["detail"] == "bad ?"
+def test_a_detail_that_is_not_utf_8_is_sent_with_replacements() -> None:
+    assert document(problem_response(400, "bad \udcff", "r-1"))["detail"] == "bad ?"
 
 
-def test_what_aiohttps_router_raises_is_a_problem_document_too() -> None:
+def test_errors_of_aiohttps_router_become_problem_documents() -> None:
     missing = failures.http_exception_response(web.HTTPNotFound(), "r-1")
     assert (missing.status, missing.content_type) == (404, "application/problem+json")
     refused = failures.http_exception_response(web.HTTPMethodNotAllowed("PATCH", ["GET", "PUT"]), "r-1")
     assert (refused.status, refused.headers["Allow"]) == (405, "GET,PUT")
-    assert told(refused)["detail"] == "Method not allowed. This URL supports: GET,PUT"
+    assert document(refused)["detail"] == "Method not allowed. This URL supports: GET, PUT"
     assert failures.http_exception_response(web.HTTPRequestEntityTooLarge(1, 2), "r-1").status == 413
 
 
