@@ -1,93 +1,97 @@
-# Two commands do it all: `make run` serves, `make test` tests. Everything is installed into .venv.
+# `make run` serves, `make test` tests; `make help` lists the rest. Everything is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test servers cluster storm check format bench bench-scale bench-rollout bench-overload bench-memory lock clean docs image dist deb deb-test
+.DEFAULT_GOAL := help
+.PHONY: help run test test-quick servers cluster storm check format docs bench bench-scale bench-rollout bench-overload \
+  bench-memory dist deb deb-test image lock clean
 
-run: $(VENV)/run.stamp
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	  while IFS='|' read -r target what; do printf '  %-16s %s\n' "$$target" "$$what"; done
+
+run: $(VENV)/run.stamp ## Serve on http://127.0.0.1:8000 over the folder ./pymager-data.
 	$(BIN)/pymager serve
 
 KILLS := tests/live/test_kills.py tests/live/test_storm.py
 
-# The kills wait more than they work, so the two run side by side; what they tell comes at the end.
-test: servers
+# The kills mostly wait, so both files run side by side; their output is shown at the end.
+test: servers ## Run all tests, against real servers. Pass options of pytest in ARGS.
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(KILLS:%=--ignore=%) --ignore=$(DEB_TEST) $(ARGS)
-	@told=$$(mktemp -d); for file in $(KILLS); do \
-	  name=$$told/$$(basename $$file); mkdir $$name; \
+	@output=$$(mktemp -d); for file in $(KILLS); do \
+	  name=$$output/$$(basename $$file); mkdir $$name; \
 	  ( PYTEST_DEBUG_TEMPROOT=$$name $(BIN)/python -m pytest $$file $(ARGS) >$$name.out 2>&1; echo $$? >$$name.code ) & \
-	done; wait; cat $$told/*.out; ! grep -qv '^0$$' $$told/*.code; code=$$?; rm -rf $$told; exit $$code
+	done; wait; cat $$output/*.out; ! grep -qv '^0$$' $$output/*.code; code=$$?; rm -rf $$output; exit $$code
 
-# The servers that the tests start; the first time some minutes, to build them into a cache outside the checkout.
-servers: $(VENV)/dev.stamp
+# No server and no server process: the loop to work in.
+QUICK := tests/unit tests/engine --ignore=tests/unit/workers --ignore=tests/unit/process \
+  --ignore=tests/unit/telemetry/test_jobs.py
+test-quick: $(VENV)/dev.stamp ## Run the tests that need no server; under 90 seconds.
+	$(BIN)/python -m pytest -q -n 2 $(QUICK) $(ARGS)
+
+# The first time this takes some minutes: the servers are built into a cache outside the checkout.
+servers: $(VENV)/dev.stamp ## Build or install the servers that the tests start.
 	$(BIN)/python -m tests.servers
 
-# MinIO, PostgreSQL and three replicas on this machine, to try things out; or with CATALOG=dynamodb.
 CATALOG ?= postgresql
-cluster: $(VENV)/dev.stamp
+cluster: $(VENV)/dev.stamp ## Start MinIO, PostgreSQL (or CATALOG=dynamodb) and three replicas, to try things out.
 	$(BIN)/python -m tests.servers.cluster $(CATALOG)
 
-# kill -9 in a cluster, as long as you like: `make storm ROUNDS=20`.
 ROUNDS ?= 5
-storm: servers
+storm: servers ## Kill and stop the replicas of a cluster for ROUNDS rounds, and check what the clients saw.
 	STORM_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/live/test_storm.py $(ARGS)
 
-check: $(VENV)/dev.stamp
+check: $(VENV)/dev.stamp ## Run the formatter, the linters, the type checker and the import rules.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 
-format: $(VENV)/dev.stamp
+format: $(VENV)/dev.stamp ## Format the code and fix what the linter can.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/dev.stamp
+docs: $(VENV)/dev.stamp ## Generate docs/settings.md and the schema of the chart's values.
 	$(BIN)/python -m pymager.settings.reference docs/settings.md
 	$(BIN)/python -m tests.chart.generate
 
-bench: $(VENV)/dev.stamp
+bench: $(VENV)/dev.stamp ## Measure CPU per request and latency, beside thumbor.
 	bench/run
 
-# Ten million rows and 200,000 objects beside few of them; twenty minutes, and 10 GB in the folder for temporary files.
-bench-scale: $(VENV)/dev.stamp
+# Takes twenty minutes and 10 GB in the folder for temporary files.
+bench-scale: $(VENV)/dev.stamp ## Measure ten million rows and 200,000 objects beside few of them.
 	$(BIN)/python -m bench.scale
 
-# Replicas replaced under load, as long as you like: `make bench-rollout ROUNDS=100`.
-bench-rollout: servers
+bench-rollout: servers ## Replace replicas under load for ROUNDS rounds, and count failed requests.
 	$(BIN)/python -m bench.rollout --rounds $(ROUNDS) $(ARGS)
 
-# Two minutes of ten times the traffic that can be rendered.
-bench-overload: $(VENV)/dev.stamp
+bench-overload: $(VENV)/dev.stamp ## Send ten times the traffic that can be rendered, for two minutes.
 	$(BIN)/python -m bench.overload $(ARGS)
 
-# Memory after 10,000 and after 100,000 requests.
-bench-memory: $(VENV)/dev.stamp
+bench-memory: $(VENV)/dev.stamp ## Measure memory after 10,000 and after 100,000 requests.
 	$(BIN)/python -m bench.memory $(ARGS)
 
-# The wheel and the source, into dist/.
-dist: $(VENV)/dev.stamp
+dist: $(VENV)/dev.stamp ## Build the wheel and the source distribution into dist/.
 	rm -f dist/pymager-*.whl dist/pymager-*.tar.gz
 	$(BIN)/python -m hatchling build -d dist
 	$(BIN)/twine check --strict dist/pymager-*
 
-# The package for Debian 12, into dist/.
-deb: $(VENV)/run.stamp
+deb: $(VENV)/run.stamp ## Build the package for Debian 12 into dist/.
 	rm -f dist/pymager_*.deb
 	$(BIN)/python packaging/debian/build.py dist
 
-# Installed, used, upgraded and purged in a Debian that its own systemd has booted; it needs root.
 DEB_TEST := tests/packages/test_deb.py
-deb-test: $(VENV)/dev.stamp
+deb-test: $(VENV)/dev.stamp ## Install, use, upgrade and purge the package in a Debian that boots systemd; needs root.
 	$(BIN)/python -m pytest $(DEB_TEST) $(ARGS)
 
-# The container image, tagged with the version and as latest; `make image ARGS='--build-arg EXTRAS=s3,sql'`.
+# `make image ARGS='--build-arg EXTRAS=s3,sql'` chooses the extras.
 BUILDERS ?= docker podman buildah
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE = --build-arg VERSION=$(VERSION) --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
   -t pymager:$(VERSION) -t pymager:latest
-image:
+image: ## Build the container image with docker, podman or buildah.
 	@for builder in $(BUILDERS); do \
 	  if [ $$builder = docker ] && docker version >/dev/null 2>&1; then \
 	    exec docker build $(IMAGE) $(ARGS) .; \
@@ -97,7 +101,7 @@ image:
 	done; \
 	echo "make image needs one of these, ready to build: $(BUILDERS)" >&2; exit 1
 
-lock:
+lock: ## Update the lock files after a change of dependencies.
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  -o requirements/build.txt requirements/build.in
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
@@ -105,7 +109,7 @@ lock:
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  --extra all --extra testing --group dev -o requirements/dev.txt pyproject.toml
 
-clean:
+clean: ## Remove the virtual environment and what was built.
 	rm -rf $(VENV) dist build
 
 $(BIN)/python:

@@ -59,7 +59,7 @@ class Other:
         return Transactions(self.mutations(), self.judge)
 
     def alone(self, engine: Engine) -> AbstractContextManager[Connection]:
-        """There is no lock that all databases have: run `pymager migrate` once before the replicas start."""
+        """There is no lock that all databases have: run `pymager init` once before the replicas start."""
         return engine.begin()
 
     def judge(self, error: BaseException) -> Verdict:

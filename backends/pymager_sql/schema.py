@@ -44,7 +44,7 @@ def make_ready(dialect: Dialect) -> None:
     elif tables and VERSION_TABLE not in tables:
         raise ConfigurationError(
             f"the database has tables ({_some(tables)}), but none of pymager's: is it the right one? "
-            "If it is, run `pymager migrate`, which leaves them alone"
+            "If it is, run `pymager init`, which leaves them alone"
         )
     dialect.settle()
     _upgrade(dialect, None)
@@ -83,7 +83,7 @@ def _check(version: str) -> None:
         return
     _refuse_newer(version)
     raise ConfigurationError(
-        f"the catalog's schema is at version {version}, this pymager needs {VERSION}: run `pymager migrate`"
+        f"the catalog's schema is at version {version}, this pymager needs {VERSION}: run `pymager upgrade`"
     )
 
 

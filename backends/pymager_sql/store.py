@@ -56,7 +56,7 @@ class SqlMetadata:
         await asyncio.to_thread(self._close)
 
     async def prepare(self) -> list[str]:
-        """Bring the schema up to date; `pymager migrate` calls this."""
+        """Bring the schema up to date; `pymager init` and `pymager upgrade` call this."""
         with closing(self._new_threads("pymager-sql-schema", 1)) as threads:
             return await threads.run(lambda: schema.prepare(self._dialect), _UPGRADE)
 

@@ -1,6 +1,9 @@
-"""The command line. Exit codes: 0 done, 1 something was found or failed, 2 wrong usage or configuration."""
+"""The command line: options, help texts, exit codes, and all that is printed.
 
-from pymager.cli import bulk
-from pymager.cli.service import program
+Each module has one group of commands; `program` is the whole.
+"""
 
-__all__ = ["bulk", "program"]
+from pymager.cli import bulk_commands, server_commands, store_commands
+from pymager.cli.group import program
+
+__all__ = ["bulk_commands", "program", "server_commands", "store_commands"]

@@ -1,4 +1,4 @@
-"""Decodes, resizes and encodes pictures; runs inside worker processes only.
+"""What runs inside a worker process: container walk, decoding, the pipeline, encoding.
 
-The server imports `pymager.engine.jobs` and nothing else from here, so that it never loads a decoder.
+The server imports only `jobs` and `wire` from here, which need no decoder: it never loads Pillow.
 """

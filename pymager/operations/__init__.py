@@ -1,3 +1,4 @@
-"""What an operator runs beside serving: sweep, check, import, warm, copy to other stores.
+"""What an operator runs beside the server: sweep, check, import, warm, copies to other stores.
 
-Each module is one command's work, without printing and without the command line."""
+Each module is the work of one command. It does not print or know the command line: callers pass callbacks and streams.
+"""

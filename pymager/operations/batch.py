@@ -1,99 +1,147 @@
-"""Goes through what a store lists, several things at a time, in flat memory, patiently, until it is told to stop."""
+"""Bulk runs: process a listing with several jobs, in constant memory, with retries, until a signal stops them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, suppress
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TypeVar
 
 from pymager.errors import NoSpace, Unavailable
 from pymager.operations.progress import Progress
-from pymager.operations.report import Outcome, Refused, Report, Surplus
+from pymager.operations.report import Extra, Failed, Outcome, Report
 
-_PAUSES = (0.2, 0.8, 3.2)
-_ENOUGH = 20
+_RETRY_PAUSES_SECONDS = (0.2, 0.8, 3.2)
+_MAX_CONSECUTIVE_FAILURES = 20
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 T = TypeVar("T")
 
 
-class Copying:
-    """A copy that runs, `jobs` things at a time; `pauses` in seconds are made before each further try."""
+class Batch:
+    """A bulk run that processes `jobs` items at a time and counts their outcomes in `report`.
+
+    `retry_pauses` are the seconds to wait before each retry; `total` is the number of items, if it is known.
+    """
 
     def __init__(
-        self, jobs: int, progress: Progress, pauses: tuple[float, ...] = _PAUSES, report: Report | None = None
+        self,
+        jobs: int,
+        progress: Progress,
+        report: Report | None = None,
+        *,
+        total: int | None = None,
+        retry_pauses: tuple[float, ...] = _RETRY_PAUSES_SECONDS,
     ) -> None:
         self.report = report or Report()
         self._jobs = jobs
         self._progress = progress
-        self._pauses = pauses
+        self._total = total
+        self._retry_pauses = retry_pauses
         self._stopped = asyncio.Event()
-        self._away = 0
+        self._consecutive_failures = 0
 
     def stop(self, reason: str) -> None:
-        """Begin nothing more; what is being copied is finished, without further tries."""
+        """Start no further item. Items in progress are finished, without further retries."""
         if self.report.stopped is None:
             self.report.stopped = reason
         self._stopped.set()
 
-    def say(self, line: str) -> None:
-        """A line that stays, beside the progress."""
-        self._progress.say(line)
+    def print_line(self, line: str) -> None:
+        """Print a line beside the progress."""
+        self._progress.print_line(line)
 
     async def run(
-        self, items: AsyncGenerator[T, None], name: Callable[[T], str], copy: Callable[[T], Awaitable[Outcome | None]]
+        self,
+        items: AsyncGenerator[T, None],
+        label: Callable[[T], str],
+        process: Callable[[T], Awaitable[Outcome | None]],
     ) -> None:
-        """Copy all items. One that can't be had is refused; a full store or many refusals in a row stop it all."""
-        turn = asyncio.Lock()
+        """Process all items; `label` names an item in messages.
+
+        An item for which a store stays unavailable is counted as failed. A full store, or many failures in a row,
+        stop the run.
+        """
+        listing = asyncio.Lock()
 
         async def work() -> None:
-            while (item := await self._next(items, turn)) is not None:
-                if (outcome := await self._outcome(copy(item))) is not None:
-                    self._count(name(item), outcome)
+            while (item := await self._next(items, listing)) is not None:
+                if (outcome := await self._outcome(process(item))) is not None:
+                    self._count(label(item), outcome)
 
         async with aclosing(items), asyncio.TaskGroup() as group:
             for _ in range(self._jobs):
                 group.create_task(work())
 
-    async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        """The work's result; tried again after a pause where a backend is away. Only for what may be done twice."""
-        for pause in self._pauses:
+    async def retry(self, work: Callable[[], Awaitable[T]], *, is_idempotent: bool = True) -> T:
+        """The result of `work`, which is repeated after a pause while a store is unavailable.
+
+        Work that is not idempotent is repeated only if the store says that nothing has changed.
+        """
+        for pause in self._retry_pauses:
             try:
                 return await work()
-            except Unavailable:
-                if self._stopped.is_set():
+            except Unavailable as error:
+                if self._stopped.is_set() or not (is_idempotent or error.outcome_known):
                     raise
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), pause)
         return await work()
 
-    async def _next(self, items: AsyncGenerator[T, None], turn: asyncio.Lock) -> T | None:
-        async with turn:
+    async def _next(self, items: AsyncGenerator[T, None], listing: asyncio.Lock) -> T | None:
+        async with listing:
             if self._stopped.is_set():
                 return None
             try:
                 return await anext(items, None)
             except Unavailable as error:
-                self.stop(f"the listing broke off: {error}")
+                self.stop(f"the listing failed: {error}")
                 return None
 
-    async def _outcome(self, copying: Awaitable[Outcome | None]) -> Outcome | None:
+    async def _outcome(self, processing: Awaitable[Outcome | None]) -> Outcome | None:
         try:
-            outcome = await copying
+            outcome = await processing
         except NoSpace as error:
-            self.stop(f"no space is left: {error}")
-            return Refused(f"no space is left: {error}")
+            self.stop(f"no space left: {error}")
+            return Failed(f"no space left: {error}")
         except Unavailable as error:
-            self._away += 1
-            if self._away >= _ENOUGH:
-                self.stop(f"{self._away} in a row could not be copied: {error}")
-            return Refused(str(error) or "a store did not answer")
-        self._away = 0
+            self._consecutive_failures += 1
+            if self._consecutive_failures >= _MAX_CONSECUTIVE_FAILURES:
+                self.stop(f"{self._consecutive_failures} items in a row failed: {error}")
+            return Failed(str(error) or "a store did not answer")
+        self._consecutive_failures = 0
         return outcome
 
-    def _count(self, name: str, outcome: Outcome) -> None:
+    def _count(self, label: str, outcome: Outcome) -> None:
         self.report.count(outcome)
         match outcome:
-            case Refused(reason):
-                self._progress.say(f"{name}: {reason}")
-            case Surplus():
-                self._progress.say(f"{name}: is only in TO")
-        self._progress.show(self.report)
+            case Failed(reason):
+                self._progress.print_line(f"{label}: {reason}")
+            case Extra():
+                self._progress.print_line(f"{label}: is only in TO")
+        self._progress.update(self.report, self._total)
+
+
+@asynccontextmanager
+async def stoppable_batch(
+    jobs: int, progress: Progress, report: Report | None = None, *, total: int | None = None
+) -> AsyncIterator[Batch]:
+    """A batch that SIGINT or SIGTERM stops: after the items in progress, or at once on the second signal."""
+    batch = Batch(jobs, progress, report, total=total)
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def stop(number: signal.Signals) -> None:
+        if batch.report.stopped is not None:
+            task.cancel()
+        batch.stop(f"stopped by {number.name}")
+
+    for number in _STOP_SIGNALS:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield batch
+    except asyncio.CancelledError:
+        task.uncancel()
+    finally:
+        for number in _STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+        progress.close()

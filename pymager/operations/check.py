@@ -1,4 +1,4 @@
-"""Checks that nothing was lost: every row has its blob, and the blob's bytes have the recorded hash."""
+"""`check`: verifies that every row has its blob, and that the blob's bytes have the recorded size and hash."""
 
 import asyncio
 import hashlib
@@ -10,49 +10,49 @@ from pymager.errors import NotFound, Unavailable
 from pymager.ports import BlobStore, MetadataStore, Original
 from pymager.settings.model import Settings
 
-_AT_ONCE = 8
-_PAGE = 500
+_CONCURRENT_READS = 8
+_PAGE_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with an original, as a sentence."""
+    """An original that is missing or damaged; `problem` is a sentence."""
 
     id: str
     problem: str
 
 
 async def check(settings: Settings) -> tuple[int, list[Finding]]:
-    """Check all originals. Returns how many there are, and what is wrong with them."""
+    """Check all originals. Returns their number and the findings. Raises `ConfigurationError` and `Unavailable`."""
     checked, findings = 0, []
     async with composition.opened_backends(settings) as (blobs, metadata):
-        async for _, finding in audit(blobs, metadata):
+        async for _, finding in check_rows(blobs, metadata):
             checked += 1
             if finding is not None:
                 findings.append(finding)
     return checked, findings
 
 
-async def audit(blobs: BlobStore, metadata: MetadataStore) -> AsyncIterator[tuple[Original, Finding | None]]:
-    """Go through all rows, each with what is wrong with it."""
+async def check_rows(blobs: BlobStore, metadata: MetadataStore) -> AsyncIterator[tuple[Original, Finding | None]]:
+    """Every row, with the finding if its blob is missing or damaged. Raises `Unavailable` if the catalog is."""
     cursor: str | None = None
     while True:
-        page = await metadata.list_page(cursor, _PAGE)
-        for first in range(0, len(page.items), _AT_ONCE):
-            several = page.items[first : first + _AT_ONCE]
-            findings = await asyncio.gather(*(_examine(blobs, metadata, original) for original in several))
-            for result in zip(several, findings, strict=True):
+        page = await metadata.list_page(cursor, _PAGE_SIZE)
+        for first in range(0, len(page.items), _CONCURRENT_READS):
+            originals = page.items[first : first + _CONCURRENT_READS]
+            findings = await asyncio.gather(*(_check_row(blobs, metadata, original) for original in originals))
+            for result in zip(originals, findings, strict=True):
                 yield result
         cursor = page.next
         if cursor is None:
             return
 
 
-async def _examine(blobs: BlobStore, metadata: MetadataStore, original: Original) -> Finding | None:
+async def _check_row(blobs: BlobStore, metadata: MetadataStore, original: Original) -> Finding | None:
     problem = await _problem(blobs, original)
     if problem is None:
         return None
-    # The row may have gone in the meantime, and its blob with it.
+    # The original may have been deleted or replaced in the meantime, and its blob with it.
     try:
         current = await metadata.get(original.id)
     except NotFound:
@@ -69,11 +69,11 @@ async def _problem(blobs: BlobStore, original: Original) -> str | None:
                 size += len(chunk)
                 await asyncio.to_thread(digest.update, chunk)
     except NotFound:
-        return "its blob is gone"
+        return "the blob is missing"
     except Unavailable as error:
-        return f"its blob can't be read: {error}"
+        return f"the blob cannot be read: {error}"
     if size != original.size:
-        return f"its blob has {size} bytes, the row says {original.size}"
+        return f"the blob has {size} bytes, the row says {original.size}"
     if digest.hexdigest() != original.sha256:
-        return f"its blob's SHA-256 is {digest.hexdigest()}, the row says {original.sha256}"
+        return f"the blob has the SHA-256 {digest.hexdigest()}, the row says {original.sha256}"
     return None

@@ -1,4 +1,4 @@
-"""The file that keeps a run's place in a listing, for the next run of the same task."""
+"""The file with the position of an interrupted run in a listing, for the next run of the same task."""
 
 import json
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from pymager.errors import ConfigurationError
 
 
 class Checkpoint:
-    """A cursor in the file `path`, with the task that it belongs to; where `path` is None nothing is kept."""
+    """A cursor in the file `path`, together with the task that it belongs to. Nothing is saved if `path` is None."""
 
     def __init__(self, path: Path | None, task: Mapping[str, Any]) -> None:
         self._path = path
         self._task = dict(task)
 
-    def read(self) -> str | None:
-        """Where to go on; None is the beginning. Raises `ConfigurationError` for a file that is not of this task."""
+    def load(self) -> str | None:
+        """The saved cursor, None without one. Raises `ConfigurationError` for a file of another task."""
         if self._path is None:
             return None
         try:
@@ -24,15 +24,17 @@ class Checkpoint:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise ConfigurationError(f"{self._path}: can't be read: {error.strerror}") from None
+            raise ConfigurationError(f"{self._path}: cannot read the checkpoint: {error.strerror}") from None
         except ValueError:
             content = None
         if not isinstance(content, dict) or content.get("task") != self._task:
-            raise ConfigurationError(f"{self._path}: it is of another task; name another file, or delete this one")
+            raise ConfigurationError(
+                f"{self._path}: not a checkpoint of a run with these options; choose another file, or delete this one"
+            )
         return str(content["cursor"])
 
-    def keep(self, cursor: str) -> None:
-        """Write it down, whole or not at all. Raises `ConfigurationError`."""
+    def save(self, cursor: str) -> None:
+        """Replace the file atomically. Raises `ConfigurationError`."""
         if self._path is None:
             return
         draft = self._path.with_name(f"{self._path.name}.new")
@@ -40,9 +42,9 @@ class Checkpoint:
             draft.write_text(json.dumps({"task": self._task, "cursor": cursor}), "utf-8")
             draft.replace(self._path)
         except OSError as error:
-            raise ConfigurationError(f"{self._path}: can't be written: {error.strerror}") from None
+            raise ConfigurationError(f"{self._path}: cannot write the checkpoint: {error.strerror}") from None
 
-    def forget(self) -> None:
-        """It is done: the next run begins anew."""
+    def delete(self) -> None:
+        """Delete the file after a complete run: the next run starts from the beginning."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)

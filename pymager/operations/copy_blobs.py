@@ -1,101 +1,131 @@
-"""Copies blobs: each is hashed on its way, and what TO gives back has to have the same hash.
+"""`copy-blobs`: copies every blob from one store to another, hashes it on the way and reads it back to compare.
 
-A key is written with one content only and a put is whole or not at all, so a blob that TO has in the same size is
-taken for the same, unless every byte is to be compared. A blob of another size is never overwritten.
+A key is only ever written with one content, and a put is all or nothing. So a blob that TO has in the same size counts
+as the same blob, unless `verify` asks for a comparison of all bytes. A blob of another size is never overwritten.
 """
 
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pymager import keys
+from pymager import keys, registry
 from pymager.errors import NotFound, Unavailable
 from pymager.formats import FORMATS
 from pymager.library import spool
-from pymager.operations.batch import Copying
-from pymager.operations.report import Copied, Known, Outcome, Refused, Vanished
+from pymager.operations.batch import Batch, stoppable_batch
+from pymager.operations.progress import Progress
+from pymager.operations.report import Done, Existing, Failed, Missing, Outcome, Report
+from pymager.operations.store_pair import opened_pair
 from pymager.ports import BlobInfo, BlobStore
+from pymager.settings.model import Settings
 
-_SMALL = 1 << 20
-_QUICK = 64 << 10
-_TYPES = {format.extension: format.content_type for format in FORMATS.values()}
+_MAX_BYTES_IN_MEMORY = 1 << 20
+_MAX_BYTES_HASHED_INLINE = 64 << 10
+_CONTENT_TYPES = {format.extension: format.content_type for format in FORMATS.values()}
 _PREFIXES = (keys.ORIGINALS, keys.DERIVED, keys.RECIPES)
+
+
+async def copy_blobs(
+    settings: Settings,
+    source_url: str,
+    target_url: str,
+    *,
+    jobs: int,
+    originals_only: bool,
+    verify: bool,
+    progress: Progress,
+    echo: Callable[[str], None],
+) -> Report:
+    """Copy all blobs; `echo` gets a line for each thing that was created in TO.
+
+    Raises `ConfigurationError` and `Unavailable`, which name the argument.
+    """
+    async with (
+        opened_pair(registry.load_blobs, source_url, target_url, echo) as (source, target),
+        stoppable_batch(jobs, progress) as batch,
+    ):
+        with spool.Spool(settings.spool) as folder:
+            copier = BlobCopier(source, target, folder.folder, batch, verify=verify)
+            await batch.run(list_blobs(source, originals_only=originals_only), lambda info: info.key, copier.copy)
+    return batch.report
+
+
+async def list_blobs(source: BlobStore, *, originals_only: bool) -> AsyncGenerator[BlobInfo, None]:
+    """All blobs that belong to pymager, originals first."""
+    for prefix in _PREFIXES[:1] if originals_only else _PREFIXES:
+        async for info in source.list(prefix):
+            yield info
+
+
+def content_type(key: str) -> str:
+    """The media type that the key's extension stands for; a generic one for any other key."""
+    return _CONTENT_TYPES.get(key.rpartition("/")[2].rpartition(".")[2], "application/octet-stream")
 
 
 @dataclass(frozen=True, slots=True)
 class _Fetched:
-    """A blob of FROM: in memory where it is small, else as a file."""
+    """A blob of FROM: its bytes if it is small, otherwise a file."""
 
     body: bytes | Path
     size: int
     sha256: str
 
 
-def content_type(key: str) -> str:
-    """The media type by the key's extension; a neutral one for a mark and for a format that has no name here."""
-    return _TYPES.get(key.rpartition("/")[2].rpartition(".")[2], "application/octet-stream")
+class BlobCopier:
+    """Copies single blobs from one store to another; large ones are spooled in `folder`.
 
-
-async def every(source: BlobStore, *, originals_only: bool) -> AsyncGenerator[BlobInfo, None]:
-    """All blobs of pymager, the originals first."""
-    for prefix in _PREFIXES[:1] if originals_only else _PREFIXES:
-        async for info in source.list(prefix):
-            yield info
-
-
-class BlobCopy:
-    """Copies single blobs from one store to another; `folder` holds the large ones meanwhile.
-
-    With `verify` a blob that is there already is compared byte by byte, by its hash.
+    With `verify`, a blob that TO already has is compared by its hash.
     """
 
-    def __init__(self, source: BlobStore, target: BlobStore, folder: Path, copying: Copying, *, verify: bool) -> None:
+    def __init__(self, source: BlobStore, target: BlobStore, folder: Path, batch: Batch, *, verify: bool) -> None:
         self._source = source
         self._target = target
         self._folder = folder
-        self._patiently = copying.patiently
+        self._retry = batch.retry
         self._verify = verify
 
     async def copy(self, info: BlobInfo) -> Outcome:
-        """Copy a blob as it was listed. Raises `NoSpace` and, after several tries, `Unavailable`."""
+        """Copy a blob that FROM listed. Raises `NoSpace` and, after several attempts, `Unavailable`."""
         try:
-            there = await self._patiently(lambda: self._target.stat(info.key))
+            found = await self._retry(lambda: self._target.stat(info.key))
         except NotFound:
-            return await self._carry(info)
-        if there.size != info.size:
-            return Refused(f"TO has {there.size} bytes under this key, FROM has {info.size}")
-        return await self._compare(info.key) if self._verify else Known()
+            return await self._transfer(info)
+        if found.size != info.size:
+            return Failed(f"TO has {found.size} bytes under this key, FROM has {info.size}")
+        return await self._compare(info.key) if self._verify else Existing()
 
     async def _compare(self, key: str) -> Outcome:
         try:
-            ours = await self._patiently(lambda: _sha256(self._source, key))
+            source_hash = await self._retry(lambda: _sha256(self._source, key))
         except NotFound:
-            return Vanished()
-        theirs = await self._patiently(lambda: _sha256(self._target, key))
-        if ours != theirs:
-            return Refused(f"TO has other bytes of the same size under this key: SHA-256 {theirs}, in FROM {ours}")
-        return Known()
+            return Missing()
+        target_hash = await self._retry(lambda: _sha256(self._target, key))
+        if source_hash != target_hash:
+            return Failed(
+                f"TO has other bytes of the same size under this key: SHA-256 {target_hash}, in FROM {source_hash}"
+            )
+        return Existing()
 
-    async def _carry(self, info: BlobInfo) -> Outcome:
+    async def _transfer(self, info: BlobInfo) -> Outcome:
         try:
-            fetched = await self._patiently(lambda: self._fetch(info.key))
+            fetched = await self._retry(lambda: self._fetch(info.key))
         except NotFound:
-            return Vanished()
+            return Missing()
         try:
             if fetched.size != info.size:
-                return Refused(f"FROM gives {fetched.size} bytes and lists {info.size}")
-            await self._patiently(lambda: self._target.put(info.key, fetched.body, content_type(info.key)))
+                return Failed(f"FROM lists {info.size} bytes and returns {fetched.size}")
+            await self._retry(lambda: self._target.put(info.key, fetched.body, content_type(info.key)))
         finally:
             if isinstance(fetched.body, Path):
                 fetched.body.unlink()
-        return await self._prove(info.key, fetched)
+        return await self._read_back(info.key, fetched)
 
     async def _fetch(self, key: str) -> _Fetched:
         async with self._source.open(key) as blob:
-            if blob.info.size <= _SMALL:
+            if blob.info.size <= _MAX_BYTES_IN_MEMORY:
                 body = b"".join([chunk async for chunk in blob.chunks])
                 return _Fetched(body, len(body), hashlib.sha256(body).hexdigest())
             path = self._folder / secrets.token_hex(8)
@@ -106,34 +136,34 @@ class BlobCopy:
                 raise
             return _Fetched(path, written.size, written.sha256)
 
-    async def _prove(self, key: str, fetched: _Fetched) -> Outcome:
+    async def _read_back(self, key: str, fetched: _Fetched) -> Outcome:
         try:
-            there = await self._patiently(lambda: _sha256(self._target, key))
+            stored_hash = await self._retry(lambda: _sha256(self._target, key))
         except NotFound:
-            return Refused("TO took it and does not have it")
+            return Failed("TO accepted the blob but does not have it")
         except Unavailable as error:
-            return Refused(f"it is in TO, but can't be read back: {error}; run again with --verify")
-        if there == fetched.sha256:
-            return Copied(fetched.size)
-        return Refused(
-            f"TO gives back other bytes than it was given, SHA-256 {there} in place of {fetched.sha256}; "
-            + await self._withdraw(key)
+            return Failed(f"TO has the blob but cannot read it back: {error}; run again with --verify")
+        if stored_hash == fetched.sha256:
+            return Done(fetched.size)
+        return Failed(
+            f"TO returns other bytes than it was given: SHA-256 {stored_hash} instead of {fetched.sha256}; "
+            + await self._delete_damaged(key)
         )
 
-    async def _withdraw(self, key: str) -> str:
-        """Delete what is damaged: by its size the next run would take it for whole."""
+    async def _delete_damaged(self, key: str) -> str:
+        """Delete a damaged copy: the next run would accept it because its size is right."""
         try:
-            await self._patiently(lambda: self._target.delete([key]))
+            await self._retry(lambda: self._target.delete([key]))
         except Unavailable as error:
-            return f"it could not be deleted there, which you have to do: {error}"
-        return "it was deleted there again"
+            return f"the copy could not be deleted, delete it yourself: {error}"
+        return "the copy was deleted"
 
 
 async def _sha256(store: BlobStore, key: str) -> str:
     digest = hashlib.sha256()
     async with store.open(key) as blob:
         async for chunk in blob.chunks:
-            if len(chunk) < _QUICK:
+            if len(chunk) < _MAX_BYTES_HASHED_INLINE:
                 digest.update(chunk)
             else:
                 await asyncio.to_thread(digest.update, chunk)

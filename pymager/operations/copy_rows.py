@@ -1,23 +1,46 @@
-"""Copies the catalog's rows: each is asked for in TO afterwards, and every field of it has to be the same."""
+"""`copy-metadata`: copies every row from one catalog to another, and reads it back to compare every field."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import fields
 from functools import partial
 
+from pymager import registry
 from pymager.errors import AlreadyExists, Fenced, NotFound
-from pymager.operations.batch import Copying
-from pymager.operations.report import Copied, Known, Outcome, Refused, Surplus
+from pymager.operations.batch import Batch, stoppable_batch
+from pymager.operations.progress import Progress
+from pymager.operations.report import Done, Existing, Extra, Failed, Outcome, Report
+from pymager.operations.store_pair import opened_pair
 from pymager.ports import MetadataStore, Original
 
-_PAGE = 500
-_FENCED = "TO does not take its revision: it was deleted there, or a sweep over TO found its blob before its row"
+_PAGE_SIZE = 500
+_FENCED = (
+    "TO rejects this revision: the original was deleted there, or a sweep of TO found its blob before the row existed"
+)
 
 
-async def every(metadata: MetadataStore, copying: Copying) -> AsyncGenerator[Original, None]:
-    """All rows, a page at a time."""
+async def copy_rows(
+    source_url: str, target_url: str, *, jobs: int, progress: Progress, echo: Callable[[str], None]
+) -> Report:
+    """Copy all rows, then look for rows that only TO has; `echo` gets a line for each thing that was created in TO.
+
+    Raises `ConfigurationError` and `Unavailable`, which name the argument.
+    """
+    async with (
+        opened_pair(registry.load_metadata, source_url, target_url, echo) as (source, target),
+        stoppable_batch(jobs, progress) as batch,
+    ):
+        copier = RowCopier(source, target, batch)
+        await batch.run(list_rows(source, batch), lambda row: row.id, copier.copy)
+        if batch.report.processed:
+            await batch.run(list_rows(target, batch), lambda row: row.id, copier.check_extra)
+    return batch.report
+
+
+async def list_rows(metadata: MetadataStore, batch: Batch) -> AsyncGenerator[Original, None]:
+    """All rows, read page by page."""
     cursor: str | None = None
     while True:
-        page = await copying.patiently(partial(metadata.list_page, cursor, _PAGE))
+        page = await batch.retry(partial(metadata.list_page, cursor, _PAGE_SIZE))
         for original in page.items:
             yield original
         cursor = page.next
@@ -25,54 +48,54 @@ async def every(metadata: MetadataStore, copying: Copying) -> AsyncGenerator[Ori
             return
 
 
-class RowCopy:
-    """Copies single rows from one catalog to another, of which nobody else writes."""
+class RowCopier:
+    """Copies single rows from one catalog to another. Nothing else may write to either of them."""
 
-    def __init__(self, source: MetadataStore, target: MetadataStore, copying: Copying) -> None:
+    def __init__(self, source: MetadataStore, target: MetadataStore, batch: Batch) -> None:
         self._source = source
         self._target = target
-        self._patiently = copying.patiently
+        self._retry = batch.retry
 
     async def copy(self, original: Original) -> Outcome:
-        """Copy a row. Raises `NoSpace` and, after several tries, `Unavailable`."""
-        # Looking before each further try is what makes it right to add again after an answer that was lost.
-        return await self._patiently(lambda: self._copy(original))
+        """Copy a row. Raises `NoSpace` and, after several attempts, `Unavailable`."""
+        # Each attempt reads the row first, which makes it safe to add again after a lost answer.
+        return await self._retry(lambda: self._copy(original))
 
-    async def look_for(self, original: Original) -> Outcome | None:
-        """`Surplus` for a row of TO that FROM has not. Raises, after several tries, `Unavailable`."""
+    async def check_extra(self, original: Original) -> Outcome | None:
+        """`Extra` for a row of TO that FROM does not have. Raises `Unavailable` after several attempts."""
         try:
-            await self._patiently(lambda: self._source.get(original.id))
+            await self._retry(lambda: self._source.get(original.id))
         except NotFound:
-            return Surplus()
+            return Extra()
         return None
 
     async def _copy(self, original: Original) -> Outcome:
-        there = await self._standing(original.id)
-        if there is not None:
-            return _compared(original, there)
+        found = await self._find(original.id)
+        if found is not None:
+            return _compared(original, found)
         try:
             await self._target.add(original)
         except AlreadyExists:
-            there = await self._standing(original.id)
-            return _compared(original, there) if there else Refused("others write to TO at the same time")
+            found = await self._find(original.id)
+            return _compared(original, found) if found else Failed("another process is writing to TO")
         except Fenced:
-            there = await self._standing(original.id)
-            return _compared(original, there) if there else Refused(_FENCED)
-        there = await self._standing(original.id)
-        if there is None:
-            return Refused("TO took the row and does not have it")
-        return Copied() if there == original else _compared(original, there)
+            found = await self._find(original.id)
+            return _compared(original, found) if found else Failed(_FENCED)
+        found = await self._find(original.id)
+        if found is None:
+            return Failed("TO accepted the row but does not have it")
+        return Done() if found == original else _compared(original, found)
 
-    async def _standing(self, id: str) -> Original | None:
+    async def _find(self, id: str) -> Original | None:
         try:
             return await self._target.get(id)
         except NotFound:
             return None
 
 
-def _compared(original: Original, there: Original) -> Outcome:
-    if original == there:
-        return Known()
-    pairs = [(field.name, getattr(there, field.name), getattr(original, field.name)) for field in fields(Original)]
-    different = [f"{name} is {theirs}, in FROM {ours}" for name, theirs, ours in pairs if theirs != ours]
-    return Refused(f"TO has another row for it: {'; '.join(different)}")
+def _compared(original: Original, found: Original) -> Outcome:
+    if original == found:
+        return Existing()
+    values = [(field.name, getattr(found, field.name), getattr(original, field.name)) for field in fields(Original)]
+    differences = [f"{name} is {theirs}, in FROM {ours}" for name, theirs, ours in values if theirs != ours]
+    return Failed(f"TO has a different row for this id: {'; '.join(differences)}")

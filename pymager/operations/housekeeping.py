@@ -1,4 +1,4 @@
-"""Background work of a serving process: marks the current recipes, and sweeps now and then, one replica at a time."""
+"""Background work of a server process: marks the current recipes, and sweeps periodically, one replica at a time."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from pymager.settings.model import Settings
 from pymager.telemetry.families import LAST_SWEEP, SWEEPS, SWEPT
 from pymager.telemetry.observer import Observer
 
-_LONGEST_PAUSE_SECONDS = 43_200.0  # recipe marks are refreshed daily
+_MAX_PAUSE_SECONDS = 43_200.0  # recipe marks are refreshed daily
 _SWEEP_LEASE = "sweep"
 _TAKEOVER_PAUSE_SECONDS = 5.0
 
@@ -30,9 +30,9 @@ async def run_housekeeping(settings: Settings, components: Components) -> None:
             if settings.sweep_interval and not settings.read_only and not is_first:
                 await _sweep_alone(settings, components, recipes)
         except BackendError as error:
-            log.warning("housekeeping failed; it is retried later", error=str(error) or type(error).__name__)
+            log.warning("housekeeping failed; will retry", error=str(error) or type(error).__name__)
         is_first = False
-        await asyncio.sleep(min(settings.sweep_interval or _LONGEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
+        await asyncio.sleep(min(settings.sweep_interval or _MAX_PAUSE_SECONDS, _MAX_PAUSE_SECONDS))
 
 
 async def _sweep_alone(settings: Settings, components: Components, recipes: set[str]) -> None:
@@ -43,7 +43,7 @@ async def _sweep_alone(settings: Settings, components: Components, recipes: set[
     except Held as held:
         await asyncio.sleep(_TAKEOVER_PAUSE_SECONDS)
         try:
-            # An unchanged token means that its holder is gone.
+            # An unchanged token means that its holder has stopped.
             lease = await metadata.acquire(_SWEEP_LEASE, held.token)
         except Held:
             log.info("sweep skipped: another replica is sweeping")

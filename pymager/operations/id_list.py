@@ -1,4 +1,4 @@
-"""Lines of a file or of standard input, read without keeping signals waiting."""
+"""Lines of a file or of standard input, read so that signals are handled while a line is awaited."""
 
 import asyncio
 import os
@@ -10,29 +10,31 @@ from typing import IO
 
 from pymager.errors import ConfigurationError
 
-_LONGEST = 1 << 16
+_MAX_LINE_BYTES = 1 << 16
 
 
-async def lines_of(name: str) -> AsyncIterator[str]:
-    """Its lines without their ends; `-` is standard input. Raises `ConfigurationError` where it can't be read."""
+async def read_lines(name: str) -> AsyncIterator[str]:
+    """The lines of a file, `-` for standard input, without line ends. Raises `ConfigurationError`."""
     try:
         with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:  # noqa: ASYNC230
-            is_plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            if is_plain:
-                while line := file.readline(_LONGEST + 1):
-                    yield _text(line)
+            is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            if is_regular:
+                while line := file.readline(_MAX_LINE_BYTES + 1):
+                    yield _decoded(line)
             else:
-                async for line in _piped(file):
-                    yield _text(line)
+                async for line in _read_pipe(file):
+                    yield _decoded(line)
     except OSError as error:
-        raise ConfigurationError(f"--from: {name} can't be read: {error.strerror}") from None
+        raise ConfigurationError(f"--from: cannot read {name}: {error.strerror}") from None
     except ValueError:
-        raise ConfigurationError(f"--from: {name} has a line of over {_LONGEST} bytes; write one id a line") from None
+        raise ConfigurationError(
+            f"--from: {name} has a line longer than {_MAX_LINE_BYTES} bytes; write one id per line"
+        ) from None
 
 
-async def _piped(file: IO[bytes]) -> AsyncIterator[bytes]:
-    """From a pipe or a terminal a line may be long in coming."""
-    reader = asyncio.StreamReader(limit=_LONGEST)
+async def _read_pipe(file: IO[bytes]) -> AsyncIterator[bytes]:
+    """The lines of a pipe or a terminal, which may come slowly."""
+    reader = asyncio.StreamReader(limit=_MAX_LINE_BYTES)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), file
     )
@@ -43,8 +45,8 @@ async def _piped(file: IO[bytes]) -> AsyncIterator[bytes]:
         transport.close()
 
 
-def _text(line: bytes) -> str:
-    """Raises `ValueError` where it is too long, as a stream's reader does."""
-    if len(line) > _LONGEST:
+def _decoded(line: bytes) -> str:
+    """Raises `ValueError` for a line that is too long, as `StreamReader.readline` does."""
+    if len(line) > _MAX_LINE_BYTES:
         raise ValueError
     return line.rstrip(b"\r\n").decode("utf-8", "replace")

@@ -1,106 +1,91 @@
-"""Imports a folder of pictures. Running it again goes on where it stopped: what is there already is recognised."""
+"""`import`: stores every picture in a folder as an original. A second run skips what the first one stored."""
 
 import asyncio
 import hashlib
 import unicodedata
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-import click
-
 from pymager import composition, names
-from pymager.composition import Components
-from pymager.errors import (
-    AlreadyExists,
-    BackendError,
-    InvalidName,
-    NoSpace,
-    OriginalNotFound,
-    PymagerError,
-    Unavailable,
-)
+from pymager.errors import AlreadyExists, NoSpace, OriginalNotFound, PymagerError, Unavailable
+from pymager.library.library import Library
+from pymager.library.spool import Spool
+from pymager.operations.batch import Batch, stoppable_batch
+from pymager.operations.progress import Progress
+from pymager.operations.report import Done, Existing, Failed, Outcome, Report
 from pymager.settings.model import Settings
 
-_CHUNK = 256 * 1024
+_CHUNK_BYTES = 256 * 1024
 
 
-@dataclass(slots=True)
-class Summary:
-    """How many files were imported and were there already, and which were refused, each with the reason."""
+async def import_folder(settings: Settings, folder: Path, *, jobs: int, progress: Progress) -> Report:
+    """Import every file below the folder, `jobs` at a time; hidden files and folders are skipped.
 
-    kept: int = 0
-    known: int = 0
-    refused: list[tuple[Path, str]] = field(default_factory=list)
+    Raises `ConfigurationError` and `Unavailable`.
+    """
+    files = sorted(_files(folder))
+    # The files in progress must never fill the queue and be refused.
+    settings = settings.model_copy(update={"queue_size": max(settings.queue_size, jobs)})
+    report = Report("imported", may_be_empty=True)
+    async with (
+        composition.opened(settings) as components,
+        stoppable_batch(jobs, progress, report, total=len(files)) as batch,
+    ):
+        importer = Importer(components.library, components.spool, batch, folder, settings.max_body)
+        await batch.run(_listing(files), str, importer.process)
+    return report
 
 
 def id_of(path: Path) -> str:
-    """The id of a file by its path in the folder: `2024/my cat.jpg` becomes `2024-my_cat`. Raises `InvalidName`."""
+    """The id for a path relative to the folder: `2024/my cat.jpg` becomes `2024-my_cat`. Raises `InvalidName`."""
     text = unicodedata.normalize("NFC", "-".join(path.with_suffix("").parts))
     return names.parse_id("".join(character if names.is_allowed(character) else "_" for character in text))
 
 
-async def import_folder(settings: Settings, folder: Path, jobs: int) -> Summary:
-    """Import every file below the folder, `jobs` at a time. Raises `NoSpace` and `Unavailable`, which end it."""
-    summary = Summary()
-    files = sorted(_files(folder))
-    queue = iter(files)
-    claimed: dict[str, Path] = {}
-    async with composition.opened(settings) as parts:
-        with click.progressbar(length=len(files), label="importing") as bar:
+class Importer:
+    """Imports single files of a folder; of files with the same id only the first one is imported."""
 
-            async def work() -> None:
-                for path in queue:
-                    await _import(parts, settings, folder, path, claimed, summary)
-                    bar.update(1)
+    def __init__(self, library: Library, spool: Spool, batch: Batch, folder: Path, max_bytes: int) -> None:
+        self._library = library
+        self._spool = spool
+        self._retry = batch.retry
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._paths: dict[str, Path] = {}
 
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(jobs):
-                        group.create_task(work())
-            except* BackendError as several:
-                raise several.exceptions[0] from None
-    summary.refused.sort()
-    return summary
-
-
-async def _import(
-    parts: Components, settings: Settings, folder: Path, path: Path, claimed: dict[str, Path], summary: Summary
-) -> None:
-    try:
+    async def process(self, path: Path) -> Outcome:
+        """Import a file. Raises `NoSpace` and, after several attempts, `Unavailable`."""
         if path.is_symlink():
-            raise InvalidName("is a symbolic link; those are not followed")
-        id = id_of(path.relative_to(folder))
-        if (other := claimed.setdefault(id, path)) != path:
-            raise InvalidName(f"would have the id '{id}', which {other} has")
-        outcome = await _import_as(parts, settings, id, path)
-    except (NoSpace, Unavailable):
-        raise
-    except (PymagerError, OSError) as error:
-        summary.refused.append((path, str(error)))
-        return
-    summary.kept += outcome
-    summary.known += not outcome
+            return Failed("is a symbolic link, which import does not follow")
+        try:
+            id = id_of(path.relative_to(self._folder))
+            first = self._paths.setdefault(id, path)
+            if first != path:
+                return Failed(f"would get the same id as {first}: '{id}'; rename one of them")
+            return await self._import(id, path)
+        except (NoSpace, Unavailable):
+            raise
+        except (PymagerError, OSError) as error:
+            return Failed(str(error))
 
-
-async def _import_as(parts: Components, settings: Settings, id: str, path: Path) -> bool:
-    """True if it was imported, False if just these bytes are there already."""
-    try:
-        standing = await parts.library.get(id)
-    except OriginalNotFound:
-        standing = None
-    if standing is None:
-        if path.stat().st_size > settings.max_body:
-            raise InvalidName(f"is larger than {settings.max_body} bytes, the most that is taken")
-        async with parts.spool.spooled(_chunks(path)) as body:
-            try:
-                await parts.library.add(id, body)
-                return True
-            except AlreadyExists:
-                standing = await parts.library.get(id)
-    if standing.sha256 != await asyncio.to_thread(_sha256, path):
-        raise InvalidName(f"the id '{id}' is another picture's already")
-    return False
+    async def _import(self, id: str, path: Path) -> Outcome:
+        try:
+            original = await self._retry(partial(self._library.get, id))
+        except OriginalNotFound:
+            size = path.stat().st_size
+            if size > self._max_bytes:
+                return Failed(f"has {size} bytes; PYMAGER_MAX_BODY allows {self._max_bytes}")
+            async with self._spool.spooled(_chunks(path)) as body:
+                try:
+                    # After a lost answer the row may exist, or a client may have deleted it since: never added twice.
+                    await self._retry(partial(self._library.add, id, body), is_idempotent=False)
+                    return Done(body.size)
+                except AlreadyExists:
+                    original = await self._retry(partial(self._library.get, id))
+        if original.sha256 != await asyncio.to_thread(_sha256, path):
+            return Failed(f"the id '{id}' belongs to a different picture")
+        return Existing()
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -109,9 +94,14 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
+async def _listing(files: Sequence[Path]) -> AsyncGenerator[Path, None]:
+    for path in files:
+        yield path
+
+
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb", buffering=0) as file:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK):
+        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
             yield chunk
 
 

@@ -1,80 +1,96 @@
-"""How a copy went: for each thing one outcome, and of all of them the counts."""
+"""The result of a bulk run: one outcome per item, and their counts."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
-    """It was copied, read back and found equal; `size` in bytes, 0 for a row."""
+class Done:
+    """The item was copied, imported or rendered; `size` in bytes, 0 for a row."""
 
     size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """TO has it already."""
+class Existing:
+    """The item was already there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Vanished:
-    """FROM listed it and does not have it any more."""
+class Missing:
+    """The item was listed and is not there any more, or names an original that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """It was not copied, or is not proved to be right; the reason is a sentence."""
+class Failed:
+    """The item was not processed, or the result could not be verified; `reason` is a sentence."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Surplus:
-    """TO has it and FROM has not."""
+class Extra:
+    """TO has the item and FROM does not."""
 
 
-Outcome = Copied | Known | Vanished | Refused | Surplus
+Outcome = Done | Existing | Missing | Failed | Extra
 
 
 @dataclass(slots=True)
 class Report:
-    """The counts; `bytes` of what was copied, `stopped` tells why the copy ended before its end."""
+    """Counts of outcomes; `bytes` of the items done. `stopped` says why the run ended early.
 
-    copied: int = 0
+    `verb` and `missing_label` word the summary. A run over nothing is complete only if `may_be_empty`.
+    """
+
+    verb: str = "copied"
+    missing_label: str = "deleted during the copy"
+    may_be_empty: bool = False
+    done: int = 0
     bytes: int = 0
-    known: int = 0
-    vanished: int = 0
-    refused: int = 0
-    surplus: int = 0
+    existing: int = 0
+    missing: int = 0
+    failed: int = 0
+    extra: int = 0
     stopped: str | None = None
 
     @property
-    def seen(self) -> int:
-        """How many things FROM has listed."""
-        return self.copied + self.known + self.vanished + self.refused
+    def processed(self) -> int:
+        """The number of items that the source listed so far."""
+        return self.done + self.existing + self.missing + self.failed
 
     @property
-    def is_whole(self) -> bool:
-        """Whether TO has by now what FROM has. False for a FROM that has nothing: it is more likely a wrong one."""
-        return self.seen > 0 and not self.refused and not self.surplus and self.stopped is None
+    def is_empty(self) -> bool:
+        """Whether the run reached its end without finding an item."""
+        return not self.processed and self.stopped is None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that could be done is done."""
+        if self.is_empty and not self.may_be_empty:
+            return False
+        return not self.failed and not self.extra and self.stopped is None
 
     def count(self, outcome: Outcome) -> None:
-        """One more of this outcome."""
+        """Add one outcome to the counts."""
         match outcome:
-            case Copied(size):
-                self.copied += 1
+            case Done(size):
+                self.done += 1
                 self.bytes += size
-            case Known():
-                self.known += 1
-            case Vanished():
-                self.vanished += 1
-            case Refused():
-                self.refused += 1
-            case Surplus():
-                self.surplus += 1
+            case Existing():
+                self.existing += 1
+            case Missing():
+                self.missing += 1
+            case Failed():
+                self.failed += 1
+            case Extra():
+                self.extra += 1
 
-    def told(self) -> str:
-        """The counts in words."""
-        copied = f"{self.copied} copied ({self.bytes:,} bytes)" if self.bytes else f"{self.copied} copied"
-        words = f"{copied}, {self.known} there already, {self.refused} refused"
-        words += f", {self.vanished} deleted meanwhile" if self.vanished else ""
-        return words + (f", {self.surplus} only in TO" if self.surplus else "")
+    def summary(self) -> str:
+        """The counts as one line of text."""
+        size = f" ({self.bytes:,} bytes)" if self.bytes else ""
+        parts = [f"{self.done} {self.verb}{size}", f"{self.existing} already there", f"{self.failed} failed"]
+        if self.missing:
+            parts.append(f"{self.missing} {self.missing_label}")
+        if self.extra:
+            parts.append(f"{self.extra} only in TO")
+        return ", ".join(parts)

@@ -1,7 +1,7 @@
-"""Makes derived pictures before anybody asks: through the library, so that replicas that serve do none of it twice.
+"""`warm`: renders variants ahead of the first request.
 
-What is there already costs a read of the catalog and a look into the blob store: a run that was ended, however it was,
-is simply started again.
+It goes through the library, so variants that serving replicas render at the same time are not rendered twice. A variant
+that exists costs a read of the catalog and a look into the blob store, so an interrupted run is simply started again.
 """
 
 import unicodedata
@@ -25,158 +25,156 @@ from pymager.errors import (
     UnsupportedFormat,
 )
 from pymager.names import Variant
-from pymager.operations.batch import Copying
+from pymager.operations.batch import Batch, stoppable_batch
 from pymager.operations.checkpoint import Checkpoint
-from pymager.operations.copy_stores import stoppable
-from pymager.operations.id_list import lines_of
-from pymager.operations.report import Copied, Known, Outcome, Refused, Report, Vanished
+from pymager.operations.id_list import read_lines
+from pymager.operations.progress import Progress
+from pymager.operations.report import Done, Existing, Failed, Missing, Outcome, Report
 from pymager.settings.model import Settings
 
-_PAGE = 500
+_PAGE_SIZE = 500
 
-Asked = tuple[str, Variant]
-
-
-class Warmed(Report):
-    """How it went: `copied` were made, `refused` could not be, `vanished` are of no original."""
-
-    __slots__ = ()
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every picture that can be there is."""
-        return not self.refused and self.stopped is None
-
-    def told(self) -> str:
-        """The counts in words."""
-        words = f"{self.copied} made ({self.bytes:,} bytes), {self.known} there already, {self.refused} failed"
-        return words + (f", {self.vanished} of no original" if self.vanished else "")
+NamedVariant = tuple[str, Variant]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be made of each original: sizes as `800x600`, formats by the extension in a derived URL."""
+class VariantSet:
+    """What to render of each original: sizes as `800x600`, formats as the extensions in variant URLs."""
 
     sizes: Sequence[str]
     formats: Sequence[str]
 
     def variants(self) -> list[Variant]:
-        """The variants of one original, each once. Raises `InvalidName` and `UnsupportedFormat`."""
-        asked = [names.parse_derived(f"x-{size}.{name}")[1] for size in self.sizes for name in self.formats]
-        return list(dict.fromkeys(asked))
+        """Every size in every format, without duplicates. Raises `InvalidName` and `UnsupportedFormat`."""
+        all = [names.parse_derived(f"x-{size}.{format}")[1] for size in self.sizes for format in self.formats]
+        return list(dict.fromkeys(all))
 
 
-async def warm_listed(settings: Settings, wanted: Wanted, *, jobs: int, prefix: str, resume: Path | None) -> Report:
-    """Make them of all originals whose ids begin with `prefix`; the file `resume` keeps the place in the listing.
+async def warm_catalog(
+    settings: Settings,
+    wanted: VariantSet,
+    *,
+    jobs: int,
+    prefix: str,
+    checkpoint_path: Path | None,
+    progress: Progress,
+) -> Report:
+    """Render variants of all originals whose ids start with `prefix`, from the checkpoint on.
 
     Raises `ConfigurationError` and `Unavailable`.
     """
     prefix = unicodedata.normalize("NFC", prefix)
-    place = Checkpoint(resume, {"sizes": [*wanted.sizes], "formats": [*wanted.formats], "prefix": prefix})
-    async with _opened(settings, wanted, jobs) as (parts, copying, variants):
-        cursor = place.read()
+    task = {"sizes": [*wanted.sizes], "formats": [*wanted.formats], "prefix": prefix}
+    checkpoint = Checkpoint(checkpoint_path, task)
+    async with _opened(settings, wanted, jobs, progress) as (components, batch, variants):
+        warmer = _Warmer(components, batch)
+        cursor = checkpoint.load()
         while True:
             try:
-                page = await copying.patiently(partial(parts.library.page, cursor, _PAGE))
+                page = await batch.retry(partial(components.library.page, cursor, _PAGE_SIZE))
             except ValueError:
-                raise ConfigurationError(f"{resume}: it is of another catalog; delete it to begin anew") from None
+                raise ConfigurationError(
+                    f"{checkpoint_path}: the checkpoint is from another catalog; delete the file to start over"
+                ) from None
             ids = [original.id for original in page.items if original.id.startswith(prefix)]
-            await copying.run(_named(ids, variants), _shown, _Warming(parts, copying).warm)
+            await batch.run(_all_variants(ids, variants), _label, warmer.warm)
             cursor = page.next
-            if copying.report.stopped is not None:
+            if batch.report.stopped is not None:
                 break
             if cursor is None:
-                place.forget()
+                checkpoint.delete()
                 break
-            place.keep(cursor)
-    return copying.report
+            checkpoint.save(cursor)
+    return batch.report
 
 
-async def warm_named(settings: Settings, wanted: Wanted, *, jobs: int, file: str) -> Report:
-    """Make them of the originals that a file names, an id a line; `-` is standard input.
+async def warm_ids(settings: Settings, wanted: VariantSet, *, jobs: int, file: str, progress: Progress) -> Report:
+    """Render variants of the originals whose ids are in a file, one per line; `-` is standard input.
 
     Raises `ConfigurationError` and `Unavailable`.
     """
-    async with _opened(settings, wanted, jobs) as (parts, copying, variants):
+    async with _opened(settings, wanted, jobs, progress) as (components, batch, variants):
+        warmer = _Warmer(components, batch, announced=variants[0])
         try:
-            await copying.run(_read(file, variants, copying), _shown, _Warming(parts, copying, tells=variants[0]).warm)
-        except* ConfigurationError as several:
-            raise several.exceptions[0] from None
-    return copying.report
+            await batch.run(_listed_variants(file, variants, batch), _label, warmer.warm)
+        except* ConfigurationError as errors:
+            raise errors.exceptions[0] from None
+    return batch.report
 
 
-class _Warming:
-    """Makes single pictures; `tells` says once of each id that it is nobody's."""
+class _Warmer:
+    """Renders single variants. An id without an original is printed once, for the variant `announced`."""
 
-    def __init__(self, parts: Components, copying: Copying, *, tells: Variant | None = None) -> None:
-        self._blobs = parts.blobs
-        self._library = parts.library
-        self._copying = copying
-        self._tells = tells
+    def __init__(self, components: Components, batch: Batch, *, announced: Variant | None = None) -> None:
+        self._blobs = components.blobs
+        self._library = components.library
+        self._batch = batch
+        self._announced = announced
 
-    async def warm(self, asked: Asked) -> Outcome:
-        """Look, and make it if need be. Raises `NoSpace` and, after several tries, `Unavailable`."""
-        id, variant = asked
+    async def warm(self, named: NamedVariant) -> Outcome:
+        """Render a variant unless it exists. Raises `NoSpace` and, after several attempts, `Unavailable`."""
+        id, variant = named
         try:
-            return await self._copying.patiently(partial(self._derived, id, variant))
+            return await self._batch.retry(partial(self._find_or_render, id, variant))
         except OriginalNotFound:
-            if variant == self._tells:
-                self._copying.say(f"{id}: there is no such original")
-            return Vanished()
+            if variant == self._announced:
+                self._batch.print_line(f"{id}: no original has this id")
+            return Missing()
         except (PictureError, OriginalLost, Overloaded) as error:
-            return Refused(str(error))
+            return Failed(str(error))
 
-    async def _derived(self, id: str, variant: Variant) -> Outcome:
+    async def _find_or_render(self, id: str, variant: Variant) -> Outcome:
         located = await self._library.locate(id, variant)
         try:
             await self._blobs.stat(located.key)
-            return Known()
+            return Existing()
         except NotFound:
             async with await self._library.render(located) as content:
-                return Copied(content.info.size)
+                return Done(content.info.size)
 
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, wanted: Wanted, jobs: int
-) -> AsyncIterator[tuple[Components, Copying, list[Variant]]]:
-    # Nothing is served from this process's memory, and no more wait for its workers than there are jobs.
-    fitting = settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
-    async with composition.opened(fitting) as parts:
+    settings: Settings, wanted: VariantSet, jobs: int, progress: Progress
+) -> AsyncIterator[tuple[Components, Batch, list[Variant]]]:
+    # This process serves nothing, so it needs no cache; and its jobs must never fill the queue and be refused.
+    settings = settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
+    async with composition.opened(settings) as components:
         try:
             variants = wanted.variants()
             for variant in variants:
-                parts.library.check(variant)
+                components.library.check(variant)
         except InvalidName:
             raise ConfigurationError(
-                "--sizes, --formats: sizes are written as 800x600, formats as jpg, several with commas between"
+                "--sizes, --formats: must be comma-separated sizes such as 800x600 and formats such as jpg"
             ) from None
         except (SizeNotAllowed, UnsupportedFormat) as error:
             raise ConfigurationError(f"--sizes, --formats: {error}") from None
-        async with stoppable(jobs, Warmed()) as copying:
-            yield parts, copying, variants
+        report = Report("rendered", "without an original", may_be_empty=True)
+        async with stoppable_batch(jobs, progress, report) as batch:
+            yield components, batch, variants
 
 
-async def _named(ids: Sequence[str], variants: Sequence[Variant]) -> AsyncGenerator[Asked, None]:
+async def _all_variants(ids: Sequence[str], variants: Sequence[Variant]) -> AsyncGenerator[NamedVariant, None]:
     for id in ids:
         for variant in variants:
             yield id, variant
 
 
-async def _read(file: str, variants: Sequence[Variant], copying: Copying) -> AsyncGenerator[Asked, None]:
-    async for line in lines_of(file):
+async def _listed_variants(file: str, variants: Sequence[Variant], batch: Batch) -> AsyncGenerator[NamedVariant, None]:
+    async for line in read_lines(file):
         if not (text := line.strip()):
             continue
         try:
             id = names.parse_id(text)
         except InvalidName as error:
-            copying.report.count(Vanished())
-            copying.say(f"{text}: {error}")
+            batch.report.count(Missing())
+            batch.print_line(f"{text}: {error}")
             continue
         for variant in variants:
             yield id, variant
 
 
-def _shown(asked: Asked) -> str:
-    id, variant = asked
+def _label(named: NamedVariant) -> str:
+    id, variant = named
     return f"{id}-{variant.file_name}"

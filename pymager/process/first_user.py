@@ -1,4 +1,4 @@
-"""The first user of an embedded service: made once, kept in its folder, its password shown once."""
+"""The first user of a server with a data folder: created once, stored there, its password shown once."""
 
 import os
 import secrets
@@ -14,7 +14,7 @@ NAME = "admin"
 
 @dataclass(frozen=True, slots=True)
 class FirstUser:
-    """A user; `password` is None unless this process has just made it."""
+    """A user; `password` is None unless this process has just created the user."""
 
     name: str
     hash: str
@@ -22,7 +22,7 @@ class FirstUser:
 
 
 def first_user(folder: Path) -> FirstUser:
-    """The folder's user, made by exactly one of the processes that ask at the same time."""
+    """The folder's user. Exactly one of several processes that start at the same time creates it."""
     path = folder / FILE
     if not path.exists():
         password = secrets.token_urlsafe(12)
@@ -34,7 +34,7 @@ def first_user(folder: Path) -> FirstUser:
 
 
 def _created(path: Path, line: str) -> bool:
-    """Written whole under another name first, so that nobody reads a part of it; then linked, which one can."""
+    """Whether this process created the file: a complete draft is linked to its name, which only one process can do."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{FILE}-{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

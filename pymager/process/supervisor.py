@@ -1,4 +1,4 @@
-"""Several server processes on one listening socket: started, watched, replaced, stopped together."""
+"""Several server processes on one listening socket: starts them, replaces those that end, and stops them together."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from pymager.sandbox import die_with_parent
 from pymager.telemetry.exposition import Boards
 from pymager.telemetry.shared_memory import Board
 
-_SOON = 1.0
+_MIN_UPTIME_SECONDS = 1.0
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 
 log = structlog.get_logger("pymager.supervisor")
@@ -26,19 +26,19 @@ def supervise(
     count: int,
     arguments: Sequence[str],
     environ: dict[str, str],
-    boards: Boards | None = None,
+    metrics: Boards | None = None,
 ) -> int:
     """Run `count` processes that serve on the socket until SIGTERM or SIGINT; returns the exit code.
 
-    A process that dies is replaced. One that can't even start ends them all. They count on `boards`, where given.
+    A process that ends is replaced. One that fails to start ends all of them. `metrics` collects what they count.
     """
     listener.set_inheritable(True)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # ignored by default, and then it would not be waited for
-    command = [sys.executable, "-m", "pymager", *arguments, "--fd", str(listener.fileno())]
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # the default is to ignore it, and sigwait would not see it
+    command = [sys.executable, "-m", "pymager", *arguments, "--listen-fd", str(listener.fileno())]
     children = {
         child.pid: (child, time.monotonic())
-        for child in (_start(command, listener, environ, boards) for _ in range(count))
+        for child in (_start(command, listener, environ, metrics) for _ in range(count))
     }
     while True:
         if (number := signal.sigwait(_SIGNALS)) != signal.SIGCHLD:
@@ -47,42 +47,44 @@ def supervise(
             if child.poll() is None:
                 continue
             del children[child.pid]
-            log.error("a server process ended", pid=child.pid, code=child.returncode)
-            if boards is not None:
-                boards.ended(child.pid)
-            if child.returncode == 2 or (child.returncode > 0 and time.monotonic() - started < _SOON):
+            log.error("server process ended", pid=child.pid, code=child.returncode)
+            if metrics is not None:
+                metrics.ended(child.pid)
+            if child.returncode == 2 or (child.returncode > 0 and time.monotonic() - started < _MIN_UPTIME_SECONDS):
                 _stop(listener, [child for child, _ in children.values()], signal.SIGINT)
                 return child.returncode
-            if time.monotonic() - started < _SOON:
-                time.sleep(_SOON)  # signals wait meanwhile
-            replacement = _start(command, listener, environ, boards)
+            if time.monotonic() - started < _MIN_UPTIME_SECONDS:
+                time.sleep(_MIN_UPTIME_SECONDS)  # signals stay pending
+            replacement = _start(command, listener, environ, metrics)
             children[replacement.pid] = (replacement, time.monotonic())
 
 
 def _start(
-    command: list[str], listener: socket.socket, environ: dict[str, str], boards: Boards | None
+    command: list[str], listener: socket.socket, environ: dict[str, str], metrics: Boards | None
 ) -> subprocess.Popen[bytes]:
-    # Before exec, so that none outlives a supervisor that is killed while its processes still load their modules.
-    own = partial(_become_child, os.getpid())
-    if boards is None:
-        return subprocess.Popen(command, pass_fds=[listener.fileno()], env=environ, preexec_fn=own)
-    board = Board()
-    command = [*command, "--board", str(board.fd)]
-    child = subprocess.Popen(command, pass_fds=[listener.fileno(), board.fd], env=environ, preexec_fn=own)
-    boards.belongs(board, child.pid)
+    # Runs before exec, so that no process outlives a supervisor that is killed while they load their modules.
+    become_child = partial(_become_child, os.getpid())
+    if metrics is None:
+        return subprocess.Popen(command, pass_fds=[listener.fileno()], env=environ, preexec_fn=become_child)
+    own_metrics = Board()
+    command = [*command, "--metrics-fd", str(own_metrics.fd)]
+    child = subprocess.Popen(
+        command, pass_fds=[listener.fileno(), own_metrics.fd], env=environ, preexec_fn=become_child
+    )
+    metrics.belongs(own_metrics, child.pid)
     return child
 
 
 def _become_child(parent: int) -> None:
     die_with_parent(parent)
-    # A terminal sends it to all: Python would end in the middle of its start with a traceback. The server heeds it.
+    # A terminal sends SIGINT to all processes, and Python would end its start with a traceback. The server handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
 
 
 def _stop(listener: socket.socket, children: list[subprocess.Popen[bytes]], number: int) -> int:
-    """Pass the signal on, also those that come later, until all have ended; SIGINT goes after SIGTERM and hurries."""
-    listener.close()  # otherwise clients would still get in, and wait for an answer that never comes
+    """Pass this signal and later ones on until all processes have ended. SIGINT follows SIGTERM and skips the delay."""
+    listener.close()  # otherwise new clients would connect, and wait for an answer that never comes
     while True:
         for child in children:
             if number != signal.SIGCHLD and child.poll() is None:
@@ -93,5 +95,5 @@ def _stop(listener: socket.socket, children: list[subprocess.Popen[bytes]], numb
             break
         number = signal.sigwait(_SIGNALS)
     codes = [child.returncode for child in children]
-    # SIGTERM itself ends a process that has not come as far as to handle it.
+    # SIGTERM kills a process that has not installed its handler yet.
     return 0 if all(code in (0, -signal.SIGTERM) for code in codes) else 1

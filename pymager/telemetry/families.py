@@ -1,4 +1,4 @@
-"""Every metric there is: its name, what it counts, and by which labels. docs/observability.md lists them from here."""
+"""Every metric: its name, its help text and its labels. docs/observability.md has the same table."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,9 +12,9 @@ Kind = Literal["counter", "gauge", "histogram"]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric: `name` as it stands in /metrics before the suffixes of histograms; times in seconds, sizes in bytes.
+    """A metric family: `name` as in /metrics, without the suffixes of histograms; times in seconds, sizes in bytes.
 
-    Several processes' values are added up, but for a gauge whose `merge` is `max`.
+    The values of several processes are added up, except for a gauge whose `merge` is `max`.
     """
 
     name: str
@@ -26,76 +26,81 @@ class Family:
 
     @property
     def size(self) -> int:
-        """How many numbers one series has: a histogram has its buckets, the last without a bound, and its sum."""
+        """The number of values of one series: a histogram has its buckets, one without a bound, and its sum."""
         return len(self.bounds) + 2 if self.kind == "histogram" else 1
 
 
-REQUESTS = Family("pymager_requests_total", "counter", "Requests that were answered.", ("route", "method", "status"))
+REQUESTS = Family("pymager_requests_total", "counter", "Answered requests.", ("route", "method", "status"))
 REQUEST_SECONDS = Family(
     "pymager_request_seconds",
     "histogram",
-    "Time from a request's head to its answer; of a streamed body, to its end. "
-    "The tier is where a derived picture or its 304 came from: memory, bucket or rendered; none for other answers.",
+    "Time from the head of a request to the end of its response. "
+    "The tier is where a variant or its 304 came from: memory, bucket or rendered; none for other responses.",
     ("route", "tier"),
     _REQUEST,
 )
-REQUEST_BYTES = Family("pymager_request_bytes_total", "counter", "Bytes of bodies that came in.", ("route",))
-RESPONSE_BYTES = Family("pymager_response_bytes_total", "counter", "Bytes of bodies that went out.", ("route",))
-CONNECTIONS = Family("pymager_connections", "gauge", "Open connections of clients.")
+REQUEST_BYTES = Family("pymager_request_bytes_total", "counter", "Bytes of received request bodies.", ("route",))
+RESPONSE_BYTES = Family("pymager_response_bytes_total", "counter", "Bytes of sent response bodies.", ("route",))
+CONNECTIONS = Family("pymager_connections", "gauge", "Open client connections.")
 JOB_SECONDS = Family(
-    "pymager_job_seconds", "histogram", "Time that a job took in its worker: render or inspection.", ("kind",), _JOB
+    "pymager_job_seconds",
+    "histogram",
+    "Time that a job (render or inspection) took in its worker process.",
+    ("kind",),
+    _JOB,
 )
 JOB_WAIT_SECONDS = Family(
-    "pymager_job_wait_seconds", "histogram", "Time that a job waited for a worker.", ("kind",), _JOB
+    "pymager_job_wait_seconds", "histogram", "Time that a job waited for a worker process.", ("kind",), _JOB
 )
-JOB_FAILURES = Family(
-    "pymager_job_failures_total", "counter", "Jobs that gave no picture, by reason.", ("kind", "reason")
-)
-JOBS_RUNNING = Family("pymager_jobs_running", "gauge", "Jobs in workers now.", ("kind",))
-JOBS_QUEUED = Family("pymager_jobs_queued", "gauge", "Jobs that wait for a worker now.", ("kind",))
-WORKERS = Family("pymager_workers", "gauge", "Worker processes: idle, busy, or being started.", ("state",))
+JOB_FAILURES = Family("pymager_job_failures_total", "counter", "Failed jobs, by reason.", ("kind", "reason"))
+JOBS_RUNNING = Family("pymager_jobs_running", "gauge", "Jobs that run now.", ("kind",))
+JOBS_QUEUED = Family("pymager_jobs_queued", "gauge", "Jobs that wait for a worker process now.", ("kind",))
+WORKERS = Family("pymager_workers", "gauge", "Worker processes that are idle, busy or starting.", ("state",))
 WORKER_RESTARTS = Family(
-    "pymager_worker_restarts_total", "counter", "Worker processes that ended and were replaced, by reason.", ("reason",)
+    "pymager_worker_restarts_total", "counter", "Worker processes that were replaced, by reason.", ("reason",)
 )
 LEASES = Family(
     "pymager_leases_total",
     "counter",
-    "Leases of renders: won, waited for, taken over from a holder that is gone, or lost to another.",
+    "Leases of renders: won, waited for, taken over from a holder that is gone, or lost to another holder.",
     ("outcome",),
 )
 STORE_SECONDS = Family(
     "pymager_store_seconds",
     "histogram",
-    "Time that the blob store or the metadata store took for an operation.",
+    "Time that an operation of the blob store or the metadata store took.",
     ("store", "operation"),
     _STORE,
 )
 STORE_ERRORS = Family(
     "pymager_store_errors_total",
     "counter",
-    "Operations that failed; an answer such as `not found` is none.",
+    "Failed operations. An answer such as `not found` is not a failure.",
     ("store", "operation", "error"),
 )
 STORE_BYTES = Family(
     "pymager_store_bytes_total", "counter", "Bytes read from and written to the blob store.", ("direction",)
 )
-CACHE_BYTES = Family("pymager_memory_cache_bytes", "gauge", "What the memory caches hold.")
+CACHE_BYTES = Family("pymager_memory_cache_bytes", "gauge", "Bytes in the memory caches.")
 MEMORY = Family(
     "pymager_memory_bytes",
     "gauge",
-    "Memory of the processes: rss counts shared pages in each, pss shares them out; pss only where it may be read.",
+    "Memory of the processes. rss counts a shared page in every process, pss divides it among them.",
     ("process", "kind"),
 )
-SWEEPS = Family("pymager_sweeps_total", "counter", "Sweeps of this replica that ended.", ("outcome",))
-SWEPT = Family("pymager_swept_total", "counter", "What the sweeps of this replica came upon.", ("what",))
+SWEEPS = Family("pymager_sweeps_total", "counter", "Finished and failed sweeps of this replica.", ("outcome",))
+SWEPT = Family("pymager_swept_total", "counter", "What the sweeps of this replica have found and done.", ("what",))
 LAST_SWEEP = Family(
-    "pymager_last_sweep_timestamp_seconds", "gauge", "When this replica last finished a sweep.", merge="max"
+    "pymager_last_sweep_timestamp_seconds",
+    "gauge",
+    "When this replica last finished a sweep, in Unix time.",
+    merge="max",
 )
 SERVER_RESTARTS = Family(
-    "pymager_server_restarts_total", "counter", "Server processes that ended by themselves and were replaced."
+    "pymager_server_restarts_total", "counter", "Server processes that ended unexpectedly and were replaced."
 )
 PROCESSES = Family("pymager_processes", "gauge", "Server processes.")
-INFO = Family("pymager_info", "gauge", "Always 1; the label tells the version.", ("version",), merge="max")
+INFO = Family("pymager_info", "gauge", "Always 1; the label is the version.", ("version",), merge="max")
 
 FAMILIES = (
     REQUESTS,

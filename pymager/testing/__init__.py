@@ -1,4 +1,6 @@
-"""What the author of a backend tests it with: each port's contract as test classes, and backends in memory.
+"""What the author of a backend tests it with: the contract of each port as test classes, and in-memory backends.
+
+The in-memory backends pass the contracts too. Needs the extra `testing`:
 
 from pymager.testing.blobs import BlobStoreContract
 from pymager.testing.metadata import MetadataStoreContract

@@ -1,1 +1,4 @@
-"""The HTTP interface of the library, on aiohttp."""
+"""HTTP over the library, on aiohttp: routes, conditional requests, bodies, credentials, errors.
+
+Only this package knows HTTP; statuses and headers do not occur outside of it.
+"""

@@ -67,7 +67,7 @@ async def test_an_older_schema_is_said_plainly_and_migrated_with_its_rows(url: s
     with pytest.raises(ConfigurationError) as refusal:
         await SqlMetadata(url).__aenter__()
     assert str(refusal.value) == (
-        f"the catalog's schema is at version 0001, this pymager needs {NEWEST}: run `pymager migrate`"
+        f"the catalog's schema is at version 0001, this pymager needs {NEWEST}: run `pymager upgrade`"
     )
     assert execute(path, "SELECT * FROM pymager_schema") == [("0001",)]
     assert await SqlMetadata(url).prepare() == [f"brought the schema to version {NEWEST}: leases"]
@@ -87,7 +87,7 @@ async def test_the_schema_of_a_newer_pymager_is_refused(url: str, path: Path) ->
 
 async def test_a_strangers_database_is_not_opened_but_may_be_shared_on_purpose(url: str, path: Path) -> None:
     execute(path, "CREATE TABLE diary (day, text)")
-    with pytest.raises(ConfigurationError, match=r"has tables \(diary\), but none of pymager's.*pymager migrate"):
+    with pytest.raises(ConfigurationError, match=r"has tables \(diary\), but none of pymager's.*pymager init"):
         await SqlMetadata(url).__aenter__()
     assert execute(path, "SELECT name FROM sqlite_master") == [("diary",)]
     assert execute(path, "PRAGMA journal_mode") == [("delete",)]

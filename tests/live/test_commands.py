@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -56,10 +57,11 @@ async def test_a_hash_that_was_made_lets_its_user_in(tmp_path: Path) -> None:
     assert (await command(tmp_path, "hash-password", "--name", "a b", stdin="right\n")).code == 2
 
 
-async def test_migrate_prepares_the_stores_once(tmp_path: Path) -> None:
-    first, second = await command(tmp_path, "migrate"), await command(tmp_path, "migrate")
+async def test_upgrade_brings_the_schema_up_to_date_and_leaves_the_blob_store_alone(tmp_path: Path) -> None:
+    first, second = await command(tmp_path, "upgrade"), await command(tmp_path, "upgrade")
     assert (first.code, second.code) == (0, 0)
-    assert str(tmp_path / "data") in first.out
+    assert "brought the schema to version" in first.out
+    assert not (tmp_path / "data/blobs").exists()
     assert second.out == "nothing to do: everything is up to date\n"
 
 
@@ -77,13 +79,13 @@ async def test_check_finds_a_blob_that_is_gone_and_one_that_was_altered(tmp_path
     files["altered"].write_bytes(data)
     done = await command(tmp_path, "check")
     assert done.code == 1
-    assert "gone: its blob is gone" in done.out
-    assert "altered: its blob's SHA-256 is" in done.out
+    assert "gone: the blob is missing" in done.out
+    assert "altered: the blob has the SHA-256" in done.out
     assert done.out.endswith("3 originals checked, 2 lost or damaged\n")
 
 
 async def test_sweep_says_what_it_would_delete_and_deletes_it(tmp_path: Path) -> None:
-    await command(tmp_path, "migrate")
+    await command(tmp_path, "init")
     revision = "0123456789abcdef" * 2
     orphan = tmp_path / "data/blobs/original/000/cat" / f"{revision}.jpg"
     orphan.parent.mkdir(parents=True)
@@ -92,10 +94,13 @@ async def test_sweep_says_what_it_would_delete_and_deletes_it(tmp_path: Path) ->
     dry = await command(tmp_path, "sweep", "--dry-run", sweep_grace=0)
     assert dry.code == 0
     assert f"original/cat/{revision}.jpg" in dry.out
+    assert ", 1 to delete (11 bytes), " in dry.out
     assert orphan.exists()
     assert (await command(tmp_path, "sweep")).code == 0
     assert orphan.exists(), "younger than the grace period"
-    assert (await command(tmp_path, "sweep", sweep_grace=0)).code == 0
+    done = await command(tmp_path, "sweep", sweep_grace=0)
+    assert (done.code, done.out.count("\n")) == (0, 1)
+    assert ", 1 orphans, " in done.out and ", 1 deleted (11 bytes), " in done.out
     assert not orphan.exists()
 
 
@@ -105,18 +110,19 @@ async def test_import_keeps_what_is_a_picture_and_says_what_is_not(tmp_path: Pat
     first = await command(tmp_path, "import", str(folder), workers=2)
     assert first.code == 1
     assert "notes.txt" in first.err
-    assert first.out.endswith("5 imported, 0 there already, 1 refused\n")
+    assert re.fullmatch(r"5 imported \([\d,]+ bytes\), 0 already there, 1 failed\n", first.out)
     (folder / "notes.txt").unlink()
     (folder / "2024" / "another.jpg").write_bytes(jpeg(64, 48, seed=99))
     again = await command(tmp_path, "import", str(folder), workers=2)
-    assert (again.code, again.out.splitlines()[-1]) == (0, "1 imported, 5 there already, 0 refused")
+    assert again.code == 0
+    assert re.fullmatch(r"1 imported \([\d,]+ bytes\), 5 already there, 0 failed\n", again.out)
     async with running(tmp_path) as program, Client(program.url) as client:
         assert (await client.get("/original/2024-photo_3")).body == (folder / "2024/photo 3.jpg").read_bytes()
     (folder / "2024/photo 3.jpg").write_bytes(jpeg(64, 48, seed=98))
     assert (await command(tmp_path, "import", str(folder))).code == 1
 
 
-async def test_an_import_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
+async def test_an_import_that_was_killed_continues_when_it_is_run_again(tmp_path: Path) -> None:
     folder = _album(tmp_path, 60)
     process = subprocess.Popen(
         [sys.executable, "-m", "pymager", "import", str(folder)],
@@ -133,9 +139,36 @@ async def test_an_import_that_was_killed_goes_on_where_it_stopped(tmp_path: Path
     kept = len(catalog(tmp_path))
     assert 0 < kept < 60
     done = await command(tmp_path, "import", str(folder))
-    assert (done.code, done.out.splitlines()[-1]) == (0, f"{60 - kept} imported, {kept} there already, 0 refused")
+    assert done.code == 0
+    assert re.fullmatch(rf"{60 - kept} imported \([\d,]+ bytes\), {kept} already there, 0 failed\n", done.out)
     assert len(catalog(tmp_path)) == 60
     await assert_swept(tmp_path)
+
+
+async def test_an_import_that_is_stopped_finishes_its_files_and_says_how_to_continue(tmp_path: Path) -> None:
+    folder = _album(tmp_path, 60)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pymager", "import", str(folder)],
+        env=environment(tmp_path, {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        await until(lambda: (tmp_path / "data/blobs/original").exists() and len(blob_keys(tmp_path)) > 5, "some files")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert err == "stopped by SIGTERM; run the same command again to continue\n"
+    kept = len(catalog(tmp_path))
+    assert 5 < kept < 60
+    assert out.startswith(f"{kept} imported (")
+    assert out.endswith(" bytes), 0 already there, 0 failed\n")
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert (await command(tmp_path, "import", str(folder))).code == 0
+    assert len(catalog(tmp_path)) == 60
 
 
 def _album(folder: Path, count: int) -> Path:

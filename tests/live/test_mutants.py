@@ -54,6 +54,6 @@ async def test_a_broken_promise_is_seen(tmp_path: Path, common: Stores, mutant: 
         try:
             await _MUTANTS[mutant](pair)
         except AssertionError as error:
-            assert "is gone while its row stands" in pair.second.log, error  # a 500: the oracle takes no such answer
+            assert "is gone, but its row exists" in pair.second.log, error  # a 500: the oracle takes no such answer
         else:
             assert pair.histories.impossible() != []

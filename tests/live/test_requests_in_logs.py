@@ -11,7 +11,7 @@ from tests.pictures import jpeg
 
 pytestmark = pytest.mark.live
 
-_ENDED = "a worker process ended"
+_ENDED = "worker process ended"
 
 
 async def test_what_happens_in_a_request_is_logged_under_its_id_and_what_happens_later_is_not(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`pymager warm` as an operator runs it: beside replicas that serve, killed, resumed, stopped."""
 
 import asyncio
+import io
 import itertools
 import os
 import signal
@@ -10,7 +11,10 @@ import pytest
 
 from pymager import failpoints
 from pymager.errors import ConfigurationError
-from pymager.operations import warm
+from pymager.operations import warm as warming
+from pymager.operations.progress import Progress
+from pymager.operations.report import Report
+from pymager.operations.warm import VariantSet
 from tests.live.client import Client
 from tests.live.program import Done, command, running
 from tests.live.traces import blob_keys
@@ -19,7 +23,7 @@ from tests.web.served import settings_for
 
 pytestmark = pytest.mark.live
 
-_WANTED = warm.Wanted(["20x20"], ["jpg"])
+_WANTED = VariantSet(["20x20"], ["jpg"])
 _IDS = ["cat", "dog-1", "dog-2", "dog-3"]
 
 
@@ -44,17 +48,17 @@ async def warm(folder: Path, *arguments: str, **settings: object) -> Done:
 
 
 def derived(folder: Path) -> list[str]:
-    """Which derived pictures the store has, as `id/file`."""
+    """Which variants the store has, as `id/file`."""
     return sorted(f"{key[1]}/{key[-1]}" for key in blob_keys(folder) if key[0] == "derived")
 
 
-async def test_what_is_made_is_served_without_a_render_and_not_made_again(kept: Path) -> None:
+async def test_what_is_warm_is_served_without_a_render_and_not_rendered_again(kept: Path) -> None:
     first = await warm(kept, "--sizes", "80x60,40x30", "--formats", "jpg,webp,JPEG")
     assert (first.code, first.err) == (0, "")
-    assert first.out.startswith("16 made (") and first.out.endswith(" bytes), 0 there already, 0 failed\n")
+    assert first.out.startswith("16 rendered (") and first.out.endswith(" bytes), 0 already there, 0 failed\n")
     names = {f"{size}.{format}" for size in ("80x60", "40x30") for format in ("jpg", "webp")}
     assert derived(kept) == sorted(f"{id}/{name}" for id in _IDS for name in names)
-    assert (await warm(kept, "--sizes", "80x60")).out == "0 made (0 bytes), 4 there already, 0 failed\n"
+    assert (await warm(kept, "--sizes", "80x60")).out == "0 rendered, 4 already there, 0 failed\n"
     count = kept / "count"
     async with running(kept, failpoint_count=count) as program, Client(program.url) as client:
         assert (await client.get("/derived/cat-80x60.webp")).picture.size == (80, 60)
@@ -65,9 +69,9 @@ async def test_sizes_are_those_of_the_settings_unless_named_and_never_others(kep
     assert (await warm(kept, sizes="20x20,30x30")).code == 0
     assert derived(kept) == sorted(f"{id}/{side}x{side}.jpg" for id in _IDS for side in (20, 30))
     for arguments, sentence in (
-        (["--sizes", "21x21"], "the size 21x21 is not allowed; allowed are: 20x20, 30x30"),
-        (["--sizes", "20y20"], "sizes are written as 800x600"),
-        (["--formats", "doc"], "pymager does not write 'doc'"),
+        (["--sizes", "21x21"], "size 21x21 is not allowed; allowed sizes: 20x20, 30x30"),
+        (["--sizes", "20y20"], "comma-separated sizes such as 800x600"),
+        (["--formats", "doc"], "'doc' is not an output format"),
     ):
         done = await warm(kept, *arguments, sizes="20x20,30x30")
         assert (done.code, done.out) == (2, "")
@@ -75,48 +79,48 @@ async def test_sizes_are_those_of_the_settings_unless_named_and_never_others(kep
     assert "PYMAGER_SIZES allows any size" in (await warm(kept)).err
 
 
-async def test_originals_are_chosen_by_prefix_or_named_and_unknown_ones_are_told(kept: Path) -> None:
-    assert (await warm(kept, "--sizes", "20x20", "--prefix", "dog-")).out.startswith("3 made")
+async def test_originals_are_chosen_by_prefix_or_named_and_unknown_ones_are_listed(kept: Path) -> None:
+    assert (await warm(kept, "--sizes", "20x20", "--prefix", "dog-")).out.startswith("3 rendered")
     done = await warm(kept, "--sizes", "20x20,30x30", "--from", "-", stdin="cat\nbird\n\na b\ndog-1")
     assert done.code == 0
-    assert done.out.startswith("3 made (")
-    assert done.out.endswith(" bytes), 1 there already, 0 failed, 3 of no original\n")
-    assert done.err.splitlines()[0] == "bird: there is no such original"
-    assert done.err.splitlines()[1].startswith("a b: the id has the character ' '")
+    assert done.out.startswith("3 rendered (")
+    assert done.out.endswith(" bytes), 1 already there, 0 failed, 3 without an original\n")
+    assert done.err.splitlines()[0] == "bird: no original has this id"
+    assert done.err.splitlines()[1].startswith("a b: the id contains the character ' '")
     (kept / "ids").write_text("dog-2\n")
-    assert (await warm(kept, "--sizes", "30x30", "--from", "ids")).out.startswith("1 made")
+    assert (await warm(kept, "--sizes", "30x30", "--from", "ids")).out.startswith("1 rendered")
     assert (await warm(kept, "--sizes", "30x30", "--from", "none")).code == 2
 
 
-async def test_what_can_not_be_made_is_named_with_the_reason_and_the_rest_is_made(kept: Path) -> None:
+async def test_what_cannot_be_rendered_is_named_with_the_reason_and_the_rest_is_rendered(kept: Path) -> None:
     (lost,) = (kept / "data/blobs/original").rglob("cat/*.jpg")
     lost.unlink()
     (damaged,) = (kept / "data/blobs/original").rglob("dog-1/*.jpg")
     damaged.write_bytes(bytes(damaged.stat().st_size))
     done = await warm(kept, "--sizes", "20x20")
     assert done.code == 1
-    assert done.out.startswith("2 made (") and done.out.endswith(" bytes), 0 there already, 2 failed\n")
-    told = dict(line.split(": ", 1) for line in done.err.splitlines() if line.startswith(("cat", "dog")))
-    assert "is gone while its row stands" in told["cat-20x20.jpg"]
-    assert "can't be decoded any more" in told["dog-1-20x20.jpg"]
+    assert done.out.startswith("2 rendered (") and done.out.endswith(" bytes), 0 already there, 2 failed\n")
+    reasons = dict(line.split(": ", 1) for line in done.err.splitlines() if line.startswith(("cat", "dog")))
+    assert "is gone, but its row exists" in reasons["cat-20x20.jpg"]
+    assert "can no longer be decoded" in reasons["dog-1-20x20.jpg"]
 
 
-async def test_a_run_that_was_killed_is_gone_on_with(kept: Path) -> None:
+async def test_a_run_that_was_killed_continues_when_it_is_run_again(kept: Path) -> None:
     killed = await struck(kept, "derive.blob-put 2")
     assert killed.code == -signal.SIGKILL
     assert len(derived(kept)) == 2
     again = await warm(kept, "--sizes", "20x20")
-    assert (again.code, again.out.split(" made")[0]) == (0, "2")
-    assert ", 2 there already, 0 failed" in again.out
+    assert (again.code, again.out.split(" rendered")[0]) == (0, "2")
+    assert ", 2 already there, 0 failed" in again.out
 
 
-async def test_a_signal_lets_the_picture_under_way_be_finished(kept: Path) -> None:
+async def test_a_signal_stops_the_run_after_the_variants_in_progress(kept: Path) -> None:
     stopped = await struck(kept, "derive.leased 2 SIGINT")
     assert stopped.code == 1
-    assert stopped.out.startswith("2 made")
-    assert "stopped by SIGINT; run again to go on" in stopped.err
+    assert stopped.out.startswith("2 rendered")
+    assert "stopped by SIGINT; run the same command again to continue" in stopped.err
     assert "Traceback" not in stopped.err
-    assert (await warm(kept, "--sizes", "20x20")).out.startswith("2 made")
+    assert (await warm(kept, "--sizes", "20x20")).out.startswith("2 rendered")
 
 
 async def test_what_replicas_render_at_the_same_time_is_not_rendered_twice(kept: Path) -> None:
@@ -131,11 +135,19 @@ async def test_what_replicas_render_at_the_same_time_is_not_rendered_twice(kept:
     assert count.read_text().split().count("derive.rendered") == len(names)
 
 
-async def test_the_place_in_the_listing_is_kept_for_the_next_run(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm, "_PAGE", 2)
+async def test_the_position_in_the_listing_is_saved_for_the_next_run(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warming, "_PAGE_SIZE", 2)
     settings = settings_for(kept)
-    file = kept / "place"
+    file = kept / "checkpoint"
     leases = itertools.count(1)
+
+    async def warmed(prefix: str) -> Report:
+        progress = Progress(io.StringIO())
+        return await warming.warm_catalog(
+            settings, _WANTED, jobs=1, prefix=prefix, checkpoint_path=file, progress=progress
+        )
 
     def interrupt(point: str) -> None:
         if point == "derive.leased" and next(leases) == 3:
@@ -143,12 +155,12 @@ async def test_the_place_in_the_listing_is_kept_for_the_next_run(kept: Path, mon
 
     with monkeypatch.context() as hooked:
         hooked.setattr(failpoints, "hook", interrupt)
-        first = await warm.warm_listed(settings, _WANTED, jobs=1, prefix="", resume=file)
-    assert (first.copied, first.stopped) == (3, "stopped by SIGINT")
-    with pytest.raises(ConfigurationError, match="it is of another task"):
-        await warm.warm_listed(settings, _WANTED, jobs=1, prefix="dog", resume=file)
-    second = await warm.warm_listed(settings, _WANTED, jobs=1, prefix="", resume=file)
-    assert (second.known, second.copied, second.stopped) == (1, 1, None)
+        first = await warmed("")
+    assert (first.done, first.stopped) == (3, "stopped by SIGINT")
+    with pytest.raises(ConfigurationError, match="not a checkpoint of a run with these options"):
+        await warmed("dog")
+    second = await warmed("")
+    assert (second.existing, second.done, second.stopped) == (1, 1, None)
     assert not file.exists()
 
 

@@ -1,7 +1,6 @@
 """What is on the disk, held against what the catalog implies."""
 
 import os
-import re
 import sqlite3
 import time
 from contextlib import closing
@@ -19,15 +18,10 @@ async def assert_swept(folder: Path) -> None:
     assert done.code == 0, done
     again = await command(folder, "sweep", "--dry-run", sweep_grace=0)
     assert again.code == 0, again
-    assert counted(again.out)["orphans"] == counted(again.out)["deleted"] == 0, again.out
+    assert " 0 orphans, " in again.out and ", 0 to delete (" in again.out, again.out
     checked = await command(folder, "check")
     assert checked.code == 0, checked.out
     assert_disk_is_as_the_catalog_says(folder)
-
-
-def counted(text: str) -> dict[str, int]:
-    """The numbers of a sweep's report by their names."""
-    return {name: int(number) for number, name in re.findall(r"(\d+) ([a-z]+)", text.splitlines()[-1])}
 
 
 def assert_disk_is_as_the_catalog_says(folder: Path) -> None:

@@ -22,13 +22,13 @@ _TRIES = 400
 def the_sweep_deletes_without_a_fence() -> None:
     """An uploader that was stopped before its commit acknowledges what is gone."""
 
-    async def is_dead(self: Any, id: str, revision: str) -> bool:
+    async def is_orphaned(self: Any, id: str, revision: str) -> bool:
         try:
             return bool((await self._metadata.get(id)).revision != revision)
         except NotFound:
             return True
 
-    Sweep._is_dead = is_dead  # type: ignore[method-assign]
+    Sweep._is_orphaned = is_orphaned  # type: ignore[method-assign]
     assert sweep.Sweep is Sweep
 
 
@@ -45,16 +45,23 @@ def the_blob_goes_before_its_row() -> None:
 
 
 def the_cache_is_served_without_asking() -> None:
-    """A replica that has seen a row goes on serving it after another's DELETE."""
+    """A replica that has served an original or a variant serves it again after another replica's DELETE."""
     known: dict[str, Original] = {}
-    ask = Library.get
+    served: dict[tuple[str, Variant], Any] = {}
+    ask, ask_for_variant = Library.get, Library.variant
 
     async def get(self: Library, id: str) -> Original:
         if id not in known:
             known[id] = await ask(self, id)
         return known[id]
 
+    async def variant(self: Library, id: str, variant: Variant, needs_body: Any) -> Any:
+        if (id, variant) not in served:
+            served[id, variant] = await ask_for_variant(self, id, variant, needs_body)
+        return served[id, variant]
+
     Library.get = get  # type: ignore[method-assign]
+    Library.variant = variant  # type: ignore[method-assign]
 
 
 def a_mutation_is_retried() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from pymager import keys
 from pymager.errors import Unavailable
-from pymager.operations.check import audit
+from pymager.operations.check import check_rows
 from pymager.ports import Original
 from tests.unit.hooked import HookedBlobs, HookedMetadata, away, once
 from tests.unit.place import planted
@@ -30,13 +30,13 @@ async def keep(
 
 
 async def findings(blobs: HookedBlobs, metadata: HookedMetadata) -> dict[str, str]:
-    return {found.id: found.problem async for _, found in audit(blobs, metadata) if found is not None}
+    return {found.id: found.problem async for _, found in check_rows(blobs, metadata) if found is not None}
 
 
 async def test_every_row_is_gone_through_once(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     for number in range(1_207):
         await keep(blobs, metadata, f"id{number}")
-    seen = [original.id async for original, found in audit(blobs, metadata) if found is None]
+    seen = [original.id async for original, found in check_rows(blobs, metadata) if found is None]
     assert len(seen) == len(set(seen)) == 1_207
 
 
@@ -44,7 +44,7 @@ async def test_an_empty_catalog_has_nothing_wrong(blobs: HookedBlobs, metadata: 
     assert await findings(blobs, metadata) == {}
 
 
-async def test_each_kind_of_loss_is_told(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
+async def test_each_kind_of_loss_is_reported(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     await keep(blobs, metadata, "fine")
     await keep(blobs, metadata, "short", "picture", "pict")
     await keep(blobs, metadata, "changed", "picture", "Picture")
@@ -53,19 +53,19 @@ async def test_each_kind_of_loss_is_told(blobs: HookedBlobs, metadata: HookedMet
     await blobs.inner.delete([keys.original_key(gone)])
     found = await findings(blobs, metadata)
     assert found.keys() == {"short", "changed", "empty", "gone"}
-    assert found["gone"] == "its blob is gone"
-    assert found["short"] == "its blob has 4 bytes, the row says 7"
+    assert found["gone"] == "the blob is missing"
+    assert found["short"] == "the blob has 4 bytes, the row says 7"
     assert "SHA-256" in found["changed"]
 
 
-async def test_a_blob_that_can_not_be_read_is_told_and_the_others_are_checked(
+async def test_a_blob_that_can_not_be_read_is_reported_and_the_others_are_checked(
     blobs: HookedBlobs, metadata: HookedMetadata
 ) -> None:
     for id in "abc":
         await keep(blobs, metadata, id)
     blobs.before["open"] = once(away)
     assert [problem.split(":")[0] for problem in (await findings(blobs, metadata)).values()] == [
-        "its blob can't be read"
+        "the blob cannot be read"
     ]
 
 

@@ -15,7 +15,7 @@ import pytest
 from pymager import keys, names
 from pymager.errors import NoSpace, NotFound, Unavailable
 from pymager.operations import copy_blobs
-from pymager.operations.batch import Copying
+from pymager.operations.batch import Batch
 from pymager.operations.progress import Progress
 from pymager.operations.report import Report
 from pymager.ports import Blob, BlobInfo
@@ -43,12 +43,12 @@ def screen() -> io.StringIO:
 
 
 async def copied(source: Any, target: Any, folder: Path, screen: io.StringIO | None = None, **options: bool) -> Report:
-    copying = Copying(4, Progress(screen or io.StringIO()), pauses=(0.0, 0.0))
-    copy = copy_blobs.BlobCopy(source, target, folder, copying, verify=options.get("verify", False))
-    listing = copy_blobs.every(source, originals_only=options.get("originals_only", False))
-    await copying.run(listing, lambda info: info.key, copy.copy)
+    batch = Batch(4, Progress(screen or io.StringIO()), retry_pauses=(0.0, 0.0))
+    copier = copy_blobs.BlobCopier(source, target, folder, batch, verify=options.get("verify", False))
+    listing = copy_blobs.list_blobs(source, originals_only=options.get("originals_only", False))
+    await batch.run(listing, lambda info: info.key, copier.copy)
     assert list(folder.iterdir()) == []
-    return copying.report
+    return batch.report
 
 
 async def contents(store: Any) -> dict[str, bytes]:
@@ -80,10 +80,10 @@ async def test_everything_is_copied_and_what_is_not_pymagers_is_not(tmp_path: Pa
     await source.put("readme.txt", b"another's", "text/plain")
     report = await copied(source, target, tmp_path)
     assert await contents(target) == given
-    assert (report.copied, report.known, report.bytes) == (len(given), 0, sum(map(len, given.values())))
-    assert report.is_whole
+    assert (report.done, report.existing, report.bytes) == (len(given), 0, sum(map(len, given.values())))
+    assert report.is_complete
     again = await copied(source, target, tmp_path)
-    assert (again.copied, again.known, again.is_whole) == (0, len(given), True)
+    assert (again.done, again.existing, again.is_complete) == (0, len(given), True)
 
 
 async def test_derived_pictures_can_be_left(tmp_path: Path, source: HookedBlobs, target: HookedBlobs) -> None:
@@ -93,7 +93,7 @@ async def test_derived_pictures_can_be_left(tmp_path: Path, source: HookedBlobs,
 
 
 async def test_a_store_with_nothing_in_it_is_not_taken_for_a_success(tmp_path: Path, source: HookedBlobs) -> None:
-    assert not (await copied(source, HookedBlobs(), tmp_path)).is_whole
+    assert not (await copied(source, HookedBlobs(), tmp_path)).is_complete
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ async def test_a_blob_of_another_size_is_refused_and_left_as_it_is(
     await target.put(key, b"another's", "image/jpeg")
     report = await copied(source, target, tmp_path, screen)
     assert await contents(target) == given | {key: b"another's"}
-    assert (report.copied, report.refused, report.is_whole) == (len(given) - 1, 1, False)
+    assert (report.done, report.failed, report.is_complete) == (len(given) - 1, 1, False)
     assert screen.getvalue() == f"{key}: TO has 9 bytes under this key, FROM has 0\n"
 
 
@@ -139,9 +139,9 @@ async def test_a_blob_of_the_same_size_is_compared_when_that_is_asked_for(
     await copied(source, target, tmp_path)
     other = b"x" * len(given[key])
     await target.put(key, other, "image/jpeg")
-    assert (await copied(source, target, tmp_path)).is_whole
+    assert (await copied(source, target, tmp_path)).is_complete
     report = await copied(source, target, tmp_path, screen, verify=True)
-    assert (report.known, report.refused) == (len(given) - 1, 1)
+    assert (report.existing, report.failed) == (len(given) - 1, 1)
     assert f"{key}: TO has other bytes" in screen.getvalue()
     assert await body_of(target, key) == other
 
@@ -174,13 +174,13 @@ async def test_a_blob_that_comes_back_damaged_is_refused_and_not_left_there(
     target = Flipping("memory:")
     target.bad = next(key for key in given if key.startswith(f"original/{id}/"))
     report = await copied(source, target, tmp_path, screen)
-    assert (report.copied, report.refused) == (len(given) - 1, 1)
-    assert f"{target.bad}: TO gives back other bytes than it was given" in screen.getvalue()
+    assert (report.done, report.failed) == (len(given) - 1, 1)
+    assert f"{target.bad}: TO returns other bytes than it was given" in screen.getvalue()
     with pytest.raises(NotFound):
         await target.stat(target.bad)
     target.bad = ""
     again = await copied(source, target, tmp_path)
-    assert (again.copied, again.known, again.is_whole) == (1, len(given) - 1, True)
+    assert (again.done, again.existing, again.is_complete) == (1, len(given) - 1, True)
     assert await contents(target) == given
 
 
@@ -191,11 +191,13 @@ async def test_a_damaged_blob_that_cant_be_deleted_again_is_named(
     target.inner.bad = key = an_original()
     target.before["delete"] = away
     await source.put(key, b"picture", "image/jpeg")
-    assert (await copied(source, target, tmp_path, screen)).refused == 1
-    assert "it could not be deleted there, which you have to do: the connection was refused" in screen.getvalue()
+    assert (await copied(source, target, tmp_path, screen)).failed == 1
+    assert "the copy could not be deleted, delete it yourself: the connection was refused" in screen.getvalue()
 
 
-async def test_a_blob_that_is_deleted_meanwhile_is_nobodys_loss(tmp_path: Path, source: HookedBlobs) -> None:
+async def test_a_blob_that_is_deleted_during_the_copy_is_counted_as_missing(
+    tmp_path: Path, source: HookedBlobs
+) -> None:
     target, key = HookedBlobs(), an_original()
 
     async def delete(*arguments: object) -> None:
@@ -204,8 +206,8 @@ async def test_a_blob_that_is_deleted_meanwhile_is_nobodys_loss(tmp_path: Path, 
     await source.put(key, b"picture", "image/jpeg")
     source.before["open"] = delete
     report = await copied(source, target, tmp_path)
-    assert (report.vanished, report.copied, report.refused) == (1, 0, 0)
-    assert report.told() == "0 copied, 0 there already, 0 refused, 1 deleted meanwhile"
+    assert (report.missing, report.done, report.failed) == (1, 0, 0)
+    assert report.summary() == "0 copied, 0 already there, 0 failed, 1 deleted during the copy"
 
 
 @pytest.mark.parametrize("method", ["stat", "put", "open"])
@@ -215,7 +217,7 @@ async def test_a_store_that_is_away_for_a_moment_is_asked_again(tmp_path: Path, 
     given = await fill(source)
     {"source": source, "target": target}[side].before[method] = once(away)
     report = await copied(source, target, tmp_path)
-    assert (report.copied, report.is_whole) == (len(given), True)
+    assert (report.done, report.is_complete) == (len(given), True)
     assert await contents(target) == given
 
 
@@ -231,7 +233,7 @@ async def test_what_cant_be_had_is_refused_with_the_reason_and_the_others_are_co
 
     source.before["open"] = fail
     report = await copied(source, target, tmp_path, screen)
-    assert (report.copied, report.refused, report.stopped) == (len(given) - 1, 1, None)
+    assert (report.done, report.failed, report.stopped) == (len(given) - 1, 1, None)
     assert screen.getvalue() == f"{bad}: the disk can't read it\n"
 
 
@@ -241,17 +243,17 @@ async def test_a_blob_that_can_be_put_and_not_be_read_back_is_not_counted_as_cop
     given = await fill(source)
     target.before["open"] = away
     report = await copied(source, target, tmp_path, screen)
-    assert (report.copied, report.refused) == (0, len(given))
-    assert "can't be read back: the connection was refused; run again with --verify" in screen.getvalue()
+    assert (report.done, report.failed) == (0, len(given))
+    assert "cannot read it back: the connection was refused; run again with --verify" in screen.getvalue()
 
 
 async def test_a_store_that_stays_away_ends_the_copy(tmp_path: Path, source: HookedBlobs, target: HookedBlobs) -> None:
     given = await fill(source, 60)
     target.before["put"] = away
     report = await copied(source, target, tmp_path)
-    assert 20 <= report.refused < len(given)
+    assert 20 <= report.failed < len(given)
     assert report.stopped is not None
-    assert report.stopped.endswith("in a row could not be copied: the connection was refused")
+    assert report.stopped.endswith("items in a row failed: the connection was refused")
 
 
 async def test_a_full_store_ends_the_copy(tmp_path: Path, source: HookedBlobs, target: HookedBlobs) -> None:
@@ -263,36 +265,36 @@ async def test_a_full_store_ends_the_copy(tmp_path: Path, source: HookedBlobs, t
 
     target.before["put"] = full
     report = await copied(source, target, tmp_path)
-    assert report.stopped == "no space is left: the bucket is full"
-    assert report.copied + report.refused < len(given)
-    assert len(await target.keys()) == report.copied
+    assert report.stopped == "no space left: the bucket is full"
+    assert report.done + report.failed < len(given)
+    assert len(await target.keys()) == report.done
 
 
-async def test_a_listing_that_breaks_off_ends_the_copy_and_is_told(
+async def test_a_listing_that_fails_ends_the_copy_with_the_reason(
     tmp_path: Path, source: HookedBlobs, target: HookedBlobs
 ) -> None:
     await fill(source)
     source.before["list"] = away
     report = await copied(source, target, tmp_path)
-    assert (report.seen, report.stopped) == (0, "the listing broke off: the connection was refused")
+    assert (report.processed, report.stopped) == (0, "the listing failed: the connection was refused")
 
 
-async def test_a_copy_that_is_told_to_stop_finishes_what_it_began(
+async def test_a_copy_that_is_asked_to_stop_finishes_what_it_began(
     tmp_path: Path, source: HookedBlobs, target: HookedBlobs
 ) -> None:
     given = await fill(source)
-    copying = Copying(4, Progress(io.StringIO()))
+    batch = Batch(4, Progress(io.StringIO()))
 
     async def stop(*arguments: object) -> None:
-        copying.stop("stopped by SIGTERM")
+        batch.stop("stopped by SIGTERM")
 
     target.before["put"] = stop
-    copy = copy_blobs.BlobCopy(source, target, tmp_path, copying, verify=False)
-    await copying.run(copy_blobs.every(source, originals_only=False), lambda info: info.key, copy.copy)
-    assert 1 <= copying.report.copied <= 4
-    assert not copying.report.is_whole
+    copier = copy_blobs.BlobCopier(source, target, tmp_path, batch, verify=False)
+    await batch.run(copy_blobs.list_blobs(source, originals_only=False), lambda info: info.key, copier.copy)
+    assert 1 <= batch.report.done <= 4
+    assert not batch.report.is_complete
     there = await contents(target)
-    assert len(there) == copying.report.copied
+    assert len(there) == batch.report.done
     assert there.items() <= given.items()
 
 
@@ -338,9 +340,9 @@ async def test_memory_stays_flat_however_many_blobs_there_are(tmp_path: Path) ->
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert report.seen == 20_000
-    assert report.known > 1_000
-    assert report.is_whole
+    assert report.processed == 20_000
+    assert report.existing > 1_000
+    assert report.is_complete
     assert peak < 300_000
 
 
@@ -357,7 +359,7 @@ async def test_a_large_blob_is_never_in_memory(tmp_path: Path) -> None:
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-    assert (report.copied, report.is_whole) == (4, True)
+    assert (report.done, report.is_complete) == (4, True)
     assert peak < 12 << 20
 
 
@@ -366,20 +368,21 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.parametrize(("total", "start"), [(None, ""), (5_000, "40% of 5000: ")])
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-async def test_the_progress_is_a_line_that_changes_on_a_terminal_alone(
-    tmp_path: Path, stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
+async def test_the_progress_is_updated_in_place_only_on_a_terminal(
+    stream: type[io.StringIO], total: int | None, start: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = stream()
     seconds = iter(range(0, 1_000_000, 1_000))
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setattr("pymager.operations.progress.monotonic", lambda: next(seconds))
     progress = Progress(screen)
-    report = Report(copied=1_000, bytes=5_000_000, known=1_000)
-    progress.show(report)
-    progress.say("cat: is lost")
+    report = Report(done=1_000, bytes=5_000_000, existing=1_000)
+    progress.update(report, total)
+    progress.print_line("cat: is lost")
     progress.close()
-    line = "1000 copied (5,000,000 bytes), 1000 there already, 0 refused, 2/s, 5 kB/s"
+    line = f"{start}1000 copied (5,000,000 bytes), 1000 already there, 0 failed, 2/s, 5 kB/s"
     clear = "\r\x1b[K"
     plain = f"{line}\ncat: is lost\n"
     assert screen.getvalue() == (f"{clear}{line[:59]}{clear}cat: is lost\n{clear}" if stream is Terminal else plain)

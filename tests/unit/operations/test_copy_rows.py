@@ -1,4 +1,4 @@
-"""Rows copied from catalog to catalog: every field of all of them, none overwritten, and what is only in TO is told."""
+"""Rows copied from catalog to catalog: with every field, none overwritten, and what is only in TO is listed."""
 
 import asyncio
 import io
@@ -12,8 +12,7 @@ import pytest
 
 from pymager.names import new_revision
 from pymager.operations import copy_rows
-from pymager.operations.batch import Copying
-from pymager.operations.copy_stores import stoppable
+from pymager.operations.batch import Batch, stoppable_batch
 from pymager.operations.progress import Progress
 from pymager.operations.report import Report
 from pymager.ports import Original, Page
@@ -39,11 +38,11 @@ def screen() -> io.StringIO:
 
 
 async def copied(source: Any, target: Any, screen: io.StringIO | None = None) -> Report:
-    copying = Copying(4, Progress(screen or io.StringIO()), pauses=(0.0, 0.0))
-    copy = copy_rows.RowCopy(source, target, copying)
-    await copying.run(copy_rows.every(source, copying), lambda row: row.id, copy.copy)
-    await copying.run(copy_rows.every(target, copying), lambda row: row.id, copy.look_for)
-    return copying.report
+    batch = Batch(4, Progress(screen or io.StringIO()), retry_pauses=(0.0, 0.0))
+    copier = copy_rows.RowCopier(source, target, batch)
+    await batch.run(copy_rows.list_rows(source, batch), lambda row: row.id, copier.copy)
+    await batch.run(copy_rows.list_rows(target, batch), lambda row: row.id, copier.check_extra)
+    return batch.report
 
 
 async def fill(metadata: HookedMetadata, count: int = 30) -> list[Original]:
@@ -64,12 +63,12 @@ async def test_every_row_is_copied_with_every_field(
     source: HookedMetadata, target: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = await fill(source)
-    monkeypatch.setattr(copy_rows, "_PAGE", 7)
+    monkeypatch.setattr(copy_rows, "_PAGE_SIZE", 7)
     report = await copied(source, target)
     assert await contents(target) == given
-    assert (report.copied, report.known, report.is_whole) == (30, 0, True)
+    assert (report.done, report.existing, report.is_complete) == (30, 0, True)
     again = await copied(source, target)
-    assert (again.copied, again.known, again.is_whole) == (0, 30, True)
+    assert (again.done, again.existing, again.is_complete) == (0, 30, True)
     assert await contents(source) == given
 
 
@@ -82,10 +81,10 @@ async def test_another_row_in_its_place_is_refused_and_left_as_it_is(
     await target.inner.add(other)
     report = await copied(source, target, screen)
     assert await contents(target) == [*given[:3], other, *given[4:]]
-    assert (report.copied, report.refused, report.is_whole) == (29, 1, False)
+    assert (report.done, report.failed, report.is_complete) == (29, 1, False)
     ((name, value),) = change.items()
     ours = getattr(given[3], name)
-    assert screen.getvalue() == f"{other.id}: TO has another row for it: {name} is {value}, in FROM {ours}\n"
+    assert screen.getvalue() == f"{other.id}: TO has a different row for this id: {name} is {value}, in FROM {ours}\n"
 
 
 async def test_a_row_that_only_to_has_is_named(
@@ -95,9 +94,9 @@ async def test_a_row_that_only_to_has_is_named(
     await copied(source, target)
     await source.inner.remove("id5")
     report = await copied(source, target, screen)
-    assert (report.known, report.surplus, report.is_whole) == (29, 1, False)
+    assert (report.existing, report.extra, report.is_complete) == (29, 1, False)
     assert screen.getvalue() == "id5: is only in TO\n"
-    assert report.told() == "0 copied, 29 there already, 0 refused, 1 only in TO"
+    assert report.summary() == "0 copied, 29 already there, 0 failed, 1 only in TO"
     assert await contents(target) == given
 
 
@@ -114,8 +113,8 @@ async def test_a_row_that_comes_back_changed_is_refused(source: HookedMetadata, 
     given = await fill(source)
     target = Rounding("memory:")
     report = await copied(source, target, screen)
-    assert (report.copied, report.refused) == (29, 1)
-    assert f"id7: TO has another row for it: size is {given[0].size + 1}" in screen.getvalue()
+    assert (report.done, report.failed) == (29, 1)
+    assert f"id7: TO has a different row for this id: size is {given[0].size + 1}" in screen.getvalue()
 
 
 @pytest.mark.parametrize("method", ["get", "add"])
@@ -127,14 +126,14 @@ async def test_an_answer_that_is_lost_makes_no_second_row_and_loses_none(
     given = await fill(source)
     getattr(target, moment)[method] = once(hook)
     report = await copied(source, target)
-    assert (report.copied + report.known, report.is_whole) == (30, True)
+    assert (report.done + report.existing, report.is_complete) == (30, True)
     assert await contents(target) == given
 
 
 async def test_a_page_that_is_lost_is_asked_for_again(source: HookedMetadata, target: HookedMetadata) -> None:
     await fill(source)
     source.before["list_page"] = once(away)
-    assert (await copied(source, target)).is_whole
+    assert (await copied(source, target)).is_complete
 
 
 async def test_a_revision_that_was_deleted_or_fenced_in_to_is_refused(
@@ -146,8 +145,8 @@ async def test_a_revision_that_was_deleted_or_fenced_in_to_is_refused(
     await target.inner.remove(given[1].id)
     report = await copied(source, target, screen)
     assert await contents(target) == given[2:]
-    assert report.refused == 2
-    assert screen.getvalue().count("TO does not take its revision") == 2
+    assert report.failed == 2
+    assert screen.getvalue().count("TO rejects this revision") == 2
 
 
 async def test_a_row_that_another_writes_at_the_same_moment_is_compared(
@@ -160,7 +159,7 @@ async def test_a_row_that_another_writes_at_the_same_moment_is_compared(
 
     target.before["add"] = first
     report = await copied(source, target)
-    assert (report.copied, report.known, report.refused) == (0, 29, 1)
+    assert (report.done, report.existing, report.failed) == (0, 29, 1)
 
 
 class Endless:
@@ -189,12 +188,12 @@ async def test_memory_stays_flat_however_many_rows_there_are() -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert (report.known, report.is_whole) == (20_000, True)
+    assert (report.existing, report.is_complete) == (20_000, True)
     assert peak < 4_000_000
 
 
 async def test_an_empty_catalog_is_not_taken_for_a_success(source: HookedMetadata, target: HookedMetadata) -> None:
-    assert not (await copied(source, target)).is_whole
+    assert not (await copied(source, target)).is_complete
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -210,16 +209,16 @@ async def test_the_first_signal_stops_a_copy_and_the_second_ends_it_at_once(
     target.before["add"] = hang
     source = HookedMetadata()
     await fill(source)
-    async with stoppable(2) as copying:
-        copy = copy_rows.RowCopy(source, target, copying)
-        task = asyncio.create_task(copying.run(copy_rows.every(source, copying), lambda row: row.id, copy.copy))
+    async with stoppable_batch(2, Progress(io.StringIO())) as batch:
+        copier = copy_rows.RowCopier(source, target, batch)
+        task = asyncio.create_task(batch.run(copy_rows.list_rows(source, batch), lambda row: row.id, copier.copy))
         await begun.wait()
         signal.raise_signal(number)
-        await until(lambda: copying.report.stopped)
+        await until(lambda: batch.report.stopped)
         assert not task.done()
         signal.raise_signal(number)
         await task
     assert task.done()
-    assert copying.report.stopped == f"stopped by {number.name}"
+    assert batch.report.stopped == f"stopped by {number.name}"
     assert await contents(target) == []
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

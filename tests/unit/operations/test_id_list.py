@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pymager.errors import ConfigurationError
-from pymager.operations.id_list import lines_of
+from pymager.operations.id_list import read_lines
 
 
 @contextmanager
@@ -27,14 +27,14 @@ async def test_lines_come_without_their_ends_from_files_and_from_pipes(tmp_path:
     data = "cat\r\n\ncafé\nd\udcffg".encode(errors="surrogateescape")
     (tmp_path / "ids").write_bytes(data)
     expected = ["cat", "", "café", "d\ufffdg"]
-    assert [line async for line in lines_of(str(tmp_path / "ids"))] == expected
+    assert [line async for line in read_lines(str(tmp_path / "ids"))] == expected
     with piped(data) as name:
-        assert [line async for line in lines_of(name)] == expected
+        assert [line async for line in read_lines(name)] == expected
 
 
 async def test_what_can_not_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="none can't be read: No such file"):
-        [line async for line in lines_of(str(tmp_path / "none"))]
+    with pytest.raises(ConfigurationError, match=r"cannot read .*none: No such file"):
+        [line async for line in read_lines(str(tmp_path / "none"))]
     (tmp_path / "long").write_bytes(b"cat\n" + b"a" * 70_000)
-    with pytest.raises(ConfigurationError, match="write one id a line"):
-        [line async for line in lines_of(str(tmp_path / "long"))]
+    with pytest.raises(ConfigurationError, match="write one id per line"):
+        [line async for line in read_lines(str(tmp_path / "long"))]

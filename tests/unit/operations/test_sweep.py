@@ -207,17 +207,17 @@ async def test_recipes_are_marked_once_a_day(blobs: HookedBlobs) -> None:
     assert blobs.calls["put"] == 3
 
 
-async def test_a_dry_run_tells_what_would_go_and_changes_nothing(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
+async def test_a_dry_run_lists_what_would_go_and_changes_nothing(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     cat, ghost = await row(metadata, "cat"), planted("ghost", "x")
-    doomed = {
+    garbage = {
         await keep(blobs, keys.original_key(ghost)),
         await keep(blobs, _derived(cat, FORMER), 100 * DAY),
         await keep(blobs, keys.recipe_key(FORMER), 100 * DAY),
     }
     before = await blobs.keys()
-    told: list[str] = []
-    report = await swept(blobs, metadata, dry_run=True, on_delete=told.append)
-    assert set(told) == doomed
+    listed: list[str] = []
+    report = await swept(blobs, metadata, dry_run=True, on_delete=listed.append)
+    assert set(listed) == garbage
     assert (report.deleted, report.tidied) == (3, 0)
     assert await blobs.keys() == before
     for calls in (blobs.calls, metadata.calls):
@@ -246,7 +246,7 @@ async def test_more_orphans_than_go_in_one_delete(blobs: HookedBlobs, metadata: 
     assert blobs.calls["delete"] == 3
 
 
-async def test_a_sweep_that_was_cut_off_is_begun_anew(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
+async def test_an_interrupted_sweep_can_be_started_again(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     for number in range(10):
         await keep(blobs, keys.original_key(planted(f"ghost{number}", "x")))
     blobs.before["delete"] = away
@@ -284,7 +284,7 @@ async def test_memory_stays_flat_however_many_blobs_there_are(
         async def fence(self, id: str, revision: str) -> bool:
             return True
 
-    monkeypatch.setattr(sweep, "_REMEMBERED", 1_000)
+    monkeypatch.setattr(sweep, "_MAX_CACHED_REVISIONS", 1_000)
     endless = Endless(30_000)
     report = await swept(endless, Rowless())
     assert report.deleted == 30_000

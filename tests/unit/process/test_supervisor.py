@@ -16,7 +16,7 @@ PATIENCE = 30.0
 _CHILD = """
 import os, pathlib, signal, sys, time
 here = pathlib.Path(__file__).parents[1]
-assert sys.argv[1:3] == ["serve", "--fd"]
+assert sys.argv[1:3] == ["serve", "--listen-fd"]
 os.fstat(int(sys.argv[3]))
 assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
 code = (here / "code").read_text()

@@ -42,7 +42,7 @@ async def test_a_lease_that_is_free_is_won() -> None:
 async def test_one_that_is_held_is_waited_for_and_taken_over_once_its_holder_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(singleflight, "PATIENCE", 0.2)
+    monkeypatch.setattr(singleflight, "TAKEOVER_SECONDS", 0.2)
     board, leases = Board(), MemoryMetadata("memory:")
     await leases.acquire("key")
     assert await flight(leases, board).run("key", nothing, made) == "a picture"
@@ -50,7 +50,7 @@ async def test_one_that_is_held_is_waited_for_and_taken_over_once_its_holder_is_
 
 
 async def test_one_that_another_took_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(singleflight, "RENEWAL", 0.02)
+    monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.02)
     board, leases = Board(), MemoryMetadata("memory:")
 
     async def robbed(slot: int) -> str:

@@ -46,12 +46,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def test_blobs_go_from_a_folder_to_minio_and_back_byte_for_byte(tmp_path: Path, data: Path, minio: Minio) -> None:
     bucket = minio.url("there-and-back", "a/prefix")
-    there = await command(tmp_path, "migrate-blobs", f"file:{data}", bucket)
+    there = await command(tmp_path, "copy-blobs", f"file:{data}", bucket)
     assert (there.code, there.err) == (0, "")
     assert "TO: " in there.out
-    again = await command(tmp_path, "migrate-blobs", f"file:{data}", bucket, "--verify")
+    again = await command(tmp_path, "copy-blobs", f"file:{data}", bucket, "--verify")
     assert (again.code, again.out.split()[:3]) == (0, ["0", "copied,", str(len(_files(data)))])
-    back = await command(tmp_path, "migrate-blobs", bucket, f"file:{tmp_path}/back")
+    back = await command(tmp_path, "copy-blobs", bucket, f"file:{tmp_path}/back")
     assert (back.code, back.err) == (0, "")
     assert _files(tmp_path / "back") == _files(data)
 
@@ -62,8 +62,8 @@ async def test_rows_go_from_sqlite_over_postgresql_and_dynamodb_and_back_field_f
     first, last = f"sqlite:///{data}/catalog.db", f"sqlite:///{tmp_path}/back.db"
     way = [first, postgresql.new_database(), dynamodb.table_url("there-and-back"), last]
     for source, target in pairwise(way):
-        for words in ("{} copied, 0 there already, 0 refused", "0 copied, {} there already, 0 refused"):
-            done = await command(tmp_path, "migrate-metadata", source, target)
+        for words in ("{} copied, 0 already there, 0 failed", "0 copied, {} already there, 0 failed"):
+            done = await command(tmp_path, "copy-metadata", source, target)
             assert (done.code, done.err) == (0, ""), done
             assert done.out.splitlines()[-1] == words.format(_COUNT + len(_IDS))
     assert await _rows(last) == await _rows(first)
@@ -73,8 +73,8 @@ async def test_a_service_moved_to_servers_answers_as_before(
     tmp_path: Path, data: Path, minio: Minio, postgresql: Postgres
 ) -> None:
     moved = {"blobs": minio.url("moved"), "metadata": postgresql.new_database()}
-    assert (await command(tmp_path, "migrate-blobs", f"file:{data}", moved["blobs"])).code == 0
-    assert (await command(tmp_path, "migrate-metadata", f"sqlite:///{data}/catalog.db", moved["metadata"])).code == 0
+    assert (await command(tmp_path, "copy-blobs", f"file:{data}", moved["blobs"])).code == 0
+    assert (await command(tmp_path, "copy-metadata", f"sqlite:///{data}/catalog.db", moved["metadata"])).code == 0
     assert (await command(tmp_path, "check", **moved)).code == 0
     answers = []
     for settings in ({"data": data}, moved):
@@ -90,10 +90,10 @@ async def test_a_copy_to_minio_goes_on_after_kill_9(tmp_path: Path, data: Path, 
     assert (await command(tmp_path, "init", blobs=bucket)).code == 0
     async with registry.load_blobs(bucket) as store:
         for least in (5, 17, 30):
-            await _killed(tmp_path, store, least, "migrate-blobs", "--jobs", "1", f"file:{data}", bucket)
+            await _killed(tmp_path, store, least, "copy-blobs", "--jobs", "1", f"file:{data}", bucket)
         assert await _counted(store) < len(_files(data))
-    assert (await command(tmp_path, "migrate-blobs", f"file:{data}", bucket)).code == 0
-    assert (await command(tmp_path, "migrate-blobs", bucket, f"file:{tmp_path}/back")).code == 0
+    assert (await command(tmp_path, "copy-blobs", f"file:{data}", bucket)).code == 0
+    assert (await command(tmp_path, "copy-blobs", bucket, f"file:{tmp_path}/back")).code == 0
     assert _files(tmp_path / "back") == _files(data)
 
 
@@ -105,18 +105,18 @@ async def test_a_bucket_that_goes_away_ends_the_copy_and_another_run_goes_on(
     proxy = toxiproxy.proxy(minio.port)
     latency = proxy.add("latency", latency=200)  # slow enough to be cut in its midst
     far = minio.url("cut", endpoint=f"http://127.0.0.1:{proxy.port}", timeout=2)
-    copy = asyncio.create_task(command(tmp_path, "migrate-blobs", "--jobs", "20", f"file:{data}", far))
+    copy = asyncio.create_task(command(tmp_path, "copy-blobs", "--jobs", "20", f"file:{data}", far))
     async with registry.load_blobs(bucket) as store:
         while not await _counted(store):
             assert not copy.done()
     proxy.cut()
     done = await copy
     assert done.code == 1
-    assert "in a row could not be copied" in done.err
+    assert "in a row failed" in done.err
     proxy.mend()
     proxy.remove(latency)
-    assert (await command(tmp_path, "migrate-blobs", f"file:{data}", far, "--verify")).code == 0
-    assert (await command(tmp_path, "migrate-blobs", bucket, f"file:{tmp_path}/back")).code == 0
+    assert (await command(tmp_path, "copy-blobs", f"file:{data}", far, "--verify")).code == 0
+    assert (await command(tmp_path, "copy-blobs", bucket, f"file:{tmp_path}/back")).code == 0
     assert _files(tmp_path / "back") == _files(data)
 
 

@@ -1,4 +1,4 @@
-"""`init`, `migrate-blobs` and `migrate-metadata` as an operator runs them, over real pictures, killed and resumed."""
+"""`init`, `copy-blobs` and `copy-metadata` as an operator runs them, over real pictures, killed and resumed."""
 
 import shutil
 import signal
@@ -49,19 +49,19 @@ async def test_init_makes_what_the_stores_need_and_says_so(tmp_path: Path) -> No
     assert str(tmp_path / "data/blobs") in first.out
     assert "brought the schema to version" in first.out
     assert (tmp_path / "data/catalog.db").exists()
-    for name in ("init", "migrate"):
+    for name in ("init", "upgrade"):
         assert (await command(tmp_path, name)).out == "nothing to do: everything is up to date\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["migrate-blobs", "filet:/a", "file:/b"], "FROM: unknown blob store 'filet:'; known:"),
-        (["migrate-blobs", "a", "file:b"], "FROM: a blob store is named by a URL, which begins with one of:"),
-        (["migrate-blobs", "file:a", "file:/proc/none"], "TO: the folder for blobs can't be made:"),
-        (["migrate-blobs", "file:a", "file:a"], "TO: is the same store as FROM"),
-        (["migrate-metadata", "sqlite:///a.db", "file:/b"], "TO: unknown metadata store 'file:'; known:"),
-        (["migrate-metadata", "sqlite:////proc/none/a.db", "sqlite:///b.db"], "FROM: "),
+        (["copy-blobs", "filet:/a", "file:/b"], "FROM: unknown blob store 'filet:'; known:"),
+        (["copy-blobs", "a", "file:b"], "FROM: must be the URL of a blob store that starts with one of:"),
+        (["copy-blobs", "file:a", "file:/proc/none"], "TO: the folder for blobs can't be made:"),
+        (["copy-blobs", "file:a", "file:a"], "TO: must be another store than FROM"),
+        (["copy-metadata", "sqlite:///a.db", "file:/b"], "TO: unknown metadata store 'file:'; known:"),
+        (["copy-metadata", "sqlite:////proc/none/a.db", "sqlite:///b.db"], "FROM: "),
     ],
 )
 async def test_an_argument_that_is_wrong_is_named(tmp_path: Path, arguments: list[str], sentence: str) -> None:
@@ -78,10 +78,10 @@ async def test_a_service_moves_to_another_folder_and_database_with_nothing_chang
     copied = await blobs(tmp_path)
     assert (copied.code, copied.err) == (0, "")
     assert f"TO: made the folder {tmp_path}/to" in copied.out
-    assert copied.out.splitlines()[-1].endswith(", 0 there already, 0 refused")
+    assert copied.out.splitlines()[-1].endswith(", 0 already there, 0 failed")
     rows = await metadata(tmp_path)
     assert (rows.code, rows.err) == (0, "")
-    assert rows.out.splitlines()[-1] == f"{_COUNT + 1} copied, 0 there already, 0 refused"
+    assert rows.out.splitlines()[-1] == f"{_COUNT + 1} copied, 0 already there, 0 failed"
     await assert_equal(tmp_path)
     moved = {"blobs": f"file:{tmp_path}/to", "metadata": f"sqlite:///{tmp_path}/to.db"}
     assert (await command(tmp_path, "check", **moved)).out == f"{_COUNT + 1} originals checked, 0 lost or damaged\n"
@@ -96,7 +96,7 @@ _VALIDATORS = ("etag", "last-modified")
 
 
 @pytest.mark.parametrize("originals_only", [True, False])
-async def test_derived_pictures_go_along_unless_they_are_left(tmp_path: Path, originals_only: bool) -> None:
+async def test_variants_are_copied_unless_only_originals_are_asked_for(tmp_path: Path, originals_only: bool) -> None:
     async with running(tmp_path) as program, Client(program.url) as client:
         assert (await client.put("cat", jpeg(64, 48))).status == 201
         await client.get("/derived/cat-8x6.jpg")
@@ -120,57 +120,65 @@ async def test_what_is_in_to_with_other_content_is_refused_and_stays(tmp_path: P
     done = await blobs(tmp_path)
     assert (done.code, done.out.splitlines()[-1]) == (
         1,
-        f"0 copied, {len(_files(tmp_path)) - 1} there already, 1 refused",
+        f"0 copied, {len(_files(tmp_path)) - 1} already there, 1 failed",
     )
     assert done.err.endswith(f"TO has 9 bytes under this key, FROM has {len(jpeg(64, 48))}\n")
     assert cat.read_bytes() == b"another's"
     done = await metadata(tmp_path)
-    assert (done.code, done.out) == (1, "0 copied, 1 there already, 1 refused\n")
-    for word in ("cat: TO has another row for it", "revision is 0000", "format is png", "height is 7", "created is "):
+    assert (done.code, done.out) == (1, "0 copied, 1 already there, 1 failed\n")
+    for word in (
+        "cat: TO has a different row for this id",
+        "revision is 0000",
+        "format is png",
+        "height is 7",
+        "created is ",
+    ):
         assert word in done.err
     async with SqlMetadata(f"sqlite:///{tmp_path}/to.db") as store:
         assert await store.get("cat") == other
 
 
 @pytest.mark.parametrize("point", ["file.written", "file.renamed", "file.synced"])
-async def test_a_copy_of_blobs_goes_on_after_kill_9(tmp_path: Path, data: Path, point: str) -> None:
-    await _killed(tmp_path, point, 30, "migrate-blobs", f"file:{tmp_path}/data", f"file:{tmp_path}/to")
+async def test_a_copy_of_blobs_continues_after_kill_9(tmp_path: Path, data: Path, point: str) -> None:
+    await _killed(tmp_path, point, 30, "copy-blobs", f"file:{tmp_path}/data", f"file:{tmp_path}/to")
     kept = len(list((tmp_path / "to/blobs").rglob("*.jpg")))
     assert 20 <= kept <= 40
     done = await blobs(tmp_path)
     assert (done.code, done.out.splitlines()[-1].split("(")[0]) == (0, f"{_COUNT + 1 - kept} copied ")
-    assert f" {kept} there already, 0 refused" in done.out
+    assert f" {kept} already there, 0 failed" in done.out
     await assert_blobs_equal(tmp_path)
     assert list((tmp_path / "spool").iterdir()) == []
 
 
 @pytest.mark.parametrize("point", ["sql.before-commit", "sql.after-commit"])
-async def test_a_copy_of_rows_goes_on_after_kill_9(tmp_path: Path, data: Path, point: str) -> None:
+async def test_a_copy_of_rows_continues_after_kill_9(tmp_path: Path, data: Path, point: str) -> None:
     await _killed(
-        tmp_path, point, 30, "migrate-metadata", f"sqlite:///{tmp_path}/data/catalog.db", f"sqlite:///{tmp_path}/to.db"
+        tmp_path, point, 30, "copy-metadata", f"sqlite:///{tmp_path}/data/catalog.db", f"sqlite:///{tmp_path}/to.db"
     )
     kept = len(await rows_of(tmp_path / "to.db"))
     assert 20 <= kept <= 40
     done = await metadata(tmp_path)
-    assert (done.code, done.out) == (0, f"{_COUNT + 1 - kept} copied, {kept} there already, 0 refused\n")
+    assert (done.code, done.out) == (0, f"{_COUNT + 1 - kept} copied, {kept} already there, 0 failed\n")
     await assert_equal_rows(tmp_path)
 
 
-async def test_a_copy_goes_on_after_kill_9_at_any_moment(tmp_path: Path, data: Path) -> None:
+async def test_a_copy_continues_after_kill_9_at_any_moment(tmp_path: Path, data: Path) -> None:
     random = Random(1)
     for least in sorted(random.sample(range(_COUNT - 20), 4)):
         code, _ = await _signalled(tmp_path, signal.SIGKILL, least)
         assert code == -signal.SIGKILL
     assert (await blobs(tmp_path)).code == 0
     await assert_blobs_equal(tmp_path)
-    assert (await blobs(tmp_path, "--verify")).out == f"0 copied, {_COUNT + 1} there already, 0 refused\n"
+    assert (await blobs(tmp_path, "--verify")).out == f"0 copied, {_COUNT + 1} already there, 0 failed\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_copy_that_is_stopped_says_how_far_it_came(tmp_path: Path, data: Path, number: signal.Signals) -> None:
+async def test_a_copy_that_is_stopped_reports_how_much_it_copied(
+    tmp_path: Path, data: Path, number: signal.Signals
+) -> None:
     code, done = await _signalled(tmp_path, number, 10)
     assert code == 1
-    assert done.err == f"stopped by {number.name}; run again to go on\n"
+    assert done.err == f"stopped by {number.name}; run the same command again to continue\n"
     kept = len(list((tmp_path / "to/blobs").rglob("*.jpg")))
     assert 10 <= kept < _COUNT
     assert done.out.splitlines()[-1].startswith(f"{kept} copied (")
@@ -180,11 +188,11 @@ async def test_a_copy_that_is_stopped_says_how_far_it_came(tmp_path: Path, data:
 
 
 async def blobs(folder: Path, *options: str) -> Done:
-    return await command(folder, "migrate-blobs", f"file:{folder}/data", f"file:{folder}/to", *options)
+    return await command(folder, "copy-blobs", f"file:{folder}/data", f"file:{folder}/to", *options)
 
 
 async def metadata(folder: Path) -> Done:
-    return await command(folder, "migrate-metadata", f"sqlite:///{folder}/data/catalog.db", f"sqlite:///{folder}/to.db")
+    return await command(folder, "copy-metadata", f"sqlite:///{folder}/data/catalog.db", f"sqlite:///{folder}/to.db")
 
 
 async def _killed(folder: Path, point: str, nth: int, *arguments: str) -> None:
@@ -198,7 +206,7 @@ async def _signalled(folder: Path, number: signal.Signals, least: int) -> tuple[
     """Copy blobs, and send the signal once so many are there."""
     there = folder / "to/blobs/original"
     with subprocess.Popen(
-        [sys.executable, "-m", "pymager", "migrate-blobs", "--jobs", "1", f"file:{folder}/data", f"file:{folder}/to"],
+        [sys.executable, "-m", "pymager", "copy-blobs", "--jobs", "1", f"file:{folder}/data", f"file:{folder}/to"],
         env=environment(folder, {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,0 +1,174 @@
+"""The commands that process many pictures and continue after an interruption: `import`, `warm`, `copy-*`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pymager.cli.group import exit_codes, load_settings, program, require_writable, run
+from pymager.settings.model import Settings
+
+if TYPE_CHECKING:
+    from pymager.operations.report import Report
+
+_MIN_WARM_JOBS = 8
+_INTERRUPTED = "the run was stopped, or a store is unavailable"
+
+
+@program.command("copy-blobs", epilog=exit_codes(f"FROM is empty, a blob failed, {_INTERRUPTED}"))
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Number of blobs copied at once."
+)
+@click.option("--originals-only", is_flag=True, help="Skip variants, which are rendered again on request.")
+@click.option("--verify", is_flag=True, help="Compare all bytes of blobs that TO already has, not only their sizes.")
+@click.pass_obj
+def copy_blobs(
+    options: dict[str, Any], source: str, target: str, jobs: int, originals_only: bool, verify: bool
+) -> None:
+    """Copy all blobs from one blob store to another.
+
+    FROM and TO are URLs as in PYMAGER_BLOBS. TO is created if necessary. Every copied blob is read back and compared.
+    Blobs that TO already has are never overwritten. After an interruption, run the same command again to continue.
+    """
+    from pymager.operations.copy_blobs import copy_blobs
+    from pymager.operations.progress import Progress
+
+    settings = load_settings(options)
+    work = copy_blobs(
+        settings,
+        source,
+        target,
+        jobs=jobs,
+        originals_only=originals_only,
+        verify=verify,
+        progress=Progress(sys.stderr),
+        echo=click.echo,
+    )
+    _finish(run(work))
+
+
+@program.command(
+    "copy-metadata", epilog=exit_codes(f"FROM is empty, a row failed, TO has rows that FROM does not, {_INTERRUPTED}")
+)
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Number of rows copied at once.")
+@click.pass_obj
+def copy_metadata(options: dict[str, Any], source: str, target: str, jobs: int) -> None:
+    """Copy all catalog rows from one metadata store to another.
+
+    FROM and TO are URLs as in PYMAGER_METADATA. TO is created if necessary. Stop all writes to both first. Every
+    copied row is read back and compared. Rows that TO already has are never overwritten; rows that only TO has are
+    listed. After an interruption, run the same command again to continue.
+    """
+    from pymager.operations.copy_rows import copy_rows
+    from pymager.operations.progress import Progress
+
+    load_settings(options)
+    _finish(run(copy_rows(source, target, jobs=jobs, progress=Progress(sys.stderr), echo=click.echo)))
+
+
+@program.command("import", epilog=exit_codes(f"a file failed, {_INTERRUPTED}"))
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    show_default="number of worker processes",
+    help="Number of files imported at once.",
+)
+@click.pass_obj
+def import_folder(options: dict[str, Any], folder: Path, jobs: int | None) -> None:
+    """Import every picture in a folder as an original.
+
+    Subfolders are included. Ids come from paths: `2024/my cat.jpg` becomes `2024-my_cat`. Pictures that are already
+    stored are skipped. After an interruption, run the same command again to continue.
+    """
+    from pymager.operations.import_folder import import_folder
+    from pymager.operations.progress import Progress
+
+    settings = load_settings(options)
+    require_writable(settings)
+    _finish(run(import_folder(settings, folder, jobs=jobs or settings.workers, progress=Progress(sys.stderr))))
+
+
+@program.command(epilog=exit_codes(f"a variant failed, {_INTERRUPTED}"))
+@click.option(
+    "--sizes", metavar="SIZES", help="Sizes to render, such as 800x600,100x100.  [default: those of PYMAGER_SIZES]"
+)
+@click.option(
+    "--formats",
+    metavar="EXTENSIONS",
+    default="jpg",
+    show_default=True,
+    help="Formats to render, as extensions in URLs, such as jpg,webp.",
+)
+@click.option("--prefix", metavar="PREFIX", default="", help="Warm only originals whose ids start with this prefix.")
+@click.option(
+    "--from",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="File with the ids to warm, one per line; - is standard input.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    show_default=f"twice the number of worker processes, at least {_MIN_WARM_JOBS}",
+    help="Number of variants processed at once.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Checkpoint file: keeps the position of an interrupted run, for the next run.",
+)
+@click.pass_obj
+def warm(
+    options: dict[str, Any],
+    sizes: str | None,
+    formats: str,
+    prefix: str,
+    file: str | None,
+    jobs: int | None,
+    resume: Path | None,
+) -> None:
+    """Render variants ahead of the first request.
+
+    Variants that exist are skipped. Servers may run at the same time: no variant is rendered twice. After an
+    interruption, run the same command again to continue.
+    """
+    from pymager.operations.progress import Progress
+    from pymager.operations.warm import VariantSet, warm_catalog, warm_ids
+
+    if file is not None and (prefix or resume):
+        raise click.UsageError("--from can't be combined with --prefix or --resume")
+    settings = load_settings(options)
+    wanted = VariantSet(_split(sizes) or _configured_sizes(settings), _split(formats))
+    jobs = jobs or max(_MIN_WARM_JOBS, 2 * settings.workers)
+    progress = Progress(sys.stderr)
+    if file is not None:
+        work = warm_ids(settings, wanted, jobs=jobs, file=file, progress=progress)
+    else:
+        work = warm_catalog(settings, wanted, jobs=jobs, prefix=prefix, checkpoint_path=resume, progress=progress)
+    _finish(run(work))
+
+
+def _split(text: str | None) -> list[str]:
+    return (text or "").replace(",", " ").split()
+
+
+def _configured_sizes(settings: Settings) -> list[str]:
+    if "*" in settings.sizes:
+        raise click.UsageError("--sizes is required because PYMAGER_SIZES allows any size; example: --sizes 800x600")
+    return list(settings.sizes)
+
+
+def _finish(report: "Report") -> None:
+    """Print the result and exit with 0, or 1 for a run that is not complete."""
+    if report.is_empty and not report.may_be_empty:
+        click.echo("FROM is empty; check its URL", err=True)
+    if report.stopped is not None:
+        click.echo(f"{report.stopped}; run the same command again to continue", err=True)
+    click.echo(report.summary())
+    sys.exit(0 if report.is_complete else 1)

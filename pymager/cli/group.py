@@ -1,0 +1,74 @@
+"""The program itself: its options, its exit codes, and what every command starts with."""
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import click
+
+from pymager import __version__
+from pymager.errors import BackendError, ConfigurationError
+from pymager.settings import sources
+from pymager.settings.model import Settings
+from pymager.telemetry import logs
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+T = TypeVar("T")
+
+
+def exit_codes(failure: str) -> str:
+    """The last line of a command's help; `failure` is what exit code 1 means."""
+    return f"Exit codes: 0 success; 1 {failure}; 2 wrong usage or configuration."
+
+
+class _Program(click.Group):
+    """Prints errors as sentences and turns them into exit codes."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except ConfigurationError as error:
+            for line in str(error).splitlines():
+                click.echo(f"pymager: {line}", err=True)
+            context.exit(2)
+        except BackendError as error:
+            click.echo(f"pymager: {error or type(error).__name__}", err=True)
+            context.exit(1)
+
+
+@click.group(cls=_Program, context_settings=_CONTEXT, epilog=exit_codes("the command failed or found a problem"))
+@click.version_option(__version__, prog_name="pymager")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(),
+    metavar="FILE",
+    help="TOML file with settings.  [env var: PYMAGER_CONFIG]",
+)
+@click.pass_context
+def program(context: click.Context, config_file: str | None) -> None:
+    """Image server: stores original pictures and serves resized variants over HTTP.
+
+    Settings come from PYMAGER_* environment variables and a TOML file; `pymager config` prints them.
+    """
+    context.obj = {"config": config_file}
+
+
+def load_settings(options: dict[str, Any]) -> Settings:
+    """The settings in force; also configures the log. Raises `ConfigurationError`."""
+    settings = sources.load(options).settings
+    logs.configure(settings.log_level, settings.log_format)
+    return settings
+
+
+def require_writable(settings: Settings) -> None:
+    """Raises `ConfigurationError` in read-only mode."""
+    if settings.read_only:
+        raise ConfigurationError("PYMAGER_READ_ONLY: must be false for this command, which writes to the stores")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, run in an event loop."""
+    import uvloop
+
+    return uvloop.run(work)

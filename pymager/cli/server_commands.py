@@ -1,0 +1,72 @@
+"""The commands `serve`, `config` and `hash-password`."""
+
+import sys
+from typing import Any
+
+import click
+
+from pymager.cli.group import exit_codes, program
+from pymager.settings import sources
+from pymager.settings.model import Settings
+
+
+@program.command(epilog=exit_codes("the server, or one of its processes, ended with an error"))
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [env var: PYMAGER_HOST]")
+@click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [env var: PYMAGER_PORT]")
+@click.option("--processes", type=int, help="Number of server processes.  [env var: PYMAGER_PROCESSES]")
+@click.option(
+    "--dev", is_flag=True, help="Development mode: temporary data folder, any size allowed, user test, password test."
+)
+@click.option("--listen-fd", type=int, hidden=True)
+@click.option("--metrics-fd", type=int, hidden=True)
+@click.pass_obj
+def serve(
+    options: dict[str, Any],
+    host: str | None,
+    port: int | None,
+    processes: int | None,
+    dev: bool,
+    listen_fd: int | None,
+    metrics_fd: int | None,
+) -> None:
+    """Run the HTTP server until SIGTERM or SIGINT.
+
+    Requests in progress are finished before the server stops.
+    """
+    from pymager.process import serve
+
+    given = options | {"host": host, "port": port, "processes": processes}
+    sys.exit(serve.run(given, click.echo, dev=dev, listen_fd=listen_fd, metrics_fd=metrics_fd))
+
+
+@program.command("config", epilog="Exit codes: 0 success; 2 wrong usage or configuration.")
+@click.pass_obj
+def show_config(options: dict[str, Any]) -> None:
+    """Print every setting, its value and its source.
+
+    Secrets are masked. The source is `option`, an environment variable, a file, or `default`.
+    """
+    loaded = sources.load(options)
+    width = max(map(len, Settings.model_fields))
+    for name in Settings.model_fields:
+        click.echo(f"{name:<{width}}  {sources.shown(loaded.settings, name)}  ({loaded.sources[name]})")
+
+
+@program.command("hash-password", epilog="Exit codes: 0 success; 1 aborted; 2 wrong usage.")
+@click.option("--name", metavar="NAME", default="admin", show_default=True, help="Name of the user.")
+def hash_password(name: str) -> None:
+    """Hash a password for PYMAGER_USERS.
+
+    The password is read from the terminal, or from standard input. The output is `name:hash`.
+    """
+    from argon2 import PasswordHasher
+
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if not name or ":" in name or any(character.isspace() for character in name):
+        raise click.BadParameter(f"must not be empty or contain ':' or spaces, got {name!r}", param_hint="'--name'")
+    if not password:
+        raise click.UsageError("the password must not be empty")
+    click.echo(f"{name}:{PasswordHasher().hash(password)}")

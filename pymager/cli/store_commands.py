@@ -1,0 +1,82 @@
+"""The commands for the two stores: `init`, `upgrade`, `check` and `sweep`."""
+
+import sys
+from typing import Any
+
+import click
+
+from pymager.cli.group import exit_codes, load_settings, program, require_writable, run
+from pymager.errors import InvalidName
+from pymager.names import parse_id
+
+_UNAVAILABLE = "a store is unavailable"
+
+
+@program.command(epilog=exit_codes(_UNAVAILABLE))
+@click.pass_obj
+def init(options: dict[str, Any]) -> None:
+    """Create what the stores need: folders, a bucket, tables.
+
+    Run it once before the first start. Safe to run more than once: what exists is kept, and an older schema of the
+    catalog is upgraded.
+    """
+    from pymager.operations.prepare import prepare
+
+    _print_changes(run(prepare(load_settings(options))))
+
+
+@program.command(epilog=exit_codes(_UNAVAILABLE))
+@click.pass_obj
+def upgrade(options: dict[str, Any]) -> None:
+    """Bring the catalog's schema up to date.
+
+    Run it after an update of pymager if the release notes or an error message ask for it. Safe to run more than once.
+    Unlike `init`, it does not touch the blob store.
+    """
+    from pymager.operations.prepare import upgrade
+
+    _print_changes(run(upgrade(load_settings(options))))
+
+
+@program.command(epilog=exit_codes(f"an original is lost or damaged, or {_UNAVAILABLE}"))
+@click.pass_obj
+def check(options: dict[str, Any]) -> None:
+    """Check that every original is stored and undamaged.
+
+    Reads all originals and compares their sizes and SHA-256 hashes with the catalog. Changes nothing.
+    """
+    from pymager.operations.check import check
+
+    checked, findings = run(check(load_settings(options)))
+    for finding in findings:
+        click.echo(f"{finding.id}: {finding.problem}")
+    click.echo(f"{checked} originals checked, {len(findings)} lost or damaged")
+    sys.exit(1 if findings else 0)
+
+
+@program.command(epilog=exit_codes(_UNAVAILABLE))
+@click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
+@click.option("--prefix", metavar="PREFIX", default="", help="Sweep only ids that start with this prefix.")
+@click.pass_obj
+def sweep(options: dict[str, Any], dry_run: bool, prefix: str) -> None:
+    """Delete orphaned blobs and outdated variants.
+
+    Safe to run while servers or other sweeps are running.
+    """
+    from pymager.operations.sweep import sweep
+
+    settings = load_settings(options)
+    if not dry_run:
+        require_writable(settings)
+    try:
+        prefix = parse_id(prefix) if prefix else ""
+    except InvalidName as error:
+        raise click.BadParameter(str(error), param_hint="'--prefix'") from None
+    on_delete = click.echo if dry_run else lambda key: None
+    report = run(sweep(settings, prefix=prefix, dry_run=dry_run, on_delete=on_delete))
+    click.echo(report.summary(dry_run=dry_run))
+
+
+def _print_changes(changes: list[str]) -> None:
+    for line in changes or ["nothing to do: everything is up to date"]:
+        click.echo(line)
