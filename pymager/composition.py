@@ -68,14 +68,14 @@ async def opened(settings: Settings, board: Board | None = None) -> AsyncIterato
     cache = Cache(settings.memory_cache)
     with observing(settings, board) as observer, Spool(settings.spool) as spool:
         limits = worker_limits(settings), picture_limits(settings)
-        workers = WorkerPool(settings.workers, settings.queue, *limits, observer=observer)
+        workers = WorkerPool(settings.workers, settings.queue_size, *limits, observer=observer)
         async with opened_backends(settings) as opened_stores, workers:
             blobs, metadata = opened_stores
             if observer.on:
                 for outcome in ("done", "failed"):
                     observer.count(SWEEPS, outcome, by=0)
                 blobs, metadata = ObservedBlobs(blobs, observer), ObservedMetadata(metadata, observer)
-            deadline = 3 * settings.worker_seconds + 30
+            deadline = 3 * settings.worker_timeout + 30
             derivation = Derivation(
                 blobs, metadata, workers, cache, encoding(settings), spool.folder, deadline, observer
             )
@@ -118,9 +118,9 @@ def worker_limits(settings: Settings) -> WorkerLimits:
     """The limits on a worker process."""
     return WorkerLimits(
         memory=settings.worker_memory,
-        cpu_seconds=max(1, round(settings.worker_seconds)),
-        wall_seconds=settings.worker_seconds,
-        max_jobs=settings.worker_jobs,
+        cpu_seconds=max(1, round(settings.worker_timeout)),
+        wall_seconds=settings.worker_timeout,
+        max_jobs=settings.worker_max_jobs,
     )
 
 

@@ -6,8 +6,8 @@ PymagerError
 │   ├── AlreadyExists           the id has a row
 │   ├── RevisionMismatch        the row has another revision than the expected one
 │   ├── Fenced                  the revision can never be committed
-│   ├── LeaseHeld               another holder has the lease
-│   ├── LeaseLost               the lease has another holder by now, or none
+│   ├── Held                    another holder has the lease
+│   ├── Lost                    the lease has another holder by now, or none
 │   ├── NoSpace                 the store is full; nothing was written
 │   └── Unavailable             the backend did not do its work; says whether the outcome is known
 ├── ConfigurationError          a setting that the service cannot start with
@@ -20,6 +20,7 @@ PymagerError
 │   ├── NotAPicture             not a picture of an accepted format, or damaged
 │   └── Undecodable             one that crashes, hangs or overwhelms its decoder, or is over a limit
 ├── Overloaded                  a queue is full; try again later
+├── RevisionGone                the revision to derive a variant from was deleted or replaced
 └── OriginalLost                a row without its blob
 """
 
@@ -121,6 +122,10 @@ class Overloaded(PymagerError):
     def __init__(self, message: str, *, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class RevisionGone(PymagerError):
+    """The revision to derive a variant from was deleted or replaced: start again from the row."""
 
 
 class OriginalLost(PymagerError):

@@ -9,11 +9,14 @@ from pymager import formats
 from pymager.errors import InvalidName, UnsupportedFormat
 
 MAX_ID_BYTES = 200
-_ID_CATEGORIES = ("L", "M")
+ID_CATEGORIES = ("L", "M", "Nd")
+"""Unicode's categories of the characters that an id can contain, beside `ID_PUNCTUATION`."""
+ID_PUNCTUATION = "_-"
+SIDE_PATTERN = "[1-9][0-9]{0,8}"
+"""A width or a height in a URL, as a regular expression."""
 _RULE = f"an id is 1 to {MAX_ID_BYTES} bytes of UTF-8: letters, digits and combining marks of any script, '_' and '-'"
 _DERIVED = re.compile(
-    r"(?P<id>.+)-(?P<width>[1-9][0-9]{0,8})x(?P<height>[1-9][0-9]{0,8})\.(?P<extension>[A-Za-z0-9]{1,16})",
-    re.DOTALL,
+    rf"(?P<id>.+)-(?P<width>{SIDE_PATTERN})x(?P<height>{SIDE_PATTERN})\.(?P<extension>[A-Za-z0-9]{{1,16}})", re.DOTALL
 )
 _ASCII_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
@@ -94,8 +97,7 @@ def new_revision() -> str:
 
 def is_allowed(character: str) -> bool:
     """Whether an id can contain this character."""
-    category = unicodedata.category(character)
-    return category[0] in _ID_CATEGORIES or category == "Nd" or character in "_-"
+    return unicodedata.category(character).startswith(ID_CATEGORIES) or character in ID_PUNCTUATION
 
 
 def _shown(character: str) -> str:

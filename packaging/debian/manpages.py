@@ -50,14 +50,14 @@ curl \-O http://127.0.0.1:8000/derived/cat\-800x600.jpg
 pymager.toml(5), \fI/usr/share/doc/pymager/docs\fR
 """
 _FORMAT = r"""
-A file in TOML: \fIname\fR = \fIvalue\fR. Sizes are in bytes and may be written as "100MB" or "64MiB", times are in
-seconds. A list is one of TOML, or one string with commas or spaces between.
+A TOML file: \fIname\fR = \fIvalue\fR. Sizes are in bytes and can be written as "100MB" or "64MiB", times are in
+seconds. A list is a TOML array, or a string with commas or spaces between the items.
 .PP
-Every setting may come from the environment too, in upper case and after \fBPYMAGER_\fR; the environment goes before the
-file, and an option of the command line before both. A setting that is unknown or can't be right stops the start and is
-named.
+A setting can also be an environment variable: its name in upper case with the prefix \fBPYMAGER_\fR. The environment
+overrides the file, and options of the command line override both. pymager does not start with an unknown setting or a
+wrong value; the error names it.
 .B pymager config
-shows what is in force and where it comes from.
+shows the current values and their sources.
 .PP
 The service reads \fI/etc/pymager/pymager.toml\fR; a change asks for
 .BR "systemctl restart pymager" .

@@ -11,7 +11,7 @@ from typing import Self
 
 from pymager import formats, keys
 from pymager.engine.jobs import RenderJob, recipe
-from pymager.errors import NotAPicture, NotFound, OriginalLost, PictureError, PymagerError, Unavailable, Undecodable
+from pymager.errors import NotAPicture, NotFound, OriginalLost, PictureError, RevisionGone, Unavailable, Undecodable
 from pymager.failpoints import reached
 from pymager.formats import Encoding
 from pymager.library import spool
@@ -28,10 +28,6 @@ MEMORY, BUCKET, RENDERED = "memory", "bucket", "rendered"
 _FAILURE_TTL_SECONDS = 60.0
 _MAX_FAILURES = 10_000
 _MAX_WHOLE_BYTES = 1 << 20  # a larger variant is streamed from the blob store
-
-
-class RevisionGone(PymagerError):
-    """The revision that a variant was to be derived from is gone: start again from the row."""
 
 
 class VariantContent:

@@ -23,12 +23,13 @@ from pymager.errors import (
     OriginalLost,
     OriginalNotFound,
     Overloaded,
+    RevisionGone,
     RevisionMismatch,
     Unavailable,
 )
 from pymager.failpoints import reached
 from pymager.library.cache import Cache
-from pymager.library.derivation import Derivation, RevisionGone, VariantContent, check_size
+from pymager.library.derivation import Derivation, VariantContent, check_size
 from pymager.library.sizes import SizePolicy
 from pymager.library.spool import Spooled
 from pymager.names import Variant

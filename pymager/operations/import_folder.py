@@ -26,7 +26,7 @@ async def import_folder(settings: Settings, folder: Path, *, jobs: int, progress
     """
     files = sorted(_files(folder))
     # The files in progress must never fill the queue and be refused.
-    settings = settings.model_copy(update={"queue": max(settings.queue, jobs)})
+    settings = settings.model_copy(update={"queue_size": max(settings.queue_size, jobs)})
     report = Report("imported", may_be_empty=True)
     async with (
         composition.opened(settings) as components,

@@ -206,7 +206,7 @@ def configured_sweep(
         metadata,
         recipes,
         grace=settings.sweep_grace,
-        recipe_age=settings.recipe_days * _SECONDS_PER_DAY,
+        recipe_age=settings.old_recipe_days * _SECONDS_PER_DAY,
         prefix=prefix,
         dry_run=dry_run,
         on_delete=on_delete,

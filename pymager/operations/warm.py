@@ -138,7 +138,7 @@ async def _opened(
     settings: Settings, wanted: VariantSet, jobs: int, progress: Progress
 ) -> AsyncIterator[tuple[Components, Batch, list[Variant]]]:
     # This process serves nothing, so it needs no cache; and its jobs must never fill the queue and be refused.
-    settings = settings.model_copy(update={"memory_cache": 0, "queue": max(settings.queue, jobs)})
+    settings = settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
     async with composition.opened(settings) as components:
         try:
             variants = wanted.variants()

@@ -1,4 +1,4 @@
-"""What an operator can set, and where each value comes from.
+"""The settings: what can be configured, and where each value comes from.
 
-One field of `model.Settings` is one setting. Nothing else in pymager reads `PYMAGER_` variables.
+Each field of `model.Settings` is one setting. Nothing else in pymager reads `PYMAGER_` variables.
 """

@@ -1,4 +1,4 @@
-"""Every setting: its type and bounds, its default, and what it is for."""
+"""Every setting: its type, bounds, default and description."""
 
 import os
 from pathlib import Path
@@ -9,11 +9,11 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
 from pymager import formats
 from pymager.settings.types import (
-    YEAR,
-    Accepted,
+    YEAR_SECONDS,
     BaseUrl,
-    Colour,
+    Color,
     DataFolder,
+    InputFormats,
     Networks,
     OptionalFolder,
     Printable,
@@ -26,182 +26,200 @@ from pymager.settings.types import (
 
 
 class Settings(BaseModel):
-    """Everything that can be set. Sizes are in bytes and may be written as 100MB or 64MiB, times are in seconds."""
+    """All settings. Sizes are in bytes and can be written as 100MB or 64MiB; times are in seconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     host: Printable = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    processes: int = Field(1, ge=1, le=256, description="Server processes that share the port.")
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 chooses a free port.")
+    processes: int = Field(1, ge=1, le=256, description="Number of server processes that share the port.")
     public_url: BaseUrl = Field(
         "",
-        description="Base URL that clients see, with a path prefix if there is one, as in "
-        "`https://img.example.org/pictures`: used in `Location` and `Link`. Empty: relative URLs.",
+        description="Base URL that clients use, with a path prefix if there is one, such as "
+        "`https://img.example.org/pictures`. For `Location` and `Link`, which have relative URLs if it is empty.",
     )
-    data: DataFolder = Field(Path("pymager-data"), description="Folder of the embedded backends.")
-    blobs: StoreUrl = Field("", description="URL of the blob store. Empty: `file:` on the folder `data`.")
-    metadata: StoreUrl = Field("", description="URL of the metadata store. Empty: `sqlite:` in the folder `data`.")
+    data: DataFolder = Field(Path("pymager-data"), description="Folder of the embedded stores.")
+    blobs: StoreUrl = Field("", description="URL of the blob store. Empty: `file:`, in the folder `data`.")
+    metadata: StoreUrl = Field("", description="URL of the metadata store. Empty: `sqlite:`, in the folder `data`.")
     spool: OptionalFolder = Field(
         None,
-        description="Folder for bodies while they come in. Empty: the system's folder for temporary files.",
+        description="Folder for request bodies while they are received. Empty: the system's temporary folder.",
     )
 
     read_only: bool = Field(
         False,
-        description="Refuse uploads and deletes with 503, and do not sweep; pictures are served and derived as ever.",
+        description="Read-only mode: uploads and deletes are refused with 503, and nothing is swept. Originals and "
+        "variants are served and rendered as usual.",
     )
 
     users: Users = Field(
         default_factory=dict,
-        description="Users who may write and list: name and argon2 hash, as `pymager hash-password` prints it. "
-        "In the environment `name:hash`, several with spaces between.",
+        description="Users who can write and list: name and argon2 hash, as `pymager hash-password` prints it. "
+        "In the environment: `name:hash`, several with spaces between them.",
         json_schema_extra={"secret": True},
     )
     tokens: Tokens = Field(
         default_factory=dict,
-        description="Bearer tokens that may write and list: name and SHA-256 of the token in hexadecimal. "
-        "In the environment `name:hash`, several with spaces between.",
+        description="Bearer tokens that can write and list: name and SHA-256 of the token in hexadecimal. "
+        "In the environment: `name:hash`, several with spaces between them.",
         json_schema_extra={"secret": True},
     )
 
     sizes: Sizes = Field(
         ("100x100", "800x600"),
-        description="Allowed sizes of derived pictures; `*` allows any up to `max_side`.",
+        description="Allowed sizes of variants; `*` allows any size up to `max_side`.",
     )
     max_side: int = Field(
         4096,
         ge=1,
         le=65_535,
-        description="Longest side of a derived picture in pixels, where `sizes` is `*`.",
+        description="Maximum width and height of a variant in pixels if `sizes` is `*`.",
     )
-    accept: Accepted = Field(
+    input_formats: InputFormats = Field(
         tuple(formats.FORMATS),
-        description="Formats accepted as originals; other formats by Pillow's names, `*` for all that Pillow reads "
-        "without running a program.",
+        description="Formats that are accepted as originals. Others by their names in Pillow; `*` accepts all formats "
+        "that Pillow reads without running another program.",
         validate_default=True,
     )
-    background: Colour = Field("#ffffff", description="Colour under transparency where the output has none.")
-    jpeg_quality: int = Field(80, ge=1, le=95, description="Quality of derived JPEG pictures.")
-    webp_quality: int = Field(78, ge=1, le=100, description="Quality of derived WebP pictures.")
-    webp_method: int = Field(2, ge=0, le=6, description="Effort of WebP encoding: 0 is fast, 6 is small.")
-    avif_quality: int = Field(60, ge=1, le=100, description="Quality of derived AVIF pictures.")
-    avif_speed: int = Field(8, ge=0, le=10, description="Speed of AVIF encoding: 0 is small, 10 is fast.")
-    jp2_quality: int = Field(40, ge=1, le=100, description="Quality of derived JPEG 2000 pictures, in decibels.")
+    background: Color = Field(
+        "#ffffff", description="Color behind transparent pixels in output formats without transparency."
+    )
+    jpeg_quality: int = Field(80, ge=1, le=95, description="Quality of JPEG variants.")
+    webp_quality: int = Field(78, ge=1, le=100, description="Quality of WebP variants.")
+    webp_method: int = Field(2, ge=0, le=6, description="Effort of WebP encoding: 0 is fastest, 6 is smallest.")
+    avif_quality: int = Field(60, ge=1, le=100, description="Quality of AVIF variants.")
+    avif_speed: int = Field(8, ge=0, le=10, description="Speed of AVIF encoding: 0 is smallest, 10 is fastest.")
+    jp2_quality: int = Field(40, ge=1, le=100, description="Quality of JPEG 2000 variants in decibels.")
 
-    max_body: ByteSize = Field(ByteSize(100_000_000), ge=1, description="Largest upload.")
-    max_pixels: int = Field(100_000_000, ge=1, description="Most pixels of an original, width times height.")
-    max_frames: int = Field(1_000, ge=1, description="Most frames of an animated original.")
-    max_scans: int = Field(100, ge=1, description="Most scans of a progressive JPEG.")
-    max_connections: int = Field(4_096, ge=1, description="Most open connections of one process.")
-    header_timeout: Seconds = Field(10.0, description="Time for a request's head to come in whole.")
+    max_body: ByteSize = Field(ByteSize(100_000_000), ge=1, description="Maximum upload size in bytes.")
+    max_pixels: int = Field(
+        100_000_000, ge=1, description="Maximum number of pixels of an original: width times height."
+    )
+    max_frames: int = Field(1_000, ge=1, description="Maximum number of frames of an animated original.")
+    max_scans: int = Field(100, ge=1, description="Maximum number of scans of a progressive JPEG.")
+    max_connections: int = Field(4_096, ge=1, description="Maximum number of open connections per server process.")
+    header_timeout: Seconds = Field(10.0, description="Maximum seconds to receive the headers of a request.")
     stall_timeout: Seconds = Field(
         10.0,
-        description="Time in which a body, in either direction, has to move on by `min_rate` times itself.",
+        description="Seconds after which a stalled request or response is cut off: one whose body transfers fewer "
+        "than `min_rate` bytes a second over this time.",
     )
-    min_rate: int = Field(1_000, ge=1, description="Bytes a second below which a body counts as stalled.")
-    keepalive_timeout: Seconds = Field(75.0, description="Time that an idle connection is kept.")
+    min_rate: int = Field(1_000, ge=1, description="Bytes a second below which a body is stalled.")
+    keepalive_timeout: Seconds = Field(75.0, description="Seconds after which an idle connection is closed.")
     drain_delay: float = Field(
         0.0,
         ge=0,
         le=3_600,
-        description="Time between SIGTERM and the end of listening, in which `/readyz` is 503 and everything is still "
-        "served: as long as a load balancer takes to notice. SIGINT ends it.",
+        description="Seconds between SIGTERM and the end of listening, for a load balancer to notice: `/readyz` is 503 "
+        "but everything is still served. SIGINT ends the delay.",
     )
     shutdown_timeout: Seconds = Field(
-        20.0, description="Time that running requests get after SIGTERM and `drain_delay`."
+        20.0, description="Maximum seconds for running requests to finish after SIGTERM and `drain_delay`."
     )
     trusted_proxies: Networks = Field(
         (),
-        description="Networks of proxies whose word on the client's address is taken, as `10.0.0.0/8`: for the log "
-        "and for fairness among clients.",
+        description="Networks of proxies that report the client's address, such as `10.0.0.0/8`. The address is used "
+        "in the log and for fairness among clients.",
     )
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
         "x-forwarded-for",
-        description="The header in which those proxies write the address; they have to add to it or replace it.",
+        description="Header in which trusted proxies report the address. They must append to it or replace it.",
     )
 
     workers: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)),
         ge=1,
         le=1_024,
-        description="Worker processes of one server process. Default: one per core.",
+        description="Number of worker processes per server process. Default: one per CPU core.",
     )
-    queue: int = Field(
+    queue_size: int = Field(
         64,
         ge=0,
-        description="Most renders that wait for a worker, and a quarter more of clients who have none waiting; as many "
-        "uploads.",
+        description="Maximum number of renders waiting for a worker. A quarter more can wait if their clients have no "
+        "other render waiting. Uploads have a queue of the same size.",
     )
     worker_memory: ByteSize = Field(
-        ByteSize(1 << 30), ge=64 << 20, description="Address space of a worker; 100 megapixels need 780 MB."
+        ByteSize(1 << 30),
+        ge=64 << 20,
+        description="Address space of a worker process in bytes; 100 megapixels need 780 MB.",
     )
-    worker_seconds: Seconds = Field(30.0, description="Longest that one picture may take in a worker.")
-    worker_jobs: int = Field(200, ge=1, description="Jobs after which a worker is replaced.")
+    worker_timeout: Seconds = Field(30.0, description="Maximum seconds that a worker process spends on one picture.")
+    worker_max_jobs: int = Field(200, ge=1, description="Number of jobs after which a worker process is replaced.")
 
     memory_cache: ByteSize = Field(
-        ByteSize(64 << 20), ge=0, description="Derived pictures kept in memory by one process; 0 keeps none."
+        ByteSize(64 << 20),
+        ge=0,
+        description="Maximum size in bytes of the variants that a server process caches in memory; 0 caches none.",
     )
     cache_control: Printable = Field(
         "public, max-age=300",
         min_length=1,
-        description="`Cache-Control` of pictures: how late a CDN learns of a delete.",
+        description="`Cache-Control` of pictures. Its `max-age` is how long a CDN can serve a deleted picture.",
     )
-    cors_origin: Printable = Field("*", description="`Access-Control-Allow-Origin` for reads; empty sends none.")
+    cors_origin: Printable = Field(
+        "*", description="`Access-Control-Allow-Origin` of pictures and of their metadata. Empty: not sent."
+    )
 
     sweep_interval: float = Field(
-        3_600.0, ge=0, le=YEAR, description="Time between sweeps while serving; 0 never sweeps."
+        3_600.0, ge=0, le=YEAR_SECONDS, description="Seconds between two sweeps by the server; 0 switches them off."
     )
-    sweep_grace: float = Field(3_600.0, ge=0, le=YEAR, description="Age below which the sweep leaves a blob alone.")
-    recipe_days: float = Field(
+    sweep_grace: float = Field(
+        3_600.0, ge=0, le=YEAR_SECONDS, description="Minimum age in seconds of a blob that the sweep deletes."
+    )
+    old_recipe_days: float = Field(
         7.0,
         ge=0,
         le=36_500,
-        description="Days for which derived pictures of a recipe that is not current any more are kept.",
+        description="Days after which the sweep deletes variants of a recipe that is no longer current.",
     )
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum level to log.")
     log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="`auto`: for people on a terminal, JSON otherwise."
+        "auto", description="Format of the log; `auto` is `console` on a terminal and `json` otherwise."
     )
 
     metrics_port: int = Field(
-        0, ge=0, le=65_535, description="Port of `/metrics`, for Prometheus; 0 is off. It has no credentials."
+        0,
+        ge=0,
+        le=65_535,
+        description="Port of `/metrics`, for Prometheus; 0 switches it off. It needs no credentials.",
     )
     metrics_host: Printable = Field("", description="Address to serve `/metrics` on. Empty: as `host`.")
     otel: bool = Field(
         False,
-        description="Send traces by OpenTelemetry, as its own `OTEL_...` variables say; needs `pymager[otel]`.",
+        description="OpenTelemetry traces. OpenTelemetry's own `OTEL_...` variables configure them; needs "
+        "`pymager[otel]`.",
     )
     server_timing: bool = Field(
         False,
-        description="Tell with derived pictures, in `Server-Timing`, where they came from and what took how long.",
+        description="`Server-Timing` header of variants: where a variant came from, and how long each step took.",
     )
 
     @property
     def blobs_url(self) -> str:
-        """The URL of the blob store that is in force."""
+        """The URL of the blob store, with the default filled in."""
         return self.blobs or f"file://{quote(str(self.data.absolute()))}"
 
     @property
     def metadata_url(self) -> str:
-        """The URL of the metadata store that is in force."""
+        """The URL of the metadata store, with the default filled in."""
         return self.metadata or f"sqlite:///{self.data.absolute()}/catalog.db"
 
     @property
     def decoders(self) -> tuple[str, ...]:
-        """Pillow's names for what is accepted."""
-        if "*" in self.accept:
+        """Pillow's names for the input formats."""
+        if "*" in self.input_formats:
             return ("*",)
-        known = [formats.FORMATS.get(name.lower()) for name in self.accept]
+        known = [formats.FORMATS.get(name.lower()) for name in self.input_formats]
         names = [
             decoder
-            for name, format in zip(self.accept, known, strict=True)
+            for name, format in zip(self.input_formats, known, strict=True)
             for decoder in (format.decoders if format else (name.upper(),))
         ]
         return tuple(dict.fromkeys(names))
 
     @property
     def folder(self) -> Path | None:
-        """The folder of a `file:` blob store, for what is kept beside its blobs; None with any other store."""
+        """The folder of a `file:` blob store, for files beside its blobs; None with any other store."""
         parts = urlsplit(self.blobs_url)
         return Path(unquote(parts.path)).absolute() if parts.scheme == "file" else None

@@ -1,4 +1,4 @@
-"""Writes docs/settings.md from the code: `python -m pymager.settings.reference docs/settings.md`."""
+"""Generates docs/settings.md: `python -m pymager.settings.reference docs/settings.md`."""
 
 import sys
 from pathlib import Path
@@ -11,13 +11,15 @@ from pymager.settings.sources import PREFIX
 
 _HEAD = """# Settings
 
-Each setting is read from the environment, under the name given here, or from a TOML file that `PYMAGER_CONFIG` or
-`--config` names, under the same name in lower case and without `PYMAGER_`. The environment goes before the file, and
-an option of the command line before both. A setting that is unknown or can't be right stops the start and is named.
-`pymager config` shows what is in force and where it comes from.
+For operators: every setting of pymager, with its default.
 
-Sizes are in bytes and may be written as `100MB` or `64MiB`; times are in seconds; lists have commas or spaces
-between. This page is made from the code by `make docs`.
+A setting is read from an environment variable with the name below, or from a TOML file that `PYMAGER_CONFIG` or
+`--config` names. In the file, names are in lower case and without `PYMAGER_`. The environment overrides the file, and
+options of the command line override both. pymager does not start with an unknown setting or a wrong value; the error
+names it. `pymager config` shows the current values and their sources.
+
+Sizes are in bytes and can be written as `100MB` or `64MiB`. Times are in seconds. Separate the items of a list with
+commas or spaces. This page is generated: `make docs`.
 
 | variable | default | meaning |
 |---|---|---|

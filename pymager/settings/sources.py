@@ -1,6 +1,6 @@
-"""The settings: from the environment (`PYMAGER_...`), then a TOML file, then the defaults.
+"""Loads the settings: from command-line options, the environment (`PYMAGER_...`), a TOML file and the defaults.
 
-A setting that is unknown or can't be right stops the start, and the message names it and where it came from.
+An unknown setting or a wrong value is an error, which names the setting and the source of its value.
 """
 
 import os
@@ -12,24 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from pymager.errors import ConfigurationError
+from pymager.settings import messages
 from pymager.settings.model import Settings
 
 PREFIX = "PYMAGER_"
 CONFIG_FILE = "PYMAGER_CONFIG"
+_STORE_URLS = ("blobs", "metadata")  # can hold passwords
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings, and where each came from: `option`, a variable's name, a file's path or `default`."""
+    """The settings, and the source of each: `option`, a variable's name, a file's path or `default`."""
 
     settings: Settings
     sources: dict[str, str]
 
 
 def load(options: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
-    """Read the settings; `options` (from the command line) go before the environment and the file.
+    """Load the settings. `options` of the command line override the environment, which overrides the file.
 
     Raises `ConfigurationError` with one line per wrong setting.
     """
@@ -54,19 +57,19 @@ def load(options: Mapping[str, Any] | None = None, environ: Mapping[str, str] | 
 
 
 def shown(settings: Settings, name: str) -> str:
-    """A setting's value for people, without its secrets."""
+    """A setting's value as text, without secrets."""
     value = getattr(settings, name)
-    if (Settings.model_fields[name].json_schema_extra or {}).get("secret"):  # type: ignore[union-attr]
+    if _is_secret(Settings.model_fields[name]):
         return ", ".join(f"{key}:***" for key in value) or "(none)"
-    if name in ("blobs", "metadata"):
+    if name in _STORE_URLS:
         return without_password(getattr(settings, f"{name}_url"))
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def without_password(url: str) -> str:
-    """A URL that can be logged: user and host stay, a password and the query's secrets go.
+    """A URL that can be logged: without its password and the secrets in its query.
 
-    A password is also found where what should be encoded in it is not.
+    Finds a password also if its special characters are not percent-encoded.
     """
     url = re.sub(r"(?<=://)([^/@:?]*):(?:[^?]*|[^@]*)@", r"\1:***@", url)
     return re.sub(r"((?:secret|pass|pwd|token|key|signature)[^=&]*=)[^&]*", r"\1***", url, flags=re.IGNORECASE)
@@ -78,9 +81,9 @@ def _from_file(path: str | None) -> list[tuple[str, dict[str, Any]]]:
     try:
         return [(path, tomllib.loads(Path(path).read_text("utf-8")))]
     except OSError as error:
-        raise ConfigurationError(f"{CONFIG_FILE}: can't read {path}: {error.strerror}") from None
+        raise ConfigurationError(f"{CONFIG_FILE}: cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{CONFIG_FILE}: {path} is not TOML: {error}") from None
+        raise ConfigurationError(f"{CONFIG_FILE}: {path} is not valid TOML: {error}") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
@@ -93,12 +96,19 @@ def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, dict[str, A
 
 def _sentences(error: ValidationError, sources: dict[str, str]) -> list[str]:
     sentences = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+    for problem in error.errors(include_url=False, include_context=False):
         name = str(problem["loc"][0])
         source = sources.get(name, name)
         shown_name = source if source.startswith(PREFIX) else f"{name} ({source})"
-        if problem["type"] == "extra_forbidden":
-            sentences.append(f"{shown_name}: there is no such setting; `pymager config` lists them")
+        field = Settings.model_fields.get(name)
+        if field is None:
+            prefix = PREFIX if source.startswith(PREFIX) else ""
+            text = messages.unknown(name, Settings.model_fields, prefix)
         else:
-            sentences.append(f"{shown_name}: {problem['msg'].removeprefix('Value error, ')}")
+            text = messages.sentence(problem, field, secret=_is_secret(field) or name in _STORE_URLS)
+        sentences.append(f"{shown_name}: {text}")
     return sentences
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("secret"))

@@ -1,4 +1,4 @@
-"""The request that is being handled, for everything that runs on its behalf: logs, fairness among clients, timings."""
+"""The context of the current request, for everything that runs on its behalf: logs, fairness, timings."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -12,11 +12,11 @@ NO_TIER = "none"
 
 @dataclass(slots=True, eq=False)
 class RequestContext:
-    """What is known of a request.
+    """What the layers of a request share.
 
-    `client` is its client's address, `client_group` the unit of fairness that the address belongs to. `started` is by
-    the performance counter. `tier` is where a variant came from. `sent_continue` says that the client, which waited
-    with its body, was asked for it. `timings` are taken only for `Server-Timing`.
+    `client` is the client's address, and `client_group` the unit of fairness that it belongs to. `started` is read
+    from `time.perf_counter`. `tier` is where a variant came from. `sent_continue` is whether 100 Continue was sent.
+    `timings` are measured only for `Server-Timing`.
     """
 
     id: str
@@ -29,17 +29,17 @@ class RequestContext:
 
 
 CURRENT: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
-"""The context of the request that is being handled; None outside of requests.
+"""The context of the current request; None outside of requests.
 
 A task that several requests share has the context of the request that started it.
 """
 
 TraceIds = Callable[[], dict[str, str]]
-"""Gives `trace_id` and `span_id` of the current span, or nothing."""
+"""Returns the `trace_id` and `span_id` of the current span, or nothing."""
 
 
 def add_request_fields(ids: TraceIds | None) -> Callable[[Any, str, Any], Any]:
-    """A structlog processor that adds the request's id, and what `ids` gives, to every line of the log."""
+    """A structlog processor that adds the request's id and the trace ids to every line of the log."""
 
     def add(logger: Any, method: str, event: Any) -> Any:
         if (context := CURRENT.get()) is not None:

@@ -1,4 +1,4 @@
-"""The application: routes to handlers, and what they share."""
+"""The application: its routes, and what the handlers share."""
 
 from collections.abc import Mapping
 
@@ -25,16 +25,16 @@ from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
 from pymager.web.headers import picture_headers
 from pymager.web.hotpath import ROUTE
-from pymager.web.middleware import Handler, answer_and_log, refuse_writes, set_response_headers
+from pymager.web.middleware import Handler, refuse_writes, respond_and_log, set_response_headers
 from pymager.web.openapi import document
 from pymager.web.options import add_options
 
-_PROBES = frozenset(("/healthz", "/readyz"))
+_PROBE_PATHS = frozenset(("/healthz", "/readyz"))
 
 
 def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) -> web.Application:
-    """The application over open parts; `users` are names and argon2 hashes."""
-    app = web.Application(middlewares=[answer_and_log, refuse_writes] if settings.read_only else [answer_and_log])
+    """The application over open components; `users` maps names to argon2 hashes."""
+    app = web.Application(middlewares=[respond_and_log, refuse_writes] if settings.read_only else [respond_and_log])
     app[LIBRARY] = parts.library
     app[SPOOL] = parts.spool
     app[AUTH] = Auth(users, settings.tokens)
@@ -43,15 +43,15 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     app[PICTURE_HEADERS] = picture_headers(settings)
     app[LIFECYCLE] = Lifecycle(read_only=settings.read_only)
     app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format, trace_ids(settings.otel))
-    app[QUIET_PATHS] = frozenset() if settings.log_level == "debug" else _PROBES
+    app[QUIET_PATHS] = frozenset() if settings.log_level == "debug" else _PROBE_PATHS
     app.on_response_prepare.append(set_response_headers)
     _add_routes(app, parts)
     add_options(app.router, settings.cors_origin)
     return app
 
 
-async def _wait_for_body(request: web.Request) -> None:
-    """Leave `Expect` to the handler: writes refuse first what they can, and reads need no body."""
+async def _defer_expect(request: web.Request) -> None:
+    """Leave `Expect` to the handlers: a write first refuses what it can without the body, and a read needs no body."""
 
 
 def _add_routes(app: web.Application, parts: Components) -> None:
@@ -68,13 +68,15 @@ def _add_routes(app: web.Application, parts: Components) -> None:
             "DELETE": originals.delete,
         },
     )
-    _add(router, "/original", {"GET": originals.listing, "HEAD": originals.listing, "POST": originals.post})
+    _add(
+        router, "/original", {"GET": originals.list_originals, "HEAD": originals.list_originals, "POST": originals.post}
+    )
     ready = health.readyz(parts.blobs, parts.metadata)
     for path, handler in (
         ("/info/{id}", originals.info),
         ("/healthz", health.healthz),
         ("/readyz", ready),
-        ("/openapi.json", document.handler),
+        ("/openapi.json", document.openapi),
     ):
         _add(router, path, {"GET": handler, "HEAD": handler})
 
@@ -82,4 +84,4 @@ def _add_routes(app: web.Application, parts: Components) -> None:
 def _add(router: web.UrlDispatcher, path: str, handlers: Mapping[str, Handler]) -> None:
     resource = router.add_resource(path)
     for method, handler in handlers.items():
-        resource.add_route(method, handler, expect_handler=_wait_for_body)
+        resource.add_route(method, handler, expect_handler=_defer_expect)

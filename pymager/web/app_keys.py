@@ -1,4 +1,4 @@
-"""What the application holds for its handlers, under typed keys."""
+"""Typed keys of what the application holds for its handlers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pymager.web.bodies import BodyLimits
 
 @dataclass(slots=True)
 class Lifecycle:
-    """Whether the process is draining before its end, and whether it refuses writes."""
+    """Whether the process drains before it stops, and whether it refuses writes."""
 
     draining: bool = False
     read_only: bool = False
@@ -28,5 +28,5 @@ PUBLIC_URL = web.AppKey("public_url", str)
 PICTURE_HEADERS = web.AppKey("picture_headers", dict[str, str])
 ACCESS_LOG: web.AppKey[Callable[[dict[str, Any]], None] | None] = web.AppKey("access_log")
 QUIET_PATHS = web.AppKey("quiet_paths", frozenset[str])
-"""Paths whose 200 is not logged."""
+"""Paths that are not logged when their status is 200."""
 LIFECYCLE = web.AppKey("lifecycle", Lifecycle)

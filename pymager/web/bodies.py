@@ -1,4 +1,4 @@
-"""Bodies as they come in from strangers: bounded in size, in parts and in time."""
+"""Request bodies: read in chunks, limited in size, in parts and in time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,55 +11,56 @@ from pymager.errors import TooLarge
 from pymager.web.failures import BadRequest, RequestTimeout, UnsupportedCoding
 from pymager.web.request_context import CONTEXT
 
-_PARTS = 4
-_PART_HEADERS = 8
-_PART_HEADER_BYTES = 4_096
-_ENVELOPE = 64 * 1024
-_FIELD = "file"
+_FILE_FIELD = "file"
+MAX_PARTS = 4
+_MAX_PART_HEADERS = 8
+_MAX_PART_HEADER_BYTES = 4_096
+_MAX_FORM_OVERHEAD_BYTES = 64 * 1024
+_MAX_BOUNDARY_CHARACTERS = 70  # RFC 2046 section 5.1.1
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """`size` in bytes; a body has to move on by `rate` bytes a second over each `stall` seconds."""
+    """Limits of a body: at most `max_bytes`, and at least `min_rate` bytes a second in each `stall_timeout` seconds."""
 
-    size: int
-    stall: float
-    rate: int
+    max_bytes: int
+    stall_timeout: float
+    min_rate: int
 
 
-def check_head(request: web.Request, limits: BodyLimits) -> None:
-    """Refuse by the head alone what can't be taken. Raises `TooLarge`, `UnsupportedCoding` and `BadRequest`."""
+def check_headers(request: web.Request, limits: BodyLimits) -> None:
+    """Refuse a body by its headers, before it is sent. Raises `TooLarge`, `UnsupportedCoding` and `BadRequest`."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedCoding("send the picture's bytes as they are, without a Content-Encoding")
+        raise UnsupportedCoding("Content-Encoding is not supported; send the picture's bytes without one")
     if "Content-Range" in request.headers:
-        raise BadRequest("send the whole picture, without a Content-Range")
-    if (request.content_length or 0) > limits.size + (_ENVELOPE if _is_form(request) else 0):
+        raise BadRequest("Content-Range is not supported; send the whole picture without one")
+    if (request.content_length or 0) > limits.max_bytes + (_MAX_FORM_OVERHEAD_BYTES if _is_form(request) else 0):
         raise _too_large(limits)
 
 
-async def go_on(request: web.Request) -> None:
-    """Tell a client that waits with its body to send it (RFC 9110 section 10.1.1)."""
+async def send_continue(request: web.Request) -> None:
+    """Send 100 Continue to a client that waits for it before it sends its body (RFC 9110 section 10.1.1)."""
     expectation = request.headers.get("Expect")
     if expectation is None or request.version < HttpVersion11:
         return
     if expectation.lower() != "100-continue":
-        raise BadRequest("the only expectation that can be met is 100-continue")
+        raise BadRequest("the Expect header is not supported, except with 100-continue")
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    # aiohttp counts these bytes as the answer's, and would believe that it had begun.
+    # aiohttp counts these bytes as part of the response, and would take it for begun.
     request.writer.output_size = 0
     request[CONTEXT].sent_continue = True
 
 
-async def raw(request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:
+async def bare_body(request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:
     """The chunks of a body that is the picture itself."""
     if _is_form(request):
         raise BadRequest(
-            "PUT takes the picture's bytes as the body, as `curl -T cat.jpg` sends them; POST takes a form"
+            "PUT takes the picture's bytes as the body, as `curl -T cat.jpg` sends them; use POST to send a form"
         )
-    size = 0
-    async for chunk in _paced(request, limits):
-        size += len(chunk)
-        if size > limits.size:
+    received = 0
+    async for chunk in _chunks(request, limits):
+        received += len(chunk)
+        if received > limits.max_bytes:
             raise _too_large(limits)
         yield chunk
 
@@ -67,87 +68,89 @@ async def raw(request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:
 async def form_file(request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:
     """The chunks of the field `file` of a multipart form (RFC 7578)."""
     parser = _parser(request, limits)
-    inside = found = False
+    in_file = found = False
     received = 0
     try:
-        async for chunk in _paced(request, limits):
+        async for chunk in _chunks(request, limits):
             received += len(chunk)
-            if received > limits.size + _ENVELOPE:
+            if received > limits.max_bytes + _MAX_FORM_OVERHEAD_BYTES:
                 raise _too_large(limits)
             for event in parser.parse(chunk):
                 if isinstance(event, MultipartSegment):
-                    inside = event.name == _FIELD
-                    if inside and found:
-                        raise BadRequest("the form has several fields named 'file'; send one picture at a time")
-                    found = found or inside
-                elif event and inside:
+                    in_file = event.name == _FILE_FIELD
+                    if in_file and found:
+                        raise BadRequest(f"the form has several fields '{_FILE_FIELD}'; send one picture at a time")
+                    found = found or in_file
+                elif event and in_file:
                     yield bytes(event)
         parser.close()
     except ParserLimitReached as error:
         if "segment size" in str(error):
             raise _too_large(limits) from None
         raise BadRequest(
-            f"the form is over a limit: at most {_PARTS} parts, of {_PART_HEADERS} headers, "
-            f"of {_PART_HEADER_BYTES} bytes each"
+            f"the form is over a limit: at most {MAX_PARTS} parts, with {_MAX_PART_HEADERS} headers "
+            f"of {_MAX_PART_HEADER_BYTES} bytes each"
         ) from None
     except MultipartError as error:
         raise BadRequest(f"the multipart form is malformed or cut short: {error.args[0]}") from None
     if not found:
-        raise BadRequest("the form has no field 'file'; send one, as `curl -F file=@cat.jpg` does")
+        raise BadRequest(f"the form has no field '{_FILE_FIELD}'; send one, as `curl -F file=@cat.jpg` does")
 
 
 def _parser(request: web.Request, limits: BodyLimits) -> PushMultipartParser:
     kind, options = _content_type(request)
     if kind != "multipart/form-data":
-        raise BadRequest("POST takes a multipart form with the picture in the field 'file'; PUT takes the bare bytes")
+        raise BadRequest(
+            f"POST takes a multipart form with the picture in the field '{_FILE_FIELD}'; use PUT to send the bare bytes"
+        )
     boundary = options.get("boundary", "")
-    if not 1 <= len(boundary) <= 70:  # RFC 2046 section 5.1.1
-        raise BadRequest("the Content-Type needs a boundary of 1 to 70 characters")
+    if not 1 <= len(boundary) <= _MAX_BOUNDARY_CHARACTERS:
+        raise BadRequest(f"the Content-Type must have a boundary of 1 to {_MAX_BOUNDARY_CHARACTERS} characters")
     try:
         return PushMultipartParser(
             boundary,
-            max_header_size=_PART_HEADER_BYTES,
-            max_header_count=_PART_HEADERS,
-            max_segment_size=limits.size,
-            max_segment_count=_PARTS,
+            max_header_size=_MAX_PART_HEADER_BYTES,
+            max_header_count=_MAX_PART_HEADERS,
+            max_segment_size=limits.max_bytes,
+            max_segment_count=MAX_PARTS,
         )
     except (MultipartError, UnicodeError) as error:
-        raise BadRequest(f"the boundary in the Content-Type can't be right: {error}") from None
+        raise BadRequest(f"the boundary in the Content-Type is invalid: {error}") from None
 
 
-async def _paced(request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:
+async def _chunks(request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
-    deadline, got = loop.time() + limits.stall, 0
+    deadline, received = loop.time() + limits.stall_timeout, 0
     while True:
         try:
             async with asyncio.timeout_at(deadline):
                 chunk = await request.content.readany()
         except TimeoutError:
             raise RequestTimeout(
-                f"the body stalled: it has to move on by {limits.rate} bytes a second over {limits.stall:g} seconds"
+                f"the body stalled: it must have {limits.min_rate} bytes a second over {limits.stall_timeout:g} seconds"
             ) from None
         except web.RequestPayloadError as error:
             raise BadRequest(f"the body is malformed: {error}") from None
         if not chunk:
             return
-        handed = loop.time()
+        yielded = loop.time()
         yield chunk
-        deadline += loop.time() - handed  # what the server took to store the chunk is not the client's time
-        got += len(chunk)
-        if got >= limits.rate * limits.stall:
-            deadline, got = loop.time() + limits.stall, 0
+        deadline += loop.time() - yielded  # the time that the server takes to store the chunk does not count
+        received += len(chunk)
+        if received >= limits.min_rate * limits.stall_timeout:
+            deadline, received = loop.time() + limits.stall_timeout, 0
 
 
 def _is_form(request: web.Request) -> bool:
-    # Not by aiohttp's `content_type`: Python's mail parser takes a second for 8 KB of quotation marks.
     kind, _ = _content_type(request)
     return kind.startswith("multipart/")
 
 
 def _content_type(request: web.Request) -> tuple[str, dict[str, str]]:
+    # Not by aiohttp's `content_type`: Python's mail parser takes a second for 8 KB of quotation marks.
     kind, options = parse_options_header(request.headers.get("Content-Type", ""))
     return kind, options
 
 
 def _too_large(limits: BodyLimits) -> TooLarge:
-    return TooLarge(f"the picture is larger than {limits.size} bytes, the most that is taken")
+    return TooLarge(f"the picture is too large: at most {limits.max_bytes} bytes are accepted")

@@ -1,4 +1,4 @@
-"""Who asks: the address of the connection, or the one that a trusted proxy has written down."""
+"""The address of a request's client: that of the connection, or the one that a trusted proxy reports."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,27 +7,30 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aiohttp import web
 
-_SITE = 64  # bits of an IPv6 address: who has one has them all (RFC 6177)
+_IPV6_GROUP_PREFIX_BITS = 64  # a client commonly has a whole /64 (RFC 6177)
+_CACHED_ADDRESSES = 4_096
+_MAX_ADDRESS_CHARACTERS = 64
+_MAX_ELEMENT_CHARACTERS = 512
 # RFC 7239 section 4: a pair whose value is a token or a quoted string.
-_FOR = re.compile(r"""(?:^|;)\s*for\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]*)\s*(?=;|$)""", re.IGNORECASE)
-_LONGEST = 512  # characters of what one proxy notes
-_MARK = re.compile(r'"\\|[",]')  # read from the right: a quoted quotation mark, one that is not, a comma
-_PORT = re.compile(r"\[([^\]]*)\](?::\w+)?|([0-9.]+)(?::\w+)?|(.*)", re.DOTALL)
+_FOR_PAIR = re.compile(r"""(?:^|;)\s*for\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]*)\s*(?=;|$)""", re.IGNORECASE)
+# In reversed text: an escaped quotation mark, one that is not escaped, a comma.
+_REVERSED_DELIMITER = re.compile(r'"\\|[",]')
+_ADDRESS_AND_PORT = re.compile(r"\[([^\]]*)\](?::\w+)?|([0-9.]+)(?::\w+)?|(.*)", re.DOTALL)
 
 Address = IPv4Address | IPv6Address
 
 
-class Clients:
-    """Tells clients apart. `trusted` are networks of proxies, which write the client's address into `header`.
+class ClientResolver:
+    """Finds the client's address of a request. `trusted` are networks of proxies that report it in `header`.
 
-    Each proxy adds on the right the address from which it was asked, so what a client made up stands further left:
-    from the right, the first address that is not a trusted proxy's is the client's.
+    Each proxy appends the address that it was called from, so anything that a client makes up is further left. From
+    the right, the first address that does not belong to a trusted proxy is the client's.
     """
 
     def __init__(self, trusted: Sequence[str], header: str) -> None:
         self._trusted = [ip_network(network) for network in trusted]
         self._header = header
-        self._is_trusted = lru_cache(maxsize=4_096)(self._looked_up)
+        self._is_trusted = lru_cache(maxsize=_CACHED_ADDRESSES)(self._is_in_trusted_network)
 
     def address(self, request: web.BaseRequest) -> str:
         """The client's address; empty where the connection has none."""
@@ -35,60 +38,63 @@ class Clients:
         if not self._trusted or not self._is_trusted(peer):
             return peer
         lines = request.headers.getall(self._header, ())
-        for name in _named(",".join(lines), self._header):
-            address = _parsed(name)
-            if address is None:  # "unknown", or a made up name: so far the way is known, and no further
+        for text in _forwarded_addresses(",".join(lines), self._header):
+            address = _parse_address(text)
+            if address is None:  # "unknown" or an obfuscated name: the proxy before it is the best that is known
                 break
             peer = str(address)
             if not self._is_trusted(peer):
                 break
         return peer
 
-    def _looked_up(self, text: str) -> bool:
-        address = _parsed(text)
+    def _is_in_trusted_network(self, text: str) -> bool:
+        address = _parse_address(text)
         return address is not None and any(address in network for network in self._trusted)
 
 
-def group_of(address: str) -> str:
-    """What counts as one client: an IPv4 address, or all addresses of an IPv6 site."""
-    parsed = _parsed(address) if ":" in address else None
-    return str(ip_network((parsed, _SITE), strict=False)) if isinstance(parsed, IPv6Address) else address
+def client_group(address: str) -> str:
+    """The unit of fairness that an address belongs to: one IPv4 address, or one IPv6 /64."""
+    parsed = _parse_address(address) if ":" in address else None
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(ip_network((parsed, _IPV6_GROUP_PREFIX_BITS), strict=False))
 
 
-def _named(value: str, header: str) -> Iterator[str]:
-    """The proxies' notes, from the right, of `X-Forwarded-For` or of `Forwarded` (RFC 7239 section 5.2)."""
+def _forwarded_addresses(value: str, header: str) -> Iterator[str]:
+    """The addresses in `X-Forwarded-For` or `Forwarded` (RFC 7239 section 5.2), the last one first."""
     if header != "forwarded":
-        yield from (name.strip() for name in reversed(value.split(","))) if value else ()
+        yield from (text.strip() for text in reversed(value.split(","))) if value else ()
         return
-    for element in _elements(value):
-        match = _FOR.search(element.strip()) if len(element) <= _LONGEST else None
+    for element in _reversed_elements(value):
+        match = _FOR_PAIR.search(element.strip()) if len(element) <= _MAX_ELEMENT_CHARACTERS else None
         yield match[1].strip('"') if match else ""
 
 
-def _elements(value: str) -> Iterator[str]:
-    """The elements of a list (RFC 9110 section 5.6.1), from the right: what stands left of them does not change them.
+def _reversed_elements(value: str) -> Iterator[str]:
+    """The elements of a list (RFC 9110 section 5.6.1), the last one first.
 
-    A client that leaves a quotation open would hide what the proxies add, were the list read from the left.
+    The list is read from the right, so that what a client wrote does not change what proxies append: read from the
+    left, a quotation that the client leaves open would swallow it.
     """
     if not value:
         return
     end, quoted = len(value), False
-    for match in _MARK.finditer(value[::-1]):
+    for match in _REVERSED_DELIMITER.finditer(value[::-1]):
         if match[0] == '"':
             quoted = not quoted
         elif match[0] == "," and not quoted:
-            at = len(value) - match.end()
-            yield value[at + 1 : end]
-            end = at
+            comma = len(value) - match.end()
+            yield value[comma + 1 : end]
+            end = comma
     yield value[:end]
 
 
-@lru_cache(maxsize=4_096)
-def _parsed(text: str) -> Address | None:
-    """An address, with or without a port; one of IPv4 inside IPv6 as what it is."""
-    if len(text) > 64:
+@lru_cache(maxsize=_CACHED_ADDRESSES)
+def _parse_address(text: str) -> Address | None:
+    """An address, with or without a port. An IPv4 address that is mapped into IPv6 becomes IPv4."""
+    if len(text) > _MAX_ADDRESS_CHARACTERS:
         return None
-    match = _PORT.fullmatch(text)
+    match = _ADDRESS_AND_PORT.fullmatch(text)
     assert match is not None
     try:
         address = ip_address(next(filter(None, match.groups()), ""))

@@ -12,11 +12,13 @@ from multidict import CIMultiDictProxy
 
 from pymager.web.failures import PreconditionFailed, RangeNotSatisfiable
 
-_TAG = r'(W/)?"([\x21\x23-\x7e\x80-\uffff]*)"'
-_LONE = re.compile(rf"\s*{_TAG}\s*")
-# A list may have empty elements (RFC 9110 section 5.6.1). One run of blanks only: two that meet take quadratic time.
-_LISTED = re.compile(rf"[\s,]*{_TAG}\s*")
-# Of so few digits that int() takes them: Python refuses over 4300.
+_CACHED_DATES = 4_096
+_MAX_DATE_CHARACTERS = 64
+_TAG_PATTERN = r'(W/)?"([\x21\x23-\x7e\x80-\uffff]*)"'
+_SINGLE_TAG = re.compile(rf"\s*{_TAG_PATTERN}\s*")
+# A list can have empty elements (RFC 9110 section 5.6.1). Two adjacent runs of blanks would take quadratic time.
+_NEXT_TAG = re.compile(rf"[\s,]*{_TAG_PATTERN}\s*")
+# At most 99 digits: int() refuses more than 4300.
 _RANGE = re.compile(r"bytes\s*=\s*(?:([0-9]{1,99})-([0-9]{0,99})|-([0-9]{1,99}))\s*", re.ASCII | re.IGNORECASE)
 
 Headers = CIMultiDictProxy[str]
@@ -24,18 +26,18 @@ Headers = CIMultiDictProxy[str]
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a representation is recognised by: an opaque unquoted tag, and when it was last modified (UTC)."""
+    """Validators of a representation (RFC 9110 section 8.8): an opaque unquoted tag, and a date in UTC."""
 
     etag: str
     modified: datetime
 
     def headers(self) -> dict[str, str]:
-        """`ETag` and `Last-Modified`."""
-        return {"ETag": f'"{self.etag}"', "Last-Modified": handed_out(self.modified)}
+        """The headers `ETag` and `Last-Modified`."""
+        return {"ETag": f'"{self.etag}"', "Last-Modified": last_modified_header(self.modified)}
 
 
 class HasValidators(Protocol):
-    """Anything with an opaque unquoted `etag` and a date of modification in UTC."""
+    """Anything with an opaque unquoted `etag` and a date of modification in UTC, such as `BlobInfo`."""
 
     @property
     def etag(self) -> str: ...
@@ -44,67 +46,68 @@ class HasValidators(Protocol):
     def modified(self) -> datetime: ...
 
 
-def handed_out(modified: datetime) -> str:
-    """`Last-Modified` as it is told: one second less in the first second of an object's life.
+def last_modified_header(modified: datetime) -> str:
+    """The value of `Last-Modified`: one second earlier during the first second after the modification.
 
-    HTTP's dates have no fractions: what is deleted and uploaded again within one second must not end in a 304.
+    HTTP dates have no fractions. If an original is deleted and uploaded again within one second, the date of the
+    first must not make the second "not modified".
     """
-    # Also for one that is dated ahead: a Last-Modified is never later than Date (RFC 9110 section 8.8.2.1).
-    return http_date(min(_stamp(modified), int(time.time()) - 1))
+    # Also for a date in the future: Last-Modified is never later than Date (RFC 9110 section 8.8.2.1).
+    return http_date(min(_epoch_seconds(modified), int(time.time()) - 1))
 
 
 def is_not_modified(headers: Headers, validators: HasValidators) -> bool:
-    """Whether a GET or HEAD is answered with 304. Raises `PreconditionFailed`.
+    """Whether the response to a GET or HEAD is 304. Raises `PreconditionFailed`.
 
-    The order is that of RFC 9110 section 13.2.2.
+    Evaluated in the order of RFC 9110 section 13.2.2.
     """
     if "If-Match" in headers:
         if not _matches(headers.getall("If-Match"), validators.etag, strong=True):
-            raise PreconditionFailed("the picture is not the one that If-Match names")
+            raise PreconditionFailed("If-Match does not match the current ETag")
     elif (date := headers.get("If-Unmodified-Since")) is not None:
-        since = _parsed_date(date)
+        since = _parse_date(date)
         if since is not None and validators.modified > since:
-            raise PreconditionFailed("the picture was modified since the date in If-Unmodified-Since")
+            raise PreconditionFailed("modified since the date in If-Unmodified-Since")
     if "If-None-Match" in headers:
         return _matches(headers.getall("If-None-Match"), validators.etag, strong=False)
     if (date := headers.get("If-Modified-Since")) is not None:
-        since = _parsed_date(date)
+        since = _parse_date(date)
         return since is not None and validators.modified <= since
     return False
 
 
-def is_conditional(headers: Headers) -> bool:
-    """Whether a PUT or DELETE depends on what stands."""
+def is_conditional_write(headers: Headers) -> bool:
+    """Whether a PUT or DELETE depends on the current original."""
     return any(name in headers for name in ("If-Match", "If-Unmodified-Since", "If-None-Match"))
 
 
-def check_before_writing(headers: Headers, etag: str | None, modified: datetime | None = None) -> None:
-    """Hold a PUT or DELETE to its preconditions; `etag` is None where nothing stands, `modified` where it is not known.
+def check_write_preconditions(headers: Headers, current: HasValidators | None) -> None:
+    """Check the preconditions of a PUT or DELETE; `current` is None if there is no original.
 
-    Raises `PreconditionFailed`. The order is that of RFC 9110 section 13.2.2.
+    Raises `PreconditionFailed`. Evaluated in the order of RFC 9110 section 13.2.2.
     """
     if "If-Match" in headers:
-        if etag is None or not _matches(headers.getall("If-Match"), etag, strong=True):
-            raise PreconditionFailed("what stands there is not what If-Match names")
-    elif modified is not None and (date := headers.get("If-Unmodified-Since")) is not None:
-        since = _parsed_date(date)
-        if since is not None and modified > since:
-            raise PreconditionFailed("the original was modified since the date in If-Unmodified-Since")
+        if current is None or not _matches(headers.getall("If-Match"), current.etag, strong=True):
+            raise PreconditionFailed("If-Match does not match the current ETag")
+    elif current is not None and (date := headers.get("If-Unmodified-Since")) is not None:
+        since = _parse_date(date)
+        if since is not None and current.modified > since:
+            raise PreconditionFailed("modified since the date in If-Unmodified-Since")
     if (
-        etag is not None
+        current is not None
         and "If-None-Match" in headers
-        and _matches(headers.getall("If-None-Match"), etag, strong=False)
+        and _matches(headers.getall("If-None-Match"), current.etag, strong=False)
     ):
-        raise PreconditionFailed("there is an original already that If-None-Match excludes")
+        raise PreconditionFailed("If-None-Match matches the current ETag")
 
 
-def asked_range(headers: Headers, size: int, validators: Validators) -> tuple[int, int] | None:
-    """The bytes asked for as a slice, or None for all of them. Raises `RangeNotSatisfiable`.
+def requested_range(headers: Headers, size: int, validators: Validators) -> tuple[int, int] | None:
+    """The requested bytes as a slice, or None for all of them. Raises `RangeNotSatisfiable`.
 
-    Several ranges, other units and what is malformed are answered with everything (RFC 9110 section 14.2).
+    Several ranges, other units and malformed ranges are ignored, as RFC 9110 section 14.2 allows.
     """
     value = headers.get("Range")
-    if value is None or not _holds_if_range(headers.get("If-Range"), validators):
+    if value is None or not _if_range_matches(headers.get("If-Range"), validators):
         return None
     match = _RANGE.fullmatch(value)
     if match is None:
@@ -123,13 +126,13 @@ def asked_range(headers: Headers, size: int, validators: Validators) -> tuple[in
     return start, stop
 
 
-def _holds_if_range(value: str | None, validators: Validators) -> bool:
-    """Strong comparison, or exactly the date that was handed out (RFC 9110 section 13.1.5)."""
+def _if_range_matches(value: str | None, validators: Validators) -> bool:
+    """Whether the tag matches strongly, or the date exactly (RFC 9110 section 13.1.5)."""
     if value is None:
         return True
-    if (tag := _LONE.fullmatch(value)) is not None:
+    if (tag := _SINGLE_TAG.fullmatch(value)) is not None:
         return tag[1] is None and tag[2] == validators.etag
-    return _parsed_date(value) == validators.modified
+    return _parse_date(value) == validators.modified
 
 
 def _matches(lines: list[str], etag: str, *, strong: bool) -> bool:
@@ -137,29 +140,29 @@ def _matches(lines: list[str], etag: str, *, strong: bool) -> bool:
     if value.strip() == "*":
         return True
     position = 0
-    while (tag := _LISTED.match(value, position)) is not None:
+    while (tag := _NEXT_TAG.match(value, position)) is not None:
         if tag[2] == etag and not (strong and tag[1]):
             return True
         position = tag.end()
     return False
 
 
-@lru_cache(maxsize=4096)
-def _stamp(date: datetime) -> int:
+@lru_cache(maxsize=_CACHED_DATES)
+def _epoch_seconds(date: datetime) -> int:
     """Whole seconds since 1970."""
     return int(date.timestamp())
 
 
-@lru_cache(maxsize=4096)
-def http_date(stamp: int) -> str:
+@lru_cache(maxsize=_CACHED_DATES)
+def http_date(seconds: int) -> str:
     """Seconds since 1970 as an HTTP date (RFC 9110 section 5.6.7)."""
-    return format_datetime(datetime.fromtimestamp(stamp, UTC), usegmt=True)
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
 
 
-@lru_cache(maxsize=4096)
-def _parsed_date(text: str) -> datetime | None:
-    """The three forms of RFC 9110 section 5.6.7; None for anything else."""
-    if len(text) > 64:
+@lru_cache(maxsize=_CACHED_DATES)
+def _parse_date(text: str) -> datetime | None:
+    """A date in one of the three forms of RFC 9110 section 5.6.7; None for anything else."""
+    if len(text) > _MAX_DATE_CHARACTERS:
         return None
     try:
         date = parsedate_to_datetime(text)

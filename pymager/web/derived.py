@@ -1,4 +1,4 @@
-"""`GET /derived/{id}-{width}x{height}.{ext}`: the one place where a request for a variant is answered.
+"""`GET /derived/{id}-{width}x{height}.{extension}`: the one place that decides the response for a variant.
 
 The hot path calls the same functions for plain requests, and only writes the response in a cheaper way.
 """
@@ -15,7 +15,7 @@ from pymager.names import Variant
 from pymager.ports import BlobInfo
 from pymager.web import headers
 from pymager.web.app_keys import LIBRARY, PICTURE_HEADERS
-from pymager.web.conditions import Headers, handed_out, is_not_modified
+from pymager.web.conditions import Headers, is_not_modified, last_modified_header
 from pymager.web.failures import RouteNotFound
 from pymager.web.request_context import CONTEXT
 
@@ -30,7 +30,7 @@ async def get(request: web.Request) -> web.StreamResponse:
 
 
 def parse(library: Library, name: str) -> tuple[str, Variant]:
-    """What the last segment of the URL asks for.
+    """The id and the variant that the last segment of the URL names.
 
     Raises `RouteNotFound`, `UnsupportedFormat` and `SizeNotAllowed`.
     """
@@ -43,9 +43,9 @@ def parse(library: Library, name: str) -> tuple[str, Variant]:
 
 
 def needs_body(conditions: Headers) -> Callable[[BlobInfo], bool]:
-    """Whether a variant's bytes are needed for a request with these headers; without, it is answered with 304.
+    """A function that says whether a request with these headers needs the variant's bytes; if not, the response is 304.
 
-    What is returned raises `PreconditionFailed`.
+    The function raises `PreconditionFailed`.
     """
     return lambda info: not is_not_modified(conditions, info)
 
@@ -53,16 +53,16 @@ def needs_body(conditions: Headers) -> Callable[[BlobInfo], bool]:
 async def respond(
     request: web.BaseRequest, content: VariantContent, variant: Variant, common: dict[str, str]
 ) -> web.StreamResponse:
-    """The 200 or 304 of a variant; streams a large one. Raises `PreconditionFailed`."""
+    """The 200 or 304 of a variant. Streams a large variant. Raises `PreconditionFailed`."""
     info = content.info
-    last_modified = handed_out(info.modified)
+    last_modified = last_modified_header(info.modified)
     async with content:
         if is_not_modified(request.headers, info):
             return web.Response(status=304, headers=headers.representation(common, info.etag, last_modified))
         fields = headers.representation(common, info.etag, last_modified, variant.content_type, info.size)
         if content.chunks is None or request.method == "HEAD":
             return web.Response(body=content.body, headers=fields)
-        response = web.StreamResponse(headers=fields | headers.of_response(request[CONTEXT]))
+        response = web.StreamResponse(headers=fields | headers.response_headers(request[CONTEXT]))
         await response.prepare(request)
         async for chunk in content.chunks:
             await response.write(chunk)

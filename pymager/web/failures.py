@@ -1,4 +1,7 @@
-"""What a client is told when something goes wrong: the one table from errors to statuses (RFC 9457)."""
+"""Errors over HTTP: the one table from error to status, and problem documents (RFC 9457).
+
+Messages of errors are written as Python's own are: lower case, no period. `error_response` makes sentences of them.
+"""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -11,68 +14,68 @@ from pymager import errors
 
 
 class WebError(errors.PymagerError):
-    """What only HTTP knows; the message is a sentence for the client."""
+    """An error that only HTTP knows. Its message goes to the client, with these headers."""
 
     headers: ClassVar[Mapping[str, str]] = {}
 
 
 class BadRequest(WebError):
-    """A request that can't be understood."""
+    """The request is malformed, or uses a feature that is not supported."""
 
 
 class Unauthorized(WebError):
-    """No credentials, or wrong ones."""
+    """Credentials are missing or wrong."""
 
     headers: ClassVar[Mapping[str, str]] = {
         "WWW-Authenticate": 'Basic realm="pymager", charset="UTF-8", Bearer realm="pymager"'
     }
 
 
-class WritingClosed(WebError):
-    """Nobody may write, since no users are configured."""
+class WritesDisabled(WebError):
+    """Nobody can write: no users and no tokens are configured."""
 
 
 class ReadOnly(WebError):
-    """A write while the service is read-only; `retry_after` in seconds."""
+    """A write while the service is read-only; `retry_after` is in seconds."""
 
     retry_after = 60
 
 
 class RouteNotFound(WebError):
-    """A URL that leads nowhere."""
+    """No route matches the URL."""
 
 
 class RequestTimeout(WebError):
-    """A body that stalled."""
+    """The request's body stalled."""
 
     headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
 
 
 class PreconditionFailed(WebError):
-    """If-Match, If-None-Match or If-Unmodified-Since do not hold (RFC 9110 section 13.1)."""
+    """`If-Match`, `If-None-Match` or `If-Unmodified-Since` does not hold (RFC 9110 section 13.1)."""
 
 
 class RangeNotSatisfiable(WebError):
-    """No byte of the range exists (RFC 9110 section 15.5.17)."""
+    """The range contains no byte of the `size` bytes that there are (RFC 9110 section 15.5.17)."""
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"the range lies outside of the {size} bytes that there are")
+        super().__init__(f"the range is outside of the original, which has {size} bytes")
         self.size = size
 
 
 class UnsupportedCoding(WebError):
-    """A Content-Encoding in a request; bodies are taken as they are."""
+    """The request's body has a Content-Encoding."""
 
     headers: ClassVar[Mapping[str, str]] = {"Accept-Encoding": "identity"}
 
 
-STATUS: dict[type[BaseException], int] = {
+STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
     BadRequest: 400,
     errors.InvalidName: 400,
     errors.UnsupportedFormat: 400,
     errors.NotAPicture: 400,
     Unauthorized: 401,
-    WritingClosed: 403,
+    WritesDisabled: 403,
     errors.SizeNotAllowed: 403,
     RouteNotFound: 404,
     errors.OriginalNotFound: 404,
@@ -90,55 +93,78 @@ STATUS: dict[type[BaseException], int] = {
     ReadOnly: 503,
     errors.NoSpace: 507,
 }
+"""The status of each error by its exact type; any other error is a bug or a loss of data, and a 500."""
 
-_SENTENCES: dict[type[BaseException], str] = {
-    errors.AlreadyExists: "there is an original with this id already; PUT replaces it",
-    errors.Fenced: "the upload took so long that it was cleaned away; upload it again",
-    errors.NoSpace: "there is no room left; nothing was stored, try again later",
-    errors.RevisionMismatch: "the original was changed in the meantime; read it again",
+_RETRY_AFTER_SECONDS = 5
+_INTERNAL_ERROR = "Internal error. The server log has details under this request id."
+_NO_ROUTE = (
+    "No such route. Available routes: /original, /original/{id}, /derived/{id}-{width}x{height}.{extension}, /info/{id}"
+)
+_UNAVAILABLE = "A part of the service is unavailable."
+_OUTCOME_UNKNOWN = "A part of the service is unavailable. It is not known whether the request took effect."
+# The messages of these errors come from a backend, in its own terms.
+_DETAILS: Mapping[type[BaseException], str] = {
+    errors.AlreadyExists: "An original with this id already exists. Use PUT to replace it.",
+    errors.Fenced: "The upload took so long that the sweep removed it. Upload the picture again.",
+    errors.NoSpace: "No storage space is left. Nothing was stored; try again later.",
+    errors.RevisionMismatch: "The original was changed in the meantime. Read it again before you change it.",
 }
 
 
-def response(error: BaseException, request_id: str) -> web.Response:
-    """The answer to a request that ended in an error; what is not in the table is a bug, of which nothing is told."""
-    status = STATUS.get(type(error), 500)
+def error_response(error: BaseException, request_id: str) -> web.Response:
+    """The response to a request that ended in an error. A 500 tells the client nothing about its cause."""
+    status = STATUS_BY_ERROR.get(type(error), 500)
     headers = dict(getattr(error, "headers", {}))
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.size}"
     if status == 503:
-        headers["Retry-After"] = str(getattr(error, "retry_after", 5))
+        headers["Retry-After"] = str(getattr(error, "retry_after", _RETRY_AFTER_SECONDS))
     if status == 500:
-        detail = "something went wrong inside; the log tells more under this request's id"
+        detail = _INTERNAL_ERROR
     elif isinstance(error, errors.Unavailable):
-        detail = "a part of the service is away" + ("" if error.outcome_known else "; whether it was done is not known")
+        detail = _UNAVAILABLE if error.outcome_known else _OUTCOME_UNKNOWN
     else:
-        detail = _SENTENCES.get(type(error)) or str(error)
-    return problem(status, detail, request_id, headers)
+        detail = _DETAILS.get(type(error)) or sentence(str(error))
+    return problem_response(status, detail, request_id, headers)
 
 
-def problem(status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A problem document (RFC 9457)."""
-    body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail.encode(errors="replace").decode(),  # JSON has no lone surrogates
-        "request_id": request_id,
-    }
+def http_exception_response(error: web.HTTPException, request_id: str) -> web.Response:
+    """The response to an error that aiohttp raised, mostly its router."""
+    headers = {name: error.headers[name] for name in ("Allow", "Location") if name in error.headers}
+    if error.status == 405:
+        detail = f"Method not allowed. This URL supports: {', '.join(headers.get('Allow', '').split(','))}"
+    elif error.status == 404:
+        detail = _NO_ROUTE
+    else:
+        detail = sentence(error.text or error.reason)
+    return problem_response(error.status, detail, request_id, headers)
+
+
+def problem_response(
+    status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """A response with a problem document, which is never cached."""
     return web.Response(
         status=status,
-        body=orjson.dumps(body),
+        body=problem_document(status, detail, request_id),
         headers={**(headers or {}), "Content-Type": "application/problem+json", "Cache-Control": "no-store"},
     )
 
 
-def from_http(error: web.HTTPException, request_id: str) -> web.Response:
-    """The problem document for an error that aiohttp's router raised."""
-    headers = {name: error.headers[name] for name in ("Allow", "Location") if name in error.headers}
-    if error.status == 405:
-        detail = f"this URL takes {headers.get('Allow', '')}"
-    elif error.status == 404:
-        detail = "this URL leads nowhere; there are /original/{id}, /derived/{id}-{width}x{height}.{ext} and /info/{id}"
-    else:
-        detail = error.text or error.reason
-    return problem(error.status, detail, request_id, headers)
+def problem_document(status: int, detail: str, request_id: str) -> bytes:
+    """A problem document as JSON."""
+    return orjson.dumps(
+        {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail.encode(errors="replace").decode(),  # JSON cannot hold lone surrogates
+            "request_id": request_id,
+        }
+    )
+
+
+def sentence(message: str) -> str:
+    """A message with a capital letter and a period."""
+    text = message[:1].upper() + message[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,4 +1,4 @@
-"""The headers of responses: those of every response, and those of every picture."""
+"""Response headers: those of every response, and those of pictures."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ SERVER = "pymager"
 
 
 def picture_headers(settings: Settings) -> dict[str, str]:
-    """What every picture has. Originals are strangers' bytes: no browser may take them for a page."""
+    """The headers of every picture. Originals are untrusted bytes: no browser may render them as a page."""
     headers = {
         "Cache-Control": settings.cache_control,
         "X-Content-Type-Options": "nosniff",
@@ -27,7 +27,7 @@ def picture_headers(settings: Settings) -> dict[str, str]:
 def representation(
     common: dict[str, str], etag: str, last_modified: str, content_type: str | None = None, size: int | None = None
 ) -> dict[str, str]:
-    """The headers of a picture, or of its 304: that has no `content_type` and no `size` (RFC 9110 section 15.4.5)."""
+    """The headers of a picture, or of its 304 without `content_type` and `size` (RFC 9110 section 15.4.5)."""
     headers = {**common, "ETag": f'"{etag}"', "Last-Modified": last_modified}
     if content_type is not None:
         headers["Content-Type"] = content_type
@@ -36,21 +36,21 @@ def representation(
     return headers
 
 
-def of_response(context: RequestContext) -> dict[str, str]:
-    """What every response has: the request's id, and no more about the program than its name."""
+def response_headers(context: RequestContext) -> dict[str, str]:
+    """The headers of every response. `Server` tells the program's name, and no version."""
     headers = {"X-Request-ID": context.id, "Server": SERVER}
     if context.timings is not None and context.tier != NO_TIER:
         headers["Server-Timing"] = context.timings.header(context.tier)
     return headers
 
 
-def written_of_response(context: RequestContext) -> str:
-    """What `of_response` says, as it is sent. On the hot path, where a dictionary would be felt."""
+def serialized_response_headers(context: RequestContext) -> str:
+    """`response_headers` as HTTP/1.1 sends them. For the hot path: without timings it builds no dictionary."""
     if context.timings is not None:
-        return written(of_response(context))
+        return serialize(response_headers(context))
     return f"X-Request-ID: {context.id}\r\nServer: {SERVER}\r\n"
 
 
-def written(headers: Mapping[str, str]) -> str:
-    """Header fields as HTTP/1.1 sends them (RFC 9112 section 5)."""
+def serialize(headers: Mapping[str, str]) -> str:
+    """Headers as HTTP/1.1 sends them (RFC 9112 section 5)."""
     return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])

@@ -1,4 +1,4 @@
-"""Whether the process is alive, and whether it can serve."""
+"""Probes: whether the process is alive, and whether it is ready."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,18 +10,19 @@ from pymager.errors import BackendError
 from pymager.ports import BlobStore, MetadataStore
 from pymager.web.app_keys import LIFECYCLE
 
-_PATIENCE = 2.0
+_PING_TIMEOUT_SECONDS = 2.0
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """`/healthz`: the process answers."""
+    """`GET /healthz`: the process is alive."""
     return _json(200, {"status": "alive"})
 
 
 def readyz(blobs: BlobStore, metadata: MetadataStore) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """`/readyz`: this process's own state. A backend that is away is named, and does not make it unready.
+    """A handler of `GET /readyz`: the process is ready unless it drains.
 
-    All replicas would leave their load balancer at once otherwise.
+    The response names a backend that is unavailable, but stays 200: otherwise a load balancer would remove all
+    replicas at once.
     """
 
     async def handler(request: web.Request) -> web.Response:
@@ -40,10 +41,10 @@ def readyz(blobs: BlobStore, metadata: MetadataStore) -> Callable[[web.Request],
 
 async def _state(ping: Callable[[], Awaitable[None]]) -> str:
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_PING_TIMEOUT_SECONDS):
             await ping()
     except (BackendError, TimeoutError):
-        return "away"
+        return "unavailable"
     return "ok"
 
 

@@ -1,8 +1,8 @@
-"""The hot path: plain GETs of variants, past aiohttp's router, middlewares and response classes.
+"""The hot path: plain GETs of variants bypass aiohttp's router, middlewares and response classes.
 
-Those cost as much as the catalog's read and the response together. A request that is not plain (another URL, a query, a
-body, a client that wants its connection closed) takes the ordinary way. The answer is decided in `pymager.web.derived`
-for both; here is only how it is written.
+Those cost as much CPU as the catalog read and the response together. A request that is not plain (another URL, a query,
+a body, `Connection: close`) goes through the application. `pymager.web.derived` decides the response of both; this
+module only writes it.
 """
 
 import re
@@ -20,19 +20,19 @@ from pymager.names import Variant
 from pymager.telemetry.context import RequestContext
 from pymager.web import derived, headers
 from pymager.web.app_keys import ACCESS_LOG, LIBRARY, LIFECYCLE, PICTURE_HEADERS
-from pymager.web.conditions import handed_out, http_date, is_not_modified
-from pymager.web.middleware import answer, write_access_log
-from pymager.web.request_context import CONTEXT, leave
+from pymager.web.conditions import http_date, is_not_modified, last_modified_header
+from pymager.web.middleware import call_handler, write_access_log
+from pymager.web.request_context import CONTEXT, clear_context
 
 ROUTE = "/derived/{name}"
 _PLAIN_PATH = re.compile(r"/derived/([A-Za-z0-9_-]{3,220}\.[A-Za-z0-9]{1,8})")
-_CACHED_NAMES = 8_192
+_CACHE_ENTRIES = 8_192
 
 Handler = Callable[[Any], Awaitable[Any]]
 
 
 class WrittenResponse:
-    """A response whose head is written already; has what `aiohttp.web_protocol` needs of a response."""
+    """A response that is already serialized; has the attributes that `aiohttp.web_protocol` uses."""
 
     __slots__ = ("_body", "_head", "status", "tier")
 
@@ -46,23 +46,23 @@ class WrittenResponse:
 
     @property
     def size(self) -> int:
-        """The body's bytes."""
+        """The size of the body in bytes."""
         return len(self._body)
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Send it all, in one system call if the socket takes it."""
+        """Send the whole response, in one system call if the socket accepts it."""
         transport = request.transport
         if transport is None:
-            raise ConnectionResetError("the client left")
+            raise ConnectionResetError("the client disconnected")
         transport.writelines((self._head, self._body))
         await request.writer.drain()
 
     async def write_eof(self) -> None:
-        """Everything is sent by `prepare`."""
+        """`prepare` has sent everything."""
 
 
 class HotPath:
-    """Goes before an application; `handler` is its own way to answer."""
+    """Handles plain GETs of variants, and passes all other requests to the application's `handler`."""
 
     def __init__(self, app: web.Application, handler: Handler) -> None:
         self._handler = handler
@@ -70,11 +70,11 @@ class HotPath:
         self._lifecycle = app[LIFECYCLE]
         self._access_log = app[ACCESS_LOG]
         self._common = app[PICTURE_HEADERS]
-        self._heads = lru_cache(maxsize=_CACHED_NAMES)(self._head)
-        self._names = lru_cache(maxsize=_CACHED_NAMES)(self._parse)
+        self._cached_headers = lru_cache(maxsize=_CACHE_ENTRIES)(self._serialized_headers)
+        self._cached_parse = lru_cache(maxsize=_CACHE_ENTRIES)(self._parse)
 
     async def __call__(self, request: web.Request) -> Any:
-        """Answer a request."""
+        """Handle a request."""
         if request.method == "GET" and request.version == HttpVersion11 and request.keep_alive:
             match = _PLAIN_PATH.fullmatch(request.raw_path)
             if match is not None and not self._lifecycle.draining and not request.can_read_body:
@@ -84,47 +84,51 @@ class HotPath:
     async def _get(self, request: web.Request, name: str) -> Any:
         context = request[CONTEXT]
         try:
-            id, variant = self._names(name)
+            id, variant = self._cached_parse(name)
             content = await self._library.variant(id, variant, derived.needs_body(request.headers))
             context.tier = content.tier
             if content.chunks is None:
-                return self._written(request, context, content, variant)
+                return self._write(request, context, content, variant)
         except Exception as error:
-            return await self._answered(request, context, _raising(error))
-        return await self._answered(
+            return await self._call(request, context, _raising(error))
+        return await self._call(
             request, context, lambda request: derived.respond(request, content, variant, self._common)
         )
 
-    def _written(
+    def _write(
         self, request: web.Request, context: RequestContext, content: VariantContent, variant: Variant
     ) -> WrittenResponse:
-        """The 200 or 304 of a variant whose bytes are at hand. Raises `PreconditionFailed`."""
+        """The 200 or 304 of a variant whose bytes are in memory. Raises `PreconditionFailed`."""
         info = content.info
         if is_not_modified(request.headers, info):
             status, body = 304, b""
-            head = self._heads(304, info.etag, handed_out(info.modified), None, None)
+            head = self._cached_headers(304, info.etag, last_modified_header(info.modified), None, None)
         else:
             status, body = 200, content.body or b""
-            head = self._heads(200, info.etag, handed_out(info.modified), variant.content_type, info.size)
-        own = headers.written_of_response(context)
+            head = self._cached_headers(
+                200, info.etag, last_modified_header(info.modified), variant.content_type, info.size
+            )
+        own = headers.serialized_response_headers(context)
         write_access_log(request, context, self._access_log, status, len(body))
-        leave()
+        clear_context()
         return WrittenResponse(
             status, content.tier, f"{head}Date: {http_date(int(time.time()))}\r\n{own}\r\n".encode(), body
         )
 
-    async def _answered(self, request: web.Request, context: RequestContext, handler: Handler) -> web.StreamResponse:
-        """A problem document or a streamed variant, which aiohttp writes."""
-        response: web.StreamResponse = await answer(request, handler)
+    async def _call(self, request: web.Request, context: RequestContext, handler: Handler) -> web.StreamResponse:
+        """A problem document or a streamed variant: aiohttp writes these."""
+        response: web.StreamResponse = await call_handler(request, handler)
         if not response.prepared:
-            response.headers.update(headers.of_response(context))
+            response.headers.update(headers.response_headers(context))
         write_access_log(request, context, self._access_log, response.status, response.content_length)
-        leave()
+        clear_context()
         return response
 
-    def _head(self, status: int, etag: str, last_modified: str, content_type: str | None, size: int | None) -> str:
+    def _serialized_headers(
+        self, status: int, etag: str, last_modified: str, content_type: str | None, size: int | None
+    ) -> str:
         fields = headers.representation(self._common, etag, last_modified, content_type, size)
-        return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{headers.written(fields)}"
+        return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{headers.serialize(fields)}"
 
     def _parse(self, name: str) -> tuple[str, Variant]:
         return derived.parse(self._library, name)

@@ -1,4 +1,4 @@
-"""Goes around every request where something is observed: counts it, traces it, or takes its time for its client."""
+"""Metrics and traces of requests, and the gauges of a server process."""
 
 import asyncio
 import time
@@ -28,30 +28,32 @@ from pymager.web.hotpath import ROUTE, WrittenResponse
 from pymager.web.request_context import CONTEXT
 from pymager.workers.queue import JobKind
 
-LEFT = 499  # the client has left before its answer; nginx calls it so too
+CLIENT_DISCONNECTED = 499  # before its response was sent; nginx uses this status too
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"))
-_STATUSES = {status.value: str(status.value) for status in HTTPStatus} | {LEFT: str(LEFT)}
-_NO_BODY = (204, 304, LEFT)
-_PAUSE = 1.0
-_MEMORY_EVERY = 10
+_STATUSES = {status.value: str(status.value) for status in HTTPStatus} | {CLIENT_DISCONNECTED: str(CLIENT_DISCONNECTED)}
+_STATUSES_WITHOUT_BODY = (204, 304, CLIENT_DISCONNECTED)
+_UPDATE_INTERVAL_SECONDS = 1.0
+_UPDATES_PER_MEMORY_UPDATE = 10
+_MAX_PATH_CHARACTERS = 1_024
+_MAX_USER_AGENT_CHARACTERS = 256
 
 Handler = Callable[[Any], Awaitable[Any]]
 
 
-def observed(handler: Handler, observer: Observer) -> Handler:
-    """The handler with what is to be seen of it."""
+def instrument(handler: Handler, observer: Observer) -> Handler:
+    """Wrap the handler in what is switched on: traces, metrics, both or neither."""
     if observer.tracer is not None:
-        handler = Traced(handler, observer)
-    return handler if observer.metrics is None else Counted(handler, observer.metrics)
+        handler = TracingHandler(handler, observer)
+    return handler if observer.metrics is None else CountingHandler(handler, observer.metrics)
 
 
-def refused(observer: Observer) -> Callable[[int], None]:
-    """Counts what was no HTTP, or came over one connection too many: answered before any handler saw it."""
+def refusal_counter(observer: Observer) -> Callable[[int], None]:
+    """A function that counts requests that reach no handler: malformed HTTP, and too many connections."""
     return lambda status: observer.count(REQUESTS, "unmatched", "other", _STATUSES.get(status, "other"))
 
 
-class Seen(NamedTuple):
-    """A request as it is counted: by names of which there are few, whatever strangers send."""
+class RequestLabels(NamedTuple):
+    """The labels of a request. Each has few values, whatever clients send."""
 
     route: str
     method: str
@@ -59,85 +61,87 @@ class Seen(NamedTuple):
     tier: str
 
 
-def seen(request: web.Request, answer: Any, status: int) -> Seen:
-    """What was asked, and how it was answered."""
-    if type(answer) is WrittenResponse:
-        return Seen(ROUTE, "GET", status, answer.tier)
+def request_labels(request: web.Request, response: Any, status: int) -> RequestLabels:
+    """The labels of a request; `response` is None if there is none."""
+    if type(response) is WrittenResponse:
+        return RequestLabels(ROUTE, "GET", status, response.tier)
     method = request.method if request.method in _METHODS else "other"
-    return Seen(_route(request), method, status, request[CONTEXT].tier)
+    return RequestLabels(_route(request), method, status, request[CONTEXT].tier)
 
 
 def _route(request: web.Request) -> str:
-    if request._match_info is None:  # it was given up in the hot path, before any routing
+    if request._match_info is None:  # cancelled on the hot path, before any routing
         return ROUTE
     resource = request._match_info.route.resource
     return "unmatched" if resource is None else resource.canonical
 
 
-def outcome(error: BaseException) -> int:
-    """The status that stands for an answer that was never whole: a server's error if one was its cause."""
-    return LEFT if error.__cause__ is None else 500
+def failure_status(error: BaseException) -> int:
+    """The status that is counted for an incomplete response: 500 if the server caused it, else 499."""
+    return CLIENT_DISCONNECTED if error.__cause__ is None else 500
 
 
-class _Row(NamedTuple):
+class _Series(NamedTuple):
     requests: Count
     seconds: Spread
     received: Count
     sent: Count
 
 
-class Counted:
-    """Counts requests, their times and their bytes."""
+class CountingHandler:
+    """Counts requests, their durations and their bytes."""
 
     def __init__(self, handler: Handler, metrics: Metrics) -> None:
         self._handler = handler
         self._metrics = metrics
-        self._rows: dict[Seen, _Row] = {}
-        self._hits: dict[tuple[int, str], _Row] = {}
+        self._series: dict[RequestLabels, _Series] = {}
+        self._hits: dict[tuple[int, str], _Series] = {}
 
     async def __call__(self, request: web.Request) -> Any:
         started = time.perf_counter()
         try:
-            answer = await self._handler(request)
+            response = await self._handler(request)
         except BaseException as error:
-            self._count(request, None, outcome(error), time.perf_counter() - started)
+            self._count(request, None, failure_status(error), time.perf_counter() - started)
             raise
         seconds = time.perf_counter() - started
-        if type(answer) is WrittenResponse:
-            row = self._hits.get((answer.status, answer.tier)) or self._hit(answer)
-            row.requests.add()
-            row.seconds.add(seconds)
-            row.sent.add(answer.size)
+        if type(response) is WrittenResponse:
+            series = self._hits.get((response.status, response.tier)) or self._hit_series(response)
+            series.requests.add()
+            series.seconds.add(seconds)
+            series.sent.add(response.size)
         else:
-            self._count(request, answer, answer.status, seconds)
-        return answer
+            self._count(request, response, response.status, seconds)
+        return response
 
-    def _hit(self, answer: WrittenResponse) -> _Row:
-        row = self._hits[answer.status, answer.tier] = self._row(Seen(ROUTE, "GET", answer.status, answer.tier))
-        return row
-
-    def _count(self, request: web.Request, answer: Any, status: int, seconds: float) -> None:
-        what = seen(request, answer, status)
-        row = self._rows.get(what) or self._row(what)
-        row.requests.add()
-        row.seconds.add(seconds)
-        row.received.add(request.content.total_bytes)
-        if answer is not None and request.method != "HEAD" and status not in _NO_BODY:
-            row.sent.add(answer.content_length or 0)
-
-    def _row(self, what: Seen) -> _Row:
-        count = self._metrics.count
-        row = self._rows[what] = _Row(
-            count(REQUESTS, what.route, what.method, _STATUSES.get(what.status, "other")),
-            self._metrics.spread(REQUEST_SECONDS, what.route, what.tier),
-            count(REQUEST_BYTES, what.route),
-            count(RESPONSE_BYTES, what.route),
+    def _hit_series(self, response: WrittenResponse) -> _Series:
+        series = self._hits[response.status, response.tier] = self._series_of(
+            RequestLabels(ROUTE, "GET", response.status, response.tier)
         )
-        return row
+        return series
+
+    def _count(self, request: web.Request, response: Any, status: int, seconds: float) -> None:
+        labels = request_labels(request, response, status)
+        series = self._series.get(labels) or self._series_of(labels)
+        series.requests.add()
+        series.seconds.add(seconds)
+        series.received.add(request.content.total_bytes)
+        if response is not None and request.method != "HEAD" and status not in _STATUSES_WITHOUT_BODY:
+            series.sent.add(response.content_length or 0)
+
+    def _series_of(self, labels: RequestLabels) -> _Series:
+        count = self._metrics.count
+        series = self._series[labels] = _Series(
+            count(REQUESTS, labels.route, labels.method, _STATUSES.get(labels.status, "other")),
+            self._metrics.spread(REQUEST_SECONDS, labels.route, labels.tier),
+            count(REQUEST_BYTES, labels.route),
+            count(RESPONSE_BYTES, labels.route),
+        )
+        return series
 
 
-class Traced:
-    """Makes the span of a request, in the trace that the client's headers name; its names are OpenTelemetry's."""
+class TracingHandler:
+    """Makes a span of each request, in the trace that its headers name, with OpenTelemetry's semantic conventions."""
 
     def __init__(self, handler: Handler, observer: Observer) -> None:
         assert observer.tracer is not None
@@ -148,37 +152,37 @@ class Traced:
         method = request.method if request.method in _METHODS else "_OTHER"
         span = self._tracer.request(request.headers, method, _attributes(request, method))
         try:
-            answer = await self._handler(request)
+            response = await self._handler(request)
         except BaseException as error:
             span.end(error, failed=True)
             raise
-        what = seen(request, answer, answer.status)
-        span.rename(f"{method} {what.route}")
-        span.set("http.route", what.route)
-        span.set("http.response.status_code", what.status)
-        span.set("pymager.tier", what.tier)
-        span.end(failed=what.status >= 500)
-        return answer
+        labels = request_labels(request, response, response.status)
+        span.rename(f"{method} {labels.route}")
+        span.set("http.route", labels.route)
+        span.set("http.response.status_code", labels.status)
+        span.set("pymager.tier", labels.tier)
+        span.end(failed=labels.status >= 500)
+        return response
 
 
 def _attributes(request: web.Request, method: str) -> dict[str, str]:
-    known = {
+    attributes = {
         "http.request.method": method,
         "url.scheme": request.scheme,
-        "url.path": request.raw_path.partition("?")[0][:1_024],
-        "user_agent.original": request.headers.get("User-Agent", "")[:256],
+        "url.path": request.raw_path.partition("?")[0][:_MAX_PATH_CHARACTERS],
+        "user_agent.original": request.headers.get("User-Agent", "")[:_MAX_USER_AGENT_CHARACTERS],
     }
-    return {name: value.encode(errors="replace").decode() for name, value in known.items() if value}
+    return {name: value.encode(errors="replace").decode() for name, value in attributes.items() if value}
 
 
 @asynccontextmanager
-async def gauges_kept(parts: Components, server: web.Server) -> AsyncIterator[None]:
-    """While inside, what is measured and not counted is measured every second; memory every ten."""
+async def updating_gauges(parts: Components, server: web.Server) -> AsyncIterator[None]:
+    """Update the gauges inside of the context: every second, and the memory gauges every ten seconds."""
     metrics = parts.observer.metrics
     if metrics is None:
         yield
         return
-    task = asyncio.create_task(_measure(metrics, parts, server))
+    task = asyncio.create_task(_update_gauges(metrics, parts, server))
     try:
         yield
     finally:
@@ -187,8 +191,8 @@ async def gauges_kept(parts: Components, server: web.Server) -> AsyncIterator[No
             await task
 
 
-async def _measure(metrics: Metrics, parts: Components, server: web.Server) -> None:
-    turn = 0
+async def _update_gauges(metrics: Metrics, parts: Components, server: web.Server) -> None:
+    updates = 0
     while True:
         state = parts.workers.state
         metrics.count(CONNECTIONS).set(len(server.connections))
@@ -198,15 +202,15 @@ async def _measure(metrics: Metrics, parts: Components, server: web.Server) -> N
         starting = max(0, state.size - state.idle - state.busy)
         for name, number in (("idle", state.idle), ("busy", state.busy), ("starting", starting)):
             metrics.count(WORKERS, name).set(number)
-        if turn % _MEMORY_EVERY == 0:
-            # In a thread: the kernel walks all pages for it, which takes milliseconds.
-            own, workers = await asyncio.to_thread(_footprints, state.pids)
+        if updates % _UPDATES_PER_MEMORY_UPDATE == 0:
+            # In a thread: the kernel walks all pages of the process, which takes milliseconds.
+            own, workers = await asyncio.to_thread(_memory_sizes, state.pids)
             for process, sizes in (("server", own), ("worker", workers)):
                 for kind, size in sizes.items():
                     metrics.count(MEMORY, process, kind).set(size)
-        turn += 1
-        await asyncio.sleep(_PAUSE)
+        updates += 1
+        await asyncio.sleep(_UPDATE_INTERVAL_SECONDS)
 
 
-def _footprints(workers: Iterable[int]) -> tuple[dict[str, int], dict[str, int]]:
+def _memory_sizes(workers: Iterable[int]) -> tuple[dict[str, int], dict[str, int]]:
     return process_memory.own(), process_memory.of(workers)

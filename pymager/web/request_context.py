@@ -1,4 +1,4 @@
-"""Gives every request its context, before anything else looks at it."""
+"""Gives every request its context, before anything else handles it."""
 
 import itertools
 import re
@@ -11,22 +11,22 @@ from aiohttp import web
 
 from pymager.telemetry.context import CURRENT, RequestContext
 from pymager.telemetry.timings import Timings
-from pymager.web.clients import Clients, group_of
+from pymager.web.clients import ClientResolver, client_group
 
 CONTEXT = web.RequestKey("context", RequestContext)
 """The request's context, also after its handler has returned and the response is being sent."""
 
-_PROCESS = secrets.token_hex(5)
-_COUNTER = itertools.count(1)
+_PROCESS_ID = secrets.token_hex(5)
+_SEQUENCE = itertools.count(1)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 RequestFactory = Callable[..., web.BaseRequest]
 
 
-def with_context(make: RequestFactory, clients: Clients, *, timed: bool) -> RequestFactory:
-    """aiohttp's factory of requests, which gives each its context. One call, where a handler around all would be two.
+def with_context(make: RequestFactory, clients: ClientResolver, *, timed: bool) -> RequestFactory:
+    """Wrap aiohttp's request factory, so that each request has a context. Cheaper than a handler around all handlers.
 
-    The connection's task goes on for other requests: `leave` takes the context away once a request is answered.
+    A connection's task serves many requests: call `clear_context` when a request is finished.
     """
 
     def make_with_context(*arguments: Any) -> web.BaseRequest:
@@ -41,18 +41,18 @@ def with_context(make: RequestFactory, clients: Clients, *, timed: bool) -> Requ
     return make_with_context
 
 
-def leave() -> None:
-    """The request is answered: what its connection does from here on is not on its behalf."""
+def clear_context() -> None:
+    """The request is finished: what its connection does from now on does not belong to it."""
     CURRENT.set(None)
 
 
-def new_context(request: web.BaseRequest, clients: Clients) -> RequestContext:
-    """The context of a request that has just come in."""
+def new_context(request: web.BaseRequest, clients: ClientResolver) -> RequestContext:
+    """The context of a request that has just arrived."""
     client = clients.address(request)
-    return RequestContext(_request_id(request), client, group_of(client), time.perf_counter())
+    return RequestContext(_request_id(request), client, client_group(client), time.perf_counter())
 
 
 def _request_id(request: web.BaseRequest) -> str:
-    """The client's `X-Request-ID` if it is well-formed, else a new one."""
+    """The client's `X-Request-ID` if it is valid, else a new one."""
     given = request.headers.get("X-Request-ID")
-    return given if given is not None and _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_COUNTER):08x}"
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else f"{_PROCESS_ID}{next(_SEQUENCE):08x}"

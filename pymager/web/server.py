@@ -1,4 +1,4 @@
-"""Serves the application on a socket until it is told to stop."""
+"""Serves the application on a socket, until a signal stops it."""
 
 import asyncio
 import gc
@@ -18,14 +18,15 @@ from pymager.settings.model import Settings
 from pymager.telemetry.shared_memory import Board
 from pymager.web.app import make_app
 from pymager.web.app_keys import LIFECYCLE
-from pymager.web.clients import Clients
+from pymager.web.clients import ClientResolver
 from pymager.web.connections import ConnectionLimits, make_connection
 from pymager.web.hotpath import HotPath
-from pymager.web.instrumentation import gauges_kept, observed, refused
+from pymager.web.instrumentation import instrument, refusal_counter, updating_gauges
 from pymager.web.request_context import with_context
 
-_BACKLOG = 1_024
-_STEP = 0.05
+_LISTEN_BACKLOG = 1_024
+_DRAIN_POLL_SECONDS = 0.05
+_RUNNER_SHUTDOWN_SECONDS = 1.0
 
 log = structlog.get_logger("pymager")
 
@@ -41,15 +42,15 @@ def listening_socket(settings: Settings) -> socket.socket:
         listener.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(
-            f"PYMAGER_HOST, PYMAGER_PORT: can't listen on {settings.host}:{settings.port}: {reason}"
+            f"PYMAGER_HOST, PYMAGER_PORT: cannot listen on {settings.host}:{settings.port}: {reason}"
         ) from None
-    listener.listen(_BACKLOG)
+    listener.listen(_LISTEN_BACKLOG)
     listener.setblocking(False)
     return listener
 
 
 def url_of(listener: socket.socket) -> str:
-    """The base URL under which it is reached."""
+    """The base URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -62,15 +63,15 @@ async def serve(
     housekeeping: Callable[[Settings, Components], Coroutine[Any, Any, None]],
     board: Board | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is under way within `shutdown_timeout`.
+    """Serve until SIGTERM or SIGINT, then stop listening and give running requests `shutdown_timeout`.
 
-    Before that, SIGTERM only says by `/readyz` that it will stop, for `drain_delay`; SIGINT ends this delay.
-    `ready` is called with the base URL once requests are answered. With a `board`, what happens is counted on it.
+    After SIGTERM, everything is served for another `drain_delay`, while `/readyz` is 503. SIGINT ends this delay.
+    `ready` is called with the base URL once requests are served. `board` holds the metrics, if there are any.
     """
-    stop, hurry = _stop_signals()
-    async with composition.opened(settings, board) as parts, answering(settings, parts, users, listener) as drain:
+    stop, skip_delay = _stop_signals()
+    async with composition.opened(settings, board) as parts, running_server(settings, parts, users, listener) as drain:
         url = url_of(listener)
-        # What is there by now stays: looking through it for garbage would hold everything up for 50 ms, time and again.
+        # These objects live as long as the process: without `freeze`, each full collection pauses the server for 50 ms.
         gc.collect()
         gc.freeze()
         log.info("serving", url=url, **composition.backends_named(settings))
@@ -78,44 +79,45 @@ async def serve(
         async with _in_background(housekeeping(settings, parts)):
             await stop.wait()
             log.info("stopping", delay=settings.drain_delay, seconds=settings.shutdown_timeout)
-            await drain(hurry)
+            await drain(skip_delay)
     log.info("stopped")
 
 
 @asynccontextmanager
-async def answering(
+async def running_server(
     settings: Settings, parts: Components, users: Mapping[str, str], listener: socket.socket
 ) -> AsyncIterator[Callable[[asyncio.Event], Awaitable[None]]]:
-    """Answer requests while inside; gives what ends that: no new ones, and `shutdown_timeout` for those under way.
+    """Serve requests inside of the context. Yields a function that drains the server.
 
-    It lets `drain_delay` go by first, unless the event is set that it is given. During the delay everything is served,
-    but no connection is kept, and `/readyz` says that others should be asked.
+    The function waits for `drain_delay` or for the event that it is given. During this delay everything is served, but
+    connections are closed after each response, and `/readyz` is 503. Then it stops listening, and gives running
+    requests `shutdown_timeout`.
     """
     app = make_app(settings, parts, users)
-    runner = web.AppRunner(app, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, shutdown_timeout=_RUNNER_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         manager = runner.server
         assert manager is not None
-        clients = Clients(settings.trusted_proxies, settings.forwarded_header)
+        clients = ClientResolver(settings.trusted_proxies, settings.forwarded_header)
         factory: Any = with_context(manager.request_factory, clients, timed=parts.observer.timed)
         manager.request_factory = factory
-        hot: Any = HotPath(app, manager.request_handler)
-        manager.request_handler = observed(hot, parts.observer)
+        hot_path: Any = HotPath(app, manager.request_handler)
+        manager.request_handler = instrument(hot_path, parts.observer)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
-            make_connection(manager, _limits(settings), refused(parts.observer)), sock=listener
+            make_connection(manager, _limits(settings), refusal_counter(parts.observer)), sock=listener
         )
 
-        async def drain(hurry: asyncio.Event) -> None:
+        async def drain(skip_delay: asyncio.Event) -> None:
             app[LIFECYCLE].draining = True
             with suppress(TimeoutError):
-                await asyncio.wait_for(hurry.wait(), settings.drain_delay)
-            log.info("not listening any more")
+                await asyncio.wait_for(skip_delay.wait(), settings.drain_delay)
+            log.info("stopped listening")
             server.close()
-            await _drained(manager, settings.shutdown_timeout)
+            await _close_connections(manager, settings.shutdown_timeout)
 
-        async with gauges_kept(parts, manager):
+        async with updating_gauges(parts, manager):
             yield drain
         server.close()
     finally:
@@ -134,33 +136,33 @@ async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]
             await task
 
 
-async def _drained(server: web.Server, seconds: float) -> None:
-    """Close what is idle, and wait for the rest.
+async def _close_connections(server: web.Server, seconds: float) -> None:
+    """Close idle connections, and wait for the others to become idle.
 
-    aiohttp's own shutdown would stop reading at once, and cut off the uploads that are under way. Its `close` leaves a
-    connection that waits for a request open.
+    aiohttp's own shutdown stops reading at once, which cuts off running uploads. Its `close` leaves idle connections
+    open.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    while server.connections and loop.time() < end:
+    deadline = loop.time() + seconds
+    while server.connections and loop.time() < deadline:
         for connection in server.connections:
             if getattr(connection, "is_idle", True):
                 connection.force_close()
-        await asyncio.sleep(_STEP)
+        await asyncio.sleep(_DRAIN_POLL_SECONDS)
 
 
 def _stop_signals() -> tuple[asyncio.Event, asyncio.Event]:
-    """What is set by SIGTERM and SIGINT, and what is set by SIGINT alone: a person at a terminal needs no delay."""
-    stop, hurry = asyncio.Event(), asyncio.Event()
+    """An event that SIGTERM and SIGINT set, and one that only SIGINT sets: at a terminal there is no load balancer."""
+    stop, skip_delay = asyncio.Event(), asyncio.Event()
 
-    def stop_soon() -> None:
+    def interrupt() -> None:
         stop.set()
-        hurry.set()
+        skip_delay.set()
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, stop_soon)
-    return stop, hurry
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    return stop, skip_delay
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

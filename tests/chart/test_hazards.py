@@ -170,7 +170,7 @@ def test_the_alert_of_the_sweep_is_there_where_the_servers_sweep(given: dict[str
     assert rules["spec"]["groups"] == groups
 
 
-@pytest.mark.parametrize("given", [{"settings": {"queue": 7}}, {"secrets": {"tokens": "ci:" + "0" * 64}}])
+@pytest.mark.parametrize("given", [{"settings": {"queue_size": 7}}, {"secrets": {"tokens": "ci:" + "0" * 64}}])
 def test_pods_are_replaced_when_what_they_read_changes(given: dict[str, Any]) -> None:
     before, after = (of_kind(render(one), "Deployment")[0]["spec"]["template"]["metadata"] for one in ({}, given))
     assert before["annotations"] != after["annotations"]

@@ -116,7 +116,7 @@ async def test_while_the_bucket_is_away_memory_serves_and_the_rest_is_503(
         assert (answer.status, "retry-after" in answer.headers) == (503, True)
     with capsys.disabled():
         print(f"\n503 after {time.monotonic() - began:.1f} s with a limit of {_LIMIT:g} s")
-    assert await faulty.ready() == {"blobs": "away", "metadata": "ok"}
+    assert await faulty.ready() == {"blobs": "unavailable", "metadata": "ok"}
     assert (await faulty.client.get("/info/dog")).status == 404
     end()
     await faulty.healed()
@@ -134,7 +134,7 @@ async def test_while_the_catalog_is_away_all_is_503(faulty: Faulty, kind: str) -
     ]
     for answer in await asyncio.gather(*asked, faulty.client.post("dog", _PHOTO), faulty.client.delete("cat")):
         assert (answer.status, "retry-after" in answer.headers) == (503, True)
-    assert await faulty.ready() == {"blobs": "ok", "metadata": "away"}
+    assert await faulty.ready() == {"blobs": "ok", "metadata": "unavailable"}
     end()
     statuses = {(await faulty.client.get(_WARM)).status for _ in range(3)}
     if statuses != {404}:  # the DELETE's outcome is not known: if it was done, it was done for good

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 _PHOTO, _OTHER = jpeg(1600, 1200), jpeg(400, 300, seed=2)
 _HEALED_WITHIN = 20.0
-_UNKNOWN = "whether it was done is not known"
+_UNKNOWN = "not known whether the request took effect"
 # What a question looks like on its way.
 _ORIGINAL = rb"UpdateItem.*original#"
 _ADD = {"postgresql": rb"INSERT INTO originals", "dynamodb": _ORIGINAL}

@@ -23,7 +23,7 @@ Asked = asyncio.Task[Answer]
 @asynccontextmanager
 async def busy(folder: Path, **settings: object) -> AsyncIterator[tuple[Program, Client]]:
     """A program with the original `cat` and a hit, whose only worker stands still."""
-    given = {"queue": _QUEUE, "trusted_proxies": "127.0.0.0/8", **settings}
+    given = {"queue_size": _QUEUE, "trusted_proxies": "127.0.0.0/8", **settings}
     async with running(folder, **given) as program, Client(program.url) as client:
         assert (await client.put("cat", _PHOTO)).status == 201
         assert (await client.get("/derived/cat-9x9.jpg")).status == 200

@@ -179,7 +179,7 @@ def test_a_wrong_setting_is_told_in_the_journal_and_not_tried_again(debian: Debi
     debian.tried("systemctl", "restart", "pymager")
     until(debian, lambda: debian.tried("systemctl", "is-failed", "pymager").returncode == 0, "its end")
     assert debian.run("systemctl", "show", "--property=NRestarts", "--value", "pymager").strip() == "0"
-    assert "PYMAGER_PORT: Input should be a valid integer" in journal(debian)
+    assert "PYMAGER_PORT: must be a whole number from 0 to 65535" in journal(debian)
     path.write_text(before)
     debian.run("systemctl", "start", "pymager")
     until(debian, lambda: ready(debian), "the service")

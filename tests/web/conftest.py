@@ -1,4 +1,4 @@
-"""One server for most of these tests, and the log that it writes."""
+"""One server for most of these tests, and its log."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.web.served import Served, serving
 
 @pytest.fixture(scope="session")
 def log() -> Iterator[list[dict[str, Any]]]:
-    """Every line that was logged, as it would be read back from JSON."""
+    """Every logged line, as parsed JSON."""
     lines: list[dict[str, Any]] = []
 
     def keep(logger: Any, method: str, event: Any) -> Any:
@@ -30,14 +30,14 @@ def log() -> Iterator[list[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]]) -> Iterator[Served]:
-    """A service over a folder and SQLite that takes any size."""
+    """A service over a folder and SQLite that allows any size."""
     with serving(tmp_path_factory.mktemp("served")) as server:
         yield server
 
 
 @pytest.fixture
 def folder(tmp_path: Path, log: list[dict[str, Any]]) -> Path:
-    """Where a server of the test's own keeps everything."""
+    """The folder of a server that belongs to one test."""
     return tmp_path
 
 

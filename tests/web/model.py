@@ -1,4 +1,4 @@
-"""What the service should answer, said as simply as can be: a dictionary of pictures, and the contract's rules."""
+"""A model of the service: a dictionary of pictures, and the rules of the HTTP interface."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ FAR_AHEAD = "Fri, 01 Jan 2100 00:00:00 GMT"
 
 @dataclass(frozen=True)
 class Picture:
-    """One of the pictures that are uploaded: plain, and each of another colour, so that none passes for another."""
+    """A picture to upload; each has one color that no other has."""
 
     name: str
     body: bytes
     format: str
     width: int
     height: int
-    colour: tuple[int, int, int]
+    color: tuple[int, int, int]
 
     @property
     def tag(self) -> str:
@@ -30,14 +30,14 @@ class Picture:
 
 
 def _plain(
-    name: str, encoder: str, size: tuple[int, int], colour: tuple[int, int, int], turned: bool = False
+    name: str, encoder: str, size: tuple[int, int], color: tuple[int, int, int], turned: bool = False
 ) -> Picture:
     exif = Image.Exif()
     if turned:
         exif[0x0112] = 6  # to be shown rotated by 90 degrees
-    body = encoded(Image.new("RGB", size, colour), encoder, **({"exif": exif} if turned else {}))
+    body = encoded(Image.new("RGB", size, color), encoder, **({"exif": exif} if turned else {}))
     width, height = reversed(size) if turned else size
-    return Picture(name, body, encoder.lower(), width, height, colour)
+    return Picture(name, body, encoder.lower(), width, height, color)
 
 
 PICTURES = (
@@ -51,7 +51,7 @@ PICTURES = (
 
 @dataclass
 class Row:
-    """An original that stands; `number` tells uploads of the same id apart."""
+    """An original; `number` distinguishes uploads of the same id."""
 
     picture: Picture
     number: int
@@ -76,7 +76,7 @@ class Shelf:
         self.rows[canonical(id)] = Row(picture, self.uploads)
 
     def post(self, id: str, picture: Picture | None) -> int:
-        """`picture` is None for what is no picture."""
+        """`picture` is None for bytes that are not a picture."""
         if self.row(id) is not None:
             return 409
         if picture is None:
@@ -108,7 +108,7 @@ def canonical(id: str) -> str:
 
 
 def may_write(tag: str | None, conditions: Mapping[str, str]) -> bool:
-    """RFC 9110 section 13.2.2, for methods that change something; each condition has one tag, or is `*`."""
+    """RFC 9110 section 13.2.2 for PUT and DELETE; each condition has one tag, or is `*`."""
     if "If-Match" in conditions:
         if tag is None or conditions["If-Match"] not in (tag, "*"):
             return False
@@ -118,7 +118,7 @@ def may_write(tag: str | None, conditions: Mapping[str, str]) -> bool:
 
 
 def read(tag: str, conditions: Mapping[str, str]) -> int:
-    """The same section, for GET and HEAD: the status of a representation with this tag, without its ranges."""
+    """The same section for GET and HEAD: the status for a representation with this tag, without ranges."""
     if "If-Match" in conditions:
         if conditions["If-Match"] not in (tag, "*"):
             return 412

@@ -1,4 +1,4 @@
-"""The application on a socket of its own, in a thread of its own, and a plain client for it."""
+"""Runs the application on a socket in a thread, and a plain HTTP client for it."""
 
 import asyncio
 import http.client
@@ -24,18 +24,18 @@ from pymager import composition
 from pymager.composition import Components
 from pymager.operations.prepare import prepare
 from pymager.settings.model import Settings
-from pymager.web.server import answering, listening_socket
+from pymager.web.server import listening_socket, running_server
 
 USER, PASSWORD, TOKEN = "ann", "right", "a-token-of-the-tests"
 USERS = {USER: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)}
 WRITER = {"Authorization": f"Bearer {TOKEN}"}
-_PATIENCE = 60.0
+_TIMEOUT_SECONDS = 60.0
 _BOUNDARY = "a-boundary-of-the-tests"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back: `headers` as the standard library reads them, in any case of letters."""
+class Response:
+    """A response; header names are case-insensitive."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -52,7 +52,7 @@ class Answer:
 
 
 class Served:
-    """A running application: requests go over a connection of their own unless `connected` gives one."""
+    """A running application, and requests to it. Each request has its own connection, unless `connected` made one."""
 
     def __init__(self, port: int, folder: Path, parts: Components) -> None:
         self.port = port
@@ -62,61 +62,61 @@ class Served:
 
     def files_of(self, id: str) -> list[Path]:
         """The blobs under an id, as files."""
-        folders = os.walk(self.folder / "data")  # it does not mind what vanishes under it
+        folders = os.walk(self.folder / "data")  # tolerates folders that are deleted meanwhile
         return [Path(folder, name) for folder, _, names in folders for name in names if id in Path(folder).parts]
 
     def connected(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=_TIMEOUT_SECONDS)
 
-    def ask(
+    def request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Answer:
-        """One request; the path goes out as it is, once it is ASCII."""
+    ) -> Response:
+        """Send a request; the path is sent as it is."""
         with closing(self.connected()) as connection:
-            return asked(connection, method, path, headers, body)
+            return send(connection, method, path, headers, body)
 
-    def get(self, path: str, **headers: str) -> Answer:
-        return self.ask("GET", path, _names(headers))
+    def get(self, path: str, **headers: str) -> Response:
+        return self.request("GET", path, _names(headers))
 
-    def head(self, path: str, **headers: str) -> Answer:
-        return self.ask("HEAD", path, _names(headers))
+    def head(self, path: str, **headers: str) -> Response:
+        return self.request("HEAD", path, _names(headers))
 
-    def put(self, id: str, body: bytes, **headers: str) -> Answer:
-        return self.ask("PUT", f"/original/{id}", WRITER | _names(headers), body)
+    def put(self, id: str, body: bytes, **headers: str) -> Response:
+        return self.request("PUT", f"/original/{id}", WRITER | _names(headers), body)
 
-    def post(self, path: str, body: bytes, **headers: str) -> Answer:
-        return self.ask("POST", path, WRITER | FORM | _names(headers), form(body))
+    def post(self, path: str, body: bytes, **headers: str) -> Response:
+        return self.request("POST", path, WRITER | FORM | _names(headers), form(body))
 
-    def delete(self, id: str, **headers: str) -> Answer:
-        return self.ask("DELETE", f"/original/{id}", WRITER | _names(headers))
+    def delete(self, id: str, **headers: str) -> Response:
+        return self.request("DELETE", f"/original/{id}", WRITER | _names(headers))
 
-    def kept(self, body: bytes) -> str:
-        """The id of a new original with these bytes."""
+    def upload(self, body: bytes) -> str:
+        """Upload a new original, and return its id."""
         id = f"t{secrets.token_hex(6)}"
-        answer = self.put(id, body)
-        assert answer.status == 201, answer.body
+        response = self.put(id, body)
+        assert response.status == 201, response.body
         return id
 
-    def settled(self, path: str) -> Answer:
-        """What is answered once the object's first second is over, and Last-Modified does not change any more."""
+    def settled(self, path: str) -> Response:
+        """The response once the first second after the modification is over, so that Last-Modified stays the same."""
 
-        def age(answer: Answer) -> float:
-            dates = parsedate_to_datetime(answer["Date"]) - parsedate_to_datetime(answer["Last-Modified"])
+        def age(response: Response) -> float:
+            dates = parsedate_to_datetime(response["Date"]) - parsedate_to_datetime(response["Last-Modified"])
             return dates.total_seconds()
 
-        return until(lambda: self.get(path), lambda answer: age(answer) >= 2)
+        return until(lambda: self.get(path), lambda response: age(response) >= 2)
 
-    def raw(self, *pieces: bytes) -> Answer:
-        """Bytes as they are, and the answer to them."""
-        with closing(socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE)) as connection:
+    def raw(self, *pieces: bytes) -> Response:
+        """Send bytes as they are."""
+        with closing(socket.create_connection(("127.0.0.1", self.port), timeout=_TIMEOUT_SECONDS)) as connection:
             for piece in pieces:
                 connection.sendall(piece)
             response = http.client.HTTPResponse(connection)
             response.begin()
-            return Answer(response.status, response.headers, response.read())
+            return Response(response.status, response.headers, response.read())
 
-    def raw_get(self, path: bytes) -> Answer:
-        """GET a path of any bytes."""
+    def raw_get(self, path: bytes) -> Response:
+        """GET a path that can be any bytes."""
         return self.raw(b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path)
 
 
@@ -124,8 +124,8 @@ T = TypeVar("T")
 
 
 def until(look: Callable[[], T], holds: Callable[[T], object] = bool) -> T:
-    """What `look` sees once it is as it should be. Raises `TimeoutError`."""
-    end = time.monotonic() + _PATIENCE
+    """Call `look` until its result holds, and return the result. Raises `TimeoutError`."""
+    end = time.monotonic() + _TIMEOUT_SECONDS
     while time.monotonic() < end:
         if holds(seen := look()):
             return seen
@@ -136,17 +136,17 @@ def until(look: Callable[[], T], holds: Callable[[T], object] = bool) -> T:
 FORM = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
 
 
-def asked(
+def send(
     connection: http.client.HTTPConnection,
     method: str,
     path: str,
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
-) -> Answer:
-    """One request over a connection that stays open."""
+) -> Response:
+    """Send a request over a connection that stays open."""
     connection.request(method, path, body=body, headers=dict(headers or {}))
     response = connection.getresponse()
-    return Answer(response.status, response.headers, response.read())
+    return Response(response.status, response.headers, response.read())
 
 
 def part(content: bytes, disposition: str = 'form-data; name="file"; filename="a.jpg"', more: str = "") -> bytes:
@@ -156,7 +156,7 @@ def part(content: bytes, disposition: str = 'form-data; name="file"; filename="a
 
 
 def form(content: bytes, *others: bytes) -> bytes:
-    """A whole form: `others` are parts that go before the picture's."""
+    """A form; `others` are parts before the picture's."""
     return b"".join(others) + part(content) + END
 
 
@@ -164,7 +164,7 @@ END = f"--{_BOUNDARY}--\r\n".encode()
 
 
 def settings_for(folder: Path, **changes: Any) -> Settings:
-    """Settings of a service of its own, with a token to write and all sizes, unless changed."""
+    """Settings with a token and all sizes, unless changed."""
     (folder / "spool").mkdir(parents=True, exist_ok=True)
     given = {
         "port": 0,
@@ -183,7 +183,7 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
 
 @contextmanager
 def serving(folder: Path, **changes: Any) -> Iterator[Served]:
-    """The application over open parts, on a free port, until the end of the block."""
+    """Run the application on a free port in a thread until the end of the block."""
     settings = settings_for(folder, **changes)
     started: Future[tuple[Served, Callable[[], None]]] = Future()
 
@@ -204,22 +204,22 @@ def serving(folder: Path, **changes: Any) -> Iterator[Served]:
 
     with ThreadPoolExecutor(1, "served") as pool:
         running = pool.submit(run)
-        served, stop = started.result(_PATIENCE)
+        served, stop = started.result(_TIMEOUT_SECONDS)
         try:
             yield served
         finally:
             stop()
-            running.result(_PATIENCE)
+            running.result(_TIMEOUT_SECONDS)
 
 
 @asynccontextmanager
 async def listening(settings: Settings, parts: Components) -> AsyncIterator[int]:
-    """What `pymager serve` does, without its signals; gives the port."""
+    """Serve as `pymager serve` does, without its signals. Yields the port."""
     listener = listening_socket(settings)
-    async with answering(settings, parts, settings.users, listener):
+    async with running_server(settings, parts, settings.users, listener):
         yield listener.getsockname()[1]
 
 
 def _names(headers: Mapping[str, str]) -> dict[str, str]:
-    """`If_None_Match` is written so in Python."""
+    """Headers whose names are written as Python's keywords, such as `If_None_Match`."""
     return {name.replace("_", "-"): value for name, value in headers.items()}

@@ -1,4 +1,4 @@
-"""Where a hit comes from makes no difference: from memory, from the store, streamed, or just rendered."""
+"""The response is the same from every tier: from memory, from the store, streamed, or just rendered."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.pictures import encoded, photograph
-from tests.web.served import Answer, Served, serving
+from tests.web.served import Response, Served, serving
 
 VALIDATORS = ("ETag", "Content-Type", "Content-Length", "Cache-Control")
 
@@ -25,20 +25,20 @@ def large() -> bytes:
     return encoded(photograph(900, 700, seed=5), "JPEG", quality=90)
 
 
-def assert_same(first: Answer, *others: Answer) -> None:
+def assert_same(first: Response, *others: Response) -> None:
     for other in others:
         assert (other.status, other.body) == (first.status, first.body)
         for name in VALIDATORS:
             assert other[name] == first[name]
 
 
-def test_hits_are_as_the_first_answer(cached: Served, photo: bytes) -> None:
-    path = f"/derived/{cached.kept(photo)}-40x40.webp"
+def test_hits_equal_the_first_response(cached: Served, photo: bytes) -> None:
+    path = f"/derived/{cached.upload(photo)}-40x40.webp"
     assert_same(cached.get(path), *(cached.get(path) for _ in range(4)))
 
 
-def test_a_picture_of_megabytes_is_right_from_the_first_answer_on(cached: Served, large: bytes) -> None:
-    path = f"/derived/{cached.kept(large)}-900x700.bmp"
+def test_a_variant_of_megabytes_is_right_from_the_first_response_on(cached: Served, large: bytes) -> None:
+    path = f"/derived/{cached.upload(large)}-900x700.bmp"
     first = cached.get(path)
     assert len(first.body) == int(first["Content-Length"]) == 900 * 700 * 3 + 54
     assert_same(first, cached.get(path), cached.get(path))
@@ -47,22 +47,22 @@ def test_a_picture_of_megabytes_is_right_from_the_first_answer_on(cached: Served
     assert cached.get(path, If_None_Match=first["ETag"]).status == 304
 
 
-def test_head_may_be_the_first_to_ask_for_a_picture_of_megabytes(cached: Served, large: bytes) -> None:
-    path = f"/derived/{cached.kept(large)}-901x700.bmp"
+def test_head_can_be_the_first_request_for_a_variant_of_megabytes(cached: Served, large: bytes) -> None:
+    path = f"/derived/{cached.upload(large)}-901x700.bmp"
     head, get = cached.head(path), cached.get(path)
     assert (head.status, head.body) == (200, b"")
     assert head["Content-Length"] == str(len(get.body))
     assert head["ETag"] == get["ETag"]
 
 
-def test_many_may_be_the_first_to_ask_for_a_picture_of_megabytes(cached: Served, large: bytes) -> None:
-    path = f"/derived/{cached.kept(large)}-902x700.ppm"
+def test_several_clients_can_be_the_first_to_request_a_variant_of_megabytes(cached: Served, large: bytes) -> None:
+    path = f"/derived/{cached.upload(large)}-902x700.ppm"
     with ThreadPoolExecutor(8) as pool:
         assert_same(*pool.map(lambda _: cached.get(path), range(8)))
 
 
-def test_a_picture_about_the_bound_of_what_is_answered_in_one_piece(cached: Served, large: bytes) -> None:
-    id = cached.kept(large)
+def test_a_variant_around_the_size_from_which_it_is_streamed(cached: Served, large: bytes) -> None:
+    id = cached.upload(large)
     for width in (698, 699, 700):  # 500 rows of three bytes a pixel and a head: the bound is 1 MiB
         path = f"/derived/{id}-{width}x500.ppm"
         first = cached.get(path)
@@ -70,17 +70,17 @@ def test_a_picture_about_the_bound_of_what_is_answered_in_one_piece(cached: Serv
         assert_same(first, cached.get(path))
 
 
-def test_the_original_itself_may_be_megabytes(cached: Served) -> None:
+def test_the_variant_can_be_an_original_of_megabytes(cached: Served) -> None:
     body = encoded(photograph(900, 700), "BMP")
-    path = f"/derived/{cached.kept(body)}-900x700.bmp"
+    path = f"/derived/{cached.upload(body)}-900x700.bmp"
     first = cached.get(path)
     assert first.body == body
     assert_same(first, cached.get(path))
 
 
 @pytest.mark.parametrize("name", ["20x20.jpg", "900x700.bmp"])
-def test_a_deleted_original_is_not_served_from_anywhere(cached: Served, large: bytes, photo: bytes, name: str) -> None:
-    id = cached.kept(large)
+def test_a_deleted_original_is_not_served_from_any_tier(cached: Served, large: bytes, photo: bytes, name: str) -> None:
+    id = cached.upload(large)
     path = f"/derived/{id}-{name}"
     old = cached.get(path)
     assert cached.get(path).status == 200
@@ -94,8 +94,8 @@ def test_a_deleted_original_is_not_served_from_anywhere(cached: Served, large: b
     assert new.body != old.body
 
 
-def test_pictures_that_were_removed_from_the_store_are_made_again(cached: Served, photo: bytes) -> None:
-    id = cached.kept(photo)
+def test_variants_that_were_deleted_from_the_store_are_rendered_again(cached: Served, photo: bytes) -> None:
+    id = cached.upload(photo)
     path = f"/derived/{id}-22x22.png"
     first = cached.get(path)
     for file in cached.files_of(id):

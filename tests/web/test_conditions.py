@@ -1,4 +1,4 @@
-"""Conditional requests by RFC 9110 section 13, on originals, on what is known of them and on derived pictures."""
+"""Conditional requests (RFC 9110 section 13) of originals, their metadata and variants."""
 
 from email.utils import formatdate, parsedate_to_datetime
 
@@ -13,8 +13,8 @@ COMING = "Fri, 01 Jan 2100 00:00:00 GMT"
 
 @pytest.fixture(scope="module")
 def id(served: Served, photo: bytes) -> str:
-    """An original that has its first second behind it, as its derived picture has."""
-    id = served.kept(photo)
+    """An original that is older than one second, as is its variant."""
+    id = served.upload(photo)
     for path in PATHS:
         served.settled(path.format(id=id))
     return id
@@ -28,10 +28,10 @@ def path(request: pytest.FixtureRequest, id: str) -> str:
 def test_a_304_has_what_the_200_had(served: Served, path: str) -> None:
     whole = served.get(path)
     for method in ("GET", "HEAD"):
-        answer = served.ask(method, path, {"If-None-Match": whole["ETag"]})
-        assert (answer.status, answer.body) == (304, b"")
+        response = served.request(method, path, {"If-None-Match": whole["ETag"]})
+        assert (response.status, response.body) == (304, b"")
         for name in ("ETag", "Last-Modified", "Cache-Control"):
-            assert answer[name] == whole[name]
+            assert response[name] == whole[name]
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_a_304_has_what_the_200_had(served: Served, path: str) -> None:
 )
 def test_if_none_match_compares_weakly_over_lists(served: Served, path: str, value: str, status: int) -> None:
     tag = served.get(path)["ETag"]
-    answer = served.get(path, If_None_Match=value.format(tag=tag, bare=tag.strip('"')))
-    assert answer.status == status
+    response = served.get(path, If_None_Match=value.format(tag=tag, bare=tag.strip('"')))
+    assert response.status == status
 
 
 def test_several_lines_of_if_none_match_are_one_list(served: Served, path: str) -> None:
@@ -74,7 +74,7 @@ def test_if_modified_since_compares_with_the_date_given(served: Served, path: st
     assert served.get(path, If_Modified_Since=OLD).status == 200
 
 
-def test_the_older_forms_of_a_date_are_read(served: Served, path: str) -> None:
+def test_the_obsolete_forms_of_a_date_are_accepted(served: Served, path: str) -> None:
     date = parsedate_to_datetime(served.get(path)["Last-Modified"])
     assert served.get(path, If_Modified_Since=date.strftime("%A, %d-%b-%y %H:%M:%S GMT")).status == 304
     assert served.get(path, If_Modified_Since=date.strftime("%a %b %e %H:%M:%S %Y")).status == 304
@@ -90,10 +90,10 @@ def test_a_malformed_date_is_ignored(served: Served, path: str, date: str) -> No
     assert served.get(path, If_Unmodified_Since=date).status == 200
 
 
-def test_if_none_match_goes_before_if_modified_since(served: Served, path: str) -> None:
-    answer = served.get(path)
+def test_if_none_match_takes_precedence_over_if_modified_since(served: Served, path: str) -> None:
+    response = served.get(path)
     assert served.get(path, If_None_Match='"x"', If_Modified_Since=COMING).status == 200
-    assert served.get(path, If_None_Match=answer["ETag"], If_Modified_Since=OLD).status == 304
+    assert served.get(path, If_None_Match=response["ETag"], If_Modified_Since=OLD).status == 304
 
 
 def test_if_match_compares_strongly(served: Served, path: str) -> None:
@@ -102,27 +102,27 @@ def test_if_match_compares_strongly(served: Served, path: str) -> None:
     assert served.get(path, If_Match=f'"x", {tag}').status == 200
     assert served.get(path, If_Match="*").status == 200
     for value in (f"W/{tag}", '"x"', ""):
-        answer = served.get(path, If_Match=value)
-        assert answer.status == 412
-        assert answer["Cache-Control"] == "no-store"
+        response = served.get(path, If_Match=value)
+        assert response.status == 412
+        assert response["Cache-Control"] == "no-store"
 
 
-def test_if_unmodified_since_is_asked_where_there_is_no_if_match(served: Served, path: str) -> None:
-    answer = served.get(path)
+def test_if_unmodified_since_is_evaluated_without_if_match(served: Served, path: str) -> None:
+    response = served.get(path)
     assert served.get(path, If_Unmodified_Since=OLD).status == 412
-    assert served.get(path, If_Unmodified_Since=answer["Last-Modified"]).status == 200
-    assert served.get(path, If_Match=answer["ETag"], If_Unmodified_Since=OLD).status == 200
+    assert served.get(path, If_Unmodified_Since=response["Last-Modified"]).status == 200
+    assert served.get(path, If_Match=response["ETag"], If_Unmodified_Since=OLD).status == 200
 
 
-def test_if_match_goes_before_if_none_match(served: Served, path: str) -> None:
+def test_if_match_is_evaluated_before_if_none_match(served: Served, path: str) -> None:
     tag = served.get(path)["ETag"]
     assert served.get(path, If_Match='"x"', If_None_Match=tag).status == 412
     assert served.get(path, If_Match=tag, If_None_Match=tag).status == 304
 
 
-def test_conditions_do_not_turn_a_404_into_something_else(served: Served) -> None:
+def test_a_404_stays_a_404_with_conditions(served: Served) -> None:
     for condition in ({"If-Match": "*"}, {"If-None-Match": "*"}, {"If-Unmodified-Since": OLD}):
-        assert served.ask("GET", "/original/never-uploaded", condition).status == 404
+        assert served.request("GET", "/original/never-uploaded", condition).status == 404
 
 
 def test_an_etag_of_another_representation_does_not_match(served: Served, id: str) -> None:
@@ -133,8 +133,8 @@ def test_an_etag_of_another_representation_does_not_match(served: Served, id: st
 def test_a_fresh_object_is_dated_before_its_last_modified_second(
     served: Served, photo: bytes, other_photo: bytes
 ) -> None:
-    """What is deleted and uploaded again at once never answers 304 to the date that the old one had."""
-    id = served.kept(photo)
+    """An original that was uploaded again at once is never 304 for the date of the deleted one."""
+    id = served.upload(photo)
     for body in [other_photo, photo] * 5:
         dates = [served.get(path.format(id=id))["Last-Modified"] for path in PATHS]
         assert served.delete(id).status == 204
@@ -144,9 +144,9 @@ def test_a_fresh_object_is_dated_before_its_last_modified_second(
 
 
 def test_last_modified_is_always_before_date(served: Served, photo: bytes, other_photo: bytes) -> None:
-    """Also where an original was replaced several times in one second, each time dated a second later."""
-    id = served.kept(photo)
+    """Even if an original was replaced several times in one second, and each got a date one second later."""
+    id = served.upload(photo)
     for body in (other_photo, photo, other_photo, photo):
-        answers = [served.get(path.format(id=id)) for path in PATHS] + [served.put(id, body)]
-        for answer in answers:
-            assert parsedate_to_datetime(answer["Last-Modified"]) < parsedate_to_datetime(answer["Date"])
+        responses = [served.get(path.format(id=id)) for path in PATHS] + [served.put(id, body)]
+        for response in responses:
+            assert parsedate_to_datetime(response["Last-Modified"]) < parsedate_to_datetime(response["Date"])

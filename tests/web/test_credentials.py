@@ -1,4 +1,4 @@
-"""Who may write and list: Basic users and bearer tokens; with none configured nobody."""
+"""Who can write and list: Basic users and bearer tokens, and nobody if none are configured."""
 
 import base64
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.served import FORM, PASSWORD, TOKEN, USER, Answer, Served, form, serving
+from tests.web.served import FORM, PASSWORD, TOKEN, USER, Response, Served, form, serving
 
 GUARDED = [
     ("POST", "/original"), ("POST", "/original/guarded"), ("PUT", "/original/guarded"), ("DELETE", "/original/guarded"),
@@ -18,11 +18,11 @@ def basic(name: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
-def asked_as(served: Served, method: str, path: str, credentials: str | None, photo: bytes) -> Answer:
+def asked_as(served: Served, method: str, path: str, credentials: str | None, photo: bytes) -> Response:
     headers = {} if credentials is None else {"Authorization": credentials}
     if method == "POST":
-        return served.ask(method, path, headers | FORM, form(photo))
-    return served.ask(method, path, headers, photo if method == "PUT" else None)
+        return served.request(method, path, headers | FORM, form(photo))
+    return served.request(method, path, headers, photo if method == "PUT" else None)
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
@@ -37,21 +37,21 @@ def asked_as(served: Served, method: str, path: str, credentials: str | None, ph
     ],
     ids=lambda credentials: ascii(credentials)[:30],
 )  # fmt: skip
-def test_without_the_right_credentials_nothing_is_done(
+def test_a_request_without_valid_credentials_changes_nothing(
     served: Served, photo: bytes, method: str, path: str, credentials: str | None
 ) -> None:
-    answer = asked_as(served, method, path, credentials, photo)
-    assert answer.status == 401
-    assert "Basic" in answer["WWW-Authenticate"]
-    assert "Bearer" in answer["WWW-Authenticate"]
-    assert answer["Cache-Control"] == "no-store"
-    assert answer["Content-Type"] == "application/problem+json"
-    assert method == "HEAD" or len(answer.json["detail"]) > 20
+    response = asked_as(served, method, path, credentials, photo)
+    assert response.status == 401
+    assert "Basic" in response["WWW-Authenticate"]
+    assert "Bearer" in response["WWW-Authenticate"]
+    assert response["Cache-Control"] == "no-store"
+    assert response["Content-Type"] == "application/problem+json"
+    assert method == "HEAD" or len(response.json["detail"]) > 20
     assert served.get("/original/guarded").status == 404
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "Bearer", "bearer"])
-def test_either_kind_of_credentials_may_write_and_list(served: Served, photo: bytes, scheme: str) -> None:
+def test_passwords_and_tokens_can_write_and_list(served: Served, photo: bytes, scheme: str) -> None:
     right = basic(USER, PASSWORD).partition(" ")[2] if scheme.lower() == "basic" else TOKEN
     credentials = f"{scheme} {right}"
     statuses = [
@@ -66,15 +66,15 @@ def test_either_kind_of_credentials_may_write_and_list(served: Served, photo: by
     assert statuses == [201, 200, 200, 204]
 
 
-def test_reading_needs_no_credentials_and_wrong_ones_do_no_harm(served: Served, photo: bytes) -> None:
-    id = served.kept(photo)
+def test_reading_needs_no_credentials_and_ignores_wrong_ones(served: Served, photo: bytes) -> None:
+    id = served.upload(photo)
     for path in (f"/original/{id}", f"/info/{id}", f"/derived/{id}-9x9.jpg", "/healthz", "/readyz", "/openapi.json"):
         assert served.get(path).status == 200
         assert served.get(path, Authorization="Bearer wrong").status == 200
 
 
-def test_a_bad_id_is_told_before_credentials_are_asked_for(served: Served, photo: bytes) -> None:
-    assert served.ask("PUT", "/original/a%2fb", {}, photo).status == 400
+def test_an_invalid_id_is_refused_before_credentials_are_checked(served: Served, photo: bytes) -> None:
+    assert served.request("PUT", "/original/a%2fb", {}, photo).status == 400
 
 
 def test_a_right_password_does_not_make_a_wrong_one_right(served: Served, photo: bytes) -> None:
@@ -92,14 +92,14 @@ def closed(tmp_path_factory: pytest.TempPathFactory, log: object) -> Iterator[Se
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_with_nobody_configured_writing_is_closed(closed: Served, photo: bytes, method: str, path: str) -> None:
+def test_without_users_and_tokens_writing_is_disabled(closed: Served, photo: bytes, method: str, path: str) -> None:
     for credentials in (None, f"Bearer {TOKEN}", basic(USER, PASSWORD), basic("", "")):
-        answer = asked_as(closed, method, path, credentials, photo)
-        assert answer.status == 403
-        assert answer["Cache-Control"] == "no-store"
-        assert method == "HEAD" or "PYMAGER_USERS" in answer.json["detail"]
+        response = asked_as(closed, method, path, credentials, photo)
+        assert response.status == 403
+        assert response["Cache-Control"] == "no-store"
+        assert method == "HEAD" or "PYMAGER_USERS" in response.json["detail"]
 
 
-def test_with_nobody_configured_reading_is_open(closed: Served) -> None:
+def test_without_users_and_tokens_reading_works(closed: Served) -> None:
     assert closed.get("/original/nobody").status == 404
     assert closed.get("/healthz").status == 200

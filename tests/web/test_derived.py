@@ -1,4 +1,4 @@
-"""Derived pictures: what can be asked for, and how it comes back."""
+"""Variants: which can be requested, and what the response is."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -9,27 +9,27 @@ from PIL import Image
 
 from pymager.formats import OUTPUTS
 from tests.pictures import encoded, photograph
-from tests.web.served import Answer, Served
+from tests.web.served import Response, Served
 
 
-def opened(answer: Answer) -> Image.Image:
-    assert answer.status == 200, answer.body
-    return Image.open(io.BytesIO(answer.body))
+def opened(response: Response) -> Image.Image:
+    assert response.status == 200, response.body
+    return Image.open(io.BytesIO(response.body))
 
 
 @pytest.mark.parametrize("extension", sorted(OUTPUTS))
 def test_every_output_has_its_content_type_size_and_format(served: Served, photo: bytes, extension: str) -> None:
-    id = served.kept(photo)
-    answer = served.get(f"/derived/{id}-32x24.{extension}")
-    assert answer["Content-Type"] == OUTPUTS[extension].content_type
-    assert answer["Content-Length"] == str(len(answer.body))
-    picture = opened(answer)
+    id = served.upload(photo)
+    response = served.get(f"/derived/{id}-32x24.{extension}")
+    assert response["Content-Type"] == OUTPUTS[extension].content_type
+    assert response["Content-Length"] == str(len(response.body))
+    picture = opened(response)
     assert (picture.size, picture.format) == ((32, 24), OUTPUTS[extension].output.encoder)
 
 
 @pytest.mark.parametrize("extension", sorted(OUTPUTS))
-def test_the_first_and_the_later_answers_are_the_same(served: Served, photo: bytes, extension: str) -> None:
-    path = f"/derived/{served.kept(photo)}-30x20.{extension}"
+def test_the_first_and_the_later_responses_are_equal(served: Served, photo: bytes, extension: str) -> None:
+    path = f"/derived/{served.upload(photo)}-30x20.{extension}"
     first, second = served.get(path), served.get(path)
     assert first.body == second.body
     for name in ("ETag", "Content-Type", "Content-Length", "Cache-Control"):
@@ -37,14 +37,14 @@ def test_the_first_and_the_later_answers_are_the_same(served: Served, photo: byt
     assert served.get(path, If_None_Match=first["ETag"]).status == 304
 
 
-def test_a_first_answer_may_be_a_304(served: Served, photo: bytes) -> None:
-    path = f"/derived/{served.kept(photo)}-31x20.jpg"
+def test_a_first_response_can_be_a_304(served: Served, photo: bytes) -> None:
+    path = f"/derived/{served.upload(photo)}-31x20.jpg"
     assert served.get(path, If_None_Match="*").status == 304
     assert served.get(path).status == 200
 
 
 def test_head_renders_as_get_would(served: Served, photo: bytes) -> None:
-    path = f"/derived/{served.kept(photo)}-33x22.jpg"
+    path = f"/derived/{served.upload(photo)}-33x22.jpg"
     head = served.head(path)
     assert (head.status, head.body) == (200, b"")
     get = served.get(path)
@@ -53,42 +53,42 @@ def test_head_renders_as_get_would(served: Served, photo: bytes) -> None:
 
 
 def test_the_same_size_and_format_gives_the_original_bytes(served: Served, photo: bytes) -> None:
-    id = served.kept(photo)
+    id = served.upload(photo)
     for path in (f"/derived/{id}-60x40.jpg", f"/derived/{id}-60x40.JPEG"):
         assert served.get(path).body == photo
     assert served.get(f"/derived/{id}-60x40.png").body != photo
     assert served.get(f"/derived/{id}-40x60.jpg").body != photo
 
 
-def test_a_picture_with_metadata_is_not_handed_on_as_it_is(served: Served) -> None:
+def test_an_original_with_metadata_is_not_served_as_its_own_variant(served: Served) -> None:
     exif = Image.Exif()
     exif[0x010E] = "a secret place"
     body = encoded(photograph(60, 40), "JPEG", exif=exif)
-    answer = served.get(f"/derived/{served.kept(body)}-60x40.jpg")
-    assert opened(answer).size == (60, 40)
+    response = served.get(f"/derived/{served.upload(body)}-60x40.jpg")
+    assert opened(response).size == (60, 40)
     assert b"a secret place" in body
-    assert b"a secret place" not in answer.body
+    assert b"a secret place" not in response.body
 
 
-def test_names_of_one_format_are_one_derived_picture(served: Served, photo: bytes) -> None:
-    id = served.kept(photo)
-    answers = [served.get(f"/derived/{id}-21x14.{name}") for name in ("jpg", "JPG", "jpeg", "Jpeg", "JPEG")]
-    assert {answer.status for answer in answers} == {200}
-    assert len({answer["ETag"] for answer in answers}) == 1
-    assert {answer["Content-Type"] for answer in answers} == {"image/jpeg"}
+def test_two_extensions_of_one_format_are_one_variant(served: Served, photo: bytes) -> None:
+    id = served.upload(photo)
+    responses = [served.get(f"/derived/{id}-21x14.{name}") for name in ("jpg", "JPG", "jpeg", "Jpeg", "JPEG")]
+    assert {response.status for response in responses} == {200}
+    assert len({response["ETag"] for response in responses}) == 1
+    assert {response["Content-Type"] for response in responses} == {"image/jpeg"}
     assert len([file for file in served.files_of(id) if file.name.startswith("21x14.")]) == 1
 
 
-def test_many_who_ask_at_once_get_the_one_picture(served: Served, photo: bytes) -> None:
-    path = f"/derived/{served.kept(photo)}-45x45.webp"
+def test_concurrent_requests_get_one_render(served: Served, photo: bytes) -> None:
+    path = f"/derived/{served.upload(photo)}-45x45.webp"
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: served.get(path), range(16)))
-    assert {answer.status for answer in answers} == {200}
-    assert len({(answer["ETag"], answer.body) for answer in answers}) == 1
+        responses = list(pool.map(lambda _: served.get(path), range(16)))
+    assert {response.status for response in responses} == {200}
+    assert len({(response["ETag"], response.body) for response in responses}) == 1
 
 
-def test_the_last_size_in_a_name_counts(served: Served, photo: bytes, other_photo: bytes) -> None:
-    id = served.kept(photo)
+def test_the_last_size_in_a_name_is_the_size(served: Served, photo: bytes, other_photo: bytes) -> None:
+    id = served.upload(photo)
     assert served.put(f"{id}-1x1", other_photo).status == 201
     assert served.get(f"/derived/{id}-1x1-50x30.jpg").body == other_photo
     assert opened(served.get(f"/derived/{id}-1x1.png")).size == (1, 1)
@@ -102,51 +102,53 @@ def test_the_last_size_in_a_name_counts(served: Served, photo: bytes, other_phot
      "-10%c3%9710.jpg", "-10x10.j pg".replace(" ", "%20"), "-10x10.j%70g%00", "-10x10.%d9%a1", "-10x10.jp_g",
      "-9999999999x10.jpg", "-10x10%2ejpg%0a", f"-10x10.{'a' * 17}"],
 )  # fmt: skip
-def test_a_name_of_another_form_leads_nowhere(served: Served, photo: bytes, tail: str) -> None:
-    answer = served.get(f"/derived/{served.kept(photo)}{tail}")
-    assert answer.status == 404, tail
-    assert "/derived/{id}-{w" in answer.json["detail"]
+def test_a_name_of_another_form_is_a_404(served: Served, photo: bytes, tail: str) -> None:
+    response = served.get(f"/derived/{served.upload(photo)}{tail}")
+    assert response.status == 404, tail
+    assert "/derived/{id}-{w" in response.json["detail"]
 
 
 @pytest.mark.parametrize("extension", ["heic", "pcx", "svg", "pdf", "exe", "mp4", "html", "j2k", "a"])
-def test_a_format_that_is_not_written_is_refused_with_a_list(served: Served, photo: bytes, extension: str) -> None:
-    id = served.kept(photo)
-    answer = served.get(f"/derived/{id}-10x10.{extension}")
-    assert answer.status == 400
-    assert "webp" in answer.json["detail"]
+def test_an_unknown_output_format_is_refused_with_a_list_of_formats(
+    served: Served, photo: bytes, extension: str
+) -> None:
+    id = served.upload(photo)
+    response = served.get(f"/derived/{id}-10x10.{extension}")
+    assert response.status == 400
+    assert "webp" in response.json["detail"]
 
 
-def test_a_size_over_the_longest_side_is_not_allowed(served: Served, photo: bytes) -> None:
-    id = served.kept(photo)
+def test_a_size_over_the_maximum_side_is_refused(served: Served, photo: bytes) -> None:
+    id = served.upload(photo)
     for size in ("4097x1", "1x4097", "999999999x999999999"):
-        answer = served.get(f"/derived/{id}-{size}.jpg")
-        assert answer.status == 403
-        assert "4096" in answer.json["detail"]
+        response = served.get(f"/derived/{id}-{size}.jpg")
+        assert response.status == 403
+        assert "4096" in response.json["detail"]
     assert opened(served.get(f"/derived/{id}-4096x1.png")).size == (4096, 1)
 
 
-def test_a_format_has_a_longest_side_of_its_own(served: Served, photo: bytes) -> None:
-    id = served.kept(photo)
+def test_a_format_has_its_own_maximum_side(served: Served, photo: bytes) -> None:
+    id = served.upload(photo)
     assert served.get(f"/derived/{id}-257x10.ico").status == 400
     assert opened(served.get(f"/derived/{id}-256x10.ico")).size == (256, 10)
 
 
-def test_a_picture_is_cropped_around_its_centre(served: Served) -> None:
+def test_a_picture_is_cropped_around_its_center(served: Served) -> None:
     thirds = np.zeros((30, 90, 3), np.uint8)
     thirds[:, :30], thirds[:, 30:60], thirds[:, 60:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-    id = served.kept(encoded(Image.fromarray(thirds), "PNG"))
+    id = served.upload(encoded(Image.fromarray(thirds), "PNG"))
     middle = opened(served.get(f"/derived/{id}-30x30.png")).convert("RGB")
     assert middle.getpixel((15, 15)) == (0, 255, 0)
     assert np.asarray(middle).reshape(-1, 3).mean(axis=0)[1] > 240
 
 
-def test_a_replaced_original_gives_other_pictures_at_once(served: Served, photo: bytes, other_photo: bytes) -> None:
-    id = served.kept(photo)
+def test_a_replaced_original_has_new_variants_at_once(served: Served, photo: bytes, other_photo: bytes) -> None:
+    id = served.upload(photo)
     path = f"/derived/{id}-20x20.png"
     before = served.get(path)
     served.put(id, other_photo)
     after = served.get(path)
     assert after.body != before.body
     assert after["ETag"] != before["ETag"]
-    other = served.kept(other_photo)
+    other = served.upload(other_photo)
     assert served.get(f"/derived/{other}-20x20.png").body == after.body

@@ -1,50 +1,50 @@
-"""Forms as strangers send them: bounded in parts, heads and bytes; what is malformed gets 400 and a sentence."""
+"""Forms: limited in parts, headers and bytes. A malformed form gets a 400 that explains it."""
 
 import secrets
 
 import pytest
 
-from tests.web.served import END, FORM, WRITER, Answer, Served, form, part
+from tests.web.served import END, FORM, WRITER, Response, Served, form, part
 
 
-def posted(served: Served, body: bytes, content_type: str = FORM["Content-Type"]) -> Answer:
-    return served.ask("POST", f"/original/f{secrets.token_hex(6)}", WRITER | {"Content-Type": content_type}, body)
+def posted(served: Served, body: bytes, content_type: str = FORM["Content-Type"]) -> Response:
+    return served.request("POST", f"/original/f{secrets.token_hex(6)}", WRITER | {"Content-Type": content_type}, body)
 
 
 TEXT = part(b"some text", 'form-data; name="note"')
 
 
-def test_three_more_parts_are_taken_and_four_are_not(served: Served, photo: bytes) -> None:
+def test_three_more_parts_are_accepted_and_four_are_refused(served: Served, photo: bytes) -> None:
     assert posted(served, form(photo, TEXT, TEXT, TEXT)).status == 201
-    answer = posted(served, form(photo, TEXT, TEXT, TEXT, TEXT))
-    assert answer.status == 400
-    assert "4 parts" in answer.json["detail"]
+    response = posted(served, form(photo, TEXT, TEXT, TEXT, TEXT))
+    assert response.status == 400
+    assert "4 parts" in response.json["detail"]
 
 
-def test_parts_after_the_picture_are_taken(served: Served, photo: bytes) -> None:
+def test_parts_after_the_picture_are_accepted(served: Served, photo: bytes) -> None:
     assert posted(served, part(photo) + TEXT + END).status == 201
 
 
-def test_a_form_without_the_field_says_how_to_send_it(served: Served) -> None:
+def test_a_form_without_the_field_is_refused_with_an_example(served: Served) -> None:
     for body in (TEXT + END, END):
-        answer = posted(served, body)
-        assert answer.status == 400
-        assert "file" in answer.json["detail"]
+        response = posted(served, body)
+        assert response.status == 400
+        assert "file" in response.json["detail"]
 
 
 def test_two_pictures_in_one_form_are_refused(served: Served, photo: bytes) -> None:
-    answer = posted(served, form(photo, part(photo)))
-    assert answer.status == 400
-    assert "one picture" in answer.json["detail"]
+    response = posted(served, form(photo, part(photo)))
+    assert response.status == 400
+    assert "one picture" in response.json["detail"]
 
 
-def test_a_form_that_is_cut_short_is_refused_at_every_place(served: Served, photo: bytes) -> None:
+def test_a_truncated_form_is_refused_wherever_it_ends(served: Served, photo: bytes) -> None:
     whole = form(photo, TEXT)
     places = {1, 10, 60, 150, len(whole) - len(END) - len(photo), len(whole) - 60, len(whole) - 4}
     for place in sorted(places):
-        answer = posted(served, whole[:place])
-        assert answer.status == 400, place
-        assert answer["Content-Type"] == "application/problem+json"
+        response = posted(served, whole[:place])
+        assert response.status == 400, place
+        assert response["Content-Type"] == "application/problem+json"
     assert posted(served, whole).status == 201
 
 
@@ -65,19 +65,19 @@ MALFORMED = {
 
 @pytest.mark.parametrize("what", MALFORMED)
 def test_a_malformed_form_is_refused(served: Served, what: str) -> None:
-    answer = posted(served, MALFORMED[what])
-    assert answer.status == 400, answer.body
-    assert answer["Content-Type"] == "application/problem+json"
-    assert len(answer.json["detail"]) > 20
+    response = posted(served, MALFORMED[what])
+    assert response.status == 400, response.body
+    assert response["Content-Type"] == "application/problem+json"
+    assert len(response.json["detail"]) > 20
 
 
 def test_a_form_inside_a_form_is_refused(served: Served, photo: bytes) -> None:
     inner = b'--in\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + photo + b"\r\n--in--\r\n"
     for disposition in ('form-data; name="file"', 'form-data; name="other"'):
         nested = part(inner, disposition, "Content-Type: multipart/mixed; boundary=in\r\n")
-        answer = posted(served, nested + END)
-        assert answer.status == 400, answer.body
-        assert answer["Content-Type"] == "application/problem+json"
+        response = posted(served, nested + END)
+        assert response.status == 400, response.body
+        assert response["Content-Type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize(
@@ -100,26 +100,26 @@ def test_a_form_inside_a_form_is_refused(served: Served, photo: bytes) -> None:
         "",
     ],
 )
-def test_what_is_no_form_is_refused(served: Served, photo: bytes, content_type: str) -> None:
-    answer = posted(served, form(photo), content_type)
-    assert answer.status == 400, answer.body
-    assert len(answer.json["detail"]) > 20
+def test_a_body_that_is_not_a_form_is_refused(served: Served, photo: bytes, content_type: str) -> None:
+    response = posted(served, form(photo), content_type)
+    assert response.status == 400, response.body
+    assert len(response.json["detail"]) > 20
 
 
 def test_a_post_without_a_content_type_is_refused(served: Served) -> None:
-    answer = served.ask("POST", "/original", WRITER, b"abc")
-    assert answer.status == 400
-    assert "multipart" in answer.json["detail"]
+    response = served.request("POST", "/original", WRITER, b"abc")
+    assert response.status == 400
+    assert "multipart" in response.json["detail"]
 
 
-def test_a_boundary_of_70_characters_is_taken(served: Served, photo: bytes) -> None:
+def test_a_boundary_of_70_characters_is_accepted(served: Served, photo: bytes) -> None:
     boundary = "'()+_,-./:=?" + "b" * 58
     body = form(photo).replace(b"a-boundary-of-the-tests", boundary.encode())
     assert posted(served, body, f'multipart/form-data; boundary="{boundary}"').status == 201
 
 
-def test_a_picture_that_holds_the_boundarys_beginning_stays_whole(served: Served, photo: bytes) -> None:
+def test_a_picture_that_contains_the_start_of_the_boundary_stays_whole(served: Served, photo: bytes) -> None:
     tricky = photo + b"\r\n--a-boundary-of-the-test\r\n--a-boundary"  # trailing bytes do a JPEG no harm
-    answer = posted(served, form(tricky))
-    assert answer.status == 201
-    assert served.get(answer["Location"]).body == tricky
+    response = posted(served, form(tricky))
+    assert response.status == 201
+    assert served.get(response["Location"]).body == tricky

@@ -1,4 +1,4 @@
-"""Hostile pictures over HTTP: each is answered with a sentence, and the next request is answered as ever."""
+"""Hostile pictures over HTTP: each is refused with an explanation, and the next request works as usual."""
 
 import secrets
 from collections.abc import Iterator
@@ -17,28 +17,28 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]])
 
 
 @pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_a_hostile_picture_costs_its_own_request_and_no_other(guarded: Served, photo: bytes, name: str) -> None:
+def test_a_hostile_picture_fails_only_its_own_request(guarded: Served, photo: bytes, name: str) -> None:
     id = f"h{secrets.token_hex(6)}"
-    answer = guarded.put(id, HOSTILE[name]())
-    assert answer.status in ((201,) if name in HARMLESS else (400, 422)), answer.body
-    if answer.status == 201:
+    response = guarded.put(id, HOSTILE[name]())
+    assert response.status in ((201,) if name in HARMLESS else (400, 422)), response.body
+    if response.status == 201:
         assert guarded.get(f"/derived/{id}-40x30.jpg").status == 200
     else:
-        assert answer["Content-Type"] == "application/problem+json"
-        assert len(answer.json["detail"]) > 20
-        assert not set(answer.json["detail"]) & set("<>{}\n/")
+        assert response["Content-Type"] == "application/problem+json"
+        assert len(response.json["detail"]) > 20
+        assert not set(response.json["detail"]) & set("<>{}\n/")
         assert guarded.get(f"/original/{id}").status == 404
-    honest = guarded.kept(photo)
+    honest = guarded.upload(photo)
     assert guarded.get(f"/derived/{honest}-20x20.jpg").status == 200
 
 
-def test_nothing_of_them_is_left_behind(guarded: Served) -> None:
+def test_hostile_pictures_leave_no_files(guarded: Served) -> None:
     for make in list(HOSTILE.values())[:6]:
         guarded.put(f"h{secrets.token_hex(6)}", make())
     assert [file for file in guarded.parts.spool.folder.iterdir() if file.name != "lock"] == []
 
 
-def test_none_of_them_was_a_bug(guarded: Served, log: list[dict[str, Any]]) -> None:
+def test_hostile_pictures_leave_no_errors_in_the_log(guarded: Served, log: list[dict[str, Any]]) -> None:
     before = len(log)
     for make in list(HOSTILE.values())[-8:]:
         assert guarded.put(f"h{secrets.token_hex(6)}", make()).status < 500

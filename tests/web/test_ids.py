@@ -1,4 +1,4 @@
-"""Ids of every script, and paths that try to be something else: never a 500, never another's id."""
+"""Ids of every script, and hostile paths: never a 500, never the id of another original."""
 
 import secrets
 import unicodedata
@@ -25,13 +25,13 @@ def path_of(id: str) -> str:
 
 
 @pytest.mark.parametrize("id", IDS, ids=ascii)
-def test_letters_digits_and_marks_of_any_script_make_an_id(served: Served, photo: bytes, id: str) -> None:
+def test_an_id_has_letters_digits_and_marks_of_any_script(served: Served, photo: bytes, id: str) -> None:
     canonical = unicodedata.normalize("NFC", id)
-    answer = served.put(quote(id, safe=""), photo)
+    response = served.put(quote(id, safe=""), photo)
     try:
-        assert answer.status == 201, answer.body
-        assert answer.json["id"] == canonical
-        assert answer["Location"] == path_of(canonical)
+        assert response.status == 201, response.body
+        assert response.json["id"] == canonical
+        assert response["Location"] == path_of(canonical)
         assert served.get(path_of(id)).body == photo
         assert served.get(f"/info/{quote(id, safe='')}").json["id"] == canonical
         assert served.get(f"/derived/{quote(id, safe='')}-60x40.jpg").body == photo
@@ -40,9 +40,9 @@ def test_letters_digits_and_marks_of_any_script_make_an_id(served: Served, photo
 
 
 @pytest.mark.parametrize("id", NOT_IDS, ids=lambda id: ascii(id[:20]))
-def test_anything_else_is_refused_on_every_route(served: Served, photo: bytes, id: str) -> None:
+def test_other_characters_are_refused_on_every_route(served: Served, photo: bytes, id: str) -> None:
     quoted = quote(id, safe="")
-    for answer in (
+    for response in (
         served.put(quoted, photo),
         served.post(path_of(id), photo),
         served.get(path_of(id)),
@@ -50,12 +50,12 @@ def test_anything_else_is_refused_on_every_route(served: Served, photo: bytes, i
         served.get(f"/info/{quoted}"),
         served.get(f"/derived/{quoted}-9x9.jpg"),
     ):
-        assert answer.status in (400, 404), answer.body
-        assert answer["Content-Type"] == "application/problem+json"
-        assert answer.json["detail"]
+        assert response.status in (400, 404), response.body
+        assert response["Content-Type"] == "application/problem+json"
+        assert response.json["detail"]
 
 
-def test_both_spellings_of_a_name_are_one_original(served: Served, photo: bytes) -> None:
+def test_composed_and_decomposed_spellings_are_one_original(served: Served, photo: bytes) -> None:
     composed = "caf\u00e9" + secrets.token_hex(4)
     decomposed = unicodedata.normalize("NFD", composed)
     assert composed != decomposed
@@ -79,11 +79,11 @@ def test_ids_that_look_alike_are_different_originals(served: Served, photo: byte
     assert served.get(f"/original/cafe{tail}").body == photo
 
 
-def test_unescaped_bytes_in_a_path_are_the_id_or_refused(served: Served, photo: bytes) -> None:
+def test_unescaped_bytes_in_a_path_are_read_as_the_id_or_refused(served: Served, photo: bytes) -> None:
     id = "猫" + secrets.token_hex(4)
     served.put(quote(id), photo)
-    answer = served.raw_get(b"/original/" + id.encode())
-    assert (answer.status, answer.body) == (200, photo) or answer.status == 400
+    response = served.raw_get(b"/original/" + id.encode())
+    assert (response.status, response.body) == (200, photo) or response.status == 400
 
 
 HOSTILE = [
@@ -97,25 +97,25 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("path", HOSTILE)
-def test_a_hostile_path_is_no_id(served: Served, photo: bytes, path: bytes) -> None:
-    id = served.kept(photo).encode()
+def test_a_hostile_path_is_refused(served: Served, photo: bytes, path: bytes) -> None:
+    id = served.upload(photo).encode()
     path = path.replace(b"{id}", id)
     for template in (b"/original/%b", b"/info/%b", b"/derived/%b-9x9.png", b"/derived/%b", b"/%b", b"/original/%b/x"):
-        answer = served.raw_get(template % path)
-        assert answer.status in (400, 404), (template % path, answer.status)
-        assert answer["Cache-Control"] == "no-store"
-        assert answer["Content-Type"] == "application/problem+json"
+        response = served.raw_get(template % path)
+        assert response.status in (400, 404), (template % path, response.status)
+        assert response["Cache-Control"] == "no-store"
+        assert response["Content-Type"] == "application/problem+json"
 
 
-def test_escaped_letters_are_the_letters_that_they_stand_for(served: Served, photo: bytes) -> None:
-    id = served.kept(photo)
+def test_percent_encoded_letters_equal_the_letters(served: Served, photo: bytes) -> None:
+    id = served.upload(photo)
     escaped = "".join(f"%{ord(letter):02x}" for letter in id)
     assert served.get(f"/original/{escaped}").body == photo
     assert served.get(f"/derived/{escaped}%2d60%78{40}%2ejpg").body == photo
 
 
 def test_a_query_and_a_fragment_are_not_part_of_the_id(served: Served, photo: bytes) -> None:
-    id = served.kept(photo)
+    id = served.upload(photo)
     assert served.get(f"/original/{id}?x=1&id=other").body == photo
     assert served.raw_get(f"/original/{id}#there".encode()).status in (200, 400)
     assert served.raw_get(f"http://elsewhere.example/original/{id}".encode()).body == photo

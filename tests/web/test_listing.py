@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.served import WRITER, Answer, Served, serving
+from tests.web.served import WRITER, Response, Served, serving
 
 
 @pytest.fixture(scope="module")
@@ -21,19 +21,19 @@ def shelf(
         yield server, (ids - {"%E7%8C%AB"}) | {"猫"}
 
 
-def listed(served: Served, query: str = "") -> Answer:
-    return served.ask("GET", f"/original{query}", WRITER)
+def listed(served: Served, query: str = "") -> Response:
+    return served.request("GET", f"/original{query}", WRITER)
 
 
 def paged(served: Served, limit: int) -> list[list[str]]:
-    """The ids of all pages, each gone to by the one before's Link."""
+    """The ids of all pages, by following `Link`."""
     pages, query = [], f"?limit={limit}"
     while True:
-        answer = listed(served, query)
-        assert answer.status == 200, answer.body
-        pages.append([item["id"] for item in answer.json["items"]])
-        link = answer.headers["Link"]
-        assert (link is None) == (answer.json["next"] is None)
+        response = listed(served, query)
+        assert response.status == 200, response.body
+        pages.append([item["id"] for item in response.json["items"]])
+        link = response.headers["Link"]
+        assert (link is None) == (response.json["next"] is None)
         if link is None:
             return pages
         match = re.fullmatch(r'<https://img\.example\.org/p/original(\?[^>]+)>; rel="next"', link)
@@ -42,7 +42,7 @@ def paged(served: Served, limit: int) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 10, 11, 12, 1000])
-def test_every_original_is_listed_once_whatever_the_pages(shelf: tuple[Served, set[str]], limit: int) -> None:
+def test_every_original_is_listed_once_with_any_page_size(shelf: tuple[Served, set[str]], limit: int) -> None:
     served, ids = shelf
     pages = paged(served, limit)
     found = [id for page in pages for id in page]
@@ -50,7 +50,7 @@ def test_every_original_is_listed_once_whatever_the_pages(shelf: tuple[Served, s
     assert all(len(page) == limit for page in pages[:-1])
 
 
-def test_the_cursor_in_the_body_goes_on_as_the_link_does(shelf: tuple[Served, set[str]]) -> None:
+def test_the_cursor_in_the_body_equals_the_one_in_link(shelf: tuple[Served, set[str]]) -> None:
     served, ids = shelf
     first = listed(served, "?limit=6")
     second = listed(served, f"?cursor={first.json['next']}")
@@ -58,27 +58,27 @@ def test_the_cursor_in_the_body_goes_on_as_the_link_does(shelf: tuple[Served, se
     assert second.json["next"] is None
 
 
-def test_an_item_is_what_info_tells(shelf: tuple[Served, set[str]]) -> None:
+def test_an_item_equals_info(shelf: tuple[Served, set[str]]) -> None:
     served, _ = shelf
     for item in listed(served).json["items"][:3]:
         assert item == served.get(f"/info/{item['id']}").json
 
 
-def test_a_listing_is_nobody_elses_to_keep(shelf: tuple[Served, set[str]]) -> None:
+def test_a_listing_is_not_stored_by_caches(shelf: tuple[Served, set[str]]) -> None:
     served, _ = shelf
-    answer = listed(served)
-    assert answer["Content-Type"] == "application/json"
-    assert answer["Cache-Control"] == "private, no-store"
-    assert answer.headers["Access-Control-Allow-Origin"] is None
+    response = listed(served)
+    assert response["Content-Type"] == "application/json"
+    assert response["Cache-Control"] == "private, no-store"
+    assert response.headers["Access-Control-Allow-Origin"] is None
 
 
 @pytest.mark.parametrize(
     "limit", ["0", "-1", "1001", "ten", "", "1.5", "1e2", "9" * 5_000, "%d9%a1", "+5", "%205", "5x"]
 )
 def test_a_bad_limit_is_refused(shelf: tuple[Served, set[str]], limit: str) -> None:
-    answer = listed(shelf[0], f"?limit={limit}")
-    assert answer.status == 400
-    assert "1000" in answer.json["detail"]
+    response = listed(shelf[0], f"?limit={limit}")
+    assert response.status == 400
+    assert "1000" in response.json["detail"]
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_a_bad_limit_is_refused(shelf: tuple[Served, set[str]], limit: str) -> N
     ["", "x", "%00", "%ff", "../..", "AAAA", "A" * 3_000, "%f0%9f%98%80", "%ed%a0%80", "====", "a%20b", "null"],
 )
 def test_a_bad_cursor_is_refused(shelf: tuple[Served, set[str]], cursor: str) -> None:
-    answer = listed(shelf[0], f"?cursor={cursor}")
-    assert answer.status == 400
-    assert "cursor" in answer.json["detail"]
+    response = listed(shelf[0], f"?cursor={cursor}")
+    assert response.status == 400
+    assert "cursor" in response.json["detail"]
 
 
-def test_a_changed_cursor_is_no_server_error(shelf: tuple[Served, set[str]]) -> None:
+def test_a_modified_cursor_is_not_a_500(shelf: tuple[Served, set[str]]) -> None:
     served, _ = shelf
     cursor = listed(served, "?limit=3").json["next"]
     for place in range(len(cursor)):
@@ -99,7 +99,9 @@ def test_a_changed_cursor_is_no_server_error(shelf: tuple[Served, set[str]]) -> 
             assert listed(served, f"?cursor={changed}").status in (200, 400)
 
 
-def test_a_listing_goes_on_where_originals_come_and_go(shelf: tuple[Served, set[str]], photo: bytes) -> None:
+def test_a_listing_continues_while_originals_are_added_and_deleted(
+    shelf: tuple[Served, set[str]], photo: bytes
+) -> None:
     served, ids = shelf
     first = listed(served, "?limit=4").json
     gone = first["items"][-1]["id"]

@@ -1,4 +1,4 @@
-"""The whole contract against a simple model: any order of requests gets the statuses and bytes that it predicts."""
+"""The service against a simple model: any sequence of requests has the statuses and bytes that the model predicts."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.web import model
 from tests.web.model import PICTURES, Picture, Shelf, canonical
-from tests.web.served import FORM, WRITER, Answer, Served, asked, form, serving
+from tests.web.served import FORM, WRITER, Response, Served, form, send, serving
 
 IDS = st.sampled_from(["a", "b", "a-1x1", "caf\u00e9", "cafe\u0301", "猫", "A"])
 KEPT = st.sampled_from(PICTURES)
@@ -30,7 +30,7 @@ RUBBISH = b"no picture at all"
 
 
 def conditions(*names: str) -> st.SearchStrategy[dict[str, str]]:
-    """None to several of these headers, each with one value; `own` stands for the tag that the original has then."""
+    """Any of these headers, each with one value; `own` stands for the original's current tag."""
     tags = st.sampled_from(["*", "own", "W/own", '"x"', *TAGS])
     dates = st.sampled_from([model.LONG_AGO, model.FAR_AHEAD, "no date"])
     values = {name: tags if name.endswith("Match") else dates for name in names}
@@ -42,7 +42,7 @@ READ_CONDITIONS = conditions("If-Match", "If-None-Match", "If-Unmodified-Since",
 
 
 class Contract(RuleBasedStateMachine):
-    """Asks the server and the model the same."""
+    """Sends the same requests to the server and to the model."""
 
     served: Served
     drawn: dict[tuple[str, str], str] = {}  # by picture and name: a rendering is the same for ever  # noqa: RUF012
@@ -50,54 +50,54 @@ class Contract(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.shelf = Shelf()
-        self.seen: dict[str, tuple[int, Answer]] = {}  # by path: the upload it was of, and what was answered
+        self.seen: dict[str, tuple[int, Response]] = {}  # by path: the upload it was of, and what was answered
         self.connection = self.served.connected()
 
     def teardown(self) -> None:
-        """Leave nothing to the next example, also where the model and the server disagree."""
+        """Leave nothing for the next example, even if the model and the server disagree."""
         with closing(self.served.connected()) as connection:
-            for item in asked(connection, "GET", "/original?limit=1000", WRITER).json["items"]:
-                asked(connection, "DELETE", f"/original/{quote(item['id'])}", WRITER)
+            for item in send(connection, "GET", "/original?limit=1000", WRITER).json["items"]:
+                send(connection, "DELETE", f"/original/{quote(item['id'])}", WRITER)
         self.connection.close()
 
-    def ask(
+    def request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Answer:
-        return asked(self.connection, method, path, headers, body)
+    ) -> Response:
+        return send(self.connection, method, path, headers, body)
 
     def meant(self, id: str, conditions: dict[str, str]) -> dict[str, str]:
-        """The conditions with the tag that the original has now."""
+        """The conditions with the original's current tag."""
         tag = self.shelf.tag(id) or '"none"'
         return {name: value.replace("own", tag) for name, value in conditions.items()}
 
-    def listed(self, query: str) -> Answer:
-        return self.ask("GET", f"/original{query}", WRITER)
+    def listed(self, query: str) -> Response:
+        return self.request("GET", f"/original{query}", WRITER)
 
     @rule(id=IDS, picture=SENT)
     def post(self, id: str, picture: Picture | None) -> None:
         body = form(RUBBISH if picture is None else picture.body)
-        answer = self.ask("POST", f"/original/{quote(id)}", WRITER | FORM, body)
-        assert answer.status == self.shelf.post(id, picture)
+        response = self.request("POST", f"/original/{quote(id)}", WRITER | FORM, body)
+        assert response.status == self.shelf.post(id, picture)
 
     @rule(picture=KEPT)
     def post_without_id(self, picture: Picture) -> None:
-        answer = self.ask("POST", "/original", WRITER | FORM, form(picture.body))
-        assert answer.status == 201
-        assert answer.json["id"] not in self.shelf.rows
-        self.shelf.keep(answer.json["id"], picture)
+        response = self.request("POST", "/original", WRITER | FORM, form(picture.body))
+        assert response.status == 201
+        assert response.json["id"] not in self.shelf.rows
+        self.shelf.keep(response.json["id"], picture)
 
     @rule(id=IDS, picture=SENT, conditions=WRITE_CONDITIONS)
     def put(self, id: str, picture: Picture | None, conditions: dict[str, str]) -> None:
         body = RUBBISH if picture is None else picture.body
         conditions = self.meant(id, conditions)
-        answer = self.ask("PUT", f"/original/{quote(id)}", WRITER | conditions, body)
-        assert answer.status == self.shelf.put(id, picture, conditions)
+        response = self.request("PUT", f"/original/{quote(id)}", WRITER | conditions, body)
+        assert response.status == self.shelf.put(id, picture, conditions)
 
     @rule(id=IDS, conditions=WRITE_CONDITIONS)
     def delete(self, id: str, conditions: dict[str, str]) -> None:
         conditions = self.meant(id, conditions)
-        answer = self.ask("DELETE", f"/original/{quote(id)}", WRITER | conditions)
-        assert answer.status == self.shelf.delete(id, conditions)
+        response = self.request("DELETE", f"/original/{quote(id)}", WRITER | conditions)
+        assert response.status == self.shelf.delete(id, conditions)
 
     @rule(id=IDS, picture=KEPT, count=st.integers(2, 4))
     def post_at_once(self, id: str, picture: Picture, count: int) -> None:
@@ -114,21 +114,21 @@ class Contract(RuleBasedStateMachine):
             deleted = self.served.delete(quote(id)).status
             assert {reader.result().status for reader in readers} <= {200, 404}
         assert deleted == self.shelf.delete(id, {})
-        assert self.ask("GET", path).status == 404
+        assert self.request("GET", path).status == 404
 
     @rule(id=IDS, method=READS, conditions=READ_CONDITIONS)
     def read(self, id: str, method: str, conditions: dict[str, str]) -> None:
         conditions = self.meant(id, conditions)
-        answer = self.ask(method, f"/original/{quote(id)}", conditions)
+        response = self.request(method, f"/original/{quote(id)}", conditions)
         row = self.shelf.row(id)
         if row is None:
-            assert answer.status == 404
+            assert response.status == 404
             return
-        assert answer.status == model.read(row.picture.tag, conditions)
-        if answer.status == 200:
-            assert answer["ETag"] == row.picture.tag
-            assert answer["Content-Length"] == str(len(row.picture.body))
-            assert answer.body == (b"" if method == "HEAD" else row.picture.body)
+        assert response.status == model.read(row.picture.tag, conditions)
+        if response.status == 200:
+            assert response["ETag"] == row.picture.tag
+            assert response["Content-Length"] == str(len(row.picture.body))
+            assert response.body == (b"" if method == "HEAD" else row.picture.body)
 
     @rule(id=IDS, first=NUMBERS, last=NUMBERS, tag=st.none() | st.sampled_from([*TAGS, "own"]))
     def read_range(self, id: str, first: int | None, last: int | None, tag: str | None) -> None:
@@ -138,51 +138,51 @@ class Contract(RuleBasedStateMachine):
         tag = row.picture.tag if tag == "own" else tag
         span = f"{'' if first is None else first}-{'' if last is None else last}"
         headers = {"Range": f"bytes={span}"} | ({} if tag is None else {"If-Range": tag})
-        answer = self.ask("GET", f"/original/{quote(id)}", headers)
+        response = self.request("GET", f"/original/{quote(id)}", headers)
         status, body = model.ranged(row.picture.body, first, last)
         if tag not in (None, row.picture.tag):
             status, body = 200, row.picture.body
-        assert answer.status == status
-        assert status == 416 or answer.body == body
+        assert response.status == status
+        assert status == 416 or response.body == body
 
     @rule(id=IDS)
     def info(self, id: str) -> None:
-        answer = self.ask("GET", f"/info/{quote(id)}")
+        response = self.request("GET", f"/info/{quote(id)}")
         row = self.shelf.row(id)
-        assert answer.status == (404 if row is None else 200)
+        assert response.status == (404 if row is None else 200)
         if row is not None:
-            self.assert_described(answer.json, canonical(id), row.picture)
+            self.assert_described(response.json, canonical(id), row.picture)
 
     @rule(id=IDS, name=NAMES, method=READS)
     def derived(self, id: str, name: str, method: str) -> None:
         path = f"/derived/{quote(id)}-{name}"
-        answer = self.ask(method, path)
+        response = self.request(method, path)
         row = self.shelf.row(id)
-        assert answer.status == (404 if row is None else 200)
+        assert response.status == (404 if row is None else 200)
         if row is not None and method == "GET":
-            self.assert_drawn(answer, row.picture, name)
-            self.seen[path] = (row.number, answer)
+            self.assert_drawn(response, row.picture, name)
+            self.seen[path] = (row.number, response)
 
     @precondition(lambda self: self.seen)
     @rule(data=st.data(), by_tag=st.booleans())
     def derived_again(self, data: st.DataObject, by_tag: bool) -> None:
-        """With a validator that was handed out before: what was deleted or replaced never answers 304 to it."""
+        """With an earlier validator: it is never 304 after a delete or a replace."""
         changed = [path for path, (number, _) in self.seen.items() if self.is_another(path, number)]
         path = data.draw(st.sampled_from(sorted(changed or self.seen)))
         number, old = self.seen[path]
         condition = {"If-None-Match": old["ETag"]} if by_tag else {"If-Modified-Since": old["Last-Modified"]}
-        answer = self.ask("GET", path, condition)
+        response = self.request("GET", path, condition)
         row = self.shelf.row(id_in(path))
         if row is None:
-            assert answer.status == 404
+            assert response.status == 404
         elif row.number != number:
-            assert answer.status == 200
+            assert response.status == 200
         elif by_tag:
-            assert answer.status == 304
+            assert response.status == 304
         else:
-            assert answer.status in (200, 304)  # whether its first second was over when it was dated
-        if answer.status == 200 and row is not None:
-            self.assert_drawn(answer, row.picture, path.rpartition("-")[2])
+            assert response.status in (200, 304)  # whether its first second was over when it was dated
+        if response.status == 200 and row is not None:
+            self.assert_drawn(response, row.picture, path.rpartition("-")[2])
 
     def is_another(self, path: str, number: int) -> bool:
         row = self.shelf.row(id_in(path))
@@ -204,22 +204,22 @@ class Contract(RuleBasedStateMachine):
         expected = (id, picture.format, picture.width, picture.height, len(picture.body), picture.tag.strip('"'))
         assert tuple(item[name] for name in ("id", "format", "width", "height", "size", "sha256")) == expected
 
-    def assert_drawn(self, answer: Answer, picture: Picture, name: str) -> None:
-        found = sha256(answer.body).hexdigest()
+    def assert_drawn(self, response: Response, picture: Picture, name: str) -> None:
+        found = sha256(response.body).hexdigest()
         expected = self.drawn.get((picture.name, name))
         if expected is None:
-            assert_colour(answer.body, name, picture)
+            assert_color(response.body, name, picture)
             expected = self.drawn[picture.name, name] = found
         assert found == expected
-        assert answer["Content-Length"] == str(len(answer.body))
+        assert response["Content-Length"] == str(len(response.body))
 
 
-def assert_colour(body: bytes, name: str, picture: Picture) -> None:
+def assert_color(body: bytes, name: str, picture: Picture) -> None:
     with Image.open(io.BytesIO(body)) as shown:
         assert f"{shown.width}x{shown.height}" == name.partition(".")[0]
         average = shown.convert("RGB").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
     assert isinstance(average, tuple)
-    assert max(abs(one - other) for one, other in zip(average, picture.colour, strict=True)) < 15
+    assert max(abs(one - other) for one, other in zip(average, picture.color, strict=True)) < 15
 
 
 def id_in(path: str) -> str:
@@ -228,12 +228,12 @@ def id_in(path: str) -> str:
 
 @pytest.fixture
 def own(tmp_path_factory: pytest.TempPathFactory, log: object) -> Iterator[Served]:
-    """A server whose memory cache takes small pictures and no large ones."""
+    """A server whose memory cache holds small variants and no large ones."""
     with serving(tmp_path_factory.mktemp("model"), memory_cache=128 << 10, workers=2) as served:
         yield served
 
 
-def test_any_order_of_requests_is_answered_as_the_model_says(own: Served) -> None:
+def test_any_sequence_of_requests_has_the_responses_of_the_model(own: Served) -> None:
     Contract.served = own
     run_state_machine_as_test(
         Contract,

@@ -1,4 +1,4 @@
-"""`/openapi.json` and the program agree: schemathesis asks what the document allows, and what it does not."""
+"""`/openapi.json` and the program agree: schemathesis sends what the document allows, and what it does not."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -56,15 +56,15 @@ def own(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]]) -> 
 
 @pytest.fixture(scope="module")
 def cursor(own: Served) -> str:
-    """One that the listing gave; it is not spoilt by what comes and goes."""
+    """A cursor of the listing; it stays valid while originals are added and deleted."""
     for _ in range(3):
-        own.kept(PICTURES[0])
-    return str(own.ask("GET", "/original?limit=2", WRITER).json["next"])
+        own.upload(PICTURES[0])
+    return str(own.request("GET", "/original?limit=2", WRITER).json["next"])
 
 
 @pytest.fixture
 def stocked(own: Served) -> Served:
-    """The server with the known originals, whatever was deleted before."""
+    """The server with the known originals, whatever an earlier example deleted."""
     for id in KNOWN:
         assert own.put(quote(id), PICTURES[0]).status in (200, 201)
     return own
@@ -76,7 +76,7 @@ def test_the_document_is_served(served: Served) -> None:
 
 @contract.parametrize()
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_operation_answers_as_documented(case: Any, stocked: Served, cursor: str) -> None:
+def test_every_operation_responds_as_documented(case: Any, stocked: Served, cursor: str) -> None:
     if (case.query or {}).get("cursor") == CURSOR:
         case.query["cursor"] = cursor
     excluded = [negative_data_rejection] if is_taken_for_wrong(case) else []

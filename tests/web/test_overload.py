@@ -1,4 +1,4 @@
-"""More than can be done at once: refused with 503, while what is there is served."""
+"""Overload: requests are refused with 503, while hits are served."""
 
 import os
 import signal
@@ -7,14 +7,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.web.served import Answer, Served, serving, until
+from tests.web.served import Response, Served, serving, until
 
 QUEUE = 3
 
 
 @contextmanager
 def halted(served: Served) -> Iterator[None]:
-    """The only worker stands still."""
+    """The only worker hangs."""
     (worker,) = served.parts.workers.state.pids
     os.kill(worker, signal.SIGSTOP)
     try:
@@ -23,21 +23,21 @@ def halted(served: Served) -> Iterator[None]:
         os.kill(worker, signal.SIGCONT)
 
 
-def refused(futures: list[Future[Answer]]) -> list[Answer]:
+def refused(futures: list[Future[Response]]) -> list[Response]:
     return [future.result() for future in futures if future.done()]
 
 
-def assert_refused(answers: list[Answer]) -> None:
-    assert {answer.status for answer in answers} == {503}
-    for answer in answers:
-        assert 1 <= int(answer["Retry-After"]) <= 30
-        assert answer["Cache-Control"] == "no-store"
-        assert answer["Content-Type"] == "application/problem+json"
+def assert_refused(responses: list[Response]) -> None:
+    assert {response.status for response in responses} == {503}
+    for response in responses:
+        assert 1 <= int(response["Retry-After"]) <= 30
+        assert response["Cache-Control"] == "no-store"
+        assert response["Content-Type"] == "application/problem+json"
 
 
 def test_cold_requests_over_the_queue_are_refused_and_hits_are_served(folder: Path, photo: bytes) -> None:
-    with serving(folder, workers=1, queue=QUEUE, memory_cache=0) as served:
-        id, kept = served.kept(photo), served.kept(photo)
+    with serving(folder, workers=1, queue_size=QUEUE, memory_cache=0) as served:
+        id, kept = served.upload(photo), served.upload(photo)
         hit = served.get(f"/derived/{kept}-9x9.jpg")
         paths = [f"/derived/{id}-{side}x{side}.jpg" for side in range(10, 22)]
         with halted(served), ThreadPoolExecutor(len(paths)) as pool:
@@ -55,9 +55,9 @@ def test_cold_requests_over_the_queue_are_refused_and_hits_are_served(folder: Pa
         assert served.get(paths[-1]).status == 200
 
 
-def test_those_who_wait_for_one_picture_take_one_place(folder: Path, photo: bytes) -> None:
-    with serving(folder, workers=1, queue=1) as served:
-        id = served.kept(photo)
+def test_clients_that_wait_for_the_same_variant_are_one_job(folder: Path, photo: bytes) -> None:
+    with serving(folder, workers=1, queue_size=1) as served:
+        id = served.upload(photo)
         with halted(served), ThreadPoolExecutor(12) as pool:
             same = [pool.submit(served.get, f"/derived/{id}-10x10.jpg") for _ in range(10)]
             until(lambda: served.parts.workers.state.busy == 1)
@@ -68,8 +68,8 @@ def test_those_who_wait_for_one_picture_take_one_place(folder: Path, photo: byte
             assert {future.result().status for future in [*same, other]} == {200}
 
 
-def test_uploads_over_the_queue_are_refused_and_nothing_is_kept(folder: Path, photo: bytes) -> None:
-    with serving(folder, workers=1, queue=1) as served:
+def test_uploads_over_the_queue_are_refused_and_nothing_is_stored(folder: Path, photo: bytes) -> None:
+    with serving(folder, workers=1, queue_size=1) as served:
         ids = [f"upload-{number}" for number in range(6)]
         with halted(served), ThreadPoolExecutor(len(ids)) as pool:
             uploads = [pool.submit(served.put, id, photo) for id in ids]

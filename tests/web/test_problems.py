@@ -1,29 +1,29 @@
-"""What a client is told when something is wrong: a problem document, never cached, and nothing of the inside."""
+"""Errors: a problem document, which is never cached and has no internal details."""
 
 import re
 from typing import Any
 
 import pytest
 
-from tests.web.served import WRITER, Answer, Served
+from tests.web.served import WRITER, Response, Served
 
 
-def assert_problem(answer: Answer, status: int) -> None:
-    assert answer.status == status, answer.body
-    assert answer["Content-Type"] == "application/problem+json"
-    assert answer["Cache-Control"] == "no-store"
-    assert answer["Content-Length"] == str(len(answer.body))
-    assert answer.json["status"] == status
-    assert answer.json["type"] == "about:blank"
-    assert answer.json["title"]
-    assert len(answer.json["detail"]) > 20
-    assert answer.json["request_id"] == answer["X-Request-ID"] != ""
+def assert_problem(response: Response, status: int) -> None:
+    assert response.status == status, response.body
+    assert response["Content-Type"] == "application/problem+json"
+    assert response["Cache-Control"] == "no-store"
+    assert response["Content-Length"] == str(len(response.body))
+    assert response.json["status"] == status
+    assert response.json["type"] == "about:blank"
+    assert response.json["title"]
+    assert len(response.json["detail"]) > 20
+    assert response.json["request_id"] == response["X-Request-ID"] != ""
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/nowhere", "/original/a/b", "/derived", "/derived/", "/derived/a/b", "/info", "/favicon.ico", "/%ff"]
 )
-def test_a_url_that_leads_nowhere_says_which_there_are(served: Served, path: str) -> None:
+def test_an_unknown_url_is_a_404_that_lists_the_routes(served: Served, path: str) -> None:
     assert_problem(served.get(path), 404)
 
 
@@ -38,23 +38,23 @@ ALLOWED = {
 }
 
 
-def methods_of(answer: Answer) -> set[str]:
-    return set(re.split(r",\s*", answer["Allow"]))
+def methods_of(response: Response) -> set[str]:
+    return set(re.split(r",\s*", response["Allow"]))
 
 
 @pytest.mark.parametrize("path", ALLOWED)
-def test_another_method_is_refused_with_those_allowed(served: Served, path: str) -> None:
+def test_another_method_is_a_405_that_lists_the_methods(served: Served, path: str) -> None:
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - ALLOWED[path]:
-        answer = served.ask(method, path, WRITER)
-        assert_problem(answer, 405)
-        assert methods_of(answer) == ALLOWED[path]
+        response = served.request(method, path, WRITER)
+        assert_problem(response, 405)
+        assert methods_of(response) == ALLOWED[path]
 
 
 @pytest.mark.parametrize("path", ALLOWED)
-def test_options_tells_the_methods(served: Served, path: str) -> None:
-    answer = served.ask("OPTIONS", path)
-    assert (answer.status, answer.body) == (204, b"")
-    assert methods_of(answer) == ALLOWED[path]
+def test_options_lists_the_methods(served: Served, path: str) -> None:
+    response = served.request("OPTIONS", path)
+    assert (response.status, response.body) == (204, b"")
+    assert methods_of(response) == ALLOWED[path]
 
 
 @pytest.mark.parametrize(
@@ -75,33 +75,33 @@ def test_options_tells_the_methods(served: Served, path: str) -> None:
     ],
     ids=lambda request_bytes: ascii(request_bytes[:60]),
 )
-def test_what_is_no_http_is_refused_with_a_problem_document(served: Served, request_bytes: bytes) -> None:
-    answer = served.raw(request_bytes)
-    assert answer.status == 400
-    assert answer["Content-Type"] == "application/problem+json"
-    assert answer["Cache-Control"] == "no-store"
-    assert answer.json["detail"]
+def test_malformed_http_gets_a_problem_document(served: Served, request_bytes: bytes) -> None:
+    response = served.raw(request_bytes)
+    assert response.status == 400
+    assert response["Content-Type"] == "application/problem+json"
+    assert response["Cache-Control"] == "no-store"
+    assert response.json["detail"]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/original/nobody", "/nowhere"])
-def test_an_expectation_that_nobody_can_meet_is_never_cached(served: Served, path: str) -> None:
-    answer = served.get(path, Expect="a-miracle")
-    assert answer.status in (200, 404, 417)
-    assert answer["Cache-Control"] == "no-store"
-    assert answer["X-Request-ID"] or answer.status == 417
+def test_the_response_to_an_unknown_expectation_is_not_cached(served: Served, path: str) -> None:
+    response = served.get(path, Expect="a-miracle")
+    assert response.status in (200, 404, 417)
+    assert response["Cache-Control"] == "no-store"
+    assert response["X-Request-ID"] or response.status == 417
 
 
-def test_a_chunked_body_that_breaks_off_is_refused(served: Served) -> None:
+def test_a_malformed_chunked_body_is_refused(served: Served) -> None:
     head = "PUT /original/broken HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
     head += f"Authorization: {WRITER['Authorization']}\r\n\r\n"
-    answer = served.raw(head.encode() + b"5\r\nhello\r\nzzz\r\n")
-    assert answer.status == 400
-    assert answer["Cache-Control"] == "no-store"
-    assert answer["Content-Type"] == "application/problem+json"
+    response = served.raw(head.encode() + b"5\r\nhello\r\nzzz\r\n")
+    assert response.status == 400
+    assert response["Cache-Control"] == "no-store"
+    assert response["Content-Type"] == "application/problem+json"
 
 
-def test_every_answer_has_the_requests_id(served: Served, photo: bytes) -> None:
-    id = served.kept(photo)
+def test_every_response_has_a_request_id(served: Served, photo: bytes) -> None:
+    id = served.upload(photo)
     paths = [f"/original/{id}", f"/info/{id}", f"/derived/{id}-9x9.jpg", "/healthz", "/original/nobody", "/nowhere"]
     for path in paths:
         assert served.get(path, X_Request_ID="abc:1.2_3-4")["X-Request-ID"] == "abc:1.2_3-4"
@@ -110,20 +110,20 @@ def test_every_answer_has_the_requests_id(served: Served, photo: bytes) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, "<script>", "caf\xe9", '"', "a\tb"])
-def test_a_request_id_that_is_none_is_not_repeated(served: Served, given: str) -> None:
-    answer = served.get("/original/nobody", X_Request_ID=given)
-    assert_problem(answer, 404)
-    assert answer["X-Request-ID"] != given
+def test_an_invalid_request_id_is_replaced(served: Served, given: str) -> None:
+    response = served.get("/original/nobody", X_Request_ID=given)
+    assert_problem(response, 404)
+    assert response["X-Request-ID"] != given
 
 
-def test_a_lost_original_is_a_500_that_tells_nothing(served: Served, log: list[dict[str, Any]], photo: bytes) -> None:
-    id = served.kept(photo)
+def test_a_lost_original_is_a_500_without_details(served: Served, log: list[dict[str, Any]], photo: bytes) -> None:
+    id = served.upload(photo)
     (blob,) = served.files_of(id)
     blob.unlink()
     for path in (f"/original/{id}", f"/derived/{id}-17x17.jpg"):
-        answer = served.get(path, X_Request_ID="lost-1")
-        assert_problem(answer, 500)
-        assert not re.search(rf"Traceback|OriginalLost|revision|\.py|{served.folder}", answer.body.decode())
+        response = served.get(path, X_Request_ID="lost-1")
+        assert_problem(response, 500)
+        assert not re.search(rf"Traceback|OriginalLost|revision|\.py|{served.folder}", response.body.decode())
         (line,) = (line for line in log if line.get("request_id") == "lost-1" and line["level"] == "error")
         assert "Traceback" in line["exception"]
         assert "OriginalLost" in line["exception"]

@@ -1,4 +1,4 @@
-"""Ranges of originals by RFC 9110 section 14."""
+"""Ranges of originals (RFC 9110 section 14)."""
 
 from email.utils import formatdate, parsedate_to_datetime
 
@@ -9,8 +9,8 @@ from tests.web.served import Served
 
 @pytest.fixture(scope="module")
 def path(served: Served, photo: bytes) -> str:
-    """An original that has its first second behind it."""
-    path = f"/original/{served.kept(photo)}"
+    """An original that is older than one second."""
+    path = f"/original/{served.upload(photo)}"
     served.settled(path)
     return path
 
@@ -31,18 +31,18 @@ def path(served: Served, photo: bytes) -> str:
         ("bytes=0005-0009", slice(5, 10)),
     ],
 )
-def test_one_range_is_answered_with_its_bytes(served: Served, path: str, photo: bytes, value: str, part: slice) -> None:
-    answer = served.get(path, Range=value)
+def test_a_range_gets_its_bytes(served: Served, path: str, photo: bytes, value: str, part: slice) -> None:
+    response = served.get(path, Range=value)
     start, stop, _ = part.indices(len(photo))
-    assert (answer.status, answer.body) == (206, photo[part])
-    assert answer["Content-Range"] == f"bytes {start}-{stop - 1}/{len(photo)}"
-    assert answer["Content-Length"] == str(stop - start)
+    assert (response.status, response.body) == (206, photo[part])
+    assert response["Content-Range"] == f"bytes {start}-{stop - 1}/{len(photo)}"
+    assert response["Content-Length"] == str(stop - start)
     whole = served.get(path)
     for name in ("ETag", "Last-Modified", "Cache-Control", "Content-Type"):
-        assert answer[name] == whole[name]
+        assert response[name] == whole[name]
 
 
-def test_the_last_byte_is_in_and_the_one_after_it_is_out(served: Served, path: str, photo: bytes) -> None:
+def test_a_range_includes_its_last_byte(served: Served, path: str, photo: bytes) -> None:
     last = len(photo) - 1
     assert served.get(path, Range=f"bytes={last}-{last}").body == photo[-1:]
     assert served.get(path, Range=f"bytes={last}-").body == photo[-1:]
@@ -50,12 +50,12 @@ def test_the_last_byte_is_in_and_the_one_after_it_is_out(served: Served, path: s
 
 
 @pytest.mark.parametrize("value", ["bytes=99999999-", "bytes=99999999-99999999", "bytes=-0"])
-def test_a_range_of_no_byte_is_refused(served: Served, path: str, photo: bytes, value: str) -> None:
-    answer = served.get(path, Range=value)
-    assert answer.status == 416
-    assert answer["Content-Range"] == f"bytes */{len(photo)}"
-    assert answer["Content-Type"] == "application/problem+json"
-    assert answer["Cache-Control"] == "no-store"
+def test_a_range_without_bytes_is_refused(served: Served, path: str, photo: bytes, value: str) -> None:
+    response = served.get(path, Range=value)
+    assert response.status == 416
+    assert response["Content-Range"] == f"bytes */{len(photo)}"
+    assert response["Content-Type"] == "application/problem+json"
+    assert response["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(
@@ -64,31 +64,31 @@ def test_a_range_of_no_byte_is_refused(served: Served, path: str, photo: bytes, 
      "bytes=0-9;", "bytes=1-2-3", "bytes=+1-2", "bytes=0x1-2", "bytes=\u00b2-", "items=0-9",
      f"bytes={'9' * 5_000}-", f"bytes=0-{'9' * 5_000}", f"bytes=-{'9' * 5_000}"],
 )  # fmt: skip
-def test_other_ranges_are_answered_with_everything(served: Served, path: str, photo: bytes, value: str) -> None:
-    answer = served.get(path, Range=value)
-    assert (answer.status, answer.body) == (200, photo)
-    assert answer.headers["Content-Range"] is None
+def test_other_ranges_get_the_whole_original(served: Served, path: str, photo: bytes, value: str) -> None:
+    response = served.get(path, Range=value)
+    assert (response.status, response.body) == (200, photo)
+    assert response.headers["Content-Range"] is None
 
 
-def test_a_range_is_for_get_alone(served: Served, path: str, photo: bytes) -> None:
-    answer = served.head(path, Range="bytes=0-9")
-    assert (answer.status, answer["Content-Length"]) == (200, str(len(photo)))
+def test_a_range_is_ignored_except_for_get(served: Served, path: str, photo: bytes) -> None:
+    response = served.head(path, Range="bytes=0-9")
+    assert (response.status, response["Content-Length"]) == (200, str(len(photo)))
     assert served.head(path, Range="bytes=99999999-").status == 200
 
 
-def test_if_range_with_the_tag_gives_the_range(served: Served, path: str, photo: bytes) -> None:
+def test_if_range_with_the_tag_gets_the_range(served: Served, path: str, photo: bytes) -> None:
     tag = served.get(path)["ETag"]
     assert served.get(path, Range="bytes=0-9", If_Range=tag).body == photo[:10]
 
 
-def test_if_range_with_another_or_a_weak_tag_gives_everything(served: Served, path: str, photo: bytes) -> None:
+def test_if_range_with_another_or_a_weak_tag_gets_the_whole_original(served: Served, path: str, photo: bytes) -> None:
     tag = served.get(path)["ETag"]
     for value in ('"another"', f"W/{tag}", tag.strip('"'), f'{tag}, "x"', "*", ""):
-        answer = served.get(path, Range="bytes=0-9", If_Range=value)
-        assert (answer.status, answer.body) == (200, photo), value
+        response = served.get(path, Range="bytes=0-9", If_Range=value)
+        assert (response.status, response.body) == (200, photo), value
 
 
-def test_if_range_with_a_date_holds_for_exactly_that_date(served: Served, path: str, photo: bytes) -> None:
+def test_if_range_with_a_date_must_equal_the_date(served: Served, path: str, photo: bytes) -> None:
     date = served.get(path)["Last-Modified"]
     assert served.get(path, Range="bytes=0-9", If_Range=date).body == photo[:10]
     for offset in (-1, 1):
@@ -96,19 +96,19 @@ def test_if_range_with_a_date_holds_for_exactly_that_date(served: Served, path: 
         assert served.get(path, Range="bytes=0-9", If_Range=other).status == 200
 
 
-def test_if_range_that_does_not_hold_spares_a_416(served: Served, path: str) -> None:
+def test_a_failed_if_range_prevents_a_416(served: Served, path: str) -> None:
     assert served.get(path, Range="bytes=99999999-", If_Range='"another"').status == 200
 
 
-def test_a_304_goes_before_a_range(served: Served, path: str) -> None:
+def test_a_304_takes_precedence_over_a_range(served: Served, path: str) -> None:
     tag = served.get(path)["ETag"]
     assert served.get(path, Range="bytes=0-9", If_None_Match=tag).status == 304
     assert served.get(path, Range="bytes=99999999-", If_None_Match=tag).status == 304
     assert served.get(path, Range="bytes=0-9", If_Match='"x"').status == 412
 
 
-def test_a_derived_picture_is_always_whole(served: Served, photo: bytes) -> None:
-    path = f"/derived/{served.kept(photo)}-9x9.jpg"
-    answer = served.get(path, Range="bytes=0-9")
-    assert answer.status == 200
-    assert len(answer.body) == int(answer["Content-Length"]) > 10
+def test_a_variant_is_always_sent_whole(served: Served, photo: bytes) -> None:
+    path = f"/derived/{served.upload(photo)}-9x9.jpg"
+    response = served.get(path, Range="bytes=0-9")
+    assert response.status == 200
+    assert len(response.body) == int(response["Content-Length"]) > 10

@@ -1,4 +1,4 @@
-"""Server-Timing on derived pictures, where it is asked for."""
+"""Server-Timing of variants, if it is switched on."""
 
 import re
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.web.served import Answer, Served, serving
+from tests.web.served import Response, Served, serving
 
 _ENTRY = re.compile(r'(\w+)(?:;desc="(\w+)"|;dur=(\d+\.\d\d))')
 
 
-def timings(answer: Answer) -> dict[str, str]:
-    """The entries by name, in order: a duration in milliseconds, or the cache's tier."""
-    found = [_ENTRY.fullmatch(entry) for entry in answer["Server-Timing"].split(", ")]
-    assert all(found), answer["Server-Timing"]
+def timings(response: Response) -> dict[str, str]:
+    """The entries by name, in order: a duration in milliseconds, or the tier."""
+    found = [_ENTRY.fullmatch(entry) for entry in response["Server-Timing"].split(", ")]
+    assert all(found), response["Server-Timing"]
     return {match[1]: match[2] or match[3] for match in found if match}
 
 
@@ -25,8 +25,8 @@ def timed(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]]) -
         yield server
 
 
-def test_it_tells_where_a_picture_came_from_and_what_took_how_long(timed: Served, photo: bytes) -> None:
-    path = f"/derived/{timed.kept(photo)}-20x10.jpg"
+def test_server_timing_has_the_tier_and_the_duration_of_each_step(timed: Served, photo: bytes) -> None:
+    path = f"/derived/{timed.upload(photo)}-20x10.jpg"
     cold = timings(timed.get(path))
     assert cold["cache"] == "rendered"
     assert set(cold) == {"cache", "catalog", "bucket", "queue", "lease", "render"}
@@ -40,29 +40,29 @@ def test_it_tells_where_a_picture_came_from_and_what_took_how_long(timed: Served
     assert hit["Timing-Allow-Origin"] == "*"
 
 
-def test_a_picture_of_the_store_tells_how_long_that_took(folder: Path, photo: bytes) -> None:
+def test_a_variant_from_the_store_has_the_duration_of_the_read(folder: Path, photo: bytes) -> None:
     with serving(folder, server_timing=True, memory_cache=0) as bare:
-        path = f"/derived/{bare.kept(photo)}-20x10.jpg"
+        path = f"/derived/{bare.upload(photo)}-20x10.jpg"
         assert timings(bare.get(path))["cache"] == "rendered"
-        for answer in (bare.get(path), bare.head(path)):
-            assert timings(answer)["cache"] == "bucket"
-            assert float(timings(answer)["bucket"]) > 0
+        for response in (bare.get(path), bare.head(path)):
+            assert timings(response)["cache"] == "bucket"
+            assert float(timings(response)["bucket"]) > 0
 
 
-def test_a_large_picture_that_was_just_made_counts_as_rendered(timed: Served, photo: bytes) -> None:
-    path = f"/derived/{timed.kept(photo)}-2000x800.bmp"
+def test_a_large_variant_that_was_just_rendered_has_the_tier_rendered(timed: Served, photo: bytes) -> None:
+    path = f"/derived/{timed.upload(photo)}-2000x800.bmp"
     assert [timings(timed.get(path))["cache"] for _ in range(2)] == ["rendered", "bucket"]
 
 
-def test_what_is_no_derived_picture_has_none(timed: Served, photo: bytes) -> None:
-    id = timed.kept(photo)
+def test_other_responses_have_no_server_timing(timed: Served, photo: bytes) -> None:
+    id = timed.upload(photo)
     for path in (f"/original/{id}", f"/info/{id}", "/derived/nobody-20x10.jpg", "/healthz"):
         assert "Server-Timing" not in timed.get(path).headers
 
 
-def test_nobody_is_told_unless_it_is_asked_for(served: Served, photo: bytes) -> None:
-    path = f"/derived/{served.kept(photo)}-20x10.jpg"
+def test_server_timing_is_off_by_default(served: Served, photo: bytes) -> None:
+    path = f"/derived/{served.upload(photo)}-20x10.jpg"
     for _ in range(2):
-        answer = served.get(path)
-        assert "Server-Timing" not in answer.headers
-        assert "Timing-Allow-Origin" not in answer.headers
+        response = served.get(path)
+        assert "Server-Timing" not in response.headers
+        assert "Timing-Allow-Origin" not in response.headers

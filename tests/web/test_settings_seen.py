@@ -1,4 +1,4 @@
-"""Settings as a client sees them: allowed sizes, Cache-Control, CORS, accepted formats."""
+"""Settings as a client sees them: sizes, Cache-Control, CORS, input formats."""
 
 import io
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]]) 
     with serving(
         tmp_path_factory.mktemp("narrow"),
         sizes="100x100,80x60",
-        accept="png,webp",
+        input_formats="png,webp",
         cache_control="private, max-age=7",
         cors_origin="",
         background="#ff0000",
@@ -30,44 +30,44 @@ def png() -> bytes:
 
 
 def test_only_listed_sizes_are_allowed(narrow: Served, png: bytes) -> None:
-    id = narrow.kept(png)
+    id = narrow.upload(png)
     assert narrow.get(f"/derived/{id}-100x100.jpg").status == 200
     assert narrow.get(f"/derived/{id}-80x60.jpg").status == 200
     for size in ("60x80", "101x100", "40x30", "1x1"):
-        answer = narrow.get(f"/derived/{id}-{size}.jpg")
-        assert answer.status == 403
-        assert "80x60, 100x100" in answer.json["detail"]
-        assert answer["Cache-Control"] == "no-store"
+        response = narrow.get(f"/derived/{id}-{size}.jpg")
+        assert response.status == 403
+        assert "80x60, 100x100" in response.json["detail"]
+        assert response["Cache-Control"] == "no-store"
 
 
-def test_a_size_is_refused_also_where_there_is_no_original(narrow: Served) -> None:
+def test_a_size_is_refused_even_without_an_original(narrow: Served) -> None:
     assert narrow.get("/derived/nobody-1x1.jpg").status == 403
 
 
-def test_only_accepted_formats_are_taken(narrow: Served, photo: bytes, png: bytes) -> None:
-    answer = narrow.put("a-jpeg", photo)
-    assert answer.status == 400
-    assert len(answer.json["detail"]) > 20
+def test_only_input_formats_are_accepted(narrow: Served, photo: bytes, png: bytes) -> None:
+    response = narrow.put("a-jpeg", photo)
+    assert response.status == 400
+    assert len(response.json["detail"]) > 20
     assert narrow.put("a-png", png).status == 201
 
 
-def test_pictures_have_the_cache_control_that_is_set(narrow: Served, png: bytes) -> None:
-    id = narrow.kept(png)
+def test_pictures_have_the_configured_cache_control(narrow: Served, png: bytes) -> None:
+    id = narrow.upload(png)
     for path in (f"/original/{id}", f"/info/{id}", f"/derived/{id}-80x60.jpg"):
         first = narrow.get(path)
         assert first["Cache-Control"] == "private, max-age=7"
         assert narrow.get(path, If_None_Match=first["ETag"])["Cache-Control"] == "private, max-age=7"
 
 
-def test_the_background_shows_where_the_output_has_no_transparency(narrow: Served) -> None:
-    id = narrow.kept(encoded(Image.new("RGBA", (40, 30), (0, 0, 0, 0)), "PNG"))
+def test_the_background_is_behind_transparency_that_the_output_lacks(narrow: Served) -> None:
+    id = narrow.upload(encoded(Image.new("RGBA", (40, 30), (0, 0, 0, 0)), "PNG"))
     picture = Image.open(io.BytesIO(narrow.get(f"/derived/{id}-80x60.bmp").body)).convert("RGB")
     assert picture.getpixel((40, 30)) == (255, 0, 0)
 
 
-def test_other_pages_may_read_unless_told_otherwise(served: Served, narrow: Served, png: bytes) -> None:
+def test_cross_origin_reads_are_allowed_unless_switched_off(served: Served, narrow: Served, png: bytes) -> None:
     for server, expected in ((served, "*"), (narrow, None)):
-        id = server.kept(png)
+        id = server.upload(png)
         for path in (f"/original/{id}", f"/info/{id}", f"/derived/{id}-80x60.jpg"):
             first = server.get(path, Origin="https://else.example")
             assert first.headers["Access-Control-Allow-Origin"] == expected
@@ -79,18 +79,18 @@ def test_other_pages_may_read_unless_told_otherwise(served: Served, narrow: Serv
 def test_a_preflight_allows_reads_and_nothing_else(served: Served, narrow: Served) -> None:
     asking = {"Origin": "https://else.example", "Access-Control-Request-Method": "GET"}
     for path in ("/original/a", "/info/a", "/derived/a-9x9.jpg"):
-        answer = served.ask("OPTIONS", path, asking)
-        assert answer["Access-Control-Allow-Origin"] == "*"
-        assert set(answer["Access-Control-Allow-Methods"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
-        assert "If-None-Match" in answer["Access-Control-Allow-Headers"]
-        closed = narrow.ask("OPTIONS", path, asking)
+        response = served.request("OPTIONS", path, asking)
+        assert response["Access-Control-Allow-Origin"] == "*"
+        assert set(response["Access-Control-Allow-Methods"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+        assert "If-None-Match" in response["Access-Control-Allow-Headers"]
+        closed = narrow.request("OPTIONS", path, asking)
         assert closed.status == 204
         assert not [name for name in closed.headers if name.startswith("Access-Control-")]
 
 
-def test_a_given_origin_is_the_only_one(folder: Any, png: bytes) -> None:
+def test_a_configured_origin_is_the_only_one(folder: Any, png: bytes) -> None:
     with serving(folder, cors_origin="https://shop.example") as server:
-        id = server.kept(png)
+        id = server.upload(png)
         for origin in ("https://shop.example", "https://else.example"):
-            answer = server.get(f"/original/{id}", Origin=origin)
-            assert answer["Access-Control-Allow-Origin"] == "https://shop.example"
+            response = server.get(f"/original/{id}", Origin=origin)
+            assert response["Access-Control-Allow-Origin"] == "https://shop.example"

@@ -1,4 +1,4 @@
-"""POST and PUT of originals: what is kept, and what is refused with which sentence."""
+"""POST and PUT of originals: what is stored, what is refused, and with which explanation."""
 
 import re
 import secrets
@@ -14,17 +14,17 @@ def fresh() -> str:
     return f"u{secrets.token_hex(6)}"
 
 
-def test_a_posted_picture_is_described_and_located(served: Served, photo: bytes) -> None:
+def test_a_post_gets_the_metadata_and_the_location(served: Served, photo: bytes) -> None:
     id = fresh()
-    answer = served.post(f"/original/{id}", photo)
-    assert answer.status == 201
-    assert answer["Location"] == f"/original/{id}"
-    assert answer["Content-Type"] == "application/json"
-    assert answer["ETag"] == f'"{sha256(photo).hexdigest()}"'
-    assert answer["Cache-Control"] == "no-store"
-    created = answer.json.pop("created")
+    response = served.post(f"/original/{id}", photo)
+    assert response.status == 201
+    assert response["Location"] == f"/original/{id}"
+    assert response["Content-Type"] == "application/json"
+    assert response["ETag"] == f'"{sha256(photo).hexdigest()}"'
+    assert response["Cache-Control"] == "no-store"
+    created = response.json.pop("created")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", created)
-    assert answer.json == {
+    assert response.json == {
         "id": id,
         "format": "jpeg",
         "width": 60,
@@ -32,7 +32,7 @@ def test_a_posted_picture_is_described_and_located(served: Served, photo: bytes)
         "size": len(photo),
         "sha256": sha256(photo).hexdigest(),
     }
-    assert served.get(answer["Location"]).body == photo
+    assert served.get(response["Location"]).body == photo
 
 
 def test_a_post_without_an_id_makes_one(served: Served, photo: bytes) -> None:
@@ -46,10 +46,10 @@ def test_a_post_without_an_id_makes_one(served: Served, photo: bytes) -> None:
 def test_a_second_post_to_an_id_is_refused_and_changes_nothing(
     served: Served, photo: bytes, other_photo: bytes
 ) -> None:
-    id = served.kept(photo)
-    answer = served.post(f"/original/{id}", other_photo)
-    assert answer.status == 409
-    assert "PUT replaces it" in answer.json["detail"]
+    id = served.upload(photo)
+    response = served.post(f"/original/{id}", other_photo)
+    assert response.status == 409
+    assert "Use PUT to replace it" in response.json["detail"]
     assert served.get(f"/original/{id}").body == photo
 
 
@@ -64,7 +64,7 @@ def test_a_put_creates_and_then_replaces(served: Served, photo: bytes, other_pho
     assert served.get(f"/original/{id}").body == other_photo
 
 
-def test_a_replaced_original_is_a_second_newer_at_least(served: Served, photo: bytes, other_photo: bytes) -> None:
+def test_a_replaced_original_is_at_least_a_second_newer(served: Served, photo: bytes, other_photo: bytes) -> None:
     id = fresh()
     created = served.put(id, photo).json["created"]
     for body in (other_photo, photo, other_photo):
@@ -76,13 +76,13 @@ def test_a_replaced_original_is_a_second_newer_at_least(served: Served, photo: b
 def test_a_put_with_if_none_match_star_never_replaces(served: Served, photo: bytes, other_photo: bytes) -> None:
     id = fresh()
     assert served.put(id, photo, If_None_Match="*").status == 201
-    answer = served.put(id, other_photo, If_None_Match="*")
-    assert answer.status == 412
+    response = served.put(id, other_photo, If_None_Match="*")
+    assert response.status == 412
     assert served.get(f"/original/{id}").body == photo
 
 
-def test_a_put_with_if_match_replaces_only_what_it_names(served: Served, photo: bytes, other_photo: bytes) -> None:
-    id = served.kept(photo)
+def test_a_put_with_if_match_replaces_only_that_picture(served: Served, photo: bytes, other_photo: bytes) -> None:
+    id = served.upload(photo)
     tag = served.get(f"/original/{id}")["ETag"]
     assert served.put(id, other_photo, If_Match='"another"').status == 412
     assert served.put(id, other_photo, If_Match=f"W/{tag}").status == 412
@@ -99,10 +99,12 @@ def test_a_put_with_if_match_creates_nothing(served: Served, photo: bytes) -> No
     assert served.get(f"/original/{id}").status == 404
 
 
-def test_a_put_with_if_unmodified_since_spares_what_is_newer(served: Served, photo: bytes, other_photo: bytes) -> None:
-    id = served.kept(photo)
-    answer = served.put(id, other_photo, If_Unmodified_Since="Sat, 01 Jan 2000 00:00:00 GMT")
-    assert answer.status == 412
+def test_a_put_with_if_unmodified_since_keeps_a_newer_original(
+    served: Served, photo: bytes, other_photo: bytes
+) -> None:
+    id = served.upload(photo)
+    response = served.put(id, other_photo, If_Unmodified_Since="Sat, 01 Jan 2000 00:00:00 GMT")
+    assert response.status == 412
     assert served.get(f"/original/{id}").body == photo
     assert served.put(id, other_photo, If_Unmodified_Since="Fri, 01 Jan 2100 00:00:00 GMT").status == 200
 
@@ -119,47 +121,49 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_what_is_no_whole_picture_is_refused_with_a_sentence(served: Served, what: str) -> None:
+def test_an_incomplete_picture_is_refused_with_an_explanation(served: Served, what: str) -> None:
     id = fresh()
-    for answer in (served.put(id, BROKEN[what]), served.post(f"/original/{id}", BROKEN[what])):
-        assert answer.status == 400, what
-        assert answer["Content-Type"] == "application/problem+json"
-        assert len(answer.json["detail"]) > 20
+    for response in (served.put(id, BROKEN[what]), served.post(f"/original/{id}", BROKEN[what])):
+        assert response.status == 400, what
+        assert response["Content-Type"] == "application/problem+json"
+        assert len(response.json["detail"]) > 20
     assert served.get(f"/original/{id}").status == 404
 
 
 def test_a_format_that_is_not_accepted_is_refused(served: Served) -> None:
     picture = photograph(20, 20)
     for format in ("EPS", "PDF"):
-        answer = served.put(fresh(), encoded(picture, format))
-        assert answer.status == 400, format
+        response = served.put(fresh(), encoded(picture, format))
+        assert response.status == 400, format
 
 
-def test_a_form_is_no_body_for_put(served: Served, photo: bytes) -> None:
+def test_put_refuses_a_form(served: Served, photo: bytes) -> None:
     id = fresh()
-    answer = served.ask("PUT", f"/original/{id}", WRITER | {"Content-Type": "multipart/form-data; boundary=x"}, photo)
-    assert answer.status == 400
-    assert "curl -T" in answer.json["detail"]
+    response = served.request(
+        "PUT", f"/original/{id}", WRITER | {"Content-Type": "multipart/form-data; boundary=x"}, photo
+    )
+    assert response.status == 400
+    assert "curl -T" in response.json["detail"]
 
 
-def test_a_content_type_says_nothing_about_the_picture(served: Served, photo: bytes) -> None:
+def test_the_content_type_of_an_upload_is_ignored(served: Served, photo: bytes) -> None:
     id = fresh()
     assert served.put(id, photo, Content_Type="image/png").json["format"] == "jpeg"
     assert served.get(f"/original/{id}")["Content-Type"] == "image/jpeg"
 
 
-def test_an_encoded_body_is_refused(served: Served, photo: bytes) -> None:
-    answer = served.put(fresh(), photo, Content_Encoding="gzip")
-    assert (answer.status, answer["Accept-Encoding"]) == (415, "identity")
+def test_a_content_encoding_is_refused(served: Served, photo: bytes) -> None:
+    response = served.put(fresh(), photo, Content_Encoding="gzip")
+    assert (response.status, response["Accept-Encoding"]) == (415, "identity")
     assert served.put(fresh(), photo, Content_Encoding="identity").status == 201
 
 
-def test_a_part_of_a_picture_is_refused(served: Served, photo: bytes) -> None:
-    answer = served.put(fresh(), photo, Content_Range=f"bytes 0-{len(photo) - 1}/{len(photo)}")
-    assert answer.status == 400
+def test_a_content_range_is_refused(served: Served, photo: bytes) -> None:
+    response = served.put(fresh(), photo, Content_Range=f"bytes 0-{len(photo) - 1}/{len(photo)}")
+    assert response.status == 400
 
 
-def test_a_chunked_body_is_taken(served: Served, photo: bytes) -> None:
+def test_a_chunked_body_is_accepted(served: Served, photo: bytes) -> None:
     id = fresh()
     head = f"PUT /original/{id} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in WRITER.items()) + "\r\n"

@@ -1,1 +1,1 @@
-"""`/openapi.json`: the HTTP contract for tools. `schemas` has the shared pieces, `document` the paths."""
+"""`GET /openapi.json`: the HTTP interface as OpenAPI 3.1. `document` has the paths, `schemas` what they share."""

@@ -1,4 +1,4 @@
-"""`/openapi.json`: the contract as OpenAPI 3.1, for people's tools and for the tests."""
+"""The OpenAPI document: its paths, parameters and responses."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,8 @@ from aiohttp import web
 
 from pymager import __version__
 from pymager.formats import FORMATS, OUTPUTS, Format
-from pymager.web.openapi.schemas import CURSOR, ID, LIMIT, NAME, SCHEMAS, conditions, failures, headers, json_of
+from pymager.web.bodies import MAX_PARTS
+from pymager.web.openapi.schemas import CURSOR, ID, LIMIT, NAME, SCHEMAS, conditions, headers, json_of, problems
 
 _SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}]
 _BINARY = {"type": "string", "format": "binary"}
@@ -17,19 +18,19 @@ _READ_CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modi
 _WRITE_CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match")
 
 
-async def handler(request: web.Request) -> web.Response:
-    """The document."""
+async def openapi(request: web.Request) -> web.Response:
+    """`GET /openapi.json`: the document."""
     return web.Response(body=_DOCUMENT, headers={"Content-Type": "application/json", "Cache-Control": "no-store"})
 
 
 def document() -> dict[str, Any]:
-    """The contract: paths, parameters, answers."""
+    """The document as JSON values."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "pymager",
             "version": __version__,
-            "description": "Keeps original pictures and serves resized ones.",
+            "description": "Stores original pictures and serves variants of them.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
@@ -37,28 +38,28 @@ def document() -> dict[str, Any]:
             "/original/{id}": {
                 "parameters": [ID],
                 "get": _original(),
-                "head": _read({}, "As GET, without the bytes."),
+                "head": _read({}, "As GET, without the body."),
                 "post": _post(409),
                 "put": _put(),
                 "delete": _delete(),
             },
             "/info/{id}": {
                 "parameters": [ID],
-                "get": _read(json_of("Original"), "What is known of an original."),
-                "head": _read({}, "As GET, without the document."),
+                "get": _read(json_of("Original"), "The original's metadata."),
+                "head": _read({}, "As GET, without the body."),
             },
             "/derived/{name}": {
                 "parameters": [NAME],
-                "get": _derived(_media(OUTPUTS.values()), "A derived picture."),
-                "head": _derived({}, "As GET, without the bytes."),
+                "get": _derived(_media(OUTPUTS.values()), "The variant."),
+                "head": _derived({}, "As GET, without the body."),
             },
-            "/healthz": _page("The process is alive.", json_of("Alive")),
-            "/readyz": _page(
-                "The process serves; backends that are away are named.",
+            "/healthz": _fixed("The process is alive.", json_of("Alive")),
+            "/readyz": _fixed(
+                "The process is ready. `backends` tells which backends are available.",
                 json_of("Ready"),
-                {"503": _answer("The process is stopping.", json_of("Ready"))},
+                {"503": _response("The process is draining and stops soon.", json_of("Ready"))},
             ),
-            "/openapi.json": _page("This document.", {"application/json": {"schema": {"type": "object"}}}),
+            "/openapi.json": _fixed("This document.", {"application/json": {"schema": {"type": "object"}}}),
         },
         "components": {
             "schemas": SCHEMAS,
@@ -74,36 +75,36 @@ def _media(several: Iterable[Format]) -> dict[str, Any]:
     return {format.content_type: {"schema": _BINARY} for format in several}
 
 
-def _answer(description: str, content: dict[str, Any], *names: str) -> dict[str, Any]:
-    answer = {"description": description, "headers": headers(*names)}
-    return answer | ({"content": content} if content else {})
+def _response(description: str, content: dict[str, Any], *names: str) -> dict[str, Any]:
+    response = {"description": description, "headers": headers(*names)}
+    return response | ({"content": content} if content else {})
 
 
 def _read(content: dict[str, Any], description: str) -> dict[str, Any]:
     return {
         "parameters": conditions(*_READ_CONDITIONS),
         "responses": {
-            "200": _answer(description, content, *_VALIDATORS, "Content-Length"),
-            "304": _answer("Not modified.", {}, *_VALIDATORS),
+            "200": _response(description, content, *_VALIDATORS, "Content-Length"),
+            "304": _response("Not modified.", {}, *_VALIDATORS),
         }
-        | failures(400, 404, 412, 500, 503),
+        | problems(400, 404, 412, 500, 503),
     }
 
 
 def _original() -> dict[str, Any]:
     content = _media(FORMATS.values()) | {"application/octet-stream": {"schema": _BINARY}}
-    read = _read(content, "The bytes that were uploaded.")
+    read = _read(content, "The original, byte for byte as it was uploaded.")
     names = (*_VALIDATORS, "Content-Length", "Content-Range")
-    partial = {"206": _answer("A range of the bytes.", content, *names)}
+    partial = {"206": _response("The requested range of bytes.", content, *names)}
     return {
         "parameters": read["parameters"] + conditions("Range", "If-Range"),
-        "responses": read["responses"] | partial | failures(416),
+        "responses": read["responses"] | partial | problems(416),
     }
 
 
 def _derived(content: dict[str, Any], description: str) -> dict[str, Any]:
     read = _read(content, description)
-    return read | {"responses": read["responses"] | failures(403, 422, 507)}
+    return read | {"responses": read["responses"] | problems(403, 422, 507)}
 
 
 def _post(*more: int) -> dict[str, Any]:
@@ -112,12 +113,12 @@ def _post(*more: int) -> dict[str, Any]:
         "required": ["file"],
         "properties": {"file": _BINARY},
         "additionalProperties": {"type": "string"},
-        "maxProperties": 4,
+        "maxProperties": MAX_PARTS,
     }
     return {
         "security": _SECURITY,
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
-        "responses": {"201": _created()} | failures(400, 401, 403, 408, *more, 413, 415, 422, 503, 507),
+        "responses": {"201": _created()} | problems(400, 401, 403, 408, *more, 413, 415, 422, 503, 507),
     }
 
 
@@ -126,21 +127,24 @@ def _put() -> dict[str, Any]:
         "security": _SECURITY,
         "parameters": conditions(*_WRITE_CONDITIONS),
         "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": _BINARY}}},
-        "responses": {"200": _answer("Replaced.", json_of("Original"), *_VALIDATORS), "201": _created()}
-        | failures(400, 401, 403, 408, 412, 413, 415, 422, 503, 507),
+        "responses": {
+            "200": _response("The original was replaced.", json_of("Original"), *_VALIDATORS),
+            "201": _created(),
+        }
+        | problems(400, 401, 403, 408, 412, 413, 415, 422, 503, 507),
     }
 
 
 def _created() -> dict[str, Any]:
-    return _answer("Kept.", json_of("Original"), "Location", *_VALIDATORS)
+    return _response("The original was stored.", json_of("Original"), "Location", *_VALIDATORS)
 
 
 def _delete() -> dict[str, Any]:
-    gone = {"description": "Gone, with everything derived from it."}
+    deleted = {"description": "The original and all of its variants were deleted."}
     return {
         "security": _SECURITY,
         "parameters": conditions(*_WRITE_CONDITIONS),
-        "responses": {"204": gone} | failures(400, 401, 403, 404, 412, 503),
+        "responses": {"204": deleted} | problems(400, 401, 403, 404, 412, 503),
     }
 
 
@@ -148,16 +152,16 @@ def _listing(content: dict[str, Any]) -> dict[str, Any]:
     return {
         "security": _SECURITY,
         "parameters": [LIMIT, CURSOR],
-        "responses": {"200": _answer("A page of the originals; `Link` leads to the next.", content)}
-        | failures(400, 401, 403, 503),
+        "responses": {"200": _response("A page of originals. `Link` has the URL of the next page.", content)}
+        | problems(400, 401, 403, 503),
     }
 
 
-def _page(description: str, content: dict[str, Any], more: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The GET and HEAD of what takes nothing."""
+def _fixed(description: str, content: dict[str, Any], more: dict[str, Any] | None = None) -> dict[str, Any]:
+    """GET and HEAD of a URL without parameters."""
     return {
-        "get": {"responses": {"200": _answer(description, content)} | (more or {})},
-        "head": {"responses": {"200": _answer(description, {})} | (more or {})},
+        "get": {"responses": {"200": _response(description, content)} | (more or {})},
+        "head": {"responses": {"200": _response(description, {})} | (more or {})},
     }
 
 

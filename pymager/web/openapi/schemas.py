@@ -1,8 +1,10 @@
-"""The words of `/openapi.json`: schemas, parameters, headers and failures that its paths share."""
+"""What the paths of the OpenAPI document share: schemas, parameters, headers and problem documents."""
 
 from typing import Any
 
+from pymager import names
 from pymager.formats import OUTPUTS
+from pymager.web.originals import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 STRING = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -10,18 +12,20 @@ _EXTENSIONS = "|".join(
     "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in name)
     for name in sorted(OUTPUTS, reverse=True)
 )
+_ID_PATTERN = "[" + "".join(rf"\p{{{category}}}" for category in names.ID_CATEGORIES) + names.ID_PUNCTUATION + "]+"
 
 ID = {
     "name": "id",
     "in": "path",
     "required": True,
-    "description": "1 to 200 bytes of UTF-8: letters, digits and combining marks of any script, `_` and `-`.",
+    "description": f"1 to {names.MAX_ID_BYTES} bytes of UTF-8: letters, digits and combining marks of any script, "
+    "`_` and `-`.",
     "schema": {
         "type": "string",
         "format": "original-id",
         "minLength": 1,
-        "maxLength": 200,
-        "pattern": r"^[\p{L}\p{M}\p{Nd}_-]+$",
+        "maxLength": names.MAX_ID_BYTES,
+        "pattern": f"^{_ID_PATTERN}$",
     },
     "example": "cat",
 }
@@ -29,25 +33,25 @@ NAME = {
     "name": "name",
     "in": "path",
     "required": True,
-    "description": "`{id}-{width}x{height}.{extension}`; the last `-WxH` counts.",
+    "description": "`{id}-{width}x{height}.{extension}`, with the width and height in pixels.",
     "schema": {
         "type": "string",
         "format": "derived-name",
-        "pattern": rf"^[\p{{L}}\p{{M}}\p{{Nd}}_-]+-[1-9][0-9]{{0,8}}x[1-9][0-9]{{0,8}}\.({_EXTENSIONS})$",
+        "pattern": rf"^{_ID_PATTERN}-{names.SIDE_PATTERN}x{names.SIDE_PATTERN}\.({_EXTENSIONS})$",
     },
     "example": "cat-800x600.jpg",
 }
 CURSOR = {
     "name": "cursor",
     "in": "query",
-    "description": "`next` of the page before.",
+    "description": "`next` of the previous page.",
     "schema": {"type": "string", "format": "cursor", "minLength": 1},
 }
 LIMIT = {
     "name": "limit",
     "in": "query",
-    "description": "The most originals on the page.",
-    "schema": {"type": "integer", "minimum": 1, "maximum": 1_000, "default": 100},
+    "description": "Maximum number of originals on the page.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE},
 }
 
 _ORIGINAL = {
@@ -85,7 +89,7 @@ _PROBLEM = {
     },
 }
 _ALIVE = {"type": "object", "required": ["status"], "properties": {"status": {"const": "alive"}}}
-_STATE = {"enum": ["ok", "away"]}
+_STATE = {"enum": ["ok", "unavailable"]}
 _READY = {
     "type": "object",
     "required": ["status", "backends"],
@@ -107,23 +111,23 @@ SCHEMAS = {
     "Ready": _READY,
 }
 
-_WHY = {
-    400: "Not understood: a bad id, form, picture, format, limit or cursor.",
+_STATUS_DESCRIPTIONS = {
+    400: "The id, form, picture, format, limit or cursor is invalid.",
     401: "Credentials are missing or wrong.",
-    403: "The size is not allowed, or writing is closed.",
-    404: "There is no such original, or the URL is not of this form.",
-    408: "The body stalled.",
-    409: "There is an original with this id already.",
+    403: "The size is not allowed, or writing is disabled.",
+    404: "There is no original with this id, or no such route.",
+    408: "The request's body stalled.",
+    409: "An original with this id already exists.",
     412: "A precondition does not hold.",
     413: "The picture is too large.",
-    415: "The body has a Content-Encoding.",
-    416: "No byte of the range exists.",
-    422: "The picture crashes, hangs or overwhelms its decoder, or is over a limit.",
-    500: "Something went wrong inside; the log tells more under the request's id.",
-    503: "Overloaded, read-only, or a part of the service is away.",
-    507: "There is no room left.",
+    415: "The request's body has a Content-Encoding.",
+    416: "The range contains no byte of the original.",
+    422: "The picture crashes, hangs or overloads its decoder, or exceeds a limit.",
+    500: "Internal error. The server log has details under the request id.",
+    503: "The service is overloaded or read-only, or a part of it is unavailable.",
+    507: "No storage space is left.",
 }
-_FAILURE_HEADERS = {401: "WWW-Authenticate", 415: "Accept-Encoding", 416: "Content-Range", 503: "Retry-After"}
+_PROBLEM_HEADERS = {401: "WWW-Authenticate", 415: "Accept-Encoding", 416: "Content-Range", 503: "Retry-After"}
 _HEADER_FORMATS = {
     "If-Match": "entity-tags",
     "If-None-Match": "entity-tags",
@@ -134,30 +138,31 @@ _HEADER_FORMATS = {
 }
 
 
-def headers(*names: str) -> dict[str, Any]:
-    """Headers that an answer always has; every answer has a request's id too."""
-    return {name: {"required": True, "schema": STRING} for name in (*names, "Cache-Control", "X-Request-ID")}
+def headers(*also: str) -> dict[str, Any]:
+    """Headers that a response always has, beside those that all responses have."""
+    return {name: {"required": True, "schema": STRING} for name in (*also, "Cache-Control", "X-Request-ID")}
 
 
-def conditions(*names: str) -> list[dict[str, Any]]:
-    """Request headers that make a request conditional or ask for a part (RFC 9110 sections 13 and 14)."""
+def conditions(*fields: str) -> list[dict[str, Any]]:
+    """Request headers of conditional and range requests (RFC 9110 sections 13 and 14)."""
     return [
-        {"name": name, "in": "header", "schema": {"type": "string", "format": _HEADER_FORMATS[name]}} for name in names
+        {"name": field, "in": "header", "schema": {"type": "string", "format": _HEADER_FORMATS[field]}}
+        for field in fields
     ]
 
 
 def json_of(schema: str) -> dict[str, Any]:
-    """The content of an answer that is JSON."""
+    """The content of a response in JSON."""
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
 
-def failures(*statuses: int) -> dict[str, Any]:
-    """Answers that are problem documents (RFC 9457)."""
+def problems(*statuses: int) -> dict[str, Any]:
+    """Responses with problem documents (RFC 9457)."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         str(status): {
-            "description": _WHY[status],
-            "headers": headers(*((_FAILURE_HEADERS[status],) if status in _FAILURE_HEADERS else ())),
+            "description": _STATUS_DESCRIPTIONS[status],
+            "headers": headers(*((_PROBLEM_HEADERS[status],) if status in _PROBLEM_HEADERS else ())),
             "content": content,
         }
         for status in statuses

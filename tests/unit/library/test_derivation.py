@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from pymager import keys
-from pymager.errors import NoSpace, NotFound, Overloaded, Unavailable, Undecodable
+from pymager.errors import NoSpace, NotFound, Overloaded, RevisionGone, Unavailable, Undecodable
 from pymager.formats import Encoding
 from pymager.library import derivation as derivation_module
 from pymager.library.cache import Cache
-from pymager.library.derivation import Derivation, RevisionGone, VariantContent
+from pymager.library.derivation import Derivation, VariantContent
 from pymager.names import Variant, parse_derived
 from pymager.ports import Original
 from pymager_filesystem import FolderBlobs

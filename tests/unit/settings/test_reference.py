@@ -1,4 +1,4 @@
-"""The page that is made from the code."""
+"""The page that is generated from the code."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from pymager.settings.reference import settings_page
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-def test_the_settings_page_is_what_the_code_makes() -> None:
+def test_the_settings_page_is_up_to_date() -> None:
     assert (DOCS / "settings.md").read_text("utf-8") == settings_page(), "run: make docs"
 
 
@@ -18,7 +18,7 @@ def test_every_setting_has_a_row_of_three_columns() -> None:
     assert all(row.count("|") == 4 for row in rows)
 
 
-def test_what_is_empty_by_default_is_called_empty() -> None:
+def test_empty_defaults_are_called_empty() -> None:
     rows = {line.split("`")[1]: line.split(" | ")[1] for line in settings_page().splitlines() if line.startswith("| `")}
     assert rows["PYMAGER_USERS"] == rows["PYMAGER_TOKENS"] == rows["PYMAGER_SPOOL"] == "empty"
     assert rows["PYMAGER_WORKERS"] == "computed"

@@ -1,4 +1,4 @@
-"""Settings: where they come from, what is refused, and what is not shown."""
+"""Settings: their sources, their errors, and that secrets are not shown."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def toml(folder: Path, text: str) -> dict[str, Any]:
     return {"config": str(path)}
 
 
-def test_without_anything_said_the_defaults_are_in_force() -> None:
+def test_without_sources_the_settings_have_their_defaults() -> None:
     loaded = load({}, {})
     assert loaded.settings.port == 8000
     assert loaded.settings.workers >= 1
@@ -33,13 +33,13 @@ def test_without_anything_said_the_defaults_are_in_force() -> None:
     assert set(loaded.sources.values()) == {"default"}
 
 
-def test_option_goes_before_environment_before_file_before_default(tmp_path: Path) -> None:
-    options = toml(tmp_path, "port = 1\nhost = 'file'\nqueue = 1\n")
+def test_options_override_the_environment_the_file_and_the_defaults(tmp_path: Path) -> None:
+    options = toml(tmp_path, "port = 1\nhost = 'file'\nqueue_size = 1\n")
     environ = {"PYMAGER_HOST": "environment", "PYMAGER_PORT": "2"}
     loaded = load(options | {"port": 3, "processes": None}, environ)
     values = loaded.settings
-    assert (values.port, values.host, values.queue, values.processes) == (3, "environment", 1, 1)
-    sources = [loaded.sources[name] for name in ("port", "host", "queue", "processes")]
+    assert (values.port, values.host, values.queue_size, values.processes) == (3, "environment", 1, 1)
+    sources = [loaded.sources[name] for name in ("port", "host", "queue_size", "processes")]
     assert sources == ["option", "PYMAGER_HOST", options["config"], "default"]
 
 
@@ -52,32 +52,32 @@ def test_the_file_is_named_by_option_or_environment_and_the_option_wins(tmp_path
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("port = ", "is not TOML"),
-        ("port = 99999", "port"),
-        ("prot = 1", "prot"),
-        ("[server]\nport = 1", "server"),
-        ("sizes = ['8x6', 'large']", "'large' is not a size"),
-        ("[users]\nada = 'secret'", "user 'ada' needs an argon2 hash"),
-        (f"[users]\n'a:b' = '{HASH}'", "'a:b' can't be a user's name"),
-        (f"[users]\n'' = '{HASH}'", "'' can't be a user's name"),
-        ('cache_control = "a\\r\\nb: c"', "control character"),
-        ('public_url = "https://a/\\u007f"', "control character"),
+        ("port = ", "is not valid TOML"),
+        ("port = 99999", "port (FILE): must be a whole number from 0 to 65535, got 99999"),
+        ("prot = 1", "prot (FILE): no such setting. Did you mean port?"),
+        ("[server]\nport = 1", "server (FILE): no such setting"),
+        ("sizes = ['8x6', 'large']", "must be sizes such as 800x600, or * for any size, got 'large'"),
+        ("[users]\nada = 'secret'", "the hash of user 'ada' must be an argon2 hash"),
+        (f"[users]\n'a:b' = '{HASH}'", "a user's name must not be empty or contain ':', got 'a:b'"),
+        (f"[users]\n'' = '{HASH}'", "a user's name must not be empty or contain ':', got ''"),
+        ('cache_control = "a\\r\\nb: c"', "must be text without control characters"),
+        ('public_url = "https://a/\\u007f"', "must be text without control characters"),
     ],
 )
-def test_what_is_wrong_in_the_file_is_named_with_the_file(tmp_path: Path, text: str, said: str) -> None:
+def test_an_error_in_the_file_names_the_file(tmp_path: Path, text: str, said: str) -> None:
     options = toml(tmp_path, text)
     with pytest.raises(ConfigurationError) as caught:
         load(options, {})
-    assert said in str(caught.value)
+    assert said.replace("FILE", options["config"]) in str(caught.value)
     assert options["config"] in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"PYMAGER_CONFIG: can't read .*/absent\.toml"):
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"PYMAGER_CONFIG: cannot read .*/absent\.toml"):
         load({"config": str(tmp_path / "absent.toml")}, {})
     (tmp_path / "binary").write_bytes(b"\xff\xfe\0")
-    with pytest.raises(ConfigurationError, match="is not TOML"):
+    with pytest.raises(ConfigurationError, match="is not valid TOML"):
         load({"config": str(tmp_path / "binary")}, {})
 
 
@@ -92,7 +92,7 @@ BAD: dict[str, list[str]] = {
     "tokens": ["ci", "ci:short", f"ci:{TOKEN.upper()}", f"ci:{TOKEN}0"],
     "sizes": ["", "800", "800x", "0x600", "800X600", "123456x1", "-1x1", "８x8"],
     "max_side": ["0", "65536", "x"],
-    "accept": ["jpg", "jpeg,eps", "pdf", ""],
+    "input_formats": ["jpg", "jpeg,eps", "pdf", ""],
     "data": ["what?", "a#b"],
     "read_only": ["perhaps"],
     "background": ["white", "#fff", "#gggggg", "#ffffff00"],
@@ -116,16 +116,16 @@ BAD: dict[str, list[str]] = {
     "trusted_proxies": ["proxy.example.org", "10.0.0.0/33", "10.0.0.1/8"],
     "forwarded_header": ["via", "X-Real-IP"],
     "workers": ["0", "1025"],
-    "queue": ["-1"],
+    "queue_size": ["-1"],
     "worker_memory": ["1MB", "x"],
-    "worker_seconds": ["0", "nan", "inf"],
-    "worker_jobs": ["0"],
+    "worker_timeout": ["0", "nan", "inf"],
+    "worker_max_jobs": ["0"],
     "memory_cache": ["-1"],
     "cache_control": ["", "a\r\nb: c"],
     "cors_origin": ["a\nb"],
     "sweep_interval": ["-1", "nan", "inf"],
     "sweep_grace": ["-1", "nan", "inf"],
-    "recipe_days": ["-1", "nan", "inf", "1e9"],
+    "old_recipe_days": ["-1", "nan", "inf", "1e9"],
     "log_level": ["INFO", "loud"],
     "log_format": ["xml"],
     "metrics_port": ["-1", "65536", "http", ""],
@@ -136,7 +136,7 @@ BAD: dict[str, list[str]] = {
 ANYTHING = {"spool"}
 
 
-def test_every_setting_is_tried_with_a_bad_value() -> None:
+def test_every_setting_is_tested_with_a_bad_value() -> None:
     assert BAD.keys() | ANYTHING == set(Settings.model_fields)
 
 
@@ -148,15 +148,64 @@ def test_a_bad_value_is_named_by_its_variable(name: str, value: str) -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
+SENTENCES = {
+    ("background", "white"): "must be a color such as #ffffff, got 'white'",
+    ("port", "65536"): "must be a whole number from 0 to 65535, got '65536'",
+    ("workers", "many"): "must be a whole number from 1 to 1024, got 'many'",
+    ("max_frames", "0"): "must be a whole number of at least 1, got '0'",
+    ("drain_delay", "-1"): "must be a number from 0 to 3600, got '-1'",
+    ("header_timeout", "soon"): "must be a number greater than 0 and at most 31536000, got 'soon'",
+    ("worker_memory", "1MB"): "must be a size such as 100MB or 64MiB of at least 67108864 bytes, got '1MB'",
+    ("otel", "perhaps"): "must be true or false, got 'perhaps'",
+    ("log_level", "loud"): "must be one of debug, info, warning, error, got 'loud'",
+    ("cache_control", ""): "must be text, and not empty, got ''",
+    ("host", "a\nb"): "must be text without control characters, got 'a\\nb'",
+    ("sizes", "x" * 99): f"must be sizes such as 800x600, or * for any size, got '{'x' * 60}...'",
+    ("trusted_proxies", "10.0.0.1/8"): "must be networks such as 10.0.0.0/8 or 2001:db8::/32, without host bits, "
+    "got '10.0.0.1/8'",
+    ("data", "what?"): "must be a folder without '?' and '#' in its path, got 'what?'",
+    ("public_url", "ftp://a"): "must be an http or https URL without a query, such as https://img.example.org, "
+    "got 'ftp://a'",
+    ("blobs", "//key:secret@bucket"): "must be a URL such as file:///var/lib/pymager",
+    ("users", "hunter2"): "must be name:hash, several with spaces between them",
+    ("tokens", "ci:short"): "the hash of token 'ci' must be the token's SHA-256: 64 hexadecimal digits in lower case",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), SENTENCES)
+def test_an_error_says_what_the_value_must_be_and_what_it_is(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(**{name: value})
+    assert str(caught.value) == f"PYMAGER_{name.upper()}: {SENTENCES[name, value]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sizes = [800]", "must be a list, or text with commas or spaces between the items, got 800"),
+        ("host = 5", "must be text, got 5"),
+        ("users = 5", "must be a table, or text of name:hash pairs with spaces between them"),
+        ("users = {ada = 5}", "must be a table, or text of name:hash pairs with spaces between them"),
+        ("metadata = 5", "must be text"),
+    ],
+)
+def test_a_value_of_another_type_is_an_error_too(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(toml(tmp_path, text), {})
+    assert str(caught.value).endswith(f"): {said}")
+
+
 def test_every_wrong_setting_is_named_at_once() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load({"port": -1}, {"PYMAGER_QUEUE": "x", "PYMAGER_QUEUES": "1"})
+        load({"port": -1}, {"PYMAGER_QUEUE_SIZE": "x", "PYMAGER_QUEUE": "1"})
     lines = str(caught.value).splitlines()
-    assert {line.split(":")[0] for line in lines} == {"port (option)", "PYMAGER_QUEUE", "PYMAGER_QUEUES"}
-    assert "PYMAGER_QUEUES: there is no such setting; `pymager config` lists them" in lines
+    assert {line.split(":")[0] for line in lines} == {"port (option)", "PYMAGER_QUEUE_SIZE", "PYMAGER_QUEUE"}
+    assert (
+        "PYMAGER_QUEUE: no such setting. Did you mean PYMAGER_QUEUE_SIZE? `pymager config` lists all settings" in lines
+    )
 
 
-def test_a_refusal_shows_no_secret() -> None:
+def test_an_error_shows_no_secret() -> None:
     for name, value in (
         ("users", "ada:hunter2"),
         ("tokens", "ci:hunter2"),
@@ -168,14 +217,14 @@ def test_a_refusal_shows_no_secret() -> None:
         assert "hunter2" not in str(caught.value)
 
 
-def test_lists_are_written_with_commas_or_spaces_or_as_lists(tmp_path: Path) -> None:
+def test_lists_can_have_commas_or_spaces_or_be_arrays(tmp_path: Path) -> None:
     expected = ("8x6", "80x60", "*")
     assert settings(sizes=" 8x6, 80x60\n*,").sizes == expected
     assert load(toml(tmp_path, "sizes = ['8x6', '80x60', '*']"), {}).settings.sizes == expected
     assert load(toml(tmp_path, "sizes = '8x6 80x60,*'"), {}).settings.sizes == expected
 
 
-def test_users_and_tokens_are_written_as_pairs_or_tables(tmp_path: Path) -> None:
+def test_users_and_tokens_can_be_pairs_or_tables(tmp_path: Path) -> None:
     expected = {"ada": HASH, "bob": HASH}
     assert settings(users=f"ada:{HASH} bob:{HASH}").users == expected
     assert load(toml(tmp_path, f"[users]\nada = '{HASH}'\nbob = '{HASH}'"), {}).settings.users == expected
@@ -198,7 +247,7 @@ def test_a_public_url_loses_its_last_slash() -> None:
     assert settings(public_url="https://img.example.org/pictures/").public_url == "https://img.example.org/pictures"
 
 
-def test_the_embedded_stores_lie_in_the_data_folder() -> None:
+def test_the_embedded_stores_are_in_the_data_folder() -> None:
     values = settings(data="/var/lib/my pictures")
     assert values.blobs_url == "file:///var/lib/my%20pictures"
     assert values.folder == Path("/var/lib/my pictures")
@@ -208,9 +257,9 @@ def test_the_embedded_stores_lie_in_the_data_folder() -> None:
     assert settings(blobs="s3://bucket", metadata="postgresql://h/d").metadata_url == "postgresql://h/d"
 
 
-def test_accepted_formats_become_decoders_each_once() -> None:
-    assert settings(accept="jpeg,PNG,jpeg,DDS").decoders == ("JPEG", "MPO", "PNG", "DDS")
-    assert settings(accept="jpeg,*").decoders == ("*",)
+def test_input_formats_become_decoders_without_duplicates() -> None:
+    assert settings(input_formats="jpeg,PNG,jpeg,DDS").decoders == ("JPEG", "MPO", "PNG", "DDS")
+    assert settings(input_formats="jpeg,*").decoders == ("*",)
     assert {"JPEG", "HEIF", "TGA"} <= set(settings().decoders)
 
 
@@ -260,14 +309,14 @@ def test_the_config_command_shows_every_setting_its_source_and_no_secret() -> No
     assert not any(secret in result.output for secret in (HASH, TOKEN, "SECRET"))
     lines = {line.split()[0]: line for line in result.output.splitlines()}
     assert lines["port"].split()[1:] == ["1234", "(PYMAGER_PORT)"]
-    assert lines["queue"].split()[1:] == ["64", "(default)"]
+    assert lines["queue_size"].split()[1:] == ["64", "(default)"]
 
 
-def test_the_program_names_what_is_wrong_and_exits_with_2() -> None:
+def test_the_program_names_every_error_and_exits_with_2() -> None:
     result = CliRunner().invoke(cli.program, ["config"], env={"PYMAGER_PORT": "x", "PYMAGER_QUEUES": "1"})
     assert result.exit_code == 2
     assert "pymager: PYMAGER_PORT: " in result.output
-    assert "pymager: PYMAGER_QUEUES: there is no such setting" in result.output
+    assert "pymager: PYMAGER_QUEUES: no such setting" in result.output
 
 
 def test_every_setting_has_a_description() -> None:

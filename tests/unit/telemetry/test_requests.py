@@ -9,8 +9,8 @@ from aiohttp.test_utils import make_mocked_request
 
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.shared_memory import Board
-from pymager.web.clients import Clients
-from pymager.web.instrumentation import Counted
+from pymager.web.clients import ClientResolver
+from pymager.web.instrumentation import CountingHandler
 from pymager.web.request_context import CONTEXT, new_context
 from tests.unit.telemetry.counted import above_zero
 
@@ -18,7 +18,7 @@ from tests.unit.telemetry.counted import above_zero
 def unrouted() -> web.Request:
     request = make_mocked_request("GET", "/derived/cat-10x10.jpg")
     request._match_info = None
-    request[CONTEXT] = new_context(request, Clients((), "x-forwarded-for"))
+    request[CONTEXT] = new_context(request, ClientResolver((), "x-forwarded-for"))
     return request
 
 
@@ -29,7 +29,7 @@ async def counted(error: BaseException, request: web.Request) -> dict[tuple[str,
         raise error
 
     with pytest.raises(type(error)):
-        await Counted(handler, Metrics(board))(request)
+        await CountingHandler(handler, Metrics(board))(request)
     return above_zero(board, "pymager_requests_total")
 
 

@@ -1,4 +1,4 @@
-"""Who may write: passwords and tokens, right, wrong and malformed."""
+"""Credentials: passwords and tokens, right, wrong and malformed."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ from pymager.errors import Overloaded, PymagerError
 from pymager.web import auth as auth_module
 from pymager.web import failures
 from pymager.web.auth import Auth
-from pymager.web.failures import Unauthorized, WritingClosed
+from pymager.web.failures import Unauthorized, WritesDisabled
 from tests.waiting import until
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -43,7 +43,7 @@ async def name_of(auth: Auth, authorization: str | None) -> str:
 
 
 class Verifications:
-    """Counts what argon2 is asked, and can hold it up."""
+    """Counts verifications by argon2, and can pause them."""
 
     def __init__(self) -> None:
         self.hashes: list[str] = []
@@ -140,7 +140,7 @@ async def test_wrong_or_malformed_credentials_are_unauthorized(authorization: st
 )
 @example("Basic " + base64.b64encode(b":").decode())
 @settings(max_examples=60)
-def test_whatever_the_header_says_the_answer_is_a_name_or_unauthorized(authorization: str) -> None:
+def test_any_header_gives_a_name_or_unauthorized(authorization: str) -> None:
     try:
         assert asyncio.run(name_of(AUTH, authorization)) in {*USERS, *TOKENS}
     except Unauthorized as error:
@@ -152,7 +152,7 @@ async def test_a_header_that_is_not_utf_8_is_unauthorized(auth: Auth) -> None:
         try:
             await auth.require(request)
         except PymagerError as error:
-            return failures.response(error, "")
+            return failures.error_response(error, "")
         return web.Response()
 
     app = web.Application()
@@ -173,10 +173,10 @@ async def test_a_header_that_is_not_utf_8_is_unauthorized(auth: Auth) -> None:
         await runner.cleanup()
 
 
-async def test_without_users_and_tokens_nobody_may_write() -> None:
+async def test_without_users_and_tokens_writes_are_disabled() -> None:
     closed = Auth({}, {})
     for authorization in (None, basic("ada", "lovelace"), "Bearer token-ci", "Bearer "):
-        with pytest.raises(WritingClosed, match="PYMAGER_USERS"):
+        with pytest.raises(WritesDisabled, match="PYMAGER_USERS"):
             await name_of(closed, authorization)
 
 
@@ -199,7 +199,7 @@ async def test_every_token_is_compared_in_constant_time_also_after_one_matched(
     assert {len(digest) for pair in compared for digest in pair} == {32}
 
 
-async def test_a_name_that_nobody_has_costs_a_verification_too(auth: Auth, verifications: Verifications) -> None:
+async def test_an_unknown_name_costs_a_verification_too(auth: Auth, verifications: Verifications) -> None:
     for name in ("eve", ""):
         with pytest.raises(Unauthorized, match="name or the password"):
             await name_of(auth, basic(name, "x"))
@@ -208,13 +208,13 @@ async def test_a_name_that_nobody_has_costs_a_verification_too(auth: Auth, verif
     assert all(extract_parameters(hash) == default for hash in verifications.hashes)
 
 
-async def test_no_password_opens_the_account_that_nobody_has(auth: Auth) -> None:
+async def test_no_password_matches_the_dummy_hash(auth: Auth) -> None:
     for password in ("", secrets.token_hex(16)):
         with pytest.raises(Unauthorized):
             await name_of(auth, basic("", password))
 
 
-async def test_a_right_password_is_remembered_for_five_minutes(
+async def test_a_right_password_is_cached_for_five_minutes(
     auth: Auth, verifications: Verifications, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for now, expected in ((1_000.0, 1), (1_299.0, 1), (1_301.0, 2), (1_600.0, 2)):
@@ -231,17 +231,17 @@ async def test_a_wrong_password_is_checked_each_time(auth: Auth, verifications: 
     assert len(verifications.hashes) == 3
 
 
-async def test_passwords_that_were_right_are_remembered_in_bounded_number(
+async def test_the_cache_of_right_passwords_is_bounded(
     verifications: Verifications, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth_module, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(auth_module, "_MAX_CACHED_CREDENTIALS", 2)
     auth = Auth({name: CHEAP.hash("x") for name in "abc"}, {})
     for name in "abcca":
         await name_of(auth, basic(name, "x"))
     assert len(verifications.hashes) == 4
 
 
-async def test_passwords_are_checked_one_at_a_time_and_few_wait(auth: Auth, verifications: Verifications) -> None:
+async def test_passwords_are_checked_one_at_a_time_and_few_can_wait(auth: Auth, verifications: Verifications) -> None:
     verifications.go_on.clear()
     waiting = [asyncio.create_task(name_of(auth, basic("ada", f"guess {number}"))) for number in range(16)]
     await until(lambda: verifications.hashes)
@@ -256,6 +256,6 @@ async def test_passwords_are_checked_one_at_a_time_and_few_wait(auth: Auth, veri
     assert await name_of(auth, basic("ada", "lovelace")) == "ada"
 
 
-async def test_a_hash_that_argon2_does_not_understand_lets_nobody_in() -> None:
+async def test_no_password_matches_an_invalid_hash() -> None:
     with pytest.raises(Unauthorized):
         await name_of(Auth({"ada": "$argon2id$nonsense"}, {}), basic("ada", "x"))

@@ -1,4 +1,4 @@
-"""Bodies from strangers: what is taken out of them, and that what is malformed is a BadRequest and nothing else."""
+"""Request bodies: what is read from them, and that malformed ones are a BadRequest and nothing else."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 from pymager.errors import TooLarge
 from pymager.web import bodies
-from pymager.web.bodies import BodyLimits, check_head
-from pymager.web.clients import Clients
+from pymager.web.bodies import BodyLimits, check_headers
+from pymager.web.clients import ClientResolver
 from pymager.web.failures import BadRequest, UnsupportedCoding, WebError
 from pymager.web.request_context import CONTEXT, new_context
 
-LIMITS = BodyLimits(size=1_000, stall=30.0, rate=1)
+LIMITS = BodyLimits(max_bytes=1_000, stall_timeout=30.0, min_rate=1)
 BOUNDARY = "x-boundary"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 Reader = Callable[[web.Request, BodyLimits], AsyncIterator[bytes]]
 
 
 class Chunks:
-    """A request's content that comes in these pieces."""
+    """A request's content that arrives in these chunks."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter([chunk for chunk in chunks if chunk])
@@ -40,11 +40,11 @@ def request(chunks: Iterable[bytes] = (), content_type: str | None = FORM, **hea
         named["Content-Type"] = content_type
     content: Any = Chunks(chunks)
     made = make_mocked_request("POST", "/", headers=named, payload=content)
-    made[CONTEXT] = new_context(made, Clients((), "x-forwarded-for"))
+    made[CONTEXT] = new_context(made, ClientResolver((), "x-forwarded-for"))
     return made
 
 
-def taken(
+def read(
     reader: Reader, chunks: Iterable[bytes], content_type: str | None = FORM, limits: BodyLimits = LIMITS
 ) -> bytes:
     async def collect() -> bytes:
@@ -74,20 +74,20 @@ CUTS = st.lists(st.integers(0, 5_000), max_size=40)
 @example(b"\r\n--x-boundar", [])
 @example(b"\r\n" * 200, list(range(600)))
 @example(b"a", list(range(200)))
-def test_a_file_comes_out_as_it_was_however_it_is_split(body: bytes, cuts: list[int]) -> None:
-    assert taken(bodies.form_file, split(form(part(body)), cuts)) == body
+def test_a_file_is_read_whole_however_the_body_is_split(body: bytes, cuts: list[int]) -> None:
+    assert read(bodies.form_file, split(form(part(body)), cuts)) == body
 
 
 @given(CUTS)
 @example([148])
 @settings(max_examples=50)
-def test_preamble_epilogue_and_other_fields_are_passed_over(cuts: list[int]) -> None:
+def test_preamble_epilogue_and_other_fields_are_skipped(cuts: list[int]) -> None:
     body = form(part(b"1", "size"), part(b"PICTURE", "file", 'Content-Type: image/png; x="y"'), part(b"2", ""))
-    assert taken(bodies.form_file, split(b"hello\r\n" + body + b"\r\nbye\r\n", cuts)) == b"PICTURE"
+    assert read(bodies.form_file, split(b"hello\r\n" + body + b"\r\nbye\r\n", cuts)) == b"PICTURE"
 
 
-def test_an_end_that_comes_in_a_packet_of_its_own_is_no_failure() -> None:
-    assert taken(bodies.form_file, [form(part(b"PICTURE"), end=f"--{BOUNDARY}--"), b"\r\n"]) == b"PICTURE"
+def test_the_end_can_arrive_in_its_own_packet() -> None:
+    assert read(bodies.form_file, [form(part(b"PICTURE"), end=f"--{BOUNDARY}--"), b"\r\n"]) == b"PICTURE"
 
 
 @pytest.mark.parametrize(
@@ -101,15 +101,15 @@ def test_an_end_that_comes_in_a_packet_of_its_own_is_no_failure() -> None:
         "form-data; name=\"file\"; filename*=UTF-8''%e2%82%ac.jpg",
     ],
 )
-def test_the_field_is_known_by_its_name_however_it_is_written(disposition: str) -> None:
+def test_the_field_is_found_by_its_name_in_any_spelling(disposition: str) -> None:
     body = f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\n\r\nPICTURE\r\n--{BOUNDARY}--\r\n"
-    assert taken(bodies.form_file, [body.encode()]) == b"PICTURE"
+    assert read(bodies.form_file, [body.encode()]) == b"PICTURE"
 
 
-def test_a_multipart_inside_is_taken_as_bytes() -> None:
+def test_a_nested_multipart_is_read_as_bytes() -> None:
     inner = b"--in\r\nContent-Disposition: form-data; name=file\r\n\r\nx\r\n--in--\r\n"
     nested = form(part(inner, "file", "Content-Type: multipart/form-data; boundary=in"))
-    assert taken(bodies.form_file, [nested]) == inner
+    assert read(bodies.form_file, [nested]) == inner
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,10 @@ def test_a_multipart_inside_is_taken_as_bytes() -> None:
         (form(part(b"x"), end=f"--{BOUNDARY}garbage"), "malformed"),
     ],
 )
-def test_a_malformed_form_is_refused_with_a_sentence(body: bytes, said: str) -> None:
+def test_a_malformed_form_is_refused_with_an_explanation(body: bytes, said: str) -> None:
     for chunks in ([body], split(body, range(0, len(body), 7))):
         with pytest.raises(BadRequest, match=said) as caught:
-            taken(bodies.form_file, chunks)
+            read(bodies.form_file, chunks)
         assert len(str(caught.value)) < 200
         assert "('" not in str(caught.value)
 
@@ -165,9 +165,9 @@ def test_a_malformed_form_is_refused_with_a_sentence(body: bytes, said: str) -> 
         "multipart/form-data;" + ";" * 4_000,
     ],
 )
-def test_a_content_type_that_can_not_be_right_is_refused(content_type: str | None) -> None:
+def test_an_invalid_content_type_is_refused(content_type: str | None) -> None:
     with pytest.raises(BadRequest):
-        taken(bodies.form_file, [form(part(b"x"))], content_type)
+        read(bodies.form_file, [form(part(b"x"))], content_type)
 
 
 SCRAPS = st.sampled_from(
@@ -192,7 +192,7 @@ WHOLE = form(part(b"1", "size"), part(b"PICTURE" * 9, "file", "Content-Type: ima
 
 @given(MUTATIONS, st.integers(0, 1_000), CUTS)
 @settings(max_examples=500)
-def test_a_form_however_mangled_gives_its_file_or_a_sentence(
+def test_a_mangled_form_gives_its_file_or_an_explanation(
     mutations: list[tuple[int, int, bytes]], length: int, cuts: list[int]
 ) -> None:
     body = WHOLE
@@ -200,76 +200,76 @@ def test_a_form_however_mangled_gives_its_file_or_a_sentence(
         start = place % len(body) if body else 0
         body = body[:start] + scrap + body[start + removed :]
     try:
-        assert len(taken(bodies.form_file, split(body[:length], cuts))) <= LIMITS.size
+        assert len(read(bodies.form_file, split(body[:length], cuts))) <= LIMITS.max_bytes
     except BadRequest as error:
         assert len(str(error)) > 20
 
 
 @given(st.text() | st.from_regex(r'multipart/form-data; *boundary="?[^"]*"?'))
-def test_whatever_the_content_type_is_the_answer_is_a_sentence(content_type: str) -> None:
+def test_any_content_type_gives_a_body_or_an_explanation(content_type: str) -> None:
     try:
-        taken(bodies.form_file, [form(part(b"x"))], content_type)
-        check_head(request((), content_type), LIMITS)
+        read(bodies.form_file, [form(part(b"x"))], content_type)
+        check_headers(request((), content_type), LIMITS)
     except WebError as error:
         assert str(error)
 
 
 @pytest.mark.parametrize("size", [999, 1_000])
-def test_a_body_up_to_the_limit_is_taken(size: int) -> None:
+def test_a_body_up_to_the_limit_is_accepted(size: int) -> None:
     body = b"x" * size
-    assert taken(bodies.raw, split(body, [300]), None) == body
-    assert taken(bodies.form_file, split(form(part(body)), [300])) == body
-    assert taken(bodies.form_file, [form(part(body, "file", f"Content-Length: {size}"))]) == body
+    assert read(bodies.bare_body, split(body, [300]), None) == body
+    assert read(bodies.form_file, split(form(part(body)), [300])) == body
+    assert read(bodies.form_file, [form(part(body, "file", f"Content-Length: {size}"))]) == body
 
 
 def test_a_body_one_byte_over_the_limit_is_too_large() -> None:
     body = b"x" * 1_001
     with pytest.raises(TooLarge, match="1000 bytes"):
-        taken(bodies.raw, split(body, [300]), None)
+        read(bodies.bare_body, split(body, [300]), None)
     for cuts in ([], [300], range(2_000)):
         with pytest.raises(TooLarge, match="1000 bytes"):
-            taken(bodies.form_file, split(form(part(body)), cuts))
+            read(bodies.form_file, split(form(part(body)), cuts))
     with pytest.raises(TooLarge, match="1000 bytes"):
-        taken(bodies.form_file, [form(part(b"x", "file", "Content-Length: 1001"))])
+        read(bodies.form_file, [form(part(b"x", "file", "Content-Length: 1001"))])
 
 
-def test_what_is_around_the_file_is_bounded_too() -> None:
+def test_the_form_around_the_file_has_a_limit_too() -> None:
     with pytest.raises(TooLarge):
-        taken(bodies.form_file, [b"preamble "] * 10_000)
+        read(bodies.form_file, [b"preamble "] * 10_000)
     with pytest.raises(TooLarge):
-        taken(bodies.form_file, [form(part(b"x")), *[b"epilogue "] * 10_000])
+        read(bodies.form_file, [form(part(b"x")), *[b"epilogue "] * 10_000])
 
 
-def test_a_put_takes_the_bytes_and_no_form() -> None:
+def test_a_put_takes_bytes_and_refuses_a_form() -> None:
     for content_type in (None, "image/jpeg", "application/octet-stream", "nonsense", "text/html; charset="):
-        assert taken(bodies.raw, [b"ab", b"c"], content_type) == b"abc"
+        assert read(bodies.bare_body, [b"ab", b"c"], content_type) == b"abc"
     for content_type in (FORM, "multipart/mixed", "Multipart/Form-Data; boundary=x"):
         with pytest.raises(BadRequest, match="PUT takes the picture's bytes"):
-            taken(bodies.raw, [form(part(b"x"))], content_type)
+            read(bodies.bare_body, [form(part(b"x"))], content_type)
 
 
-def test_the_head_alone_refuses_what_can_not_be_taken() -> None:
-    check_head(request((), None, Content_Length="1000"), LIMITS)
-    check_head(request((), FORM, Content_Length="60000"), LIMITS)
-    check_head(request((), None, Content_Encoding="Identity"), LIMITS)
+def test_the_headers_alone_can_rule_a_body_out() -> None:
+    check_headers(request((), None, Content_Length="1000"), LIMITS)
+    check_headers(request((), FORM, Content_Length="60000"), LIMITS)
+    check_headers(request((), None, Content_Encoding="Identity"), LIMITS)
     with pytest.raises(TooLarge):
-        check_head(request((), None, Content_Length="1001"), LIMITS)
+        check_headers(request((), None, Content_Length="1001"), LIMITS)
     with pytest.raises(TooLarge):
-        check_head(request((), FORM, Content_Length="70000"), LIMITS)
+        check_headers(request((), FORM, Content_Length="70000"), LIMITS)
     with pytest.raises(UnsupportedCoding):
-        check_head(request((), None, Content_Encoding="gzip"), LIMITS)
+        check_headers(request((), None, Content_Encoding="gzip"), LIMITS)
     with pytest.raises(BadRequest, match="Content-Range"):
-        check_head(request((), None, Content_Range="bytes 0-1/2"), LIMITS)
+        check_headers(request((), None, Content_Range="bytes 0-1/2"), LIMITS)
 
 
 @pytest.mark.parametrize("filling", ['"', ";", ' ;a="', "a=", "("])
 @pytest.mark.parametrize("kind", ["image/jpeg", "multipart/form-data", ""])
-def test_a_long_content_type_is_read_once(kind: str, filling: str) -> None:
+def test_a_long_content_type_is_read_in_linear_time(kind: str, filling: str) -> None:
     """In quadratic time each of these would take an hour."""
-    check_head(request((), f"{kind}; {filling * 200_000}"), LIMITS)
+    check_headers(request((), f"{kind}; {filling * 200_000}"), LIMITS)
 
 
 @pytest.mark.parametrize("kind", ["Multipart/Form-Data", "multipart/mixed; boundary=x", " multipart/form-data"])
-def test_a_form_is_not_taken_for_the_bare_bytes(kind: str) -> None:
+def test_a_form_is_recognized_in_any_spelling(kind: str) -> None:
     with pytest.raises(BadRequest, match="PUT takes the picture's bytes"):
-        taken(bodies.raw, [form(part(b"x"))], kind)
+        read(bodies.bare_body, [form(part(b"x"))], kind)

@@ -1,4 +1,4 @@
-"""Bodies over real connections: clients that stall, leave, break the framing, or wait to be asked."""
+"""Request bodies over real connections: clients that stall, disconnect, break the framing, or wait for 100 Continue."""
 
 import asyncio
 import json
@@ -12,14 +12,14 @@ from aiohttp import web
 from pymager.errors import PymagerError
 from pymager.web import bodies, failures
 from pymager.web.bodies import BodyLimits
-from pymager.web.clients import Clients
+from pymager.web.clients import ClientResolver
 from pymager.web.failures import BadRequest, RequestTimeout
 from pymager.web.request_context import CONTEXT, new_context
 from tests.waiting import until
 
 STALL = 0.3
-LIMITS = BodyLimits(size=1 << 20, stall=STALL, rate=1_000)
-SHORT = BodyLimits(size=1_000, stall=30.0, rate=1)
+LIMITS = BodyLimits(max_bytes=1 << 20, stall_timeout=STALL, min_rate=1_000)
+SHORT = BodyLimits(max_bytes=1_000, stall_timeout=30.0, min_rate=1)
 
 
 async def _wait_for_body(request: web.Request) -> None:
@@ -28,7 +28,7 @@ async def _wait_for_body(request: web.Request) -> None:
 
 @dataclass(slots=True)
 class Uploads:
-    """A server that takes bodies, and what it saw of them."""
+    """A server that reads bodies, and what it received."""
 
     limits: BodyLimits
     port: int = 0
@@ -38,18 +38,18 @@ class Uploads:
     clients: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.Response:
-        request[CONTEXT] = new_context(request, Clients((), "x-forwarded-for"))
-        reader = bodies.raw if request.method == "PUT" else bodies.form_file
+        request[CONTEXT] = new_context(request, ClientResolver((), "x-forwarded-for"))
+        reader = bodies.bare_body if request.method == "PUT" else bodies.form_file
         try:
-            bodies.check_head(request, self.limits)
-            await bodies.go_on(request)
+            bodies.check_headers(request, self.limits)
+            await bodies.send_continue(request)
             async for chunk in reader(request, self.limits):
                 self.got += chunk
                 if self.pause is not None:
                     await self.pause()
         except PymagerError as error:
             self.ended.append(error)
-            return failures.response(error, "")
+            return failures.error_response(error, "")
         except BaseException as error:
             self.ended.append(error)
             raise
@@ -116,7 +116,7 @@ async def exchanged(uploads: Uploads, request: bytes) -> tuple[int, str]:
     return await answer(reader)
 
 
-async def test_a_body_that_stalls_is_given_up(uploads: Uploads) -> None:
+async def test_a_body_that_stalls_is_cut_off(uploads: Uploads) -> None:
     reader, writer = await uploads.connect()
     writer.write(head("Content-Length: 100000") + b"x" * 5_000)
     status, detail = await answer(reader)
@@ -125,7 +125,7 @@ async def test_a_body_that_stalls_is_given_up(uploads: Uploads) -> None:
     assert len(uploads.got) == 5_000
 
 
-async def test_a_body_that_trickles_is_given_up(uploads: Uploads) -> None:
+async def test_a_body_that_trickles_is_cut_off(uploads: Uploads) -> None:
     reader, writer = await uploads.connect()
     writer.write(head("Content-Length: 100000"))
 
@@ -137,10 +137,10 @@ async def test_a_body_that_trickles_is_given_up(uploads: Uploads) -> None:
     trickling = asyncio.create_task(trickle())
     assert (await answer(reader))[0] == 408
     trickling.cancel()
-    assert 0 < len(uploads.got) < LIMITS.rate * STALL
+    assert 0 < len(uploads.got) < LIMITS.min_rate * STALL
 
 
-async def test_the_time_that_the_server_takes_is_not_the_clients(uploads: Uploads) -> None:
+async def test_the_time_that_the_server_takes_does_not_count(uploads: Uploads) -> None:
     loop = asyncio.get_running_loop()
     reader, writer = await uploads.connect()
 
@@ -156,7 +156,7 @@ async def test_the_time_that_the_server_takes_is_not_the_clients(uploads: Upload
     assert uploads.got == b"xyz"
 
 
-async def test_a_body_that_moves_on_is_taken_however_long_it_takes(uploads: Uploads) -> None:
+async def test_a_steady_body_is_accepted_however_long_it_takes(uploads: Uploads) -> None:
     loop = asyncio.get_running_loop()
     reader, writer = await uploads.connect()
     writer.write(head("Transfer-Encoding: chunked"))
@@ -170,8 +170,8 @@ async def test_a_body_that_moves_on_is_taken_however_long_it_takes(uploads: Uplo
 
 
 @pytest.mark.parametrize("chunk", [b"zz\r\n", b"3\r\nabcX", b"-1\r\n", b"fffffffffffffffffffff\r\n", b"1;\xff\n\n"])
-async def test_chunks_that_are_malformed_never_make_a_whole_body(uploads: Uploads, chunk: bytes) -> None:
-    """aiohttp tells the handler nothing of them: it sees a body that stalls."""
+async def test_malformed_chunks_are_never_a_complete_body(uploads: Uploads, chunk: bytes) -> None:
+    """aiohttp does not report them to the handler, which sees a body that stalls."""
     reader, writer = await uploads.connect()
     writer.write(head("Transfer-Encoding: chunked") + b"3\r\nabc\r\n")
     await until(lambda: uploads.got == b"abc")
@@ -181,7 +181,7 @@ async def test_chunks_that_are_malformed_never_make_a_whole_body(uploads: Upload
     assert isinstance(uploads.ended[0], (BadRequest, RequestTimeout))
 
 
-async def test_a_client_that_leaves_is_a_connection_error(small_uploads: Uploads) -> None:
+async def test_a_client_that_disconnects_is_a_connection_error(small_uploads: Uploads) -> None:
     _, writer = await small_uploads.connect()
     writer.write(head("Content-Length: 100") + b"abc")
     await until(lambda: small_uploads.got == b"abc")
@@ -190,7 +190,7 @@ async def test_a_client_that_leaves_is_a_connection_error(small_uploads: Uploads
     assert isinstance(small_uploads.ended[0], ConnectionError)
 
 
-async def test_a_client_that_waits_is_told_to_go_on(small_uploads: Uploads) -> None:
+async def test_a_client_that_waits_gets_100_continue(small_uploads: Uploads) -> None:
     reader, writer = await small_uploads.connect()
     writer.write(head("Content-Length: 3", "Expect: 100-Continue"))
     async with asyncio.timeout(20):
@@ -200,13 +200,13 @@ async def test_a_client_that_waits_is_told_to_go_on(small_uploads: Uploads) -> N
     assert await answer(reader) == (200, "taken")
 
 
-async def test_a_client_that_waits_is_refused_before_its_body(small_uploads: Uploads) -> None:
+async def test_a_client_that_waits_can_be_refused_before_its_body(small_uploads: Uploads) -> None:
     reader, writer = await small_uploads.connect()
     writer.write(head("Content-Length: 1001", "Expect: 100-continue"))
     assert (await answer(reader))[0] == 413
 
 
-async def test_a_client_of_http_1_0_gets_no_interim_answer(small_uploads: Uploads) -> None:
+async def test_a_client_of_http_1_0_gets_no_100_continue(small_uploads: Uploads) -> None:
     """RFC 9110 section 10.1.1: the expectation must be ignored there."""
     request = head("Content-Length: 3", "Expect: 100-continue", version="1.0") + b"abc"
     assert await exchanged(small_uploads, request) == (200, "taken")
@@ -217,7 +217,7 @@ async def test_another_expectation_is_refused(small_uploads: Uploads) -> None:
     assert (await exchanged(small_uploads, request))[0] == 400
 
 
-async def test_a_body_is_counted_to_the_byte_also_where_no_length_is_told(small_uploads: Uploads) -> None:
+async def test_a_chunked_body_is_limited_to_the_byte(small_uploads: Uploads) -> None:
     chunked = head("Transfer-Encoding: chunked")
     fits = b"3e8\r\n" + b"x" * 1_000 + b"\r\n0\r\n\r\n"
     assert await exchanged(small_uploads, chunked + fits) == (200, "taken")

@@ -1,11 +1,11 @@
-"""Whose address a request has, and whose word on it is taken."""
+"""The client's address of a request, and which proxies are trusted to report it."""
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from pymager.web.clients import Clients, group_of
+from pymager.web.clients import ClientResolver, client_group
 
 PROXIES = ("10.0.0.0/8", "2001:db8::/32")
 
@@ -38,10 +38,10 @@ def forwarded_for(*values: str) -> list[tuple[str, str]]:
         (None, ["6.6.6.6"], ""),
     ],
 )
-def test_the_client_is_the_first_from_the_right_that_is_no_trusted_proxy(
+def test_the_client_is_the_first_from_the_right_that_is_not_a_trusted_proxy(
     peer: str | None, values: list[str], client: str
 ) -> None:
-    assert Clients(PROXIES, "x-forwarded-for").address(asked(peer, *forwarded_for(*values))) == client
+    assert ClientResolver(PROXIES, "x-forwarded-for").address(asked(peer, *forwarded_for(*values))) == client
 
 
 @pytest.mark.parametrize(
@@ -66,18 +66,18 @@ def test_the_client_is_the_first_from_the_right_that_is_no_trusted_proxy(
         pytest.param("for=10.1.1.1, " * 20_000 + '"\\' * 400_000 + ", for=10.2.2.2", "10.2.2.2", id="quotes-between"),
     ],
 )
-def test_the_standard_header_is_read_where_it_is_chosen(value: str, client: str) -> None:
+def test_forwarded_is_read_if_it_is_configured(value: str, client: str) -> None:
     request = asked("10.0.0.1", ("Forwarded", value), *forwarded_for("6.6.6.6"))
-    assert Clients(PROXIES, "forwarded").address(request) == client
+    assert ClientResolver(PROXIES, "forwarded").address(request) == client
 
 
-def test_the_header_that_was_not_chosen_is_a_strangers_word() -> None:
+def test_the_header_that_is_not_configured_is_ignored() -> None:
     request = asked("10.0.0.1", ("Forwarded", "for=6.6.6.6"))
-    assert Clients(PROXIES, "x-forwarded-for").address(request) == "10.0.0.1"
+    assert ClientResolver(PROXIES, "x-forwarded-for").address(request) == "10.0.0.1"
 
 
-def test_without_trusted_proxies_nobodys_word_is_taken() -> None:
-    assert Clients((), "x-forwarded-for").address(asked("10.0.0.1", *forwarded_for("6.6.6.6"))) == "10.0.0.1"
+def test_without_trusted_proxies_the_header_is_ignored() -> None:
+    assert ClientResolver((), "x-forwarded-for").address(asked("10.0.0.1", *forwarded_for("6.6.6.6"))) == "10.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -91,5 +91,5 @@ def test_without_trusted_proxies_nobodys_word_is_taken() -> None:
         ("", ""),
     ],
 )
-def test_all_addresses_of_an_ipv6_site_count_as_one_client(address: str, share: str) -> None:
-    assert group_of(address) == share
+def test_all_addresses_of_an_ipv6_64_are_one_group(address: str, share: str) -> None:
+    assert client_group(address) == share

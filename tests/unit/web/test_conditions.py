@@ -1,4 +1,4 @@
-"""Conditional requests and ranges, by RFC 9110 sections 13 and 14."""
+"""Conditional requests and ranges (RFC 9110 sections 13 and 14)."""
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,7 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from pymager.web.conditions import Validators, asked_range, check_before_writing, handed_out, is_not_modified
+from pymager.web.conditions import (
+    Validators,
+    check_write_preconditions,
+    is_not_modified,
+    last_modified_header,
+    requested_range,
+)
 from pymager.web.failures import PreconditionFailed, RangeNotSatisfiable
 
 MODIFIED = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
@@ -24,22 +30,22 @@ def headers(*pairs: tuple[str, str], **named: str) -> CIMultiDictProxy[str]:
     return CIMultiDictProxy(CIMultiDict(several))
 
 
-def test_validators_are_handed_out_as_headers() -> None:
+def test_validators_become_headers() -> None:
     assert IT.headers() == {"ETag": '"abc"', "Last-Modified": AT}
 
 
-def test_in_the_first_second_of_its_life_the_date_is_a_second_less() -> None:
+def test_during_the_first_second_the_date_is_a_second_earlier() -> None:
     for ahead in (0, 1, 5):  # as by a clock that is a little ahead, or after several replaces in one second
         before = datetime.now(UTC).replace(microsecond=0)
-        told = parsedate_to_datetime(handed_out(before + timedelta(seconds=ahead)))
+        told = parsedate_to_datetime(last_modified_header(before + timedelta(seconds=ahead)))
         assert before <= told + timedelta(seconds=1) <= datetime.now(UTC)
     old = datetime.fromtimestamp(int(time.time()) - 5, UTC)
-    assert handed_out(old) == format_datetime(old, usegmt=True)
+    assert last_modified_header(old) == format_datetime(old, usegmt=True)
 
 
-def test_what_was_replaced_within_its_first_second_is_never_taken_for_unmodified() -> None:
+def test_an_original_replaced_within_its_first_second_is_modified() -> None:
     now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-    told = handed_out(now)
+    told = last_modified_header(now)
     assert not is_not_modified(headers(If_Modified_Since=told), Validators("other", now))
 
 
@@ -52,30 +58,30 @@ def test_a_tag_in_if_none_match_is_compared_weakly(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", '"x"', "abc", '"ABC"', '"abc', 'w/"abc"', '"a"bc"', "**", '"x";"abc"', ","])
-def test_another_tag_in_if_none_match_or_a_malformed_one_gets_the_picture(value: str) -> None:
+def test_another_or_a_malformed_tag_in_if_none_match_does_not_match(value: str) -> None:
     assert not is_not_modified(headers(If_None_Match=value), IT)
 
 
 @pytest.mark.parametrize("begin", [",", '"x",', '"x"', 'W/"', "x", '"x" , '], ids=repr)
 @pytest.mark.parametrize("filling", [" ", ",", " ,", "\t", '"', 'W/"'], ids=repr)
-def test_what_is_long_is_read_once(begin: str, filling: str) -> None:
+def test_long_headers_are_read_in_linear_time(begin: str, filling: str) -> None:
     """In quadratic time each of these would take an hour."""
     value = begin + filling * 400_000 + "abc"
     assert not is_not_modified(headers(If_None_Match=value), IT)
-    assert asked_range(headers(Range="bytes=0-1", If_Range=value), 100, IT) is None
-    assert asked_range(headers(Range=value), 100, IT) is None
-    assert asked_range(headers(Range=f"bytes={value}"), 100, IT) is None
+    assert requested_range(headers(Range="bytes=0-1", If_Range=value), 100, IT) is None
+    assert requested_range(headers(Range=value), 100, IT) is None
+    assert requested_range(headers(Range=f"bytes={value}"), 100, IT) is None
 
 
-def test_tags_may_stand_in_several_lines() -> None:
+def test_tags_can_be_on_several_lines() -> None:
     assert is_not_modified(headers(("If-None-Match", '"x"'), ("If-None-Match", '"abc"')), IT)
     assert not is_not_modified(headers(("If-Match", '"x"'), ("If-Match", '"abc"')), IT)
 
 
 @pytest.mark.parametrize("value", ['"abc"', "*", '"x", "abc"', ' "abc" ', ',"abc"'])
-def test_if_match_that_holds_is_passed(value: str) -> None:
+def test_a_matching_if_match_holds(value: str) -> None:
     assert not is_not_modified(headers(If_Match=value), IT)
-    check_before_writing(headers(If_Match=value), "abc")
+    check_write_preconditions(headers(If_Match=value), IT)
 
 
 @pytest.mark.parametrize("value", ['"x"', 'W/"abc"', "", "abc"])
@@ -83,7 +89,7 @@ def test_if_match_is_compared_strongly(value: str) -> None:
     with pytest.raises(PreconditionFailed):
         is_not_modified(headers(If_Match=value), IT)
     with pytest.raises(PreconditionFailed):
-        check_before_writing(headers(If_Match=value), "abc")
+        check_write_preconditions(headers(If_Match=value), IT)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(BEFORE, False), (AT, True), (AFTER, True)])
@@ -92,14 +98,14 @@ def test_if_modified_since(value: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize("value", ["Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"])
-def test_the_two_obsolete_forms_of_a_date_are_understood(value: str) -> None:
+def test_the_two_obsolete_forms_of_a_date_are_parsed(value: str) -> None:
     assert is_not_modified(headers(If_Modified_Since=value), IT)
     with pytest.raises(PreconditionFailed):
         is_not_modified(headers(If_Unmodified_Since=value), Validators("abc", MODIFIED + timedelta(seconds=1)))
 
 
 @pytest.mark.parametrize("value", ["", "yesterday", "0", "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov", "x" * 100_000])
-def test_what_is_no_date_is_as_if_it_were_not_there(value: str) -> None:
+def test_an_invalid_date_is_ignored(value: str) -> None:
     assert not is_not_modified(headers(If_Modified_Since=value), IT)
     assert not is_not_modified(headers(If_Unmodified_Since=value), IT)
 
@@ -113,32 +119,32 @@ def test_if_unmodified_since(value: str, fails: bool) -> None:
         assert not is_not_modified(headers(If_Unmodified_Since=value), IT)
 
 
-def test_a_tag_outdoes_a_date() -> None:
+def test_a_tag_takes_precedence_over_a_date() -> None:
     assert not is_not_modified(headers(If_None_Match='"x"', If_Modified_Since=AFTER), IT)
     assert is_not_modified(headers(If_None_Match='"abc"', If_Modified_Since=BEFORE), IT)
     assert not is_not_modified(headers(If_Match='"abc"', If_Unmodified_Since=BEFORE), IT)
 
 
-def test_if_match_is_looked_at_before_if_none_match() -> None:
+def test_if_match_is_checked_before_if_none_match() -> None:
     with pytest.raises(PreconditionFailed):
         is_not_modified(headers(If_Match='"x"', If_None_Match='"abc"'), IT)
     assert is_not_modified(headers(If_Match='"abc"', If_None_Match='"abc"'), IT)
 
 
-def test_writing_where_nothing_stands() -> None:
-    check_before_writing(headers(), None)
-    check_before_writing(headers(If_None_Match="*"), None)
+def test_preconditions_of_a_write_without_an_original() -> None:
+    check_write_preconditions(headers(), None)
+    check_write_preconditions(headers(If_None_Match="*"), None)
     for value in ("*", '"abc"'):
         with pytest.raises(PreconditionFailed):
-            check_before_writing(headers(If_Match=value), None)
+            check_write_preconditions(headers(If_Match=value), None)
 
 
-def test_writing_only_where_nothing_stands() -> None:
-    check_before_writing(headers(), "abc")
-    check_before_writing(headers(If_None_Match='"x"'), "abc")
+def test_preconditions_of_a_write_over_an_original() -> None:
+    check_write_preconditions(headers(), IT)
+    check_write_preconditions(headers(If_None_Match='"x"'), IT)
     for value in ("*", '"abc"', 'W/"abc"'):
         with pytest.raises(PreconditionFailed):
-            check_before_writing(headers(If_None_Match=value), "abc")
+            check_write_preconditions(headers(If_None_Match=value), IT)
 
 
 @pytest.mark.parametrize(
@@ -158,13 +164,13 @@ def test_writing_only_where_nothing_stands() -> None:
     ],
 )
 def test_a_range_becomes_a_slice(value: str, expected: tuple[int, int]) -> None:
-    assert asked_range(headers(Range=value), 100, IT) == expected
+    assert requested_range(headers(Range=value), 100, IT) == expected
 
 
 @pytest.mark.parametrize("value", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=" + "9" * 99 + "-"])
 def test_a_range_outside_is_refused_with_the_size(value: str) -> None:
     with pytest.raises(RangeNotSatisfiable) as caught:
-        asked_range(headers(Range=value), 100, IT)
+        requested_range(headers(Range=value), 100, IT)
     assert caught.value.size == 100
 
 
@@ -187,29 +193,29 @@ def test_a_range_outside_is_refused_with_the_size(value: str) -> None:
         "bytes=0-" + "9" * 5_000,
     ],
 )
-def test_several_ranges_other_units_and_malformed_ones_get_everything(value: str) -> None:
-    assert asked_range(headers(Range=value), 100, IT) is None
+def test_several_ranges_other_units_and_malformed_ranges_are_ignored(value: str) -> None:
+    assert requested_range(headers(Range=value), 100, IT) is None
 
 
 @pytest.mark.parametrize("value", ['"abc"', AT, "Sunday, 06-Nov-94 08:49:37 GMT"])
-def test_a_range_is_given_where_if_range_holds(value: str) -> None:
-    assert asked_range(headers(Range="bytes=0-0", If_Range=value), 100, IT) == (0, 1)
+def test_a_range_is_used_if_if_range_holds(value: str) -> None:
+    assert requested_range(headers(Range="bytes=0-0", If_Range=value), 100, IT) == (0, 1)
 
 
 @pytest.mark.parametrize("value", ['"x"', 'W/"abc"', BEFORE, AFTER, "", "abc", "*", '"abc", "x"', "x" * 10_000])
-def test_everything_is_given_where_if_range_does_not_hold(value: str) -> None:
-    assert asked_range(headers(Range="bytes=0-0", If_Range=value), 100, IT) is None
-    assert asked_range(headers(Range="bytes=1000-", If_Range=value), 100, IT) is None
+def test_a_range_is_ignored_if_if_range_does_not_hold(value: str) -> None:
+    assert requested_range(headers(Range="bytes=0-0", If_Range=value), 100, IT) is None
+    assert requested_range(headers(Range="bytes=1000-", If_Range=value), 100, IT) is None
 
 
-def test_the_date_of_an_objects_first_second_does_not_hold_as_if_range() -> None:
+def test_the_date_of_the_first_second_never_matches_if_range() -> None:
     now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     young = Validators("abc", now)
-    assert asked_range(headers(Range="bytes=0-0", If_Range=handed_out(now)), 100, young) is None
+    assert requested_range(headers(Range="bytes=0-0", If_Range=last_modified_header(now)), 100, young) is None
 
 
 @given(st.integers(0, 1_000), st.integers(0, 2_000) | st.none(), st.integers(0, 2_000) | st.none())
-def test_a_slice_is_what_the_rfc_says_of_the_range(size: int, first: int | None, last: int | None) -> None:
+def test_a_slice_is_the_range_of_the_rfc(size: int, first: int | None, last: int | None) -> None:
     value = f"bytes={'' if first is None else first}-{'' if last is None else last}"
     everything = range(size)
     if first is None:
@@ -217,7 +223,7 @@ def test_a_slice_is_what_the_rfc_says_of_the_range(size: int, first: int | None,
     else:
         selected = None if last is not None and last < first else everything[first : None if last is None else last + 1]
     try:
-        asked = asked_range(headers(Range=value), size, IT)
+        asked = requested_range(headers(Range=value), size, IT)
     except RangeNotSatisfiable:
         assert selected is not None
         assert len(selected) == 0
@@ -234,7 +240,7 @@ TAGS = st.text(
 @given(
     st.lists(st.tuples(st.booleans(), TAGS)), st.tuples(st.booleans(), TAGS), st.lists(st.tuples(st.booleans(), TAGS))
 )
-def test_a_tag_is_found_wherever_in_a_list_it_stands(
+def test_a_tag_is_found_anywhere_in_a_list(
     before: list[tuple[bool, str]], it: tuple[bool, str], after: list[tuple[bool, str]]
 ) -> None:
     value = ", ".join(f'{"W/" if weak else ""}"{tag}"' for weak, tag in (*before, it, *after))
@@ -251,12 +257,12 @@ VALUES = st.text() | DATES | st.from_regex(r'\A(W/)?"[^"]*"(, *"[a-c]*")*\Z') | 
 @example([("If-Modified-Since", "Mon, 01 Jan 0001 00:00:00 +2359")])
 @example([("If-Modified-Since", "Mon, 01 Jan 9999 00:00:00 -9999")])
 @example([("If-None-Match", '"\udcff"')])
-def test_whatever_a_client_sends_is_answered(several: list[tuple[str, str]]) -> None:
+def test_any_headers_give_a_result_or_a_known_error(several: list[tuple[str, str]]) -> None:
     given = headers(*several)
     try:
         assert is_not_modified(given, IT) in (True, False)
-        check_before_writing(given, "abc")
-        asked = asked_range(given, 100, IT)
+        check_write_preconditions(given, IT)
+        asked = requested_range(given, 100, IT)
         assert asked is None or 0 <= asked[0] < asked[1] <= 100
     except (PreconditionFailed, RangeNotSatisfiable) as error:
         assert str(error)

@@ -1,4 +1,4 @@
-"""Connections whose clients stall, on a real socket."""
+"""Connections of clients that stall, on a real socket."""
 
 import asyncio
 
@@ -8,10 +8,12 @@ from pymager.web.connections import Connection, ConnectionLimits, make_connectio
 from tests.waiting import until
 
 HOUR = 3_600.0
-LIMITS = ConnectionLimits(most=10, head=0.05, stall=HOUR, rate=1, keepalive=HOUR)
+LIMITS = ConnectionLimits(
+    max_connections=10, header_timeout=0.05, stall_timeout=HOUR, min_rate=1, keepalive_timeout=HOUR
+)
 
 
-async def test_a_head_that_begins_during_a_long_answer_is_still_timed_after_it() -> None:
+async def test_the_header_timeout_also_covers_headers_that_begin_during_a_response() -> None:
     asked, answered = asyncio.Event(), asyncio.Event()
 
     async def slow(request: web.BaseRequest) -> web.Response:
@@ -29,9 +31,9 @@ async def test_a_head_that_begins_during_a_long_answer_is_still_timed_after_it()
         writer.write(b"GET / HT")
         (connection,) = manager.connections
         assert isinstance(connection, Connection)
-        await until(lambda: connection._head_timer is not None)
-        first = connection._head_timer
-        await until(lambda: connection._head_timer is not first)  # its time is over, and the answer is not there yet
+        await until(lambda: connection._header_timer is not None)
+        first = connection._header_timer
+        await until(lambda: connection._header_timer is not first)  # its time is over, and the answer is not there yet
         answered.set()
         async with asyncio.timeout(60):
             assert (await reader.read()).endswith(b"at last")

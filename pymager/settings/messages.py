@@ -1,0 +1,71 @@
+"""What is wrong with a setting's value, as one sentence: what the value must be, and what it is."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import ByteSize
+from pydantic.fields import FieldInfo
+
+_MAX_SHOWN_CHARACTERS = 60
+_KINDS: Mapping[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    ByteSize: "a size such as 100MB or 64MiB",
+    tuple: "a list, or text with commas or spaces between the items",
+    dict: "a table, or text of name:hash pairs with spaces between them",
+}
+
+
+def must_be(expected: str, value: object) -> ValueError:
+    """The error of a validator that got another value than the expected one."""
+    return ValueError(f"must be {expected}, got {shortened(value)}")
+
+
+def shortened(value: object) -> str:
+    """A value as an error shows it: on one line, and not too long."""
+    if isinstance(value, str) and len(value) > _MAX_SHOWN_CHARACTERS:
+        return repr(f"{value[:_MAX_SHOWN_CHARACTERS]}...")
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[:_MAX_SHOWN_CHARACTERS]}..."
+
+
+def sentence(problem: Mapping[str, Any], field: FieldInfo, *, secret: bool) -> str:
+    """What pydantic's `problem` says of a field's value; a secret value is not shown."""
+    if problem["type"] == "value_error":
+        return str(problem["msg"]).removeprefix("Value error, ")
+    expected = f"must be {_expected(field)}"
+    return expected if secret else f"{expected}, got {shortened(problem['input'])}"
+
+
+def unknown(name: str, known: Mapping[str, FieldInfo], prefix: str) -> str:
+    """What to say of a setting that does not exist; `prefix` is that of variables if the setting is one."""
+    similar = [prefix + (match.upper() if prefix else match) for match in get_close_matches(name, known, 1)]
+    hint = f" Did you mean {similar[0]}?" if similar else ""
+    return f"no such setting.{hint} `pymager config` lists all settings"
+
+
+def _expected(field: FieldInfo) -> str:
+    kind: Any = field.annotation
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    name = _KINDS.get(get_origin(kind) or kind)
+    if name is None:
+        return "text, and not empty" if _bound(field, "min_length") else "text"
+    unit = " bytes" if kind is ByteSize else ""
+    least, most, above = _bound(field, "ge"), _bound(field, "le"), _bound(field, "gt")
+    match least, above, most:
+        case None, None, None:
+            return name
+        case _, None, None:
+            return f"{name} of at least {least}{unit}"
+        case _, None, _:
+            return f"{name} from {least} to {most}{unit}"
+        case _:
+            return f"{name} greater than {above} and at most {most}{unit}"
+
+
+def _bound(field: FieldInfo, name: str) -> float | None:
+    found = (getattr(constraint, name, None) for constraint in field.metadata)
+    return next((bound for bound in found if bound is not None), None)
