@@ -63,7 +63,9 @@ class MultipartUploads:
         client.meta.events.register("provide-client-params.s3.UploadPart", _add_checksum, unique_id="part-checksum")
         client.meta.events.register("needs-retry.s3", _retry_pause, unique_id="upload-retry")
         files, path = (_BytesAsFile(source), "") if isinstance(source, bytes) else (OSUtils(), str(source))
-        threads = partial(ThreadPoolExecutor, initializer=_stopped.set, initargs=(stopped,))
+        threads = partial(
+            ThreadPoolExecutor, thread_name_prefix="s3-transfer", initializer=_stopped.set, initargs=(stopped,)
+        )
         extra = {"ContentType": content_type, "ChecksumAlgorithm": "SHA256"}
         with TransferManager(client, _CONFIG, files, threads) as manager:
             transfer = manager.upload(path, self._bucket, name, extra, [_OnDone(stopped.set)])
