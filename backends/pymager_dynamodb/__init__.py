@@ -1,4 +1,4 @@
-"""The metadata backend over DynamoDB, on aiodynamo's signatures, errors and credentials."""
+"""The metadata backend for DynamoDB. It sends its own requests and uses the error classes of aiodynamo."""
 
 from pymager_dynamodb.store import DynamoMetadata
 

@@ -1,6 +1,6 @@
-"""The catalog's rows. An upload is one conditional UpdateItem of the id's item, and so is every other mutation.
+"""The catalog's rows. Every mutation is one conditional UpdateItem of the id's item.
 
-Never PutItem or DeleteItem: they would erase which revisions were used and fenced.
+Never PutItem or DeleteItem: they would erase the set of revisions that were used or fenced.
 """
 
 from time import monotonic
@@ -10,137 +10,138 @@ import orjson
 
 from pymager.errors import AlreadyExists, Fenced, NoSpace, NotFound, RevisionMismatch, Unavailable
 from pymager.ports import Original, Page
-from pymager_dynamodb.failures import Unmet, translated
-from pymager_dynamodb.items import (
+from pymager_dynamodb.client import DynamoClient
+from pymager_dynamodb.errors import ConditionFailed, translated_errors
+from pymager_dynamodb.schema import (
     ASSIGNMENTS,
     NAMES,
-    ORIGINAL,
+    ORIGINAL_SORT_KEY,
     PROJECTION,
     Item,
+    binary_revision,
     cursor_of,
     id_of,
     is_row,
     key_of,
-    mark,
     original_of,
     row_key,
     values_of,
 )
-from pymager_dynamodb.requests import Requests
 
-_SET = f"SET {ASSIGNMENTS} ADD #used :marks"
-_REMOVE = f"REMOVE {PROJECTION}"
-_USED = {"#used": "used"}
-_ABSENT = "attribute_not_exists(#revision)"
-_PRESENT = "attribute_exists(#revision)"
-_FRESH = "NOT contains(#used, :mark)"
-_EXPECTED = "#revision = :expected"
+_SET_ROW = f"SET {ASSIGNMENTS} ADD #used :revisions"
+_REMOVE_ROW = f"REMOVE {PROJECTION}"
+_USED_NAME = {"#used": "used"}
+_HAS_NO_ROW = "attribute_not_exists(#revision)"
+_HAS_ROW = "attribute_exists(#revision)"
+_IS_UNUSED = "NOT contains(#used, :new)"
+_IS_EXPECTED = "#revision = :expected"
 
 
 class Catalog:
     """The rows in one table."""
 
-    def __init__(self, requests: Requests, table: str) -> None:
-        self._requests = requests
+    def __init__(self, client: DynamoClient, table: str) -> None:
+        self._client = client
         self._table = table
-        # A GetItem is its key between two constants.
-        question: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
-        question |= {"ProjectionExpression": PROJECTION, "ExpressionAttributeNames": NAMES}
-        self._before = orjson.dumps(question)[:-1] + b',"Key":{"sk":{"S":"' + ORIGINAL.encode() + b'"},"pk":{"S":'
-        self._after = b"}}}"
+        # The body of a GetItem is the partition key between two constants.
+        request: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
+        request |= {"ProjectionExpression": PROJECTION, "ExpressionAttributeNames": NAMES}
+        sort_key = ORIGINAL_SORT_KEY.encode()
+        self._before_key = orjson.dumps(request)[:-1] + b',"Key":{"sk":{"S":"' + sort_key + b'"},"pk":{"S":'
+        self._after_key = b"}}}"
 
     async def find(self, id: str) -> Original | None:
-        """The row as it is now, or None."""
+        """The current row, or None."""
         key = orjson.dumps(row_key(id)["pk"]["S"])
-        with translated(self._table):
-            answer = await self._requests.read("GetItem", self._before + key + self._after)
-        item = answer.get("Item")
+        with translated_errors(self._table):
+            response = await self._client.read("GetItem", self._before_key + key + self._after_key)
+        item = response.get("Item")
         return original_of(id, item) if item and is_row(item) else None
 
     async def add(self, original: Original) -> None:
         """Raises `AlreadyExists`, `Fenced` and `NoSpace`."""
         try:
-            await self._commit(original, f"{_ABSENT} AND {_FRESH}", {})
-        except Unmet as unmet:
-            if is_row(unmet.item):
-                raise AlreadyExists(f"'{original.id}' has a row already") from None
+            await self._commit(original, f"{_HAS_NO_ROW} AND {_IS_UNUSED}", {})
+        except ConditionFailed as error:
+            if is_row(error.item):
+                raise AlreadyExists(f"the id '{original.id}' already has a row") from None
             raise _fenced(original) from None
 
     async def replace(self, original: Original, expected: str | None) -> Original:
         """Raises `NotFound`, `RevisionMismatch`, `Fenced` and `NoSpace`."""
-        condition, values = _standing(expected)
+        condition, values = _row_condition(expected)
         try:
-            return original_of(original.id, await self._commit(original, f"{condition} AND {_FRESH}", values))
-        except Unmet as unmet:
-            _check(original.id, unmet.item, expected)
+            return original_of(original.id, await self._commit(original, f"{condition} AND {_IS_UNUSED}", values))
+        except ConditionFailed as error:
+            _raise_if_mismatched(original.id, error.item, expected)
             raise _fenced(original) from None
 
     async def remove(self, id: str, expected: str | None) -> Original:
-        """Take the row's attributes away. Raises `NotFound` and `RevisionMismatch`."""
-        condition, values = _standing(expected)
+        """Remove the row's attributes. Raises `NotFound` and `RevisionMismatch`."""
+        condition, values = _row_condition(expected)
         try:
-            return original_of(id, await self._update(id, _REMOVE, condition, NAMES, values))
-        except Unmet as unmet:
-            _check(id, unmet.item, expected)
-            raise Unavailable("DynamoDB refused a condition that holds", outcome_known=True) from None
+            return original_of(id, await self._update(id, _REMOVE_ROW, condition, NAMES, values))
+        except ConditionFailed as error:
+            _raise_if_mismatched(id, error.item, expected)
+            raise Unavailable("DynamoDB rejected a condition that is true", outcome_known=True) from None
 
     async def fence(self, id: str, revision: str) -> bool:
-        """Mark the revision as used, unless the row holds it."""
-        values: Item = {":marks": {"BS": [mark(revision)]}, ":revision": {"S": revision}}
-        names = _USED | {"#revision": "revision"}
+        """Add the revision to the used ones, unless the row has it."""
+        values: Item = {":revisions": {"BS": [binary_revision(revision)]}, ":revision": {"S": revision}}
+        names = _USED_NAME | {"#revision": "revision"}
         try:
-            await self._update(id, "ADD #used :marks", f"{_ABSENT} OR #revision <> :revision", names, values)
-        except Unmet:
+            await self._update(id, "ADD #used :revisions", f"{_HAS_NO_ROW} OR #revision <> :revision", names, values)
+        except ConditionFailed:
             return False
         except NoSpace as error:
-            raise Unavailable(f"the revision can't be fenced: {error}", outcome_known=True) from error
+            raise Unavailable(f"cannot fence the revision: {error}", outcome_known=True) from error
         return True
 
     async def list_page(self, cursor: str | None, limit: int) -> Page:
         """A page in the order of the table's partitions.
 
-        It has fewer rows, or none, where half the time is over while it passes by items of ids that have no row.
+        It has fewer rows, or none, if half the time limit passes while it skips items of ids without a row.
         """
         key = None if cursor is None else key_of(cursor)
-        end = self._requests.deadline()
-        enough = (monotonic() + end) / 2
+        deadline = self._client.deadline()
+        half_time = (monotonic() + deadline) / 2
         found: list[Item] = []
-        ask = limit + 1  # one more tells whether there is a next page
+        count = limit + 1  # one more shows whether there is a next page
         while True:
-            items, key = await self._scan(key, ask, end)
+            items, key = await self._scan(key, count, deadline)
             found += items
-            if key is None or len(found) > limit or monotonic() > enough:
+            if key is None or len(found) > limit or monotonic() > half_time:
                 break
-            ask *= 2
+            count *= 2
         rows = tuple(original_of(id_of(item), item) for item in found[:limit])
         if len(found) > limit:
             return Page(rows, cursor_of(found[limit - 1]))
         return Page(rows, None if key is None else cursor_of(key))
 
-    async def _scan(self, start: Item | None, limit: int, end: float) -> tuple[list[Item], Item | None]:
-        """The rows among the next `limit` items, and where to go on."""
-        question: dict[str, Any] = {
+    async def _scan(self, start: Item | None, limit: int, deadline: float) -> tuple[list[Item], Item | None]:
+        """The rows among the next `limit` items, and the key to continue from."""
+        request: dict[str, Any] = {
             "TableName": self._table,
             "ConsistentRead": True,
             "Limit": limit,
             "ProjectionExpression": f"pk, sk, {PROJECTION}",
-            "FilterExpression": _PRESENT,
+            "FilterExpression": _HAS_ROW,
             "ExpressionAttributeNames": NAMES,
         }
         if start is not None:
-            question["ExclusiveStartKey"] = start
-        with translated(self._table):
-            answer = await self._requests.read("Scan", orjson.dumps(question), end)
-        return answer["Items"], answer.get("LastEvaluatedKey")
+            request["ExclusiveStartKey"] = start
+        with translated_errors(self._table):
+            response = await self._client.read("Scan", orjson.dumps(request), deadline)
+        return response["Items"], response.get("LastEvaluatedKey")
 
     async def _commit(self, original: Original, condition: str, values: Item) -> Item:
-        one = mark(original.revision)
-        values = values_of(original) | values | {":mark": {"B": one}, ":marks": {"BS": [one]}}
-        return await self._update(original.id, _SET, condition, NAMES | _USED, values)
+        revision = binary_revision(original.revision)
+        values = values_of(original) | values | {":new": {"B": revision}, ":revisions": {"BS": [revision]}}
+        return await self._update(original.id, _SET_ROW, condition, NAMES | _USED_NAME, values)
 
     async def _update(self, id: str, update: str, condition: str, names: dict[str, str], values: Item) -> Item:
-        """One UpdateItem; gives what was there before. Raises `Unmet` with what is there where it was refused."""
-        question: dict[str, Any] = {
+        """Send one UpdateItem and return the old item. Raises `ConditionFailed` with the stored item."""
+        request: dict[str, Any] = {
             "TableName": self._table,
             "Key": row_key(id),
             "UpdateExpression": update,
@@ -150,26 +151,26 @@ class Catalog:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         if values:
-            question["ExpressionAttributeValues"] = values
-        with translated(self._table):
-            answer = await self._requests.change("UpdateItem", orjson.dumps(question))
-        old: Item = answer.get("Attributes", {})
+            request["ExpressionAttributeValues"] = values
+        with translated_errors(self._table):
+            response = await self._client.mutate("UpdateItem", orjson.dumps(request))
+        old: Item = response.get("Attributes", {})
         return old
 
 
-def _standing(expected: str | None) -> tuple[str, Item]:
+def _row_condition(expected: str | None) -> tuple[str, Item]:
     if expected is None:
-        return _PRESENT, {}
-    return f"{_PRESENT} AND {_EXPECTED}", {":expected": {"S": expected}}
+        return _HAS_ROW, {}
+    return f"{_HAS_ROW} AND {_IS_EXPECTED}", {":expected": {"S": expected}}
 
 
-def _check(id: str, item: Item, expected: str | None) -> None:
+def _raise_if_mismatched(id: str, item: Item, expected: str | None) -> None:
     if not is_row(item):
-        raise NotFound(f"no row has the id '{id}'") from None
-    standing = item["revision"]["S"]
-    if expected is not None and standing != expected:
-        raise RevisionMismatch(f"'{id}' is of revision {standing}, not {expected}") from None
+        raise NotFound(f"the id '{id}' has no row") from None
+    current = item["revision"]["S"]
+    if expected is not None and current != expected:
+        raise RevisionMismatch(f"the revision of '{id}' is {current}, not {expected}") from None
 
 
 def _fenced(original: Original) -> Fenced:
-    return Fenced(f"the revision {original.revision} was fenced or used before")
+    return Fenced(f"the revision {original.revision} was used or fenced before")

@@ -1,4 +1,4 @@
-"""The leases: an item each, written by one conditional write, and gone by DynamoDB's own clock if nobody tidies."""
+"""The leases: one item each, written by one conditional write. DynamoDB expires those that `tidy` does not reach."""
 
 import math
 import secrets
@@ -10,67 +10,68 @@ import orjson
 
 from pymager.errors import Held, Lost, Unavailable
 from pymager.ports import Lease
-from pymager_dynamodb.failures import Unmet, translated
-from pymager_dynamodb.items import EXPIRES, SHARDS, Item, lease_key, shard
-from pymager_dynamodb.requests import Requests
+from pymager_dynamodb.client import DynamoClient
+from pymager_dynamodb.errors import ConditionFailed, translated_errors
+from pymager_dynamodb.schema import EXPIRES_ATTRIBUTE, LEASE_SHARDS, Item, lease_key, lease_shard
 
-_DAY = 86_400
-_SET = "SET #token = :token, #touched = :touched, #expires = :expires"
-_NAMES = {"#token": "token", "#touched": "touched", "#expires": EXPIRES}
-_TOKEN = {"#token": "token"}
-_SAME = "#token = :old"
-_FREE = "attribute_not_exists(#token)"
+_LEASE_TTL_SECONDS = 86_400
+_UPDATE = "SET #token = :token, #touched = :touched, #expires = :expires"
+_NAMES = {"#token": "token", "#touched": "touched", "#expires": EXPIRES_ATTRIBUTE}
+_TOKEN_NAME = {"#token": "token"}
+_IS_HELD_WITH_OLD = "#token = :old"
+_IS_FREE = "attribute_not_exists(#token)"
 
 
 class Leases:
     """The leases in one table."""
 
-    def __init__(self, requests: Requests, table: str) -> None:
-        self._requests = requests
+    def __init__(self, client: DynamoClient, table: str) -> None:
+        self._client = client
         self._table = table
 
     async def acquire(self, name: str, instead_of: str | None) -> Lease:
-        """Write the token where none stands, or where `instead_of` does. Raises `Held`."""
-        condition = _FREE if instead_of is None else f"{_FREE} OR {_SAME}"
+        """Write the token if the lease is free or has the token `instead_of`. Raises `Held`."""
+        condition = _IS_FREE if instead_of is None else f"{_IS_FREE} OR {_IS_HELD_WITH_OLD}"
         try:
             return await self._write(name, condition, instead_of)
-        except Unmet as unmet:
-            if "token" in unmet.item:
-                raise Held(unmet.item["token"]["S"]) from None
-            raise Unavailable("DynamoDB refused a condition that holds", outcome_known=True) from None
+        except ConditionFailed as error:
+            if "token" in error.item:
+                raise Held(error.item["token"]["S"]) from None
+            raise Unavailable("DynamoDB rejected a condition that is true", outcome_known=True) from None
 
     async def renew(self, lease: Lease) -> Lease:
         """Raises `Lost`."""
         try:
-            return await self._write(lease.name, _SAME, lease.token)
-        except Unmet:
-            raise Lost(f"the lease on '{lease.name}' is another's or nobody's by now") from None
+            return await self._write(lease.name, _IS_HELD_WITH_OLD, lease.token)
+        except ConditionFailed:
+            raise Lost(f"the lease '{lease.name}' has another holder or none") from None
 
     async def release(self, lease: Lease) -> None:
-        """Delete the lease if it is still this one."""
+        """Delete the lease if it still has this token."""
         await self._delete(lease_key(lease.name), lease.token)
 
     async def tidy(self, older_than: float) -> int:
-        """Delete the leases that were not touched for more than `older_than` seconds; as many as there is time for."""
-        end = self._requests.deadline()
-        enough = (monotonic() + end) / 2
+        """Delete the leases not touched for more than `older_than` seconds, as many as half the time limit allows."""
+        deadline = self._client.deadline()
+        half_time = (monotonic() + deadline) / 2
         before = _now() - math.ceil(older_than)
         removed = 0
-        for partition in map(shard, range(SHARDS)):
+        for partition in map(lease_shard, range(LEASE_SHARDS)):
             start = None
-            while monotonic() < enough:
-                dead, start = await self._dead(partition, before, start, end)
+            while monotonic() < half_time:
+                dead, start = await self._dead(partition, before, start, deadline)
                 for item in dead:
-                    if monotonic() < enough:
-                        removed += await self._delete({"pk": item["pk"], "sk": item["sk"]}, item["token"]["S"], end)
+                    if monotonic() < half_time:
+                        key = {"pk": item["pk"], "sk": item["sk"]}
+                        removed += await self._delete(key, item["token"]["S"], deadline)
                 if start is None:
                     break
         return removed
 
     async def _dead(
-        self, partition: str, before: int, start: Item | None, end: float
+        self, partition: str, before: int, start: Item | None, deadline: float
     ) -> tuple[list[Item], Item | None]:
-        question: dict[str, Any] = {
+        request: dict[str, Any] = {
             "TableName": self._table,
             "ConsistentRead": True,
             "KeyConditionExpression": "pk = :partition",
@@ -79,41 +80,41 @@ class Leases:
             "ExpressionAttributeValues": {":partition": {"S": partition}, ":before": {"N": str(before)}},
         }
         if start is not None:
-            question["ExclusiveStartKey"] = start
-        with translated(self._table):
-            answer = await self._requests.read("Query", orjson.dumps(question), end)
-        return answer["Items"], answer.get("LastEvaluatedKey")
+            request["ExclusiveStartKey"] = start
+        with translated_errors(self._table):
+            response = await self._client.read("Query", orjson.dumps(request), deadline)
+        return response["Items"], response.get("LastEvaluatedKey")
 
     async def _write(self, name: str, condition: str, old: str | None) -> Lease:
         token, now = secrets.token_hex(16), _now()
-        values = {":token": {"S": token}, ":touched": {"N": str(now)}, ":expires": {"N": str(now + _DAY)}}
+        values = {":token": {"S": token}, ":touched": {"N": str(now)}, ":expires": {"N": str(now + _LEASE_TTL_SECONDS)}}
         if old is not None:
             values[":old"] = {"S": old}
-        question = {
+        request = {
             "TableName": self._table,
             "Key": lease_key(name),
-            "UpdateExpression": _SET,
+            "UpdateExpression": _UPDATE,
             "ConditionExpression": condition,
             "ExpressionAttributeNames": _NAMES,
             "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        with translated(self._table):
-            await self._requests.change("UpdateItem", orjson.dumps(question))
+        with translated_errors(self._table):
+            await self._client.mutate("UpdateItem", orjson.dumps(request))
         return Lease(name, token)
 
-    async def _delete(self, key: Item, token: str, end: float | None = None) -> bool:
-        question = {
+    async def _delete(self, key: Item, token: str, deadline: float | None = None) -> bool:
+        request = {
             "TableName": self._table,
             "Key": key,
-            "ConditionExpression": _SAME,
-            "ExpressionAttributeNames": _TOKEN,
+            "ConditionExpression": _IS_HELD_WITH_OLD,
+            "ExpressionAttributeNames": _TOKEN_NAME,
             "ExpressionAttributeValues": {":old": {"S": token}},
         }
         try:
-            with translated(self._table):
-                await self._requests.change("DeleteItem", orjson.dumps(question), end)
-        except Unmet:
+            with translated_errors(self._table):
+                await self._client.mutate("DeleteItem", orjson.dumps(request), deadline)
+        except ConditionFailed:
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""The table itself: whether it is right, and how it is made."""
+"""The table: creates and checks it."""
 
 import asyncio
 from time import monotonic
@@ -8,115 +8,118 @@ import orjson
 from aiodynamo.errors import AIODynamoError, ResourceInUse, TableNotFound, ValidationException
 
 from pymager.errors import ConfigurationError, Unavailable
-from pymager_dynamodb.items import EXPIRES
-from pymager_dynamodb.requests import Requests, reason
+from pymager_dynamodb.client import DynamoClient, reason
+from pymager_dynamodb.schema import EXPIRES_ATTRIBUTE
 
-_KEYS = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
-_TYPES = [{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}]
-_USABLE = ("ACTIVE", "UPDATING")
-_PAUSE = 0.5
-_PATIENCE = 300.0
+_KEY_SCHEMA = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+_ATTRIBUTE_DEFINITIONS = [{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}]
+_USABLE_STATUS = ("ACTIVE", "UPDATING")
+_POLL_SECONDS = 0.5
+_CREATION_TIMEOUT_SECONDS = 300
 
 
-async def check(requests: Requests, table: str) -> None:
-    """Raises `ConfigurationError` where the table can't be used, with what would be right."""
-    description = await _described(requests, table)
+async def check(client: DynamoClient, table: str) -> None:
+    """Raise `ConfigurationError` if the table is not usable."""
+    description = await _describe(client, table)
     if description is None:
-        raise ConfigurationError(f"there is no table '{table}'; make it with: pymager init")
-    _check_keys(table, description)
-    if description["TableStatus"] not in _USABLE:
-        raise ConfigurationError(f"the table '{table}' is {description['TableStatus']}; wait until it is ACTIVE")
+        raise ConfigurationError(f"no table '{table}'; create it with: pymager init")
+    _check_key_schema(table, description)
+    if description["TableStatus"] not in _USABLE_STATUS:
+        status = description["TableStatus"]
+        raise ConfigurationError(f"the table '{table}' must be ACTIVE, but it is {status}; wait and try again")
 
 
-async def prepare(requests: Requests, table: str) -> list[str]:
-    """Make the table, billed by request, and let DynamoDB remove leases that have expired. Says what was done."""
+async def prepare(client: DynamoClient, table: str) -> list[str]:
+    """Create the table, billed by request, and let DynamoDB remove expired leases. Returns what was done."""
     done = []
-    if await _described(requests, table) is None and await _created(requests, table):
-        done.append(f"made the DynamoDB table '{table}', billed by request")
-    await _until_active(requests, table)
-    if await _expiring(requests, table):
-        done.append(f"let DynamoDB remove what is past its attribute '{EXPIRES}' from the table '{table}'")
+    if await _describe(client, table) is None and await _create(client, table):
+        done.append(f"created the DynamoDB table '{table}', billed by request")
+    await _wait_until_active(client, table)
+    if await _enable_expiry(client, table):
+        done.append(f"enabled expiry by the attribute '{EXPIRES_ATTRIBUTE}' in the DynamoDB table '{table}'")
     return done
 
 
-async def _created(requests: Requests, table: str) -> bool:
-    question = {
+async def _create(client: DynamoClient, table: str) -> bool:
+    request = {
         "TableName": table,
-        "AttributeDefinitions": _TYPES,
-        "KeySchema": _KEYS,
+        "AttributeDefinitions": _ATTRIBUTE_DEFINITIONS,
+        "KeySchema": _KEY_SCHEMA,
         "BillingMode": "PAY_PER_REQUEST",
     }
     try:
-        await _asked(requests, "CreateTable", question, changes=True)
+        await _send(client, "CreateTable", request, is_mutation=True)
     except ResourceInUse:
-        return False  # another process makes it right now
+        return False  # another process creates it at the same time
     return True
 
 
-async def _until_active(requests: Requests, table: str) -> None:
-    until = monotonic() + _PATIENCE
+async def _wait_until_active(client: DynamoClient, table: str) -> None:
+    deadline = monotonic() + _CREATION_TIMEOUT_SECONDS
     while True:
-        description = await _described(requests, table)
+        description = await _describe(client, table)
         if description is not None:
-            _check_keys(table, description)
+            _check_key_schema(table, description)
             if description["TableStatus"] == "ACTIVE":
                 return
-        if monotonic() > until:
-            raise Unavailable(f"the table '{table}' did not become ACTIVE in {_PATIENCE:.0f} s", outcome_known=False)
-        await asyncio.sleep(_PAUSE)
+        if monotonic() > deadline:
+            message = f"the table '{table}' did not become ACTIVE within {_CREATION_TIMEOUT_SECONDS} s"
+            raise Unavailable(message, outcome_known=False)
+        await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _expiring(requests: Requests, table: str) -> bool:
-    """Let leases expire. False where they do already."""
-    if await _expires(requests, table):
+async def _enable_expiry(client: DynamoClient, table: str) -> bool:
+    """Let leases expire. False if they already do."""
+    if await _is_expiry_enabled(client, table):
         return False
-    rule = {"AttributeName": EXPIRES, "Enabled": True}
-    question = {"TableName": table, "TimeToLiveSpecification": rule}
+    rule = {"AttributeName": EXPIRES_ATTRIBUTE, "Enabled": True}
+    request = {"TableName": table, "TimeToLiveSpecification": rule}
     try:
-        await _asked(requests, "UpdateTimeToLive", question, changes=True)
+        await _send(client, "UpdateTimeToLive", request, is_mutation=True)
     except ValidationException as error:
-        if await _expires(requests, table):
-            return False  # another process did it just now
-        raise Unavailable(f"leases can't be made to expire: {reason(error)}", outcome_known=True) from error
+        if await _is_expiry_enabled(client, table):
+            return False  # another process enabled it at the same time
+        raise Unavailable(f"cannot enable the expiry of leases: {reason(error)}", outcome_known=True) from error
     return True
 
 
-async def _expires(requests: Requests, table: str) -> bool:
-    answer = await _asked(requests, "DescribeTimeToLive", {"TableName": table})
-    rule = answer["TimeToLiveDescription"]
+async def _is_expiry_enabled(client: DynamoClient, table: str) -> bool:
+    response = await _send(client, "DescribeTimeToLive", {"TableName": table})
+    rule = response["TimeToLiveDescription"]
     is_on = rule.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-    if is_on and rule.get("AttributeName") != EXPIRES:
+    if is_on and rule.get("AttributeName") != EXPIRES_ATTRIBUTE:
         raise ConfigurationError(
-            f"items of the table '{table}' expire by the attribute '{rule.get('AttributeName')}', not '{EXPIRES}': "
-            "it is another program's table"
+            f"items of the table '{table}' must expire by the attribute '{EXPIRES_ATTRIBUTE}', not by "
+            f"'{rule.get('AttributeName')}': it belongs to another program; name another table"
         )
     return is_on
 
 
-def _check_keys(table: str, description: dict[str, Any]) -> None:
+def _check_key_schema(table: str, description: dict[str, Any]) -> None:
     keys = sorted(description["KeySchema"], key=lambda key: str(key["KeyType"]))
     types = sorted(description["AttributeDefinitions"], key=lambda key: str(key["AttributeName"]))
-    if keys != _KEYS or [kind for kind in types if kind in _TYPES] != _TYPES:
+    if keys != _KEY_SCHEMA or [kind for kind in types if kind in _ATTRIBUTE_DEFINITIONS] != _ATTRIBUTE_DEFINITIONS:
         raise ConfigurationError(
-            f"the table '{table}' has another key than pymager's, which is pk and sk, both strings; name another table"
+            f"the table '{table}' must have the partition key pk and the sort key sk, both strings; its key is "
+            "different, so name another table"
         )
 
 
-async def _described(requests: Requests, table: str) -> dict[str, Any] | None:
+async def _describe(client: DynamoClient, table: str) -> dict[str, Any] | None:
     try:
-        answer = await _asked(requests, "DescribeTable", {"TableName": table})
+        response = await _send(client, "DescribeTable", {"TableName": table})
     except TableNotFound:
         return None
-    description: dict[str, Any] = answer["Table"]
+    description: dict[str, Any] = response["Table"]
     return description
 
 
-async def _asked(requests: Requests, action: str, question: dict[str, Any], *, changes: bool = False) -> Any:
-    """The answer. Raises `ConfigurationError` where it is refused for what the caller can't act on."""
-    ask = requests.change if changes else requests.read
+async def _send(client: DynamoClient, action: str, request: dict[str, Any], *, is_mutation: bool = False) -> Any:
+    """The response. Raises `ConfigurationError` for a refusal that the caller does not handle."""
+    send = client.mutate if is_mutation else client.read
     try:
-        return await ask(action, orjson.dumps(question))
+        return await send(action, orjson.dumps(request))
     except (ResourceInUse, TableNotFound, ValidationException):
         raise
     except AIODynamoError as error:
-        raise ConfigurationError(f"DynamoDB refuses {action}: {reason(error)}") from error
+        raise ConfigurationError(f"DynamoDB refused {action}: {reason(error)}") from error

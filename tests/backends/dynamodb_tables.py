@@ -1,4 +1,4 @@
-"""Tables for the tests of DynamoDB, each a test's own, and a server in between that does harm."""
+"""Tables for the tests of DynamoDB, a new one for each test, and a proxy that injects faults."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tests.servers import DynamoLocal, Moto
 
 
 async def new_table(server: DynamoLocal | Moto, **query: object) -> str:
-    """The URL of a table that is ready."""
+    """The URL of a new table, ready for use."""
     url = server.table_url(f"pymager-{secrets.token_hex(8)}", **query)
     await DynamoMetadata(url).prepare()
     return url
@@ -30,7 +30,7 @@ def by_way_of(url: str, server: DynamoLocal, port: int, **query: object) -> str:
 
 
 async def ask(server: DynamoLocal, action: str, **question: Any) -> Any:
-    """What DynamoDB itself says."""
+    """Send a request to DynamoDB without pymager, and return the response."""
     headers = {
         "X-Amz-Target": f"DynamoDB_20120810.{action}",
         "Content-Type": "application/x-amz-json-1.0",
@@ -41,12 +41,12 @@ async def ask(server: DynamoLocal, action: str, **question: Any) -> Any:
     }
     async with aiohttp.ClientSession() as session:
         url = f"http://127.0.0.1:{server.port}"
-        async with session.post(url, data=json.dumps(question), headers=headers) as answer:
-            return json.loads(await answer.read())
+        async with session.post(url, data=json.dumps(question), headers=headers) as response:
+            return json.loads(await response.read())
 
 
 async def items(server: DynamoLocal, url: str) -> list[Any]:
-    """Every item of a table as it lies there."""
+    """Every item of a table, as it is stored."""
     found = await ask(server, "Scan", TableName=table_of(url), ConsistentRead=True)
     return list(found["Items"])
 
@@ -56,22 +56,22 @@ def table_of(url: str) -> str:
     return url.removeprefix("dynamodb://").partition("?")[0]
 
 
-def refused(kind: str, message: str = "told so by the test", status: int = 400) -> web.Response:
-    """An answer as DynamoDB gives it to what it does not do."""
-    said = {"__type": f"com.amazonaws.dynamodb.v20120810#{kind}", "message": message}
-    return web.Response(status=status, body=json.dumps(said), content_type="application/x-amz-json-1.0")
+def refused(kind: str, message: str = "injected by the test", status: int = 400) -> web.Response:
+    """A DynamoDB error response."""
+    content = {"__type": f"com.amazonaws.dynamodb.v20120810#{kind}", "message": message}
+    return web.Response(status=status, body=json.dumps(content), content_type="application/x-amz-json-1.0")
 
 
 class CutBefore:
-    """The connection is cut when the request is there; the server never sees it."""
+    """The connection is closed after the request; the server never sees it."""
 
 
 class CutAfter:
-    """The server does it, and the connection is cut in the place of its answer."""
+    """The server handles the request, and the connection is closed instead of the response."""
 
 
 class Silence:
-    """Nothing is answered, until the client goes."""
+    """There is no response until the client disconnects."""
 
 
 Fault = web.Response | CutBefore | CutAfter | Silence
@@ -79,7 +79,10 @@ Fault = web.Response | CutBefore | CutAfter | Silence
 
 @dataclass
 class Between:
-    """Passes requests on and counts them by action; the next of `faults` is done to the next request."""
+    """A proxy that counts requests by action; each of `faults` is applied to one request, in order.
+
+    `questions` has each request's action and body. `always` is an error for every request.
+    """
 
     server: DynamoLocal
     port: int = 0
@@ -102,18 +105,18 @@ class Between:
             await asyncio.Event().wait()
         if isinstance(fault, CutBefore):
             return cut(request)
-        answer = await self._passed_on(request, body)
-        return cut(request) if isinstance(fault, CutAfter) else answer
+        response = await self._forward(request, body)
+        return cut(request) if isinstance(fault, CutAfter) else response
 
-    async def _passed_on(self, request: web.Request, body: bytes) -> web.Response:
+    async def _forward(self, request: web.Request, body: bytes) -> web.Response:
         async with aiohttp.ClientSession() as session:
             url = f"http://127.0.0.1:{self.server.port}"
-            async with session.post(url, data=body, headers=request.headers) as answer:
-                return web.Response(status=answer.status, body=await answer.read())
+            async with session.post(url, data=body, headers=request.headers) as response:
+                return web.Response(status=response.status, body=await response.read())
 
 
 def cut(request: web.Request) -> web.Response:
-    """No answer."""
+    """Close the connection without a response."""
     assert request.transport is not None
     request.transport.close()
     return web.Response()
@@ -121,7 +124,7 @@ def cut(request: web.Request) -> web.Response:
 
 @asynccontextmanager
 async def between(server: DynamoLocal) -> AsyncIterator[Between]:
-    """A server in between."""
+    """A running proxy."""
     middle = Between(server)
     app = web.Application()
     app.router.add_post("/", middle.handle)

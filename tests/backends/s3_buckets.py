@@ -1,4 +1,4 @@
-"""New buckets in the servers that the S3 tests run against."""
+"""New buckets on the servers that the S3 tests run against."""
 
 import json
 import secrets
@@ -20,18 +20,18 @@ async def new_bucket(server: S3Server) -> str:
 
 
 def through(port: int, bucket: str, prefix: str = "", **query: object) -> str:
-    """The URL of a bucket whose server is reached through another port."""
+    """The URL of a bucket, through another port than its server's."""
     path = f"/{prefix}" if prefix else ""
     return f"s3://{bucket}{path}?{urlencode({'endpoint': f'http://127.0.0.1:{port}'} | query)}"
 
 
 def client_of(server: S3Server, service: str = "s3") -> Any:
-    """botocore's client, to look at the bucket without pymager."""
+    """botocore's client, to inspect the bucket without pymager."""
     return Session().create_client(service, endpoint_url=server.endpoint, region_name="us-east-1")
 
 
 def session_of(minio: Minio, statements: list[dict[str, Any]]) -> dict[str, str]:
-    """Environment variables with credentials of a session that may do only what the policy's statements say."""
+    """Environment variables with temporary credentials that have only the permissions of these policy statements."""
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
     got = client_of(minio, "sts").assume_role(
         RoleArn="arn:aws:iam::000000000000:role/tests", RoleSessionName="tests", DurationSeconds=900, Policy=policy

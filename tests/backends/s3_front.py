@@ -1,4 +1,4 @@
-"""A front before an S3 server: it counts what passes, and can refuse or spoil it."""
+"""A reverse proxy for an S3 server that records requests and injects faults."""
 
 import asyncio
 import re
@@ -12,11 +12,12 @@ _BUSY = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduc
 
 
 class Front:
-    """A port of 127.0.0.1 that leads to another's, with TLS where it has a context.
+    """Forwards a port of 127.0.0.1 to another, with TLS if it has a context.
 
-    `connections` is how many were opened, `open` how many are, and `requests` has each request's method and path.
-    The next `refusals` requests are answered with 503; while `is_spoiling`, a bit of each body is flipped on its way
-    to the server.
+    `connections` counts the connections, `open` those that are open. `requests` has each request's method and path,
+    and `heads` everything before its body. Faults: the next `refusals` requests get a 503. While `is_spoiling`, a bit
+    of each request body is flipped. The next request that contains `lost_response` reaches the server, but its response
+    is dropped with the connection. The next one that contains `cut_request` is cut in the middle of its body.
     """
 
     def __init__(self, upstream: int, context: ssl.SSLContext | None = None) -> None:
@@ -25,8 +26,11 @@ class Front:
         self._served: set[asyncio.Task[None]] = set()
         self.connections = self.open = 0
         self.requests: list[str] = []
+        self.heads: list[str] = []
         self.refusals = 0
         self.is_spoiling = False
+        self.lost_response: str | None = None
+        self.cut_request: str | None = None
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
@@ -54,7 +58,14 @@ class Front:
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while True:
-                    await self._pass(await reader.readuntil(b"\r\n\r\n"), reader, requests, writer)
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    if is_lost := self._takes_fault("lost_response", head):
+                        pump.cancel()
+                        await asyncio.wait([pump])
+                    await self._forward(head, reader, requests, writer)
+                    if is_lost:
+                        await answers.readuntil(b"\r\n\r\n")
+                        break
         finally:
             self.open -= 1
             pump.cancel()
@@ -62,13 +73,22 @@ class Front:
                 end.transport.abort()
             self._served.discard(task)
 
-    async def _pass(
+    def _takes_fault(self, name: str, head: bytes) -> bool:
+        pattern = getattr(self, name)
+        if pattern is None or pattern.encode() not in head:
+            return False
+        setattr(self, name, None)
+        return True
+
+    async def _forward(
         self, head: bytes, reader: asyncio.StreamReader, requests: asyncio.StreamWriter, writer: asyncio.StreamWriter
     ) -> None:
         self.requests.append(head.partition(b" HTTP/")[0].decode())
+        self.heads.append(head.decode())
         found = _LENGTH.search(head)
         left = int(found[1]) if found else 0
         is_refused, self.refusals = self.refusals > 0, max(0, self.refusals - 1)
+        end = left // 2 if self._takes_fault("cut_request", head) else 0
         if not is_refused:
             requests.write(head)
         while left and (data := await reader.read(min(left, 65_536))):
@@ -78,6 +98,8 @@ class Front:
             if not is_refused:
                 requests.write(data)
                 await requests.drain()
+            if left < end:
+                raise ConnectionResetError
         if is_refused:
             writer.write(b"HTTP/1.1 503 Slow Down\r\nContent-Length: %d\r\n\r\n%b" % (len(_BUSY), _BUSY))
 

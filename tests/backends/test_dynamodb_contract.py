@@ -1,4 +1,4 @@
-"""DynamoDB keeps the contract of a metadata store, over two independent stores on one table."""
+"""DynamoDB fulfils the contract of a metadata store, with two independent stores on one table."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""The contract over moto too: it is a second reading of DynamoDB's documentation, though no database."""
+"""The contract on moto: another implementation of DynamoDB's documentation, although not a database."""
 
 from collections.abc import AsyncIterator
 
@@ -29,7 +29,7 @@ async def other(metadata: DynamoMetadata, url: str) -> AsyncIterator[DynamoMetad
 
 @pytest.mark.asyncio
 class TestMoto:
-    """Only what no race decides: moto's conditional writes are not atomic."""
+    """Only the tests without races: moto's conditional writes are not atomic."""
 
     test_a_row_comes_back = Contract.test_a_row_comes_back_with_every_field
     test_an_id_without_a_row = Contract.test_an_id_without_a_row_is_not_found

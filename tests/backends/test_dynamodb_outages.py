@@ -1,4 +1,4 @@
-"""A server that is away, silent or new again: every call ends in time, leaves nothing, and the next one works."""
+"""A server that is unreachable, silent or restarted: every call ends in time, leaves nothing, and the next succeeds."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ from tests.servers.toxiproxy import Proxy
 from tests.waiting import until
 
 TIMEOUT = 1.0
-SLACK = 1.5  # of a busy machine
+SLACK_SECONDS = 1.5  # on a busy machine
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ async def test_in_a_black_hole_every_call_ends_in_time_and_the_first_after_it_su
     store: DynamoMetadata, proxy: Proxy
 ) -> None:
     await store.add(an_original())
-    await asyncio.gather(*(store.get("cat") for _ in range(20)))  # so that idle connections are in the hole too
+    await asyncio.gather(*(store.get("cat") for _ in range(20)))  # idle connections, which the hole affects too
     hole = proxy.add("timeout", timeout=0)
     begun, tasks = monotonic(), len(asyncio.all_tasks())
     calls = [store.get("cat"), store.ping(), store.list_page(None, 10), store.tidy(0)]
     calls += [store.add(an_original("dog")), store.remove("fox"), store.fence("cow", an_original().revision)]
     outcomes = await race([*calls, store.acquire("picture")])
-    assert monotonic() - begun < TIMEOUT + SLACK
+    assert monotonic() - begun < TIMEOUT + SLACK_SECONDS
     assert {type(error) for error in outcomes.raised} == {Unavailable}
     assert not outcomes.returned
     assert len(asyncio.all_tasks()) == tasks
@@ -66,7 +66,7 @@ async def test_the_first_mutation_after_a_black_hole_succeeds(store: DynamoMetad
     await store.add(an_original())
 
 
-async def test_where_nobody_listens_the_outcome_is_known(store: DynamoMetadata, proxy: Proxy) -> None:
+async def test_the_outcome_is_known_if_nothing_listens(store: DynamoMetadata, proxy: Proxy) -> None:
     proxy.cut()
     with pytest.raises(Unavailable):
         await store.ping()
@@ -77,22 +77,22 @@ async def test_where_nobody_listens_the_outcome_is_known(store: DynamoMetadata, 
     await store.add(an_original())
 
 
-async def test_where_no_connection_comes_about_the_outcome_is_known(dynamodb: DynamoLocal) -> None:
+async def test_the_outcome_is_known_if_the_connect_times_out(dynamodb: DynamoLocal) -> None:
     url = await new_table(dynamodb)
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         port = full.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)):  # what it has room for; from now on nobody is answered
+        with socket.create_connection(("127.0.0.1", port)):  # fills the backlog; later connects get no answer
             begun = monotonic()
-            with pytest.raises(Unavailable, match="can't be reached") as failure:
+            with pytest.raises(Unavailable, match="is unreachable") as failure:
                 async with DynamoMetadata(by_way_of(url, dynamodb, port, timeout=TIMEOUT)):
                     pass
     assert failure.value.outcome_known
-    assert monotonic() - begun < TIMEOUT + SLACK
+    assert monotonic() - begun < TIMEOUT + SLACK_SECONDS
 
 
-async def test_a_connection_that_breaks_in_an_answer_is_a_lost_answer(store: DynamoMetadata, proxy: Proxy) -> None:
+async def test_a_connection_that_breaks_in_a_response_is_a_lost_response(store: DynamoMetadata, proxy: Proxy) -> None:
     toxic = proxy.add("limit_data", bytes=20)
     with pytest.raises(Unavailable) as failure:
         await store.add(an_original())
@@ -101,7 +101,7 @@ async def test_a_connection_that_breaks_in_an_answer_is_a_lost_answer(store: Dyn
     assert (await store.get("cat")).id == "cat"
 
 
-async def test_a_server_that_starts_again_is_found_again() -> None:
+async def test_a_restarted_server_is_used_again() -> None:
     with DynamoLocal() as server:
         async with DynamoMetadata(by_way_of(await new_table(server), server, server.port)) as store:
             await store.add(an_original())
@@ -113,7 +113,7 @@ async def test_a_server_that_starts_again_is_found_again() -> None:
             await store.remove("cat")
 
 
-async def test_a_server_that_stands_still_for_a_moment_is_waited_for(dynamodb: DynamoLocal) -> None:
+async def test_a_server_that_pauses_for_a_moment_is_waited_for(dynamodb: DynamoLocal) -> None:
     async with DynamoMetadata(await new_table(dynamodb)) as store:
         await store.add(an_original())
         dynamodb.pause()
@@ -126,7 +126,7 @@ async def test_a_server_that_stands_still_for_a_moment_is_waited_for(dynamodb: D
         assert (await reading).id == "cat"
 
 
-async def test_a_renewal_does_not_wait_for_reads_that_get_no_answer(dynamodb: DynamoLocal) -> None:
+async def test_a_renewal_does_not_wait_for_reads_without_a_response(dynamodb: DynamoLocal) -> None:
     url = await new_table(dynamodb)
     async with (
         between(dynamodb) as middle,

@@ -1,4 +1,4 @@
-"""What a store in a bucket asks of the server, and what it makes of the answers."""
+"""The requests that the store sends, and how it handles the responses."""
 
 import asyncio
 import os
@@ -57,7 +57,7 @@ async def test_a_blob_or_a_range_of_it_is_one_get(
     assert front.requests == [f"GET /{bucket}/pictures/{KEY}"]
 
 
-async def test_each_call_asks_no_more_than_it_must(store: S3Blobs, front: Front, bucket: str) -> None:
+async def test_each_call_sends_no_more_requests_than_it_needs(store: S3Blobs, front: Front, bucket: str) -> None:
     path = f"/{bucket}/pictures/{KEY}"
     front.requests.clear()
     await store.put(KEY, b"cat", "image/jpeg")
@@ -73,7 +73,7 @@ async def test_each_call_asks_no_more_than_it_must(store: S3Blobs, front: Front,
     assert front.requests == [f"POST /{bucket}?delete"] * 2
 
 
-async def test_connections_are_kept(minio: Minio) -> None:  # versitygw closes each after its answer
+async def test_connections_are_reused(minio: Minio) -> None:  # versitygw closes each after its answer
     async with Front(minio.port) as front, S3Blobs(through(front.port, await new_bucket(minio))) as store:
         await store.ping()
         await store.put(KEY, b"cat", "image/jpeg")
@@ -90,7 +90,7 @@ async def _use(store: S3Blobs) -> None:
         await store.delete(["original/dog/1.jpg"])
 
 
-async def test_a_server_that_is_busy_is_asked_again(store: S3Blobs, front: Front) -> None:
+async def test_requests_to_a_busy_server_are_retried(store: S3Blobs, front: Front) -> None:
     async def listed() -> list[str]:
         return [info.key async for info in store.list("")]
 
@@ -107,7 +107,7 @@ async def test_a_server_that_is_busy_is_asked_again(store: S3Blobs, front: Front
         assert front.refusals == 0
 
 
-async def test_a_body_that_changes_on_its_way_is_refused(store: S3Blobs, front: Front) -> None:
+async def test_a_body_that_changes_on_its_way_is_rejected(store: S3Blobs, front: Front) -> None:
     for size in (30_000, 9 << 20):
         front.is_spoiling = True
         with pytest.raises(Unavailable):
@@ -117,7 +117,7 @@ async def test_a_body_that_changes_on_its_way_is_refused(store: S3Blobs, front: 
             await store.stat(KEY)
 
 
-async def test_an_object_has_its_content_type_and_lies_under_the_prefix(
+async def test_an_object_has_its_content_type_and_is_under_the_prefix(
     store: S3Blobs, server: S3Server, bucket: str
 ) -> None:
     for body in (b"cat", LARGE[: 9 << 20]):
@@ -127,14 +127,35 @@ async def test_an_object_has_its_content_type_and_lies_under_the_prefix(
         assert (found["ContentLength"], found["ETag"].strip('"')) == (info.size, info.etag)
 
 
-async def test_only_what_is_under_the_prefix_is_listed(store: S3Blobs, server: S3Server, bucket: str) -> None:
+async def test_only_objects_under_the_prefix_are_listed(store: S3Blobs, server: S3Server, bucket: str) -> None:
     for key in ("pictures.txt", "picture/1", "other/1"):
         client_of(server).put_object(Bucket=bucket, Key=key, Body=b"not ours")
     await store.put(KEY, b"cat", "image/jpeg")
     assert [info.key async for info in store.list("")] == [KEY]
 
 
-async def test_a_reader_that_is_slow_gets_the_rest_over_another_connection(store: S3Blobs, front: Front) -> None:
+async def test_an_invalid_key_is_rejected_before_any_request(store: S3Blobs, front: Front) -> None:
+    await store.put(KEY, b"cat", "image/jpeg")
+    front.requests.clear()
+    for key in ("", "/cat", "cat/", "cat//1", "../cat", "cat/.1", "a b", "½", "c" * 256, f"{'c/' * 350}cc"):
+        for call in (store.stat(key), store.put(key, b"cat", "image/jpeg"), store.delete([KEY, key]), read(store, key)):
+            with pytest.raises(ValueError, match="invalid blob key"):
+                await call
+    for prefix in ("/", "//", "../", "a b", "½"):
+        with pytest.raises(ValueError, match="invalid blob key"):
+            await anext(store.list(prefix))
+    assert front.requests == []
+    assert await read(store, KEY) == b"cat"
+
+
+async def test_objects_whose_names_are_not_keys_are_not_listed(store: S3Blobs, server: S3Server, bucket: str) -> None:
+    for name in ("a b.jpg", "original/½.jpg", "original/.hidden"):
+        client_of(server).put_object(Bucket=bucket, Key=f"pictures/{name}", Body=b"not a blob")
+    await store.put(KEY, b"cat", "image/jpeg")
+    assert [info.key async for info in store.list("")] == [KEY]
+
+
+async def test_a_slow_reader_gets_the_rest_over_another_connection(store: S3Blobs, front: Front) -> None:
     await store.put(KEY, LARGE, "image/jpeg")
     front.requests.clear()
     async with store.open(KEY, 5) as blob:
@@ -148,18 +169,18 @@ async def test_a_reader_that_is_slow_gets_the_rest_over_another_connection(store
     assert [request.partition(" ")[0] for request in front.requests] == ["GET", "GET"]
 
 
-async def test_a_bucket_that_is_missing_is_told_with_the_way_to_make_it(minio: Minio) -> None:
+async def test_a_missing_bucket_is_named_with_the_command_that_creates_it(minio: Minio) -> None:
     url = minio.url(name := f"missing-{secrets.token_hex(4)}")
     with pytest.raises(ConfigurationError, match=f"'{name}'.*pymager init"):
         async with S3Blobs(url):
             pass
-    assert await S3Blobs(url).prepare() == [f"made the bucket '{name}' in us-east-1"]
+    assert await S3Blobs(url).prepare() == [f"created the bucket '{name}' in us-east-1"]
     assert await S3Blobs(url).prepare() == []
     async with S3Blobs(url) as store:
         await store.ping()
 
 
-async def test_a_bucket_that_vanishes_is_no_missing_blob(server: S3Server) -> None:
+async def test_a_bucket_that_vanishes_is_not_a_missing_blob(server: S3Server) -> None:
     name = await new_bucket(server)
     async with S3Blobs(server.url(name)) as store:
         client_of(server).delete_bucket(Bucket=name)
@@ -168,7 +189,7 @@ async def test_a_bucket_that_vanishes_is_no_missing_blob(server: S3Server) -> No
                 await call
 
 
-async def test_a_key_that_can_not_be_deleted_is_told_and_the_others_go(
+async def test_a_key_that_cannot_be_deleted_is_reported_and_the_others_are_deleted(
     minio: Minio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = await new_bucket(minio)
@@ -184,8 +205,8 @@ async def test_a_key_that_can_not_be_deleted_is_told_and_the_others_go(
         assert [info.key async for info in store.list("")] == ["b"]
 
 
-async def test_a_bucket_that_is_full_says_so(minio: Minio) -> None:
-    # `minio` only sees to it that there is one to start.
+async def test_a_full_bucket_raises_no_space(minio: Minio) -> None:
+    # `minio` only ensures that the binary is there; this test starts another server.
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
     server = type(minio)()

@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pymager.errors import ConfigurationError, Unavailable
 from pymager.testing.blobs_contents import read
 from pymager_s3 import S3Blobs
-from pymager_s3.credentials import Credentials
 from tests.backends.s3_buckets import new_bucket, session_of
 from tests.backends.s3_front import Front
 from tests.servers import Minio
@@ -37,7 +36,7 @@ async def bucket(minio: Minio) -> str:
 
 @pytest.fixture
 def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An environment without any; the file is where a profile may be written."""
+    """An environment without credentials; returns the path of the AWS configuration file."""
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(variable)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
@@ -55,7 +54,7 @@ async def _use(store: S3Blobs) -> None:
     await store.ping()
 
 
-async def test_the_least_policy_of_the_docs_suffices(
+async def test_the_minimal_policy_in_the_docs_suffices(
     minio: Minio, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = re.search(r"```json\n(.*?)```", DOCS.read_text(), re.DOTALL)
@@ -70,7 +69,7 @@ async def test_the_least_policy_of_the_docs_suffices(
             await store.put(KEY, b"cat", "image/jpeg")
 
 
-async def test_a_bucket_that_may_not_be_used_stops_the_start(
+async def test_a_bucket_without_permissions_stops_the_start(
     minio: Minio, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable, value in session_of(minio, [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]).items():
@@ -80,9 +79,7 @@ async def test_a_bucket_that_may_not_be_used_stops_the_start(
             pass
 
 
-async def test_credentials_that_are_missing_are_told_with_where_they_were_looked_for(
-    minio: Minio, no_credentials: Path
-) -> None:
+async def test_without_credentials_the_error_says_where_they_were_searched(minio: Minio, no_credentials: Path) -> None:
     for call in (S3Blobs(minio.url("pictures")).__aenter__, S3Blobs(minio.url("pictures")).prepare):
         with pytest.raises(ConfigurationError, match=r"AWS_ACCESS_KEY_ID.*AWS_PROFILE.*AWS_WEB_IDENTITY_TOKEN_FILE"):
             await call()
@@ -90,7 +87,7 @@ async def test_credentials_that_are_missing_are_told_with_where_they_were_looked
         await S3Blobs(minio.url("pictures", profile="nobody")).prepare()
 
 
-async def test_no_secret_is_told(
+async def test_no_secret_is_in_messages_logs_or_representations(
     minio: Minio, bucket: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -99,47 +96,19 @@ async def test_no_secret_is_told(
         monkeypatch.setenv(variable, value)
     store = S3Blobs(minio.url(bucket))
     async with store:
-        told = repr(store) + repr(vars(store))
+        shown = repr(store) + repr(vars(store))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", wrong := "another-secret")
     for call in (store.__aenter__, store.prepare):
         with pytest.raises(ConfigurationError) as caught:
             await call()
-        told += str(caught.value) + repr(caught.value.__cause__) + repr(caught.value.__context__)
-    told += caplog.text
+        shown += str(caught.value) + repr(caught.value.__cause__) + repr(caught.value.__context__)
+    shown += caplog.text
     for secret in (got["AWS_SECRET_ACCESS_KEY"], got["AWS_SESSION_TOKEN"], wrong):
-        assert secret not in told
-
-
-async def test_credentials_that_end_are_renewed_before(no_credentials: Path, tmp_path: Path) -> None:
-    """A profile whose program gives others at each call, which hold for some minutes only."""
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import json, pathlib, datetime\n"
-        f"calls = pathlib.Path({str(tmp_path / 'calls')!r})\n"
-        "n = len(calls.read_text()) if calls.exists() else 0\n"
-        "calls.write_text('.' * (n + 1))\n"
-        "end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=5 if n == 0 else 60)\n"
-        "print(json.dumps({'Version': 1, 'AccessKeyId': f'key-{n}', 'SecretAccessKey': 'x', 'SessionToken': 'y',"
-        " 'Expiration': end.isoformat()}))\n"
-    )
-    no_credentials.write_text(f"[profile images]\ncredential_process = {sys.executable} {program}\n")
-    credentials = Credentials("images")
-    keys = [(await credentials())["access_key_id"] for _ in range(3)]
-    assert keys[-1] == "key-1"
-    ends = (await credentials())["expires_at"]
-    assert ends is not None
-    assert ends - datetime.now(UTC) < timedelta(minutes=10)
-
-
-async def test_a_credentials_file_that_changes_is_read_again(no_credentials: Path) -> None:
-    credentials = Credentials("images")
-    for key in ("one", "two"):
-        no_credentials.write_text(f"[profile images]\naws_access_key_id = {key}\naws_secret_access_key = x\n")
-        assert (await credentials())["access_key_id"] == key
+        assert secret not in shown
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate of 127.0.0.1, signed by itself, and its key."""
+    """A self-signed certificate for 127.0.0.1, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pymager tests")])
     now = datetime.now(UTC)
@@ -163,7 +132,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     return paths
 
 
-async def test_a_private_authority_is_trusted_where_the_url_names_it(minio: Minio, tmp_path: Path) -> None:
+async def test_a_private_authority_is_trusted_if_the_url_names_it(minio: Minio, tmp_path: Path) -> None:
     ca, key = _certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(ca, key)
@@ -173,6 +142,9 @@ async def test_a_private_authority_is_trusted_where_the_url_names_it(minio: Mini
         assert len(await S3Blobs(f"{url}&ca={ca}").prepare()) == 1
         async with S3Blobs(f"{url}&ca={ca}") as store:
             await _use(store)
+        parts = [head.lower() for head in front.heads if "partNumber" in head]
+        assert len(parts) == 2
+        assert all("\r\nx-amz-checksum-sha256: " in head and "trailer" not in head for head in parts)
         with pytest.raises(ConfigurationError, match="certificate is not trusted; name its authority with ca="):
             async with S3Blobs(url):
                 pass

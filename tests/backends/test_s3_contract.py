@@ -1,4 +1,4 @@
-"""The blob store in a bucket keeps the contract, on three servers that share no code."""
+"""The blob store in a bucket fulfils the contract, on three servers that share no code."""
 
 import asyncio
 import secrets

@@ -1,4 +1,4 @@
-"""Servers that are away, hang, or break off in the middle."""
+"""Servers that are unreachable, hang, or close connections in the middle."""
 
 import asyncio
 import secrets
@@ -17,7 +17,7 @@ from tests.servers import Minio, Proxy, Toxiproxy
 KEY = "original/cat/1.jpg"
 LARGE = secrets.token_bytes(20_000_000)
 _TIMEOUT = 1.5
-_LATEST = 15.0  # what a loaded machine adds
+_MAX_SECONDS = 15.0  # on a loaded machine
 
 
 @pytest.fixture
@@ -52,16 +52,18 @@ async def _all_unavailable(store: S3Blobs) -> None:
     began = monotonic()
     outcomes = await asyncio.gather(*_calls(store), return_exceptions=True)  # type: ignore[call-overload]
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 8
-    assert monotonic() - began < _LATEST
+    assert monotonic() - began < _MAX_SECONDS
 
 
-async def test_a_server_that_takes_connections_and_says_nothing_is_unavailable(store: S3Blobs, proxy: Proxy) -> None:
+async def test_a_server_that_accepts_connections_and_never_responds_is_unavailable(
+    store: S3Blobs, proxy: Proxy
+) -> None:
     for stream in ("upstream", "downstream"):
         proxy.add("timeout", stream, timeout=0)
     await _all_unavailable(store)
 
 
-async def test_a_server_that_is_away_is_unavailable_and_works_when_it_is_back(store: S3Blobs, proxy: Proxy) -> None:
+async def test_an_unreachable_server_is_unavailable_and_works_when_it_is_back(store: S3Blobs, proxy: Proxy) -> None:
     proxy.cut()
     await _all_unavailable(store)
     proxy.mend()
@@ -69,7 +71,7 @@ async def test_a_server_that_is_away_is_unavailable_and_works_when_it_is_back(st
     assert await read(store, KEY) == b"cat"
 
 
-async def test_a_server_that_is_away_at_the_start_is_used_once_it_is_there(proxy: Proxy, bucket: str) -> None:
+async def test_a_server_that_is_unreachable_at_the_start_is_used_once_it_is_there(proxy: Proxy, bucket: str) -> None:
     proxy.cut()
     async with S3Blobs(through(proxy.port, bucket, timeout=_TIMEOUT)) as store:
         with pytest.raises(Unavailable):
@@ -87,7 +89,7 @@ async def test_a_body_that_stalls_is_unavailable(store: S3Blobs, proxy: Proxy) -
             proxy.add("timeout", timeout=0)
             async for _ in blob.chunks:
                 pass
-    assert monotonic() - began < _LATEST
+    assert monotonic() - began < _MAX_SECONDS
 
 
 async def test_a_body_that_is_cut_never_just_ends(store: S3Blobs, proxy: Proxy) -> None:
@@ -112,7 +114,7 @@ async def test_a_body_whose_connections_all_break_is_whole_or_unavailable(
         return
 
 
-async def test_what_is_cancelled_ends_its_connection(proxy: Proxy, bucket: str) -> None:
+async def test_a_cancelled_put_closes_its_connection(proxy: Proxy, bucket: str) -> None:
     async with S3Blobs(through(proxy.port, bucket, timeout=120)) as store:
         await _cancel(store, proxy)
 
@@ -120,7 +122,7 @@ async def test_what_is_cancelled_ends_its_connection(proxy: Proxy, bucket: str) 
 async def _cancel(store: S3Blobs, proxy: Proxy) -> None:
     proxy.add("timeout", timeout=0)
     calls = [asyncio.ensure_future(store.put(f"put/{n}", b"cat", "image/jpeg")) for n in range(10)]
-    async with asyncio.timeout(_LATEST):
+    async with asyncio.timeout(_MAX_SECONDS):
         while _connections(proxy) < 10:
             await asyncio.sleep(0.01)
     assert not any(call.done() for call in calls)
@@ -128,7 +130,7 @@ async def _cancel(store: S3Blobs, proxy: Proxy) -> None:
         call.cancel()
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {asyncio.CancelledError}
-    async with asyncio.timeout(_LATEST):
+    async with asyncio.timeout(_MAX_SECONDS):
         while _connections(proxy) > 1:  # one is idle since the store was opened
             await asyncio.sleep(0.01)
 

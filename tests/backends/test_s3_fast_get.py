@@ -1,4 +1,4 @@
-"""GETs on the event loop: connections are kept, answers are read whole however they come, the rest is obstore's."""
+"""GETs on the event loop: persistent connections, complete bodies however they arrive, obstore as the fallback."""
 
 import asyncio
 import secrets
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pymager.errors import NotFound
 from pymager.testing.blobs_contents import read
 from pymager_s3 import S3Blobs
-from pymager_s3.wire import Connection, Cut, parse
+from pymager_s3.http_connection import ConnectionBroken, HttpConnection, parse
 from tests.backends.s3_buckets import new_bucket, through
 from tests.backends.s3_front import Front
 from tests.servers import Minio, Toxiproxy
@@ -42,7 +42,7 @@ async def store(front: Front, bucket: str) -> AsyncIterator[S3Blobs]:
         yield store
 
 
-async def test_reads_one_after_the_other_take_one_connection_and_one_get_each(store: S3Blobs, front: Front) -> None:
+async def test_consecutive_reads_use_one_connection_and_one_get_each(store: S3Blobs, front: Front) -> None:
     assert await read(store, KEY) == BODY
     opened = front.connections
     for _ in range(5):
@@ -53,7 +53,7 @@ async def test_reads_one_after_the_other_take_one_connection_and_one_get_each(st
     assert len(front.requests) == 11
 
 
-async def test_a_reader_who_leaves_in_the_middle_takes_the_connection_with_it(store: S3Blobs) -> None:
+async def test_a_reader_that_stops_early_aborts_its_connection(store: S3Blobs) -> None:
     large = secrets.token_bytes(3_000_000)
     await store.put("original/cat/3.jpg", large, "image/jpeg")
     for _ in range(3):
@@ -63,12 +63,12 @@ async def test_a_reader_who_leaves_in_the_middle_takes_the_connection_with_it(st
     assert await read(store, KEY) == BODY
 
 
-async def test_a_busy_server_is_asked_again(store: S3Blobs, front: Front) -> None:
+async def test_a_request_to_a_busy_server_is_retried(store: S3Blobs, front: Front) -> None:
     front.refusals = 3
     assert await read(store, KEY) == BODY
 
 
-async def test_connections_that_the_server_closed_meanwhile_are_replaced(
+async def test_idle_connections_that_the_server_closed_are_replaced(
     minio: Minio, toxiproxy: Toxiproxy, bucket: str
 ) -> None:
     proxy = toxiproxy.proxy(minio.port)
@@ -80,17 +80,16 @@ async def test_connections_that_the_server_closed_meanwhile_are_replaced(
             assert await read(store, KEY) == BODY
 
 
-async def test_a_body_that_is_cut_once_is_asked_for_again(minio: Minio, toxiproxy: Toxiproxy, bucket: str) -> None:
+async def test_a_body_that_is_cut_once_is_requested_again(minio: Minio, toxiproxy: Toxiproxy, bucket: str) -> None:
     proxy = toxiproxy.proxy(minio.port)
     async with S3Blobs(through(proxy.port, bucket)) as store:
         name = proxy.add("limit_data", bytes=40_000)
-        asked = asyncio.create_task(read(store, KEY))
-        async with store.open(KEY):
+        async with store.open(KEY) as blob:
             proxy.remove(name)
-        assert await asked == BODY
+            assert b"".join([chunk async for chunk in blob.chunks]) == BODY
 
 
-async def test_a_proxy_of_the_environment_is_left_to_obstore(
+async def test_obstore_uses_the_proxy_of_the_environment(
     minio: Minio, front: Front, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{front.port}")
@@ -103,7 +102,7 @@ async def test_a_proxy_of_the_environment_is_left_to_obstore(
 class _Sink(asyncio.Transport):
     """The sending side of a connection, without a socket."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: HttpConnection) -> None:
         super().__init__()
         self._connection = connection
         self.is_paused = False
@@ -121,22 +120,22 @@ class _Sink(asyncio.Transport):
         asyncio.get_running_loop().call_soon(self._connection.connection_lost, None)
 
 
-async def _received(answer: bytes, cuts: list[int], piece: int) -> bytes:
-    """What a reader gets of an answer that comes in parts of these lengths, and then no more."""
-    connection = Connection()
+async def _received(response: bytes, cuts: list[int], chunk_bytes: int) -> bytes:
+    """What a reader gets of a response that arrives in parts of these lengths, before the connection closes."""
+    connection = HttpConnection()
     sink = _Sink(connection)
     connection.connection_made(cast(asyncio.BaseTransport, sink))
 
     async def feed() -> None:
         at = 0
-        for length in [*cuts, len(answer)]:
-            end = min(len(answer), at + length)
+        for length in [*cuts, len(response)]:
+            end = min(len(response), at + length)
             while at < end:
                 while sink.is_paused:
                     await asyncio.sleep(0)
                 room = connection.get_buffer(-1)
                 count = min(len(room), end - at)
-                room[:count] = answer[at : at + count]
+                room[:count] = response[at : at + count]
                 connection.buffer_updated(count)
                 at += count
                 await asyncio.sleep(0)
@@ -144,17 +143,17 @@ async def _received(answer: bytes, cuts: list[int], piece: int) -> bytes:
 
     feeding = asyncio.create_task(feed())
     try:
-        await connection.ask(b"GET", piece)
+        await connection.send(b"GET", chunk_bytes)
         body = b""
-        while (part := await connection.read()) is not None:
-            assert len(part) <= piece
-            body += part
+        while (chunk := await connection.read()) is not None:
+            assert len(chunk) <= chunk_bytes
+            body += chunk
         return body
     finally:
         feeding.cancel()
 
 
-def _answer(size: int) -> bytes:
+def _head(size: int) -> bytes:
     return b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: %d\r\n\r\n' % size
 
 
@@ -162,17 +161,17 @@ def _answer(size: int) -> bytes:
 @given(
     body=st.binary(max_size=3_000),
     cuts=st.lists(st.integers(1, 400), max_size=40),
-    piece=st.integers(1, 1_500),
+    chunk_bytes=st.integers(1, 1_500),
 )
-async def test_a_body_is_read_as_it_was_sent_however_it_comes(body: bytes, cuts: list[int], piece: int) -> None:
-    assert await _received(_answer(len(body)) + body, cuts, piece) == body
+async def test_a_body_is_read_as_it_was_sent_however_it_arrives(body: bytes, cuts: list[int], chunk_bytes: int) -> None:
+    assert await _received(_head(len(body)) + body, cuts, chunk_bytes) == body
 
 
 @settings(max_examples=30, deadline=None)
 @given(body=st.binary(min_size=1, max_size=500), missing=st.integers(1, 100), cuts=st.lists(st.integers(1, 90)))
-async def test_a_body_shorter_than_its_length_is_cut(body: bytes, missing: int, cuts: list[int]) -> None:
-    with pytest.raises(Cut):
-        await _received(_answer(len(body) + missing) + body, cuts, 100)
+async def test_a_body_shorter_than_its_length_breaks_the_connection(body: bytes, missing: int, cuts: list[int]) -> None:
+    with pytest.raises(ConnectionBroken):
+        await _received(_head(len(body) + missing) + body, cuts, 100)
 
 
 @pytest.mark.parametrize(
@@ -188,11 +187,11 @@ async def test_a_body_shorter_than_its_length_is_cut(body: bytes, missing: int, 
         b"SSH-2.0-OpenSSH",
     ],
 )
-def test_answers_without_one_plain_length_are_not_read(head: bytes) -> None:
+def test_responses_without_one_valid_length_are_rejected(head: bytes) -> None:
     with pytest.raises(ValueError, match="length"):
         parse(head)
 
 
-def test_names_of_headers_are_found_in_any_case_and_values_without_the_spaces_around() -> None:
+def test_header_names_match_in_any_case_and_values_are_stripped() -> None:
     head = parse(b'HTTP/1.1 206 Partial Content\r\ncontent-LENGTH:\t3 \r\nX-Etag: no\r\nETag:"a b"\r\nx: etag: no')
     assert (head.status, head.size, head.headers) == (206, 3, {"content-length": "3", "etag": '"a b"'})

@@ -1,4 +1,4 @@
-"""A mutation is done at most once, whatever DynamoDB or the network does, and what is known about it is told."""
+"""A mutation is applied at most once, whatever fails, and its error says whether the outcome is known."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -62,7 +62,7 @@ async def mutate(store: DynamoMetadata, name: str, original: Original) -> object
         *((refused("InternalServerError", status=status), "add") for status in (500, 502, 503)),
     ],
 )
-async def test_a_mutation_whose_answer_is_lost_is_sent_once_and_its_outcome_is_unknown(
+async def test_a_mutation_whose_response_is_lost_is_sent_once_and_its_outcome_is_unknown(
     store: DynamoMetadata, middle: Between, fault: Fault, name: str
 ) -> None:
     if name in ("replace", "remove"):
@@ -75,7 +75,7 @@ async def test_a_mutation_whose_answer_is_lost_is_sent_once_and_its_outcome_is_u
     assert middle.seen == {"UpdateItem": 1}
 
 
-async def test_an_add_that_was_done_and_not_answered_is_there(store: DynamoMetadata, middle: Between) -> None:
+async def test_an_add_whose_response_is_lost_is_stored(store: DynamoMetadata, middle: Between) -> None:
     original = an_original()
     middle.faults = [CutAfter()]
     with pytest.raises(Unavailable):
@@ -85,9 +85,7 @@ async def test_an_add_that_was_done_and_not_answered_is_there(store: DynamoMetad
         await store.add(an_original())
 
 
-async def test_a_remove_that_was_done_and_not_answered_takes_no_later_row(
-    store: DynamoMetadata, middle: Between
-) -> None:
+async def test_a_remove_whose_response_is_lost_removes_no_later_row(store: DynamoMetadata, middle: Between) -> None:
     await store.add(an_original())
     middle.faults = [CutAfter()]
     with pytest.raises(Unavailable):
@@ -100,7 +98,7 @@ async def test_a_remove_that_was_done_and_not_answered_takes_no_later_row(
 
 
 @pytest.mark.parametrize("kind", THROTTLES + CONFLICTS)
-async def test_a_mutation_that_was_throttled_is_tried_again(store: DynamoMetadata, middle: Between, kind: str) -> None:
+async def test_a_throttled_mutation_is_retried(store: DynamoMetadata, middle: Between, kind: str) -> None:
     middle.faults = [refused(kind), refused(kind)]
     original = an_original()
     await store.add(original)
@@ -108,7 +106,7 @@ async def test_a_mutation_that_was_throttled_is_tried_again(store: DynamoMetadat
     assert await store.get("cat") == original
 
 
-async def test_a_mutation_that_is_throttled_to_the_end_was_certainly_not_done(
+async def test_a_mutation_that_is_throttled_to_the_end_has_a_known_outcome(
     store: DynamoMetadata, middle: Between
 ) -> None:
     middle.always = THROTTLES[0]
@@ -116,13 +114,13 @@ async def test_a_mutation_that_is_throttled_to_the_end_was_certainly_not_done(
     assert not outcomes.returned
     assert all(isinstance(error, Unavailable) and error.outcome_known for error in outcomes.raised)
     assert {THROTTLES[0] in str(error) for error in outcomes.raised} == {True}
-    assert middle.seen["UpdateItem"] < 20 * len(MUTATIONS), "it hammers a server that is short of capacity"
+    assert middle.seen["UpdateItem"] < 20 * len(MUTATIONS), "too many retries for a server that is short of capacity"
 
 
 @pytest.mark.parametrize(
     "fault", [CutBefore(), CutAfter(), Silence(), refused("InternalServerError", status=500), refused(THROTTLES[0])]
 )
-async def test_a_read_whose_answer_is_lost_is_asked_again(store: DynamoMetadata, middle: Between, fault: Fault) -> None:
+async def test_a_read_whose_response_is_lost_is_retried(store: DynamoMetadata, middle: Between, fault: Fault) -> None:
     original = an_original()
     await store.add(original)
     middle.faults = [fault]
@@ -138,9 +136,7 @@ async def test_a_read_that_always_fails_is_given_up(store: DynamoMetadata, middl
 
 
 @pytest.mark.parametrize("kind", ["ExpiredTokenException", "UnrecognizedClientException"])
-async def test_credentials_that_are_not_taken_any_more_are_looked_up_anew(
-    store: DynamoMetadata, middle: Between, kind: str
-) -> None:
+async def test_rejected_credentials_are_looked_up_again(store: DynamoMetadata, middle: Between, kind: str) -> None:
     middle.faults = [refused(kind)]
     await store.add(an_original())
     assert middle.seen == {"UpdateItem": 2}
@@ -151,9 +147,7 @@ async def test_credentials_that_are_not_taken_any_more_are_looked_up_anew(
     assert middle.seen == {"UpdateItem": 4}
 
 
-async def test_an_answer_that_is_no_answer_of_dynamodb_is_one_that_was_lost(
-    store: DynamoMetadata, middle: Between
-) -> None:
+async def test_a_response_that_is_not_from_dynamodb_counts_as_lost(store: DynamoMetadata, middle: Between) -> None:
     page = refused("x", status=200)
     page.body = b"<html>Welcome to this hotel</html>"
     middle.faults = [page]
@@ -163,11 +157,11 @@ async def test_an_answer_that_is_no_answer_of_dynamodb_is_one_that_was_lost(
     assert middle.seen == {"UpdateItem": 1}
 
 
-async def test_what_dynamodb_says_to_a_wrong_signature_does_not_show_the_session_token(
+async def test_the_error_of_a_wrong_signature_does_not_contain_the_session_token(
     store: DynamoMetadata, middle: Between
 ) -> None:
-    said = "The signature does not match.\n\nThe Canonical String should have been\nx-amz-security-token:SECRET"
-    middle.faults = [refused("InvalidSignatureException", said)]
+    message = "The signature does not match.\n\nThe Canonical String should have been\nx-amz-security-token:SECRET"
+    middle.faults = [refused("InvalidSignatureException", message)]
     with pytest.raises(Unavailable, match="The signature does not match") as failure:
         await store.add(an_original())
     assert "SECRET" not in str(failure.value)

@@ -1,4 +1,4 @@
-"""Blocking work in a few threads of the store's own."""
+"""A pool of threads for blocking work."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,9 +16,9 @@ class Threads:
         self._pool = ThreadPoolExecutor(size, thread_name_prefix=name)
 
     async def run(self, work: Callable[[], T], stop: Callable[[], None] = lambda: None) -> T:
-        """What `work` returns. Cancelled, it calls `stop` and still waits until the work has ended.
+        """Run `work` and return its result.
 
-        So nothing happens behind the back of a caller that was cancelled.
+        When cancelled, it calls `stop` and waits until the work has ended: nothing happens after it has returned.
         """
         job = self._pool.submit(work)
         future = asyncio.wrap_future(job)
@@ -27,18 +27,18 @@ class Threads:
         except asyncio.CancelledError:
             if not job.cancel():
                 stop()
-                await _ended(future)
+                await _wait_until_done(future)
             raise
         return future.result()
 
-    def shut(self) -> None:
-        """Let the threads end; waits for none."""
+    def close(self) -> None:
+        """Let the threads end, without waiting for them."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def _ended(future: "asyncio.Future[T]") -> None:
+async def _wait_until_done(future: "asyncio.Future[T]") -> None:
     while not future.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait((future,))
     if not future.cancelled():
-        future.exception()  # it was cancelled: nobody asks what became of it
+        future.exception()  # retrieved, so that asyncio does not report it: the caller was cancelled

@@ -1,4 +1,4 @@
-"""How rows, used revisions and leases lie in the one table, and what they cost."""
+"""How rows, used revisions and leases are stored in the table, and which requests they take."""
 
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -57,7 +57,7 @@ async def test_a_released_lease_leaves_nothing(store: DynamoMetadata, url: str, 
     assert await items(dynamodb, url) == []
 
 
-async def test_an_id_and_a_lease_of_one_name_are_two(store: DynamoMetadata) -> None:
+async def test_an_id_and_a_lease_of_the_same_name_are_independent(store: DynamoMetadata) -> None:
     for name in ("cat", "original", "lease#0"):
         await store.add(an_original(name))
         lease = await store.acquire(name)
@@ -67,7 +67,7 @@ async def test_an_id_and_a_lease_of_one_name_are_two(store: DynamoMetadata) -> N
         await store.renew(lease)
 
 
-async def test_leases_and_ids_without_a_row_are_passed_by_in_the_listing(store: DynamoMetadata) -> None:
+async def test_the_listing_skips_leases_and_ids_without_a_row(store: DynamoMetadata) -> None:
     for number in range(40):
         await store.fence(f"gone{number}", an_original().revision)
         await store.acquire(f"picture{number}")
@@ -85,7 +85,7 @@ async def test_leases_and_ids_without_a_row_are_passed_by_in_the_listing(store: 
     assert cursor is None
 
 
-async def test_a_page_reads_no_more_the_deeper_it_is(dynamodb: DynamoLocal, url: str) -> None:
+async def test_a_later_page_takes_no_more_requests(dynamodb: DynamoLocal, url: str) -> None:
     async with between(dynamodb) as middle, DynamoMetadata(by_way_of(url, dynamodb, middle.port)) as store:
         for number in range(30):
             await store.add(an_original(f"cat{number}"))
@@ -119,7 +119,7 @@ async def test_every_read_is_consistent_and_nothing_overwrites_an_ids_item(dynam
     assert all("ConditionExpression" in question for question in writes)
 
 
-async def test_a_full_set_of_revisions_refuses_the_upload_and_harms_nothing(
+async def test_a_full_set_of_revisions_rejects_the_upload_and_changes_nothing(
     store: DynamoMetadata, url: str, dynamodb: DynamoLocal
 ) -> None:
     first, second = an_original(), an_original()
@@ -127,25 +127,25 @@ async def test_a_full_set_of_revisions_refuses_the_upload_and_harms_nothing(
     await use_up(dynamodb, url, range(24_000))
     assert await store.replace(second) == first, "24,000 revisions fit"
     await use_up(dynamodb, url, range(24_000, 25_560))
-    standing = second
+    current = second
     with pytest.raises(NoSpace, match="400 KB"):
         for _ in range(100):
             next = an_original()
             await store.replace(next)
-            standing = next
+            current = next
     with pytest.raises(Unavailable) as failure:
         await store.fence("cat", an_original().revision)
     assert failure.value.outcome_known
     with pytest.raises(Fenced):
         await store.replace(first)
-    assert await store.get("cat") == standing
-    assert await store.remove("cat") == standing
+    assert await store.get("cat") == current
+    assert await store.remove("cat") == current
     with pytest.raises(Fenced):
         await store.add(first)
 
 
 async def use_up(server: DynamoLocal, url: str, numbers: range) -> None:
-    """Put so many used revisions into the cat's item."""
+    """Add these used revisions to the cat's item."""
     answer = await ask(
         server,
         "UpdateItem",

@@ -1,0 +1,112 @@
+"""The table's items: originals, fences and leases.
+
+Each item has a partition key `pk` and a sort key `sk`:
+
+    pk                  sk          attributes
+    original#{id}       original    if the id has a row: revision format width height size sha256 created
+                                    always: used, the set of revisions that may never be committed (again)
+    lease#{0 to 15}     {name}      token touched expires
+
+An id without a row has an item too once a revision of it was used or fenced; its only attribute is `used`. An item
+with the attribute `revision` is a row.
+"""
+
+import base64
+import zlib
+from datetime import UTC, datetime
+from typing import Any
+
+from pymager.ports import Original
+
+Value = dict[str, Any]
+Item = dict[str, Value]
+
+LEASE_SHARDS = 16
+EXPIRES_ATTRIBUTE = "expires"
+ORIGINAL_SORT_KEY = "original"
+_ORIGINAL_PREFIX = "original#"
+_LEASE_PREFIX = "lease#"
+_CURSOR_PREFIX = "d1."
+_FIELDS = ("revision", "format", "width", "height", "size", "sha256", "created")
+NAMES = {f"#{field}": field for field in _FIELDS}
+PROJECTION = ", ".join(NAMES)
+
+
+def row_key(id: str) -> Item:
+    """The key of an id's item."""
+    return {"pk": {"S": _ORIGINAL_PREFIX + id}, "sk": {"S": ORIGINAL_SORT_KEY}}
+
+
+def lease_key(name: str) -> Item:
+    """The key of a lease's item. There are few partitions, so that `tidy` can query all of them."""
+    return {"pk": {"S": lease_shard(zlib.crc32(name.encode()) % LEASE_SHARDS)}, "sk": {"S": name}}
+
+
+def lease_shard(number: int) -> str:
+    """The partition key of one shard of the leases."""
+    return f"{_LEASE_PREFIX}{number}"
+
+
+def values_of(original: Original) -> Item:
+    """A row's attributes, as values for the expression `ASSIGNMENTS`."""
+    return {
+        ":revision": {"S": original.revision},
+        ":format": {"S": original.format},
+        ":width": {"N": str(original.width)},
+        ":height": {"N": str(original.height)},
+        ":size": {"N": str(original.size)},
+        ":sha256": {"S": original.sha256},
+        ":created": {"N": str(int(original.created.timestamp()))},
+    }
+
+
+ASSIGNMENTS = ", ".join(f"#{field} = :{field}" for field in _FIELDS)
+
+
+def is_row(item: Item) -> bool:
+    """Whether it is a row, and not only a set of used revisions."""
+    return "revision" in item
+
+
+def original_of(id: str, item: Item) -> Original:
+    """The row in an item for which `is_row` is true."""
+    return Original(
+        id,
+        item["revision"]["S"],
+        item["format"]["S"],
+        int(item["width"]["N"]),
+        int(item["height"]["N"]),
+        int(item["size"]["N"]),
+        item["sha256"]["S"],
+        datetime.fromtimestamp(int(item["created"]["N"]), UTC),
+    )
+
+
+def id_of(item: Item) -> str:
+    """The id in an item's key."""
+    id: str = item["pk"]["S"]
+    return id.removeprefix(_ORIGINAL_PREFIX)
+
+
+def binary_revision(revision: str) -> str:
+    """A revision as an element of the set `used`: 16 bytes of binary are half the size of its 32 digits."""
+    return base64.b64encode(bytes.fromhex(revision)).decode()
+
+
+def cursor_of(key: Item) -> str:
+    """The cursor of a listing that continues after this key."""
+    text = f"{key['pk']['S']}\0{key['sk']['S']}"
+    return _CURSOR_PREFIX + base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def key_of(cursor: str) -> Item:
+    """The key in a cursor. Raises `ValueError` if `cursor_of` did not make it."""
+    try:
+        encoded = cursor.removeprefix(_CURSOR_PREFIX).encode()
+        pk, _, sk = base64.urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4)).decode().partition("\0")
+    except ValueError:
+        pk = sk = ""
+    key = {"pk": {"S": pk}, "sk": {"S": sk}}
+    if not sk or not pk.startswith((_ORIGINAL_PREFIX, _LEASE_PREFIX)) or cursor_of(key) != cursor:
+        raise ValueError("invalid cursor: not from this catalog")
+    return key
