@@ -30,12 +30,12 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* Whether a URL names a store of one pod: "yes" or nothing. Schemes may be in upper case and name a driver. */}}
+{{/* "yes" if a URL names a store that only one pod can use, otherwise empty. A scheme can be in upper case and name a driver. */}}
 {{- define "pymager.isLocal" -}}
 {{- if regexMatch "(?i)^(file|sqlite|memory)[+:]" . -}}yes{{- end -}}
 {{- end -}}
 
-{{/* Whether something of pymager's is kept on a volume: "yes" or nothing. */}}
+{{/* "yes" if at least one store is on a volume, otherwise empty. */}}
 {{- define "pymager.embedded" -}}
 {{- $blobs := .Values.settings.blobs | default "" -}}
 {{- $metadata := .Values.settings.metadata | default .Values.secrets.metadata | default "" -}}
@@ -45,49 +45,49 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* What can't be right, refused with a sentence. */}}
+{{/* Reject values that cannot work, with a message. */}}
 {{- define "pymager.check" -}}
 {{- $embedded := include "pymager.embedded" . -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "pymager.name" .)) -}}
-{{- fail (printf "a service can't be called %s: choose a release name, or a fullnameOverride, that begins with a letter and has only a-z, 0-9 and -" (include "pymager.name" .)) -}}
+{{- fail (printf "'%s' is not a valid name of a Service: use a release name, or a fullnameOverride, that starts with a letter, ends with a letter or digit, and contains only a-z, 0-9 and -" (include "pymager.name" .)) -}}
 {{- end -}}
 {{- if and $embedded (or .Values.autoscaling.enabled (gt (int .Values.replicas) 1)) -}}
 {{- fail "more than one replica needs a bucket and a shared database: set settings.blobs to an s3: URL and settings.metadata or secrets.metadata to a database's, or set replicas to 1 and autoscaling.enabled to false" -}}
 {{- end -}}
 {{- range $name := list "metadata" "blobs" -}}
 {{- if regexMatch "://[^/@?:]*:[^@]*@|(?i)[?&][^=&]*(password|passwd|passphrase|pwd|secret|token)[^=&]*=" (get $.Values.settings $name | default "") -}}
-{{- fail (printf "settings.%s has a password, which would stand in a ConfigMap: write the URL of the catalog to secrets.metadata, or to PYMAGER_METADATA of an existingSecret; the bucket's credentials never stand in its URL" $name) -}}
+{{- fail (printf "settings.%s contains a password, which would end up in a ConfigMap: put the URL of the catalog into secrets.metadata, or into PYMAGER_METADATA of an existingSecret; the URL of a bucket never contains credentials" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- $own := .Values.secrets -}}
 {{- if and .Values.existingSecret (or $own.metadata $own.users $own.tokens $own.env) -}}
-{{- fail "existingSecret takes the place of secrets: put all into the one or the other" -}}
+{{- fail "existingSecret and secrets cannot be combined: put all secrets into one of them" -}}
 {{- end -}}
 {{- if and .Values.settings.metadata $own.metadata -}}
-{{- fail "the catalog's URL stands in settings.metadata and in secrets.metadata: write it once" -}}
+{{- fail "settings.metadata and secrets.metadata are both set: set only one of them" -}}
 {{- end -}}
 {{- range $name, $value := $own.env -}}
 {{- if hasPrefix "PYMAGER_" $name -}}
-{{- fail (printf "secrets.env.%s: the program's settings are given by settings and secrets" $name) -}}
+{{- fail (printf "secrets.env.%s is a setting of pymager: set it in settings or secrets" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- range .Values.extraEnv -}}
 {{- if hasPrefix "PYMAGER_" .name -}}
-{{- fail (printf "extraEnv has %s: the program's settings are given by settings and secrets" .name) -}}
+{{- fail (printf "extraEnv contains %s, a setting of pymager: set it in settings or secrets" .name) -}}
 {{- end -}}
 {{- if and .value (regexMatch "(?i)(secret|secret_access_key|password|passwd|token|headers)$" .name) -}}
-{{- fail (printf "extraEnv has %s, which would stand in the pods in plain sight: write it to secrets.env, or give it a valueFrom" .name) -}}
+{{- fail (printf "extraEnv contains the secret %s, which everyone who can read the pods could see: put it into secrets.env, or use valueFrom" .name) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.metrics.enabled (eq (int .Values.metrics.port) (int (.Values.settings.port | default 8000))) -}}
-{{- fail "metrics.port is the port that pictures are served on: choose another" -}}
+{{- fail "metrics.port must differ from settings.port, the port that pictures are served on" -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
-{{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
+{{- fail "autoscaling.minReplicas must not be greater than autoscaling.maxReplicas" -}}
 {{- end -}}
 {{- end -}}
 
-{{/* The variables that are no secret. */}}
+{{/* The environment variables that are not secret. */}}
 {{- define "pymager.variables" -}}
 {{- range $name, $value := .Values.settings }}
 {{- if kindIs "slice" $value }}
@@ -113,7 +113,7 @@ PYMAGER_LOG_FORMAT: json
 {{- end }}
 {{- end -}}
 
-{{/* In base64, for `data`: what once stood in `stringData` is not removed by an upgrade, and would go before what is set elsewhere. */}}
+{{/* In base64, for `data`: an upgrade does not remove what was in `stringData`, and that would override values that are set elsewhere. */}}
 {{- define "pymager.secretVariables" -}}
 {{- with .Values.secrets }}
 {{- range $name := list "metadata" "users" "tokens" }}

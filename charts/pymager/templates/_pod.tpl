@@ -1,4 +1,4 @@
-{{/* The variables of a container; takes the root and the name of the ConfigMap and Secret of the chart. */}}
+{{/* The environment of a container. Takes the root, and the name of the chart's ConfigMap and Secret. */}}
 {{- define "pymager.from" -}}
 {{- $root := .root -}}
 envFrom:
@@ -12,7 +12,7 @@ envFrom:
 {{- if or $hidden $root.Values.extraEnv }}
 env:
   {{- if $hidden }}
-  # A Secret without it keeps the pod from starting: each pod would make a catalog of its own, and lose it.
+  # If the Secret does not have it, the pod does not start: otherwise each pod would create its own catalog, and lose it.
   - name: PYMAGER_METADATA
     valueFrom:
       secretKeyRef:
@@ -32,7 +32,7 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* What every pod of the chart has. */}}
+{{/* The common part of all pods. */}}
 {{- define "pymager.podBase" -}}
 enableServiceLinks: false
 automountServiceAccountToken: false
@@ -82,7 +82,7 @@ volumes:
   {{- end }}
 {{- end -}}
 
-{{/* What every container of the chart has, but for its variables. */}}
+{{/* The common part of all containers, without their environment. */}}
 {{- define "pymager.containerBase" -}}
 image: {{ include "pymager.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -96,7 +96,7 @@ volumeMounts:
   - name: data
     mountPath: {{ .Values.settings.data | default "/var/lib/pymager" }}
     {{- if not (include "pymager.embedded" .) }}
-    # Nothing is kept here. Where the catalog's URL got lost, a pod does not start: SQLite would be made in each.
+    # No data is stored here. Without the catalog's URL a pod cannot create SQLite here, so it does not start.
     readOnly: true
     {{- end }}
   {{- with .Values.extraVolumeMounts }}
@@ -104,7 +104,7 @@ volumeMounts:
   {{- end }}
 {{- end -}}
 
-{{/* Of the pods of a job; takes the root and what they are. */}}
+{{/* The metadata of a job's pods. Takes the root and the component. */}}
 {{- define "pymager.podMeta" -}}
 labels:
   {{- include "pymager.labels" .root | nindent 2 }}
@@ -118,7 +118,7 @@ annotations:
 {{- end }}
 {{- end -}}
 
-{{/* Where the pods may go. */}}
+{{/* The egress rules of the pods. */}}
 {{- define "pymager.egress" -}}
 {{- with .Values.networkPolicy.to -}}
 - to:
