@@ -1,4 +1,4 @@
-# Varnish before pymager: a cache in memory that asks whether what it has still holds. The two lines of the backend are yours.
+# Varnish in front of pymager: a cache in memory that revalidates expired pictures. Change the two lines of the backend.
 vcl 4.1;
 
 backend default {
@@ -11,7 +11,7 @@ sub vcl_recv {
     if (req.url !~ "^/(derived|original|info)/" && req.url !~ "^/(original|openapi.json)(\?|$)") {
         return (synth(404));
     }
-    # Replaced, not added to: what a client writes there counts for nothing.
+    # Replace the header instead of appending to it: a client must not choose its address.
     set req.http.X-Forwarded-For = client.ip;
     unset req.http.Forwarded;
     unset req.http.Cookie;
@@ -21,7 +21,7 @@ sub vcl_recv {
     if (req.url !~ "^/(derived|original|info)/") {
         return (pass);
     }
-    # A query changes nothing, so it must not fill the cache, nor must other spellings of a path, as %63 for c.
+    # A query has no effect, so it must not fill the cache. Neither must other spellings of a path, such as %63 for c.
     set req.url = regsub(req.url, "\?.*$", "");
     unset req.http.Authorization;
     if (req.url !~ "^/[a-z]+/([A-Za-z0-9_.-]|%[89A-F][0-9A-F])+$") {
@@ -31,28 +31,28 @@ sub vcl_recv {
 }
 
 sub vcl_hash {
-    # Without Host, which a client can make up.
+    # Without Host, which a client can invent.
     hash_data(req.url);
     return (lookup);
 }
 
 sub vcl_backend_response {
     if (bereq.is_bgfetch && beresp.status >= 500) {
-        # Keep the old one as long as stale-while-revalidate allows.
+        # Keep the old picture as long as stale-while-revalidate allows.
         return (abandon);
     }
     if (beresp.status >= 400) {
-        # An error is passed on and not remembered.
+        # An error is passed on and not cached.
         set beresp.ttl = 0s;
         set beresp.grace = 0s;
         set beresp.uncacheable = true;
         return (deliver);
     }
     if (beresp.http.Cache-Control !~ "stale-while-revalidate") {
-        # In place of Varnish's own 10 seconds.
+        # Varnish's default is 10 seconds.
         set beresp.grace = 0s;
     }
-    # What has expired is kept for a day, to ask with its ETag whether it still holds.
+    # Store an expired picture for a day, to revalidate it with its ETag.
     set beresp.keep = 24h;
 }
 
