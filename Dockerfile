@@ -1,4 +1,4 @@
-# Built by `make image`; docs/image.md tells how to run it. Any base with Python 3.11 or later and its venv module does.
+# `make image` builds it; docs/image.md explains how to run it. Every base with Python 3.11 or later and its venv module works.
 ARG BASE=docker.io/library/python:3.12-slim-bookworm
 
 # hadolint ignore=DL3006
@@ -6,8 +6,8 @@ FROM ${BASE} AS build
 WORKDIR /build
 RUN python3 -m venv tools && python3 -m venv --without-pip /opt/pymager
 
-# Everything that any extra needs, each file checked against its hash. Only wheels: nothing is compiled here.
-# Where pip needs a pip.conf or a CA bundle of your own, give them as secrets, which no layer keeps:
+# Download the dependencies of all extras, and check the hash of each file. Only wheels: nothing is compiled here.
+# If pip needs your own pip.conf or CA bundle, pass them as secrets, which end up in no layer:
 #   --secret id=pip.conf,src=/etc/pip.conf --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt
 COPY requirements/build.txt requirements/run.txt requirements/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
@@ -17,7 +17,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
  && tools/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary=:all: \
         --require-hashes -r requirements/build.txt
 
-# Of these files alone, what the chosen extras need.
+# Install the dependencies of the chosen extras, only from these files.
 ARG EXTRAS=all
 COPY requirements/chosen.py requirements/
 COPY pyproject.toml ./
@@ -25,7 +25,7 @@ RUN python3 requirements/chosen.py pyproject.toml "${EXTRAS}" > chosen.txt \
  && tools/bin/pip --isolated --python /opt/pymager/bin/python install --quiet --disable-pip-version-check \
         --no-cache-dir --no-index --find-links wheels -r chosen.txt
 
-# The wheel of this checkout.
+# Build and install the wheel of this checkout.
 COPY README.md LICENSE ./
 COPY backends backends
 COPY pymager pymager
@@ -42,7 +42,7 @@ RUN groupadd --gid 10001 pymager \
  && install -d -o 10001 -g 10001 -m 0750 /var/lib/pymager
 COPY --from=build /opt/pymager /opt/pymager
 
-# The environment goes before a TOML file, so these are changed by the environment only.
+# The environment overrides a TOML file, so these settings can be changed only in the environment.
 ENV PATH=/opt/pymager/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -55,7 +55,7 @@ WORKDIR /var/lib/pymager
 VOLUME /var/lib/pymager
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# 200 of /healthz, asked without the modules that make a Python client slow to start.
+# Requests /healthz and expects 200. Uses only a socket, because HTTP client modules make the start slow.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["/opt/pymager/bin/python", "-ISc", "\
 import os, socket, sys\n\
 host = os.environ['PYMAGER_HOST']\n\
@@ -70,7 +70,7 @@ CMD ["serve"]
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="pymager" \
-      org.opencontainers.image.description="Keeps original pictures and serves resized ones over HTTP, as the origin behind a CDN" \
+      org.opencontainers.image.description="Stores original pictures and serves resized variants over HTTP, as the origin behind a CDN" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

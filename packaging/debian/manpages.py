@@ -1,4 +1,4 @@
-"""pymager(1) and pymager.toml(5), made from the program: its commands with their options, and its settings. man(7)."""
+"""Generates pymager(1) and pymager.toml(5) from the program's commands, options and settings, in man(7) format."""
 
 import re
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ from pymager.settings.sources import PREFIX
 
 _PROGRAM = r"""
 .SH EXIT STATUS
-0: done. 1: something was found or failed. 2: wrong usage or configuration.
+0: success. 1: the command failed or found a problem. 2: wrong usage or configuration.
 .SH FILES
 .TP
 \fI/etc/pymager/pymager.toml\fR
 Settings of the service, pymager.toml(5).
 .TP
 \fI/etc/default/pymager\fR
-The service's environment.
+Environment variables of the service.
 .TP
 \fI/etc/pymager/first-password\fR
-The password of the first user, \fIadmin\fR, for root alone; remove it when it is known.
+Password of the first user, \fIadmin\fR, readable only by root. Delete the file when you know the password.
 .TP
 \fI/var/lib/pymager\fR
-The originals, the derived pictures and the catalog, unless they are in other stores. Purging the package leaves it.
+Originals, variants and the catalog, unless they are in other stores. Purging the package keeps this folder.
 .SH EXAMPLES
 The service:
 .PP
@@ -33,14 +33,14 @@ systemctl status pymager
 journalctl \-u pymager
 .EE
 .PP
-A command on the service's data, as the service's user and with its environment:
+Run a command on the service's data, as its user and with its environment:
 .PP
 .EX
 systemd\-run \-\-pipe \-\-wait \-\-uid=pymager \-p EnvironmentFile=\-/etc/default/pymager \e
     pymager \-\-config /etc/pymager/pymager.toml check
 .EE
 .PP
-An upload, and a derived picture:
+Upload a picture, and download a variant:
 .PP
 .EX
 curl \-u admin \-F file=@photo.jpg http://127.0.0.1:8000/original/cat
@@ -59,7 +59,7 @@ wrong value; the error names it.
 .B pymager config
 shows the current values and their sources.
 .PP
-The service reads \fI/etc/pymager/pymager.toml\fR; a change asks for
+The service reads \fI/etc/pymager/pymager.toml\fR. After a change, run
 .BR "systemctl restart pymager" .
 .SH SETTINGS
 """
@@ -85,7 +85,7 @@ def program_page(version: str, day: str) -> str:
         1,
         f'"{day}" "pymager {version}"',
         "pymager",
-        "keep original pictures and serve resized ones over HTTP",
+        "store original pictures and serve resized variants over HTTP",
     )
     synopsis = ".SH SYNOPSIS\n.B pymager\n[\\fIoptions\\fR] \\fIcommand\\fR [\\fIarguments\\fR]\n"
     commands = "".join(line for name in sorted(program.commands) for line in _command(program.commands[name]))
@@ -129,7 +129,7 @@ def _in_toml(default: str) -> str:
 
 
 def _text(markdown: str) -> str:
-    """Paragraphs as one request each; what is in backticks is bold."""
+    """Paragraphs separated by requests; text in backticks becomes bold."""
     paragraphs = [" ".join(part.split()) for part in markdown.split("\n\n")]
     return "\n.PP\n".join(re.sub(r"`([^`]*)`", r"\\fB\1\\fR", _escaped(part)) for part in paragraphs)
 

@@ -238,7 +238,7 @@ def test_a_removal_leaves_the_settings_and_the_data(debian: Debian) -> None:
 def test_a_purge_leaves_the_originals_and_nothing_else(debian: Debian) -> None:
     said = debian.tried("apt-get", "purge", "--yes", "pymager")
     assert said.returncode == 0
-    assert "/var/lib/pymager stays, with the originals in it" in said.stdout + said.stderr
+    assert "kept /var/lib/pymager with the originals" in said.stdout + said.stderr
     for path in ("/etc/pymager", "/etc/default/pymager", "/usr/lib/pymager", "/usr/bin/pymager"):
         assert not os.path.lexists(debian.path(path)), path
     assert debian.run("find", "/etc/systemd", "/lib/systemd", "-name", "*pymager*") == ""
