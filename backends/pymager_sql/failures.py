@@ -27,7 +27,7 @@ Classifier = Callable[[BaseException], ErrorKind]
 def translate_errors(
     *, outcome_known: bool, classify: Classifier | None = None, needs_space: bool = False
 ) -> Iterator[None]:
-    """Raise `Unavailable` instead of the driver's errors, or `NoSpace` if `needs_space` is set and the database is full.
+    """Raise `Unavailable` instead of a driver error, or `NoSpace` if `needs_space` is set and the database is full.
 
     An `IntegrityError` passes through: it is an answer that the caller interprets.
     """

@@ -67,7 +67,7 @@ async def test_an_older_schema_is_said_plainly_and_migrated_with_its_rows(url: s
     with pytest.raises(ConfigurationError) as refusal:
         await SqlMetadata(url).__aenter__()
     assert str(refusal.value) == (
-        f"the catalog's schema is at version 0001, this pymager needs {NEWEST}: run `pymager upgrade`"
+        f"the catalog's schema is at version 0001, but this release needs {NEWEST}: run `pymager upgrade`"
     )
     assert execute(path, "SELECT * FROM pymager_schema") == [("0001",)]
     assert await SqlMetadata(url).prepare() == [f"brought the schema to version {NEWEST}: leases"]
