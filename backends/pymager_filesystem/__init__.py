@@ -1,4 +1,4 @@
-"""The blob store in a folder: `file:///absolute/path` or `file:relative/path`."""
+"""A blob store in a folder: `file:///absolute/path` or `file:relative/path`."""
 
 from pymager_filesystem.store import FolderBlobs
 

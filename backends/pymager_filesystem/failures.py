@@ -1,18 +1,18 @@
-"""What the operating system's errors mean to a caller."""
+"""Translation of the operating system's errors into the port's."""
 
 import errno
 from types import TracebackType
 
 from pymager.errors import NoSpace, Unavailable
 
-_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_FULL_ERRNOS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
-class translated:  # noqa: N801 (a context manager that reads as one; a class, since every hit passes it)
-    """Raise `NoSpace` or `Unavailable` in the place of an `OSError`.
+class translate_errors:  # noqa: N801 (used as a context manager; a class is faster than a generator, and every hit uses it)
+    """Raise `NoSpace` or `Unavailable` instead of an `OSError`.
 
-    `outcome_known` is False around what has changed something already; a full disk is `Unavailable` there, since
-    `NoSpace` says that nothing was written.
+    Pass `outcome_known=False` around steps after the first change. A full disk is then `Unavailable`, because `NoSpace`
+    promises that nothing was written.
     """
 
     __slots__ = ("_outcome_known",)
@@ -27,6 +27,6 @@ class translated:  # noqa: N801 (a context manager that reads as one; a class, s
     ) -> None:
         if not isinstance(error, OSError):
             return
-        if error.errno in _FULL and self._outcome_known:
-            raise NoSpace(f"the folder is full: {error}") from error
-        raise Unavailable(f"the folder did not do its work: {error}", outcome_known=self._outcome_known) from error
+        if error.errno in _FULL_ERRNOS and self._outcome_known:
+            raise NoSpace(f"the blob folder is full: {error}") from error
+        raise Unavailable(f"the blob folder failed: {error}", outcome_known=self._outcome_known) from error

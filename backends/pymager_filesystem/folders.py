@@ -1,4 +1,4 @@
-"""The store's own folders: made, and checked before the first blob."""
+"""The store's own folders: creates them, and checks that they are writable."""
 
 import os
 from contextlib import suppress
@@ -8,21 +8,21 @@ from pymager_filesystem.layout import Layout
 from pymager_filesystem.writing import sync_folder
 
 
-def make(layout: Layout) -> list[str]:
-    """Make the folders that are absent, durably; a sentence for each. Raises `ConfigurationError`."""
-    done: list[str] = []
+def create_folders(layout: Layout) -> list[str]:
+    """Create the missing folders, durably. Returns a sentence for each. Raises `ConfigurationError`."""
+    created: list[str] = []
     try:
         for folder in (layout.root, layout.blobs, layout.tmp):
-            _make(folder, done)
+            _create(folder, created)
     except OSError as error:
-        raise ConfigurationError(f"the folder for blobs can't be made: {error}; {_advice(layout)}") from error
-    return done
+        raise ConfigurationError(f"can't create the blob folder: {error}; {_advice(layout)}") from error
+    return created
 
 
-def check(layout: Layout) -> None:
-    """Write, rename and remove a file as every blob is. Raises `ConfigurationError`."""
+def check_writable(layout: Layout) -> None:
+    """Create, rename and remove a file the way a put and a delete do. Raises `ConfigurationError`."""
     temporary = layout.temporary()
-    probe = os.path.join(layout.blobs, b".probe")  # no key has this name; a crash leaves one at most
+    probe = os.path.join(layout.blobs, b".probe")  # not a valid key; a crash leaves one such file at most
     try:
         try:
             os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
@@ -32,25 +32,25 @@ def check(layout: Layout) -> None:
                 with suppress(FileNotFoundError):
                     os.unlink(path)
     except OSError as error:
-        raise ConfigurationError(f"the folder for blobs can't be written to: {error}; {_advice(layout)}") from error
+        raise ConfigurationError(f"can't write to the blob folder: {error}; {_advice(layout)}") from error
 
 
-def _make(folder: bytes, done: list[str]) -> None:
+def _create(folder: bytes, created: list[str]) -> None:
     if os.path.isdir(folder):
         return
     parent = os.path.dirname(folder)
-    _make(parent, done)
+    _create(parent, created)
     with suppress(FileExistsError):
         os.mkdir(folder)
-        done.append(f"made the folder {os.fsdecode(folder)}")
+        created.append(f"created the folder {os.fsdecode(folder)}")
     if not os.path.isdir(folder):
         raise NotADirectoryError(f"{os.fsdecode(folder)} is not a folder")
-    with suppress(PermissionError):  # a parent that may be entered but not read
+    with suppress(PermissionError):  # this user may enter the parent but not read it
         sync_folder(parent)
 
 
 def _advice(layout: Layout) -> str:
     return (
-        f"{os.fsdecode(layout.root)} has to be a folder that this user may write to, with blobs/ and tmp/ "
-        "in one file system"
+        f"{os.fsdecode(layout.root)} must be a folder that this user can write to, with blobs/ and tmp/ "
+        "on the same file system"
     )

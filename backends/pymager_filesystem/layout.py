@@ -1,28 +1,22 @@
-"""Where a key's bytes lie.
+"""The path of each blob's file.
 
-    blobs/{first}/{fan}/{second}/{...}     a blob; `fan` is 3 hexadecimal digits of the sha256 of the second segment
+    blobs/{first}/{shard}/{second}/{...}   a blob; `shard` is 3 hexadecimal digits of the sha256 of the second segment
     blobs/{only}                           a blob whose key has one segment
     tmp/{random}                           a blob that is being written
 
-All that starts with the same two segments lies together, so a listing of one id looks into one folder; and no folder
-grows large before there are millions of ids. What else the root holds is nobody's business here. Paths are bytes,
-since keys are UTF-8 whatever the locale says.
+All blobs that share the first two segments are below one folder, so listing one id reads one folder, and no folder
+grows large until there are millions of ids. The store ignores everything else in the root. Paths are bytes, because
+keys are UTF-8 whatever the locale is.
 """
 
 import hashlib
 import os
-import re
 import secrets
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pymager.ports import BlobInfo
-
-_SEGMENT_BYTES = 255
-_KEY_BYTES = 700
-_PLAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*(?:/[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*)*")
+from pymager.ports import BlobInfo, check_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +34,19 @@ class Layout:
         return cls(path, os.path.join(path, b"blobs"), os.path.join(path, b"tmp"))
 
     def path(self, key: str) -> bytes:
-        """Where the blob of this key is. Raises `ValueError` for what is not a key."""
+        """The path of this key's file. Raises `ValueError` for an invalid key."""
         check_key(key)
         first, *rest = key.encode().split(b"/")
         if not rest:
             return b"%b/%b" % (self.blobs, first)
-        return b"%b/%b/%b/%b" % (self.blobs, first, fan(rest[0]), b"/".join(rest))
+        return b"%b/%b/%b/%b" % (self.blobs, first, _shard(rest[0]), b"/".join(rest))
 
     def temporary(self) -> bytes:
         """The path of a new temporary file."""
         return b"%b/%b" % (self.tmp, secrets.token_hex(16).encode())
 
-    def folders_of(self, path: bytes) -> list[bytes]:
-        """The folders that a blob's path leads through, the innermost first, `blobs` the last."""
+    def parents(self, path: bytes) -> list[bytes]:
+        """The folders above a blob's file, from the innermost one to `blobs`."""
         folders = []
         while path != self.blobs:
             path = path[: path.rindex(b"/")]
@@ -60,41 +54,8 @@ class Layout:
         return folders
 
 
-def fan(segment: bytes) -> bytes:
-    """The name of the folder that spreads the second segments."""
-    return hashlib.sha256(segment).hexdigest()[:3].encode()
-
-
-def check_key(key: str) -> None:
-    """Raises `ValueError` for what is not a key as `BlobStore` describes it; so no key leads out of the store."""
-    if len(key) <= _SEGMENT_BYTES and _PLAIN.fullmatch(key):
-        return
-    for segment in key.split("/"):
-        if not is_segment(segment):
-            raise ValueError(f"{key!r} is not a blob's key: {segment!r} can't be a segment of one")
-    if len(key.encode()) > _KEY_BYTES:
-        raise ValueError(f"{key!r} is not a blob's key: it is longer than {_KEY_BYTES} bytes")
-
-
-def check_prefix(prefix: str) -> None:
-    """Raises `ValueError` for what no key can begin with."""
-    if prefix:
-        check_key(prefix.removesuffix("/"))
-
-
-def is_segment(text: str) -> bool:
-    """Whether a key may have this segment."""
-    return (
-        text != ""
-        and text[0] != "."
-        and text[-1] != "."
-        and all(map(_is_allowed, text))
-        and len(text.encode()) <= _SEGMENT_BYTES
-    )
-
-
 def describe(key: str, status: os.stat_result) -> BlobInfo:
-    """A blob's description from its file's status; nothing else is relied on."""
+    """Describe a blob from its file's status alone."""
     return BlobInfo(
         key,
         status.st_size,
@@ -103,6 +64,5 @@ def describe(key: str, status: os.stat_result) -> BlobInfo:
     )
 
 
-def _is_allowed(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category[0] in "LM" or category == "Nd" or character in "_-."
+def _shard(segment: bytes) -> bytes:
+    return hashlib.sha256(segment).hexdigest()[:3].encode()

@@ -1,4 +1,4 @@
-"""Blobs opened: from the page cache on the event loop, or in a thread."""
+"""Opens blobs: from the page cache on the event loop, or in a thread."""
 
 import asyncio
 import os
@@ -10,12 +10,12 @@ from typing import Self
 
 from pymager.errors import NotFound, Unavailable
 from pymager.ports import Blob, BlobInfo
-from pymager_filesystem.failures import translated
+from pymager_filesystem.failures import translate_errors
 from pymager_filesystem.layout import Layout, describe
-from pymager_filesystem.pagecache import LARGEST, READ_ONLY, PageCache
+from pymager_filesystem.page_cache import MAX_READ_BYTES, OPEN_FLAGS, PageCache
 from pymager_filesystem.threads import Threads
 
-_PIECE = 128 << 10
+_CHUNK_BYTES = 128 << 10
 
 
 def status_of(layout: Layout, key: str) -> os.stat_result:
@@ -27,11 +27,11 @@ def status_of(layout: Layout, key: str) -> os.stat_result:
     return _regular(status, key)
 
 
-class Opening:
-    """One opened blob. What is small is read at once and its file closed; the rest comes piece by piece."""
+class OpenBlob:
+    """A context manager for one open blob. Reads a small range at once and closes the file; a large one in chunks."""
 
     __slots__ = (
-        "_body", "_cache", "_fd", "_info", "_is_left", "_is_reading", "_is_small", "_key", "_layout", "_path",
+        "_body", "_cache", "_fd", "_info", "_is_exited", "_is_reading", "_is_small", "_key", "_layout", "_path",
         "_range", "_slice", "_threads",
     )  # fmt: skip
 
@@ -46,36 +46,36 @@ class Opening:
         self._slice = slice(start, stop)
         self._fd = -1
         self._is_reading = False
-        self._is_left = False
+        self._is_exited = False
         self._range = (0, 0)
         self._body: bytes | None = None
 
     async def __aenter__(self) -> Blob:
         try:
-            with translated(outcome_known=True):
+            with translate_errors(outcome_known=True):
                 if not self._open_from_cache():
                     await self._threads.run(self._open)
         except BaseException:
             self._close()
             raise
-        chunks = _Pieces(self, *self._range) if self._body is None else _Once(self._body)
+        chunks = _Chunks(self, *self._range) if self._body is None else _SingleChunk(self._body)
         return Blob(self._info, chunks, Path(os.fsdecode(self._path)))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._is_left = True
+        self._is_exited = True
         self._close()
 
-    async def piece(self, start: int, size: int) -> bytes:
-        """Up to `size` bytes from `start`, at least one. Raises `Unavailable` where the file has ended before."""
-        if self._is_left:
-            raise RuntimeError(f"{self._key!r} is read after it was closed")
-        with translated(outcome_known=True):
+    async def read_chunk(self, start: int, size: int) -> bytes:
+        """Return 1 to `size` bytes from `start`. Raises `Unavailable` if the file is shorter."""
+        if self._is_exited:
+            raise RuntimeError(f"blob {self._key!r} was read after it was closed")
+        with translate_errors(outcome_known=True):
             if (cached := self._cache.read(self._fd, start, size)) is not None:
-                await asyncio.sleep(0)  # others get their turn between two pieces
+                await asyncio.sleep(0)  # let other tasks run between two chunks
                 return cached
-            return await self._read_in_thread(start, size) or self._cut_short()
+            return await self._read_in_thread(start, size) or self._fail_truncated()
 
     async def _read_in_thread(self, start: int, size: int) -> bytes:
         self._is_reading = True
@@ -83,7 +83,7 @@ class Opening:
             return await self._threads.run(partial(os.pread, self._fd, size, start))
         finally:
             self._is_reading = False
-            if self._is_left:
+            if self._is_exited:
                 self._close()
 
     def _open_from_cache(self) -> bool:
@@ -99,10 +99,10 @@ class Opening:
         return True
 
     def _open(self) -> None:
-        """What the cache did not do, in a thread."""
+        """Do in a thread what the page cache could not."""
         if self._fd < 0:
             try:
-                self._fd = os.open(self._path, READ_ONLY)
+                self._fd = os.open(self._path, OPEN_FLAGS)
             except OSError as error:
                 if isinstance(error, FileNotFoundError | NotADirectoryError) or self._is_link():
                     raise _absent(self._layout, self._key) from None
@@ -120,27 +120,27 @@ class Opening:
         self._info: BlobInfo = describe(self._key, status)
         first, last, _ = self._slice.indices(status.st_size)
         self._range = (first, max(first, last))
-        self._is_small = last - first <= LARGEST
+        self._is_small = last - first <= MAX_READ_BYTES
 
     def _read_all(self) -> bytes:
         at, end = self._range
-        pieces = []
+        chunks = []
         while at < end:
-            pieces.append(os.pread(self._fd, end - at, at) or self._cut_short())
-            at += len(pieces[-1])
-        return b"".join(pieces)
+            chunks.append(os.pread(self._fd, end - at, at) or self._fail_truncated())
+            at += len(chunks[-1])
+        return b"".join(chunks)
 
-    def _cut_short(self) -> bytes:
-        raise Unavailable(f"the file of {self._key!r} is shorter than it was", outcome_known=True)
+    def _fail_truncated(self) -> bytes:
+        raise Unavailable(f"the file of blob {self._key!r} was truncated", outcome_known=True)
 
     def _close(self) -> None:
-        """Close the file; while a thread reads, leave that to its end, since the number may be another's by then."""
+        """Close the file, or leave that to the thread that reads it: the number could already be another file's."""
         if self._fd >= 0 and not self._is_reading:
             fd, self._fd = self._fd, -1
             os.close(fd)
 
 
-class _Once:
+class _SingleChunk:
     """All the bytes in one chunk."""
 
     __slots__ = ("_body",)
@@ -158,10 +158,10 @@ class _Once:
         return body
 
 
-class _Pieces:
-    """The bytes from `at` to `end`, piece by piece. Not a generator: nothing is left to finalise when abandoned."""
+class _Chunks:
+    """The bytes from `at` to `end`, in chunks. Not a generator, so there is nothing to finalize when abandoned."""
 
-    def __init__(self, opening: Opening, at: int, end: int) -> None:
+    def __init__(self, opening: OpenBlob, at: int, end: int) -> None:
         self._opening = opening
         self._at = at
         self._end = end
@@ -172,7 +172,7 @@ class _Pieces:
     async def __anext__(self) -> bytes:
         if self._at >= self._end:
             raise StopAsyncIteration
-        data = await self._opening.piece(self._at, min(_PIECE, self._end - self._at))
+        data = await self._opening.read_chunk(self._at, min(_CHUNK_BYTES, self._end - self._at))
         self._at += len(data)
         return data
 
@@ -184,6 +184,6 @@ def _regular(status: os.stat_result, key: str) -> os.stat_result:
 
 
 def _absent(layout: Layout, key: str) -> NotFound:
-    """What to raise for a file that is not there. Raises `OSError` where the whole store is not there."""
+    """The error for a missing file. Raises `OSError` if the whole store is gone."""
     os.stat(layout.blobs)
     return NotFound(key)

@@ -1,4 +1,4 @@
-"""The blob store in a folder, of which several processes may use one at the same time."""
+"""The blob store in a folder. Several processes can share one."""
 
 import os
 import threading
@@ -11,23 +11,23 @@ from types import TracebackType
 from typing import Self
 
 from pymager.errors import Unavailable
-from pymager.ports import Blob, BlobInfo
-from pymager_filesystem import folders, reading, walking, writing
+from pymager.ports import Blob, BlobInfo, check_key_prefix
+from pymager_filesystem import deleting, folders, listing, reading, writing
 from pymager_filesystem.address import folder_of
-from pymager_filesystem.failures import translated
-from pymager_filesystem.layout import Layout, check_prefix, describe
-from pymager_filesystem.pagecache import PageCache
+from pymager_filesystem.failures import translate_errors
+from pymager_filesystem.layout import Layout, describe
+from pymager_filesystem.page_cache import PageCache
 from pymager_filesystem.threads import Threads
 
-_THREADS = 8
-_BATCH = 256
-_PING_SECONDS = 5.0
+_THREAD_COUNT = 8
+_LISTING_BATCH_SIZE = 256
+_PING_TIMEOUT_SECONDS = 5.0
 
 
 class FolderBlobs:
-    """Blobs as files; see `pymager_filesystem.layout` for where they lie.
+    """Blobs as files. `pymager_filesystem.layout` describes their paths.
 
-    A key that is none raises `ValueError`. Permissions of files and folders are left to the process's umask.
+    Every method raises `ValueError` for an invalid key. The process's umask sets the permissions of files and folders.
     """
 
     def __init__(self, url: str) -> None:
@@ -35,13 +35,13 @@ class FolderBlobs:
         self._cache = PageCache()
 
     async def __aenter__(self) -> Self:
-        """Make the folder where it is absent. Raises `ConfigurationError` where it can't be written to."""
-        # Apart, so that reading never waits behind the writers' syncing.
-        self._readers = Threads(_THREADS, "folder-read")
-        self._writers = Threads(_THREADS, "folder-write")
+        """Create the folder if it is missing. Raises `ConfigurationError` if this user can't write to it."""
+        # Two pools, so that reads never wait for writers that sync.
+        self._readers = Threads(_THREAD_COUNT, "folder-read")
+        self._writers = Threads(_THREAD_COUNT, "folder-write")
         try:
-            await self._writers.run(partial(folders.make, self._layout))
-            await self._writers.run(partial(folders.check, self._layout))
+            await self._writers.run(partial(folders.create_folders, self._layout))
+            await self._writers.run(partial(folders.check_writable, self._layout))
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
@@ -50,64 +50,66 @@ class FolderBlobs:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._readers.shut()
-        self._writers.shut()
+        self._readers.close()
+        self._writers.close()
 
     async def prepare(self) -> list[str]:
-        """Make the folders. Raises `ConfigurationError`."""
+        """Create the folders. Raises `ConfigurationError`."""
         threads = Threads(1, "folder-prepare")
         try:
-            return await threads.run(partial(folders.make, self._layout))
+            return await threads.run(partial(folders.create_folders, self._layout))
         finally:
-            threads.shut()
+            threads.close()
 
     async def tidy(self, older_than: float) -> int:
-        """Remove temporary files that were not written to for `older_than` seconds."""
-        with translated(outcome_known=False):
-            return await self._writers.run(partial(walking.tidy, self._layout, older_than))
+        """Delete temporary files that were last written `older_than` seconds ago or earlier."""
+        with translate_errors(outcome_known=False):
+            return await self._writers.run(partial(deleting.delete_temporary_files, self._layout, older_than))
 
     async def ping(self) -> None:
-        """Return if the folder is there, within 5 seconds."""
+        """Return if the folder exists. Waits up to 5 seconds."""
         try:
-            with translated(outcome_known=True):
-                await self._readers.try_for(_PING_SECONDS, partial(os.stat, self._layout.blobs))
+            with translate_errors(outcome_known=True):
+                await self._readers.run_with_timeout(_PING_TIMEOUT_SECONDS, partial(os.stat, self._layout.blobs))
         except TimeoutError:
-            raise Unavailable(f"the folder did not answer for {_PING_SECONDS:g} s", outcome_known=True) from None
+            raise Unavailable(
+                f"the blob folder did not respond within {_PING_TIMEOUT_SECONDS:g} seconds", outcome_known=True
+            ) from None
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> AbstractAsyncContextManager[Blob]:
-        """Open a blob; one that is in the page cache costs no thread."""
-        return reading.Opening(self._layout, self._cache, self._readers, key, start, stop)
+        """Open a blob. A blob in the page cache needs no thread."""
+        return reading.OpenBlob(self._layout, self._cache, self._readers, key, start, stop)
 
     async def stat(self, key: str) -> BlobInfo:
         """Describe a blob."""
-        with translated(outcome_known=True):
+        with translate_errors(outcome_known=True):
             return describe(key, await self._readers.run(partial(reading.status_of, self._layout, key)))
 
     async def put(self, key: str, source: bytes | Path, content_type: str) -> BlobInfo:
-        """Write a blob; the content type is not kept, since whoever serves the blob knows it."""
+        """Write a blob. The content type is not stored: the server that sends the blob knows it."""
         stopped = threading.Event()
         work = partial(writing.write, self._layout, key, source, stopped.is_set)
         return await self._writers.run(work, stopped.set)
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Delete blobs, and the folders that are empty then."""
-        doomed = list(keys)
-        with translated(outcome_known=False):
-            await self._writers.run(partial(walking.remove, self._layout, doomed))
+        """Delete blobs, and the folders that become empty."""
+        deleted = list(keys)
+        with translate_errors(outcome_known=False):
+            await self._writers.run(partial(deleting.delete_blobs, self._layout, deleted))
 
     async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
         """Every blob whose key starts with `prefix`."""
-        check_prefix(prefix)
+        check_key_prefix(prefix)
         folder = prefix[: prefix.rfind("/") + 1]
-        walked = walking.walk(self._layout, folder)
-        found = (info for info in walked if info.key.startswith(prefix)) if prefix != folder else walked
+        listed = listing.list_blobs(self._layout, folder)
+        found = (info for info in listed if info.key.startswith(prefix)) if prefix != folder else listed
         try:
             while True:
-                with translated(outcome_known=True):
-                    batch = await self._writers.run(lambda: [*islice(found, _BATCH)])
+                with translate_errors(outcome_known=True):
+                    batch = await self._writers.run(lambda: [*islice(found, _LISTING_BATCH_SIZE)])
                 for info in batch:
                     yield info
-                if len(batch) < _BATCH:
+                if len(batch) < _LISTING_BATCH_SIZE:
                     return
         finally:
             found.close()

@@ -1,4 +1,4 @@
-"""Blocking work in a few threads of the store's own."""
+"""Runs blocking work in threads of the store's own."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,15 +10,16 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Up to `size` threads."""
+    """A pool of up to `size` threads."""
 
     def __init__(self, size: int, name: str) -> None:
         self._pool = ThreadPoolExecutor(size, thread_name_prefix=name)
 
     async def run(self, work: Callable[[], T], stop: Callable[[], None] = lambda: None) -> T:
-        """What `work` returns. Cancelled, it calls `stop` and still waits until the work has ended.
+        """Return what `work` returns.
 
-        So nothing happens behind the back of a caller that was cancelled.
+        If the caller is canceled, call `stop` and wait until the work has ended, so that nothing happens after the
+        cancellation.
         """
         job = self._pool.submit(work)
         future = asyncio.wrap_future(job)
@@ -27,23 +28,23 @@ class Threads:
         except asyncio.CancelledError:
             if not job.cancel():
                 stop()
-                await _ended(future)
+                await _wait_for_end(future)
             raise
         return future.result()
 
-    async def try_for(self, seconds: float, work: Callable[[], object]) -> None:
-        """Run `work`, and leave it behind where it takes longer. Raises `TimeoutError`."""
+    async def run_with_timeout(self, seconds: float, work: Callable[[], object]) -> None:
+        """Run `work`, and stop waiting for it after so many seconds. Raises `TimeoutError`."""
         async with asyncio.timeout(seconds):
             await asyncio.wrap_future(self._pool.submit(work))
 
-    def shut(self) -> None:
-        """Let the threads end; waits for none, since one may hang in a dead file system."""
+    def close(self) -> None:
+        """Let the threads end, without waiting: one may hang in an unresponsive file system."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def _ended(future: "asyncio.Future[T]") -> None:
+async def _wait_for_end(future: "asyncio.Future[T]") -> None:
     while not future.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait((future,))
     if not future.cancelled():
-        future.exception()  # it was cancelled: nobody asks what became of it
+        future.exception()  # mark as retrieved: the caller was canceled and does not read it

@@ -1,4 +1,4 @@
-"""Blobs written whole and durably, or not at all."""
+"""Writes blobs: whole and durably, or not at all."""
 
 import errno
 import os
@@ -8,23 +8,23 @@ from pathlib import Path
 
 from pymager.failpoints import reached
 from pymager.ports import BlobInfo
-from pymager_filesystem.failures import translated
+from pymager_filesystem.failures import translate_errors
 from pymager_filesystem.layout import Layout, describe
 
-_PIECE = 8 << 20
-_TRIES = 1_000
-_NOT_HERE = frozenset((errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM))
+_CHUNK_BYTES = 8 << 20
+_MAX_PLACE_ATTEMPTS = 1_000
+_NO_KERNEL_COPY_ERRNOS = frozenset((errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM))
 
 
 class Stopped(Exception):
-    """The writing was called off before its blob was in place."""
+    """The put was canceled before its blob was in place."""
 
 
 def write(layout: Layout, key: str, source: bytes | Path, is_stopped: Callable[[], bool]) -> BlobInfo:
-    """Write a temporary file, rename it into its place, and sync both. Raises `NoSpace` and `Stopped`."""
+    """Write a temporary file, rename it to the blob's path, and sync both. Raises `NoSpace` and `Stopped`."""
     path, temporary = layout.path(key), layout.temporary()
     try:
-        with translated(outcome_known=True):
+        with translate_errors(outcome_known=True):
             status = _fill(temporary, source, is_stopped)
             _stop_if(is_stopped)
             _place(temporary, path)
@@ -32,11 +32,11 @@ def write(layout: Layout, key: str, source: bytes | Path, is_stopped: Callable[[
         with suppress(OSError):
             os.unlink(temporary)
         raise
-    with translated(outcome_known=False):
+    with translate_errors(outcome_known=False):
         reached("file.renamed")
-        # Of every folder on the way: another writer may have made one and not have synced its parent yet.
-        for folder in layout.folders_of(path):
-            with suppress(FileNotFoundError):  # the blob was deleted meanwhile, and its folder with it
+        # Sync every parent: another writer may have created one without having synced its parent yet.
+        for folder in layout.parents(path):
+            with suppress(FileNotFoundError):  # another call has deleted the blob and its folder
                 sync_folder(folder)
         reached("file.synced")
     return describe(key, status)
@@ -69,34 +69,34 @@ def _write_all(fd: int, data: bytes, is_stopped: Callable[[], bool]) -> None:
     rest = memoryview(data)
     while rest:
         _stop_if(is_stopped)
-        rest = rest[os.write(fd, rest[:_PIECE]) :]
+        rest = rest[os.write(fd, rest[:_CHUNK_BYTES]) :]
 
 
 def _copy_all(fd: int, source: Path, is_stopped: Callable[[], bool]) -> None:
-    """Copy inside the kernel, and by hand what the kernel can't (from another file system, say)."""
+    """Copy inside the kernel, or through this process where the kernel can't, for example between file systems."""
     with closing(source.open("rb", buffering=0)) as file:
         try:
-            while os.copy_file_range(file.fileno(), fd, _PIECE):
+            while os.copy_file_range(file.fileno(), fd, _CHUNK_BYTES):
                 _stop_if(is_stopped)
         except OSError as error:
-            if error.errno not in _NOT_HERE:
+            if error.errno not in _NO_KERNEL_COPY_ERRNOS:
                 raise
-        while piece := file.read(_PIECE):
-            _write_all(fd, piece, is_stopped)
+        while chunk := file.read(_CHUNK_BYTES):
+            _write_all(fd, chunk, is_stopped)
 
 
 def _place(temporary: bytes, path: bytes) -> None:
-    """Rename, and make the folders for it as often as someone who deletes removes them for being empty."""
+    """Rename the file, and create its folders again each time a concurrent delete removes them as empty."""
     folder = os.path.dirname(path)
-    for _ in range(_TRIES):
+    for _ in range(_MAX_PLACE_ATTEMPTS):
         try:
             return os.rename(temporary, path)
         except FileNotFoundError:
             os.stat(temporary)
-        # Either may come from someone who removes folders; a file in a folder's place makes the rename tell.
+        # A concurrent delete can cause either. If a file is where a folder should be, the rename reports it.
         with suppress(FileNotFoundError, FileExistsError):
             os.makedirs(folder, exist_ok=True)
-    raise OSError(errno.ENOENT, "the folder vanishes as often as it is made", folder)
+    raise OSError(errno.ENOENT, "concurrent deletes keep removing the folder", folder)
 
 
 def _stop_if(is_stopped: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""The statements of the catalog, each a function that runs on one connection inside the caller's transaction."""
+"""The catalog's statements. Each function runs on one connection, inside the caller's transaction."""
 
 import base64
 from collections.abc import Sequence
@@ -15,25 +15,25 @@ from pymager.ports import Original, Page
 from pymager_sql.tables import originals, revisions
 
 Row = Sequence[Any]
-"""The columns of `originals`, in their order."""
+"""The columns of `originals`, in the order of the table."""
 
 BY_ID = select(originals).where(originals.c.id == bindparam("id"))
 BY_IDS = select(originals).where(originals.c.id.in_(bindparam("ids", expanding=True)))
 AFTER = select(originals).where(originals.c.id > bindparam("after")).order_by(originals.c.id).limit(bindparam("limit"))
 _LOCKED = BY_ID.with_for_update()
-_THIS = (originals.c.id == bindparam("old_id")) & (originals.c.revision == bindparam("old_revision"))
+_SAME_REVISION = (originals.c.id == bindparam("old_id")) & (originals.c.revision == bindparam("old_revision"))
 _INSERT = insert(originals)
-_UPDATE = update(originals).where(_THIS)
-_DELETE = delete(originals).where(_THIS)
-_TAKE = delete(originals).where(originals.c.id == bindparam("old_id")).returning(*originals.c)
-_TAKE_REVISION = _DELETE.returning(*originals.c)
-_USE = insert(revisions)
+_UPDATE = update(originals).where(_SAME_REVISION)
+_DELETE = delete(originals).where(_SAME_REVISION)
+_DELETE_ANY_RETURNING = delete(originals).where(originals.c.id == bindparam("old_id")).returning(*originals.c)
+_DELETE_REVISION_RETURNING = _DELETE.returning(*originals.c)
+_INSERT_REVISION = insert(revisions)
 _CURSOR = b"\x01"
 
 
 def add(connection: Connection, original: Original) -> None:
-    """Insert the revision, then the row: which of the two fails tells `Fenced` from `AlreadyExists`."""
-    use(connection, original.revision)
+    """Insert the revision, then the row. Raises `Fenced` if the first fails, `AlreadyExists` if the second does."""
+    use_revision(connection, original.revision)
     try:
         connection.execute(_INSERT, values(original))
     except IntegrityError as error:
@@ -41,9 +41,9 @@ def add(connection: Connection, original: Original) -> None:
 
 
 def replace(connection: Connection, original: Original, expected: str | None) -> Original:
-    """Put the row in the place of the one that stands, and return that."""
-    old = standing(connection, original.id, expected)
-    use(connection, original.revision)
+    """Replace the row, and return the old one."""
+    old = lock_row(connection, original.id, expected)
+    use_revision(connection, original.revision)
     _change_one(connection, _UPDATE, old, values(original))
     return old
 
@@ -51,38 +51,41 @@ def replace(connection: Connection, original: Original, expected: str | None) ->
 def remove(connection: Connection, id: str, expected: str | None) -> Original:
     """Delete the row and return it. Its revision stays used."""
     if connection.dialect.delete_returning:
-        query = _TAKE if expected is None else _TAKE_REVISION
+        query = _DELETE_ANY_RETURNING if expected is None else _DELETE_REVISION_RETURNING
         row = connection.execute(query, {"old_id": id, "old_revision": expected}).one_or_none()
         if row is not None:
             return original(row)
-    old = standing(connection, id, expected)
+    old = lock_row(connection, id, expected)
     _change_one(connection, _DELETE, old, {})
     return old
 
 
-def use(connection: Connection, revision: str) -> None:
-    """Use up a revision: none is used twice. Raises `Fenced`."""
+def use_revision(connection: Connection, revision: str) -> None:
+    """Mark a revision as used: it can never be used again. Raises `Fenced`."""
     try:
-        connection.execute(_USE, {"revision": revision})
+        connection.execute(_INSERT_REVISION, {"revision": revision})
     except IntegrityError as error:
         raise Fenced(f"the revision {revision} was fenced or used before") from error
 
 
 @lru_cache(maxsize=4_096)
 def original(row: Row) -> Original:
-    """The value that a row of `originals` stands for; the same rows come again and again, so it is remembered."""
+    """Convert a row of `originals`. Cached, because the same rows are read again and again."""
     id, revision, format, width, height, size, sha256, created = row
     return Original(id, revision, format, width, height, size, sha256, datetime.fromtimestamp(created, UTC))
 
 
 def page(rows: Sequence[Row], limit: int) -> Page:
-    """A page of up to `limit`, out of one row more than that where there is one."""
+    """Make a page of up to `limit` items from up to `limit` + 1 rows."""
     items = tuple(original(row) for row in rows[:limit])
     return Page(items, _cursor(items[-1].id) if len(rows) > limit else None)
 
 
 def after(cursor: str | None) -> str:
-    """The id that a cursor stands behind, or what is before all ids (Oracle takes '' for NULL). Raises `ValueError`."""
+    """Return the id of a cursor; without one, a text less than every id, not '', which is NULL in Oracle.
+
+    Raises `ValueError`.
+    """
     if cursor is None:
         return "\x01"
     try:
@@ -100,12 +103,12 @@ def _cursor(id: str) -> str:
 
 
 def values(original: Original) -> dict[str, Any]:
-    """The columns of the row that stands for an original."""
+    """Convert an original to the columns of its row."""
     return asdict(original) | {"created": int(original.created.timestamp())}
 
 
-def standing(connection: Connection, id: str, expected: str | None) -> Original:
-    """The row as it is now, kept so till the transaction's end. Raises `NotFound` and `RevisionMismatch`."""
+def lock_row(connection: Connection, id: str, expected: str | None) -> Original:
+    """Read the row and lock it until the transaction ends. Raises `NotFound` and `RevisionMismatch`."""
     row = connection.execute(_LOCKED, {"id": id}).one_or_none()
     if row is None:
         raise NotFound(f"no row has the id '{id}'")
@@ -115,7 +118,7 @@ def standing(connection: Connection, id: str, expected: str | None) -> Original:
 
 
 def _change_one(connection: Connection, statement: Executable, old: Original, changes: dict[str, Any]) -> None:
-    """Change the row that was read; it is compared once more for databases that have no FOR UPDATE."""
+    """Change the row that was read. Checks the revision again, for databases without FOR UPDATE."""
     changed = connection.execute(statement, {"old_id": old.id, "old_revision": old.revision, **changes})
     if changed.rowcount != 1:
-        raise Unavailable(f"the row of '{old.id}' was changed at the same time", outcome_known=True)
+        raise Unavailable(f"another call changed the row of '{old.id}' at the same time", outcome_known=True)

@@ -1,6 +1,6 @@
-"""The end of every call: at its deadline the socket that it waits on is shut, and whoever reads from it wakes up.
+"""Deadlines of calls: at the deadline, the socket that a call waits on is shut down, which wakes up its thread.
 
-No option of the drivers does that: psycopg and libpq go on waiting for a server that is silent but not gone.
+The drivers have no option for this: psycopg and libpq keep waiting for a server that is connected but silent.
 """
 
 import os
@@ -14,44 +14,44 @@ from pymager.errors import Unavailable
 
 
 class Call:
-    """A piece of work that has to end by `until`, on the monotonic clock. Its thread and its loop share it.
+    """A call that must end by `deadline`, on the monotonic clock. Shared by its thread and the event loop.
 
-    `is_begun` tells whether anything may have been sent.
+    If `has_started` is False, the call has sent nothing.
     """
 
-    def __init__(self, until: float) -> None:
-        self.until = until
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
-        self._is_over = False
-        self.is_begun = False
+        self._is_canceled = False
+        self.has_started = False
 
     def check(self) -> None:
-        """Raises `Unavailable` once it is over: nothing more is begun."""
-        if self._is_over or monotonic() > self.until:
-            raise Unavailable("the database did not get to it in time", outcome_known=True)
+        """Raise `Unavailable` after the deadline, before starting anything else."""
+        if self._is_canceled or monotonic() > self.deadline:
+            raise Unavailable("the call waited too long for the database and was not sent", outcome_known=True)
 
-    def watch(self, descriptor: int | None) -> None:
-        """From now on it waits on this socket, where that is known. Raises `Unavailable` once it is over.
+    def watch_socket(self, descriptor: int | None) -> None:
+        """Register the socket that the call waits on, if it is known. Raises `Unavailable` after the deadline.
 
-        The descriptor is duplicated: the driver may close its own at any time, and another connection get the number.
+        The descriptor is duplicated, because the driver can close its own at any time and the number be reused.
         """
         with self._lock:
             self._drop()
             self.check()
-            self.is_begun = True
+            self.has_started = True
             if descriptor is not None:
                 self._socket = socket.socket(fileno=os.dup(descriptor))
 
-    def forget(self) -> None:
-        """It waits on no socket any more."""
+    def forget_socket(self) -> None:
+        """The call no longer waits on a socket."""
         with self._lock:
             self._drop()
 
-    def cut(self) -> None:
-        """End it: shut the socket, and let it begin nothing more."""
+    def cancel(self) -> None:
+        """Shut the socket down, and prevent that the call starts anything else."""
         with self._lock:
-            self._is_over = True
+            self._is_canceled = True
             if self._socket is not None:
                 with suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
@@ -63,22 +63,22 @@ class Call:
 
 
 current: ContextVar[Call | None] = ContextVar("current", default=None)
-"""The call that the thread works for."""
+"""The call that this thread executes."""
 
 
-def watch(descriptor: int | None) -> None:
-    """The current call waits on this socket from now on."""
+def watch_socket(descriptor: int | None) -> None:
+    """Register the socket that the current call waits on."""
     if (call := current.get()) is not None:
-        call.watch(descriptor)
+        call.watch_socket(descriptor)
 
 
-def forget() -> None:
-    """The current call waits on no socket any more."""
+def forget_socket() -> None:
+    """The current call no longer waits on a socket."""
     if (call := current.get()) is not None:
-        call.forget()
+        call.forget_socket()
 
 
-def remaining(most: float) -> float:
-    """Seconds that the current call has left, at most so many."""
+def remaining(maximum: float) -> float:
+    """Return the remaining seconds of the current call, up to `maximum`."""
     call = current.get()
-    return most if call is None else max(0.001, min(most, call.until - monotonic()))
+    return maximum if call is None else max(0.001, min(maximum, call.deadline - monotonic()))

@@ -1,4 +1,4 @@
-"""What differs between databases: one small module each, chosen by the URL."""
+"""The differences between databases: one module for each, chosen by the URL."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -8,7 +8,7 @@ from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from pymager.errors import ConfigurationError
-from pymager_sql.failures import Verdict
+from pymager_sql.failures import ErrorKind
 from pymager_sql.reads import Reads
 from pymager_sql.writes import Writes
 
@@ -16,56 +16,56 @@ from pymager_sql.writes import Writes
 class Dialect(Protocol):
     """A database.
 
-    `writers` bounds the threads that write, `patience` is how long in seconds a call may take, `grace` how much
-    longer one waits for what can't be interrupted (None: as long as it takes).
+    `write_threads` is the number of threads that write. `timeout_seconds` is the maximum duration of a call, and
+    `grace_seconds` is how much longer to wait for work that cannot be interrupted (None: without limit).
     """
 
-    writers: int
-    patience: float
-    grace: float | None
+    write_threads: int
+    timeout_seconds: float
+    grace_seconds: float | None
 
-    def locate(self) -> list[str]:
-        """Make what has to be there before one can look inside, and say in sentences what was made.
+    def prepare_location(self) -> list[str]:
+        """Create what must exist before connecting, and return one sentence for each thing created.
 
-        Raises `ConfigurationError` where there is something else.
+        Raises `ConfigurationError` if something else is in the way.
         """
 
-    def settle(self) -> list[str]:
-        """Set what the whole database remembers, once it is known to be pymager's; says in sentences what was set."""
+    def configure(self) -> list[str]:
+        """Change persistent settings of a database that is known to be pymager's. Returns one sentence for each."""
 
-    def mutations(self) -> Engine:
-        """An engine of durable transactions, of which no two change one row at once."""
+    def transaction_engine(self) -> Engine:
+        """An engine for durable transactions. No two change one row at the same time."""
 
-    def statements(self) -> Engine:
-        """An engine of one connection, for single statements that commit by themselves; they need not be durable."""
+    def statement_engine(self) -> Engine:
+        """An engine with one connection in autocommit, for single statements that need not be durable."""
 
     def reads(self) -> Reads:
-        """The way to read."""
+        """Create the reads of the catalog."""
 
     def writes(self) -> Writes:
-        """The way to write."""
+        """Create the mutations of the catalog."""
 
-    def alone(self, engine: Engine) -> AbstractContextManager[Connection]:
-        """A transaction of `mutations` for the schema's upgrade: no other process upgrades at the same time."""
+    def lock_for_upgrade(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """A transaction of `transaction_engine` for the upgrade. No other process upgrades at the same time."""
 
-    def judge(self, error: BaseException) -> Verdict:
-        """What the driver's error says."""
+    def classify(self, error: BaseException) -> ErrorKind:
+        """Classify an error of the driver."""
 
 
 def dialect(text: str) -> Dialect:
-    """The database that a URL names, in SQLAlchemy's form. Raises `ConfigurationError`."""
+    """Return the database of a URL in SQLAlchemy's form. Raises `ConfigurationError`."""
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        # Not with what the parser says: it repeats the URL with its password.
+        # Without the parser's message, which contains the URL with its password.
         raise ConfigurationError(
-            "not a database's URL, as in sqlite:////var/lib/pymager/catalog.db or postgresql://user@host/database"
+            "invalid database URL; write it like sqlite:////var/lib/pymager/catalog.db or postgresql://user@host/database"
         ) from None
     return _known(url.get_backend_name())(url)
 
 
 def _known(name: str) -> Callable[[URL], Dialect]:
-    """Each is imported only when it is used, for it needs its driver."""
+    """Import the database's module only here, because it needs its driver."""
     match name:
         case "sqlite":
             from pymager_sql.sqlite import Sqlite
@@ -80,6 +80,6 @@ def _known(name: str) -> Callable[[URL], Dialect]:
 
             return Mysql
         case _:
-            from pymager_sql.others import Other
+            from pymager_sql.other_databases import OtherDatabase
 
-            return Other
+            return OtherDatabase

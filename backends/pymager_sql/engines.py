@@ -1,4 +1,4 @@
-"""Engines whose connections are known to be alive, and are watched while they are in use."""
+"""Engines that check connections before use and register their sockets with the current call."""
 
 import select
 from collections.abc import Callable
@@ -11,30 +11,31 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePoo
 from pymager_sql import deadlines
 
 Descriptor = Callable[[Any], int | None]
-"""The number of a driver's connection's socket, None where it is not known."""
+"""Returns the file descriptor of a driver connection's socket, or None if it is unknown."""
 
 
-def engine(url: URL, size: int, descriptor: Descriptor, **options: Any) -> Engine:
-    """An engine of up to `size` connections, as many as there are threads that use it.
+def create(url: URL, size: int, descriptor: Descriptor, **options: Any) -> Engine:
+    """Create an engine of up to `size` connections, one for each thread that uses it.
 
-    A connection on which something is to be read before anything was asked was closed by the server. To look costs no
-    round trip, and so a mutation need not be sent into the void to find out. The pool rolls nothing back, since every
-    transaction is ended explicitly.
+    An idle connection whose socket is readable was closed by the server. Checking that costs no round trip, and no
+    mutation is sent on a dead connection. The pool does not roll back, because every transaction ends explicitly.
     """
-    made = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=0, pool_reset_on_return=None, **options)
+    engine = create_engine(
+        url, poolclass=QueuePool, pool_size=size, max_overflow=0, pool_reset_on_return=None, **options
+    )
 
-    def take(connection: Any, _: ConnectionPoolEntry, __: PoolProxiedConnection) -> None:
+    def on_checkout(connection: Any, _: ConnectionPoolEntry, __: PoolProxiedConnection) -> None:
         number = descriptor(connection)
         if number is not None and _is_readable(number):
             raise InvalidatePoolError("the server closed the connection")
-        deadlines.watch(number)
+        deadlines.watch_socket(number)
 
-    def give_back(_: Any, __: ConnectionPoolEntry) -> None:
-        deadlines.forget()
+    def on_checkin(_: Any, __: ConnectionPoolEntry) -> None:
+        deadlines.forget_socket()
 
-    event.listen(made, "checkout", take)
-    event.listen(made, "checkin", give_back)
-    return made
+    event.listen(engine, "checkout", on_checkout)
+    event.listen(engine, "checkin", on_checkin)
+    return engine
 
 
 def _is_readable(descriptor: int) -> bool:

@@ -1,4 +1,4 @@
-"""What a driver's errors mean in the words of the port, and what every mutation is wrapped in."""
+"""Translates the driver's errors into the port's, and provides the context managers around mutations."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,65 +12,70 @@ from pymager.errors import NoSpace, Unavailable
 from pymager.failpoints import reached
 
 
-class Verdict(Enum):
-    """What a driver's error says about the statement that it answers."""
+class ErrorKind(Enum):
+    """What a driver's error says about the statement that failed."""
 
-    FULL = auto()  # no space is left, and nothing was changed
-    REFUSED = auto()  # the server says that it did not do it
-    UNCLEAR = auto()  # the answer was lost
+    NO_SPACE = auto()  # the database is full; nothing was changed
+    REJECTED = auto()  # the server did not execute the statement
+    UNKNOWN = auto()  # the statement may have been executed
 
 
-Judge = Callable[[BaseException], Verdict]
+Classifier = Callable[[BaseException], ErrorKind]
 
 
 @contextmanager
-def translated(*, outcome_known: bool, judge: Judge | None = None, grows: bool = False) -> Iterator[None]:
-    """Turn the driver's errors into `Unavailable`, and for what `grows` the data into `NoSpace` where it is that.
+def translate_errors(
+    *, outcome_known: bool, classify: Classifier | None = None, needs_space: bool = False
+) -> Iterator[None]:
+    """Raise `Unavailable` instead of a driver error, or `NoSpace` if `needs_space` is set and the database is full.
 
-    A broken constraint passes through, since it is an answer that the caller has to understand.
+    An `IntegrityError` passes through: it is an answer that the caller interprets.
     """
     try:
         yield
     except IntegrityError:
         raise
     except NoConnection as error:
-        raise Unavailable(f"no connection to the database was free: {error}", outcome_known=True) from error
+        raise Unavailable(f"no free connection to the database: {error}", outcome_known=True) from error
     except DBAPIError as error:
-        verdict = judge(error.orig) if judge is not None and error.orig is not None else Verdict.UNCLEAR
-        if verdict is Verdict.FULL and grows:
-            raise NoSpace(f"the database has no space left: {error.orig}") from error
-        known = outcome_known or verdict is not Verdict.UNCLEAR
-        raise Unavailable(f"the database did not do it: {error.orig}", outcome_known=known) from error
+        error_kind = classify(error.orig) if classify is not None and error.orig is not None else ErrorKind.UNKNOWN
+        if error_kind is ErrorKind.NO_SPACE and needs_space:
+            raise NoSpace(f"the database is full: {error.orig}") from error
+        known = outcome_known or error_kind is not ErrorKind.UNKNOWN
+        raise Unavailable(f"the database failed: {error.orig}", outcome_known=known) from error
 
 
 @contextmanager
-def transaction(engine: Engine, judge: Judge, *, grows: bool = False) -> Iterator[Connection]:
-    """A transaction that is sent once. Until COMMIT is sent nothing is changed; a lost answer to it tells nothing.
+def transaction(engine: Engine, classify: Classifier, *, needs_space: bool = False) -> Iterator[Connection]:
+    """A transaction that is sent once. Before COMMIT nothing is changed; if its answer is lost, the outcome is unknown.
 
-    Where the database is full, COMMIT fails before its last page is written, so that outcome is known too.
+    If the database is full, COMMIT fails before its last page is written, so that outcome is known too.
     """
-    with translated(outcome_known=True, judge=judge, grows=grows), engine.connect() as connection:
+    with (
+        translate_errors(outcome_known=True, classify=classify, needs_space=needs_space),
+        engine.connect() as connection,
+    ):
         connection.begin()
         yield connection
         reached("sql.before-commit")
-        with translated(outcome_known=False, judge=judge, grows=grows):
+        with translate_errors(outcome_known=False, classify=classify, needs_space=needs_space):
             connection.commit()
     reached("sql.after-commit")
 
 
 @contextmanager
-def statement(engine: Engine, judge: Judge, *, grows: bool = False) -> Iterator[Connection]:
-    """A connection for one mutation of the catalog that commits by itself."""
-    with connected(engine, judge, grows=grows) as connection:
+def statement(engine: Engine, classify: Classifier, *, needs_space: bool = False) -> Iterator[Connection]:
+    """A connection for one mutation of the catalog in autocommit."""
+    with autocommit_connection(engine, classify, needs_space=needs_space) as connection:
         reached("sql.before-commit")
         yield connection
     reached("sql.after-commit")
 
 
 @contextmanager
-def connected(engine: Engine, judge: Judge, *, grows: bool = False) -> Iterator[Connection]:
-    """A connection for statements that commit by themselves. Once one is sent, only the server's answer tells."""
-    with translated(outcome_known=True):
+def autocommit_connection(engine: Engine, classify: Classifier, *, needs_space: bool = False) -> Iterator[Connection]:
+    """A connection in autocommit. Once a statement is sent, only the server's answer tells the outcome."""
+    with translate_errors(outcome_known=True):
         connection = engine.connect()
-    with connection, translated(outcome_known=False, judge=judge, grows=grows):
+    with connection, translate_errors(outcome_known=False, classify=classify, needs_space=needs_space):
         yield connection

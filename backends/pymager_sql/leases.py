@@ -1,4 +1,4 @@
-"""The statements of the leases. Each is one statement of its own, atomic without a transaction around it."""
+"""The statements for leases. Each is a single statement, which is atomic without a transaction."""
 
 import math
 import secrets
@@ -12,36 +12,36 @@ from pymager.errors import Held, Lost, Unavailable
 from pymager.ports import Lease
 from pymager_sql.tables import leases
 
-_THIS = (leases.c.name == bindparam("this_name")) & (leases.c.token == bindparam("this_token"))
+_SAME_TOKEN = (leases.c.name == bindparam("this_name")) & (leases.c.token == bindparam("this_token"))
 _INSERT = insert(leases).execution_options(preserve_rowcount=True)
-_INSERTS: dict[str, Executable] = {  # where it can be: a conflict is no error, which the server would log
+_INSERTS: dict[str, Executable] = {  # so that a conflict is not an error that the server logs
     "postgresql": postgresql.insert(leases).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
     "sqlite": sqlite.insert(leases).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
 }
-_RENEW = update(leases).where(_THIS)
-_RELEASE = delete(leases).where(_THIS)
+_RENEW = update(leases).where(_SAME_TOKEN)
+_RELEASE = delete(leases).where(_SAME_TOKEN)
 _TOKEN = select(leases.c.token).where(leases.c.name == bindparam("this_name"))
 _TIDY = delete(leases).where(leases.c.touched < bindparam("before"))
 
 
 def acquire(connection: Connection, name: str, instead_of: str | None) -> Lease:
-    """Insert the lease, or change it where its token is `instead_of`. Raises `Held`."""
+    """Insert the lease, or change it if its token is `instead_of`. Raises `Held`."""
     if instead_of is not None and (lease := _exchange(connection, name, instead_of)):
         return lease
-    for _ in range(2):  # a second time where it vanished between the refusal and the look
+    for _ in range(2):  # try again if the lease was released between the two statements
         if lease := _insert(connection, name):
             return lease
-        standing = connection.execute(_TOKEN, {"this_name": name}).scalar_one_or_none()
-        if standing is not None:
-            raise Held(standing)
-    raise Unavailable("the lease goes from hand to hand", outcome_known=True)
+        token = connection.execute(_TOKEN, {"this_name": name}).scalar_one_or_none()
+        if token is not None:
+            raise Held(token)
+    raise Unavailable("the lease kept changing its holder; try again", outcome_known=True)
 
 
 def renew(connection: Connection, lease: Lease) -> Lease:
-    """Raises `Lost`."""
+    """Change the token. Raises `Lost`."""
     renewed = _exchange(connection, lease.name, lease.token)
     if renewed is None:
-        raise Lost(f"the lease on '{lease.name}' is another's or nobody's by now")
+        raise Lost(f"the lease '{lease.name}' has another holder, or none")
     return renewed
 
 
@@ -51,7 +51,7 @@ def release(connection: Connection, lease: Lease) -> None:
 
 
 def tidy(connection: Connection, older_than: float) -> int:
-    """Delete the leases that were not touched for more than `older_than` seconds."""
+    """Delete leases that were not renewed for more than `older_than` seconds."""
     return connection.execute(_TIDY, {"before": _now() - math.ceil(older_than)}).rowcount
 
 

@@ -1,4 +1,4 @@
-"""What MariaDB and MySQL need: PyMySQL in threads, transactions at READ COMMITTED, and a named lock for upgrades."""
+"""MariaDB and MySQL: PyMySQL in threads, transactions at READ COMMITTED, and a named lock for upgrades."""
 
 import hashlib
 import socket
@@ -15,34 +15,35 @@ from sqlalchemy import URL, Connection, Engine, text
 from pymager.errors import ConfigurationError, Unavailable
 from pymager_sql import deadlines, engines
 from pymager_sql.catalog import Row
-from pymager_sql.failures import Verdict, translated
-from pymager_sql.parameters import Parameters
+from pymager_sql.failures import ErrorKind, translate_errors
 from pymager_sql.reads import Reads, ThreadReads
 from pymager_sql.tables import originals
+from pymager_sql.url_parameters import Parameters
 from pymager_sql.writes import Transactions, Writes
 
-_TEXTS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password", "unix_socket")
-_FLAGS = ("ssl_disabled", "ssl_verify_cert", "ssl_verify_identity")
-_FULL = (ER.DISK_FULL, ER.RECORD_FILE_FULL)
-_SERVER_SAYS = range(1000, 2000)
-_UNCLEAR = (
+_TEXT_PARAMETERS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password", "unix_socket")
+_FLAG_PARAMETERS = ("ssl_disabled", "ssl_verify_cert", "ssl_verify_identity")
+_NO_SPACE_CODES = (ER.DISK_FULL, ER.RECORD_FILE_FULL)
+_SERVER_ERROR_CODES = range(1000, 2000)
+_UNKNOWN_OUTCOME_CODES = (
     ER.SERVER_SHUTDOWN, ER.NORMAL_SHUTDOWN, ER.ERROR_DURING_COMMIT, ER.QUERY_INTERRUPTED, 1927  # connection killed
 )  # fmt: skip
-_LONGEST_UPGRADE = 60
+_UPGRADE_LOCK_TIMEOUT_SECONDS = 60
 _COLUMNS = ", ".join(originals.c.keys())
-_SOME = f"SELECT {_COLUMNS} FROM originals WHERE id IN %(ids)s"  # noqa: S608 - the columns' names
+_BY_IDS = f"SELECT {_COLUMNS} FROM originals WHERE id IN %(ids)s"  # noqa: S608 - the columns' names
 _AFTER = f"SELECT {_COLUMNS} FROM originals WHERE id > %(after)s ORDER BY id LIMIT %(limit)s"  # noqa: S608
 
 
 class Mysql:
-    """A database of `mysql://user@host:port/database` or `mariadb://`.
+    """A MariaDB or MySQL database: `mysql://user@host:port/database` or `mariadb://`.
 
-    `?timeout=` is how many seconds a call may take (5), `?pool=` how many connections a process has (8): one for
-    leases, a third for mutations, the others for reads. TLS: `ssl_ca`, `ssl_cert`, `ssl_key`, `ssl_key_password`,
-    `ssl_verify_cert`, `ssl_verify_identity`, `ssl_disabled`; with `ssl_ca` the certificate is verified.
+    `?timeout=` is the maximum duration of a call in seconds (default 5). `?pool=` is the number of connections of one
+    process (default 8): one for leases, a third for mutations, the others for reads. TLS: `ssl_ca`, `ssl_cert`,
+    `ssl_key`, `ssl_key_password`, `ssl_verify_cert`, `ssl_verify_identity`, `ssl_disabled`. With `ssl_ca`, the
+    certificate is verified.
     """
 
-    grace: float | None = 0.25
+    grace_seconds: float | None = 0.25
 
     def __init__(self, url: URL) -> None:
         if url.drivername not in ("mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql"):
@@ -50,61 +51,67 @@ class Mysql:
         if not url.database:
             raise ConfigurationError("the URL names no database; write mysql://user@host/database")
         parameters = Parameters(url)
-        self.patience = parameters.timeout()
+        self.timeout_seconds = parameters.timeout()
         pool = parameters.pool()
-        self.writers = max(1, (pool - 1) // 3)
-        self._readers = pool - 1 - self.writers
-        passed = {**parameters.texts(_TEXTS), **parameters.flags(_FLAGS)}
-        parameters.end([*_TEXTS, *_FLAGS, "timeout", "pool"])
+        self.write_threads = max(1, (pool - 1) // 3)
+        self._read_threads = pool - 1 - self.write_threads
+        passed = {**parameters.texts(_TEXT_PARAMETERS), **parameters.flags(_FLAG_PARAMETERS)}
+        parameters.reject_unknown([*_TEXT_PARAMETERS, *_FLAG_PARAMETERS, "timeout", "pool"])
         self._arguments = self._readable({**self._fixed(url), **_verified(passed)})
 
-    def locate(self) -> list[str]:
-        """The database is made by who has the right to."""
+    def prepare_location(self) -> list[str]:
+        """The database must exist."""
         return []
 
-    def settle(self) -> list[str]:
-        """Nothing is to be set."""
+    def configure(self) -> list[str]:
+        """No settings are needed."""
         return []
 
-    def mutations(self) -> Engine:
-        """Transactions at READ COMMITTED: they see what others have committed, and lock no gaps."""
-        return self._engine(self.writers, isolation_level="READ COMMITTED")
+    def transaction_engine(self) -> Engine:
+        """Transactions at READ COMMITTED: they see committed changes and lock no gaps."""
+        return self._engine(self.write_threads, isolation_level="READ COMMITTED")
 
-    def statements(self) -> Engine:
+    def statement_engine(self) -> Engine:
         """Single statements, on one connection."""
         return self._engine(1, isolation_level="AUTOCOMMIT")
 
     def reads(self) -> Reads:
-        """Reads in threads, which see what is committed when they begin."""
-        queries = DriverQueries(self._engine(self._readers, isolation_level="AUTOCOMMIT"))
-        return ThreadReads(queries, self._readers, self.patience, self.grace)
+        """Reads in threads. They see what is committed when they start."""
+        queries = DriverQueries(self._engine(self._read_threads, isolation_level="AUTOCOMMIT"))
+        return ThreadReads(queries, self._read_threads, self.timeout_seconds, self.grace_seconds)
 
     def writes(self) -> Writes:
         """Mutations in transactions."""
-        return Transactions(self.mutations(), self.judge)
+        return Transactions(self.transaction_engine(), self.classify)
 
     @contextmanager
-    def alone(self, engine: Engine) -> Iterator[Connection]:
-        """The lock is the connection's: DDL, which commits by itself, does not free it."""
+    def lock_for_upgrade(self, engine: Engine) -> Iterator[Connection]:
+        """The lock belongs to the connection, so DDL, which commits implicitly, does not release it."""
         name = {"name": f"pymager-{hashlib.sha256(self._arguments['database'].encode()).hexdigest()[:40]}"}
         with engine.connect() as connection:
-            got = connection.execute(text(f"SELECT GET_LOCK(:name, {_LONGEST_UPGRADE})"), name).scalar_one()
+            got = connection.execute(
+                text(f"SELECT GET_LOCK(:name, {_UPGRADE_LOCK_TIMEOUT_SECONDS})"), name
+            ).scalar_one()
             if got != 1:
-                raise Unavailable("another process upgrades the schema all the time", outcome_known=True)
+                raise Unavailable("another process is upgrading the schema; try again later", outcome_known=True)
             yield connection
             connection.commit()
             connection.execute(text("SELECT RELEASE_LOCK(:name)"), name)
             connection.rollback()
 
-    def judge(self, error: BaseException) -> Verdict:
-        """A server that names an error did not do it, unless it was about to end or in the middle of a COMMIT."""
+    def classify(self, error: BaseException) -> ErrorKind:
+        """A server that reports an error rejected the statement, unless it was shutting down or executing a COMMIT."""
         code = error.args[0] if error.args else None
-        if not isinstance(error, pymysql.MySQLError) or code in _UNCLEAR or code not in _SERVER_SAYS:
-            return Verdict.UNCLEAR
-        return Verdict.FULL if code in _FULL else Verdict.REFUSED
+        if (
+            not isinstance(error, pymysql.MySQLError)
+            or code in _UNKNOWN_OUTCOME_CODES
+            or code not in _SERVER_ERROR_CODES
+        ):
+            return ErrorKind.UNKNOWN
+        return ErrorKind.NO_SPACE if code in _NO_SPACE_CODES else ErrorKind.REJECTED
 
     def _fixed(self, url: URL) -> dict[str, Any]:
-        wait = max(1, int(self.patience / 2))
+        wait = max(1, int(self.timeout_seconds / 2))
         return {
             "host": url.host or "127.0.0.1",
             "port": url.port or 3306,
@@ -112,9 +119,9 @@ class Mysql:
             "password": (url.password or "").encode(),
             "database": url.database,
             "charset": "utf8mb4",
-            "client_flag": CLIENT.FOUND_ROWS,  # an UPDATE counts the rows that it found, not those that it changed
-            "read_timeout": self.patience,
-            "write_timeout": self.patience,
+            "client_flag": CLIENT.FOUND_ROWS,  # rowcount of an UPDATE is the rows that match, not the rows that change
+            "read_timeout": self.timeout_seconds,
+            "write_timeout": self.timeout_seconds,
             "init_command": "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_TRANS_TABLES'), "
             f"SESSION innodb_lock_wait_timeout = {wait}",
         }
@@ -123,19 +130,19 @@ class Mysql:
         try:
             pymysql.Connection(**arguments, defer_connect=True)
         except (OSError, ValueError, ssl.SSLError) as error:
-            raise ConfigurationError(f"what the mysql URL says about TLS can't be used: {error}") from None
+            raise ConfigurationError(f"the TLS parameters of the mysql URL are invalid: {error}") from None
         return arguments
 
     def _engine(self, size: int, **options: Any) -> Engine:
         url = URL.create("mysql+pymysql")
-        return engines.engine(url, size, _descriptor, creator=self._connect, **options)
+        return engines.create(url, size, _descriptor, creator=self._connect, **options)
 
     def _connect(self) -> "pymysql.Connection[Any]":
-        """A connection, whose socket is watched from the moment it is open."""
+        """Connect, and register the socket with the current call as soon as it is open."""
         connection = pymysql.Connection(**self._arguments, defer_connect=True)
-        opened = _socket(self._arguments, deadlines.remaining(self.patience))
+        opened = _socket(self._arguments, deadlines.remaining(self.timeout_seconds))
         try:
-            deadlines.watch(opened.fileno())
+            deadlines.watch_socket(opened.fileno())
             connection.connect(opened)
         except BaseException:
             opened.close()
@@ -144,17 +151,17 @@ class Mysql:
 
 
 class DriverQueries:
-    """The reads. SQLAlchemy keeps the connections, the driver's own cursor runs the statements."""
+    """The catalog's queries. SQLAlchemy pools the connections, and the driver's cursor executes the statements."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def some(self, ids: Sequence[str]) -> Sequence[Row]:
-        """The rows of the ids."""
-        return self._rows(_SOME, {"ids": tuple(ids)})
+    def by_ids(self, ids: Sequence[str]) -> Sequence[Row]:
+        """Return the rows of the ids."""
+        return self._rows(_BY_IDS, {"ids": tuple(ids)})
 
     def page(self, after: str, limit: int) -> Sequence[Row]:
-        """Up to `limit` rows behind the id `after`."""
+        """Return up to `limit` rows with ids greater than `after`."""
         return self._rows(_AFTER, {"after": after, "limit": limit})
 
     def close(self) -> None:
@@ -162,12 +169,12 @@ class DriverQueries:
         self._engine.dispose()
 
     def _rows(self, query: str, values: dict[str, Any]) -> Sequence[Row]:
-        """A connection that was dead is no answer: then it is asked once more, on a fresh one."""
+        """Query, and repeat once on a new connection if the connection was dead."""
         try:
             return self._fetched(query, values)
         except pymysql.Error:
             self._engine.dispose()
-        with translated(outcome_known=True):
+        with translate_errors(outcome_known=True):
             try:
                 return self._fetched(query, values)
             except pymysql.Error as error:
@@ -187,12 +194,12 @@ class DriverQueries:
 
 
 def _verified(passed: dict[str, Any]) -> dict[str, Any]:
-    """PyMySQL would take an authority's certificate and then not look at it."""
+    """Enable verification: by default PyMySQL loads `ssl_ca` but does not verify the certificate."""
     return {"ssl_verify_cert": True, **passed} if "ssl_ca" in passed else passed
 
 
 def _socket(arguments: dict[str, Any], seconds: float) -> socket.socket:
-    """A connected socket. Raises `OperationalError`, as the driver would."""
+    """Return a connected socket. Raises `OperationalError`, like the driver."""
     try:
         if path := arguments.get("unix_socket"):
             opened = socket.socket(socket.AF_UNIX)
@@ -203,11 +210,11 @@ def _socket(arguments: dict[str, Any], seconds: float) -> socket.socket:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     except OSError as error:
-        raise OperationalError(CR.CR_CONN_HOST_ERROR, f"no connection to the server: {error}") from error
+        raise OperationalError(CR.CR_CONN_HOST_ERROR, f"cannot connect to the server: {error}") from error
     return opened
 
 
 def _descriptor(connection: Any) -> int | None:
-    """PyMySQL has no public name for it; it is None when the connection is closed."""
+    """PyMySQL has no public attribute for the socket. It is None when the connection is closed."""
     opened = connection._sock
     return None if opened is None else opened.fileno()

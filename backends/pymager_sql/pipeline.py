@@ -1,7 +1,7 @@
-"""Reads from PostgreSQL on the event loop, many at a time on one connection: libpq's pipeline mode.
+"""Reads from PostgreSQL on the event loop, concurrently on one connection in libpq's pipeline mode.
 
-What is asked in one turn of the loop goes out in one system call, and what was answered is read in one. No thread is
-involved. Each read is a statement of its own, begun after it was asked for.
+All reads requested in one iteration of the loop are sent with one system call, and available results are received with
+one. No threads are used. Each read is a separate statement that starts after the read was requested.
 """
 
 import asyncio
@@ -30,12 +30,15 @@ _BINARY = 1
 
 @dataclass(slots=True, eq=False)
 class _Read:
-    """What was asked, and on the loop's clock until when there is time, and until when for the way it is on now."""
+    """A requested read.
+
+    `deadline` ends the read, `attempt_deadline` ends its current attempt, both on the loop's clock.
+    """
 
     statement: bytes
     values: list[bytes]
-    until: float
-    due: float
+    deadline: float
+    attempt_deadline: float
     answer: asyncio.Future[list[Row]]
     is_repeated: bool = False
 
@@ -44,17 +47,17 @@ _PREPARATION, _SYNC = object(), object()
 
 
 class PipelinedReads:
-    """Reads over one connection, made when it is needed and again when it is lost. `timeout` in seconds.
+    """Reads over one connection, which is opened on demand and reopened when it is lost. `timeout` is in seconds.
 
-    A read that finds the connection dead is sent once more, on a fresh one. A connection that gives no answer for
-    half of the time counts as dead, and so does a server that can't be connected to in that time: a read that came
-    after the network was healed has a fresh connection in the other half.
+    If the connection is dead, a read is sent once more on a new one. A connection that does not answer within half of
+    the timeout counts as dead, and an attempt to connect ends after the same time. So a read that arrives after the
+    network has recovered gets a new connection in the other half.
     """
 
     def __init__(self, conninfo: str, timeout: float) -> None:
         self._conninfo = conninfo
         self._timeout = timeout
-        self._half = timeout / 2
+        self._half_timeout = timeout / 2
         self._connection: AsyncConnection[Any] | None = None
         self._descriptor = -1
         self._connecting: asyncio.Task[None] | None = None
@@ -65,25 +68,25 @@ class PipelinedReads:
         self._is_writing = False
 
     async def find(self, id: str) -> Row | None:
-        """The row of the id."""
-        rows = await self._ask(b"pymager_find", [id.encode()])
+        """Return the row of the id, or None."""
+        rows = await self._request(b"pymager_find", [id.encode()])
         return rows[0] if rows else None
 
     async def page(self, after: str, limit: int) -> Sequence[Row]:
-        """Up to `limit` rows behind the id `after`."""
-        return await self._ask(b"pymager_page", [after.encode(), b"%d" % limit])
+        """Return up to `limit` rows with ids greater than `after`."""
+        return await self._request(b"pymager_page", [after.encode(), b"%d" % limit])
 
     async def close(self) -> None:
-        """Close the connection; reads that are under way fail."""
+        """Close the connection. Pending reads fail."""
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])
         if self._timer is not None:
             self._timer.cancel()
         self._disconnect()
-        self._fail([*self._taken_back(), *self._waiting], "the store was closed")
+        self._fail([*self._take_back_sent(), *self._waiting], "the store was closed")
 
-    def _ask(self, statement: bytes, values: list[bytes]) -> asyncio.Future[list[Row]]:
+    def _request(self, statement: bytes, values: list[bytes]) -> asyncio.Future[list[Row]]:
         loop = asyncio.get_running_loop()
         now = loop.time()
         read = _Read(statement, values, now + self._timeout, now + self._timeout, loop.create_future())
@@ -92,11 +95,11 @@ class PipelinedReads:
             self._will_send = True
             loop.call_soon(self._send)
         if self._timer is None:
-            self._timer = loop.call_at(now + self._half, self._expire)
+            self._timer = loop.call_at(now + self._half_timeout, self._expire)
         return read.answer
 
     def _send(self) -> None:
-        """Send what waits, in one go."""
+        """Send all waiting reads together."""
         self._will_send = False
         connection = self._connection
         if connection is None:
@@ -107,97 +110,97 @@ class PipelinedReads:
         self._waiting.clear()
         if not reads:
             return
-        wire = connection.pgconn
+        pgconn = connection.pgconn
         self._sent += reads
         self._sent.append(_SYNC)
-        due = asyncio.get_running_loop().time() + self._half
+        attempt_deadline = asyncio.get_running_loop().time() + self._half_timeout
         try:
             for read in reads:
-                read.due = min(read.until, due)
-                wire.send_query_prepared(read.statement, read.values, None, _BINARY)
-            wire.pipeline_sync()
-            self._flush(wire)
+                read.attempt_deadline = min(read.deadline, attempt_deadline)
+                pgconn.send_query_prepared(read.statement, read.values, None, _BINARY)
+            pgconn.pipeline_sync()
+            self._flush(pgconn)
         except Error as error:
-            self._lose(error)
+            self._drop_connection(error)
 
-    def _flush(self, wire: PGconn) -> None:
+    def _flush(self, pgconn: PGconn) -> None:
         loop = asyncio.get_running_loop()
-        if wire.flush():  # the socket takes no more at the moment
-            loop.add_writer(self._descriptor, self._go_on, wire)
+        if pgconn.flush():  # the socket's send buffer is full
+            loop.add_writer(self._descriptor, self._continue_writing, pgconn)
             self._is_writing = True
         elif self._is_writing:
             loop.remove_writer(self._descriptor)
             self._is_writing = False
 
-    def _go_on(self, wire: PGconn) -> None:
+    def _continue_writing(self, pgconn: PGconn) -> None:
         try:
-            self._flush(wire)
+            self._flush(pgconn)
         except Error as error:
-            self._lose(error)
+            self._drop_connection(error)
 
     async def _connect(self) -> None:
         latest = asyncio.get_running_loop().time() + self._timeout
         try:
-            async with asyncio.timeout(self._half):
+            async with asyncio.timeout(self._half_timeout):
                 connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
         except (Error, OSError, TimeoutError) as error:
             self._connecting = None
-            came_before = [read for read in self._waiting if read.until <= latest]
-            self._fail(came_before, f"the database is not reached: {_said(error)}")
-            self._send()  # for those who came meanwhile
+            came_before = [read for read in self._waiting if read.deadline <= latest]
+            self._fail(came_before, f"cannot connect to the database: {_message(error)}")
+            self._send()  # for reads that arrived meanwhile
         else:
             self._connecting = None
             self._start(connection)
 
     def _start(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
-        wire = connection.pgconn
-        self._descriptor = os.dup(wire.socket)  # libpq closes its own when it finds it dead
-        asyncio.get_running_loop().add_reader(self._descriptor, self._receive, wire)
+        pgconn = connection.pgconn
+        self._descriptor = os.dup(pgconn.socket)  # libpq closes its own descriptor when the connection is dead
+        asyncio.get_running_loop().add_reader(self._descriptor, self._receive, pgconn)
         try:
-            wire.enter_pipeline_mode()
+            pgconn.enter_pipeline_mode()
             for name, statement in _STATEMENTS.items():
-                wire.send_prepare(name, statement.encode())
+                pgconn.send_prepare(name, statement.encode())
                 self._sent.append(_PREPARATION)
         except Error as error:
-            self._lose(error)
+            self._drop_connection(error)
         else:
             self._send()
 
-    def _receive(self, wire: PGconn) -> None:
+    def _receive(self, pgconn: PGconn) -> None:
         try:
-            wire.consume_input()
-            while self._sent and not wire.is_busy():
-                result = wire.get_result()
+            pgconn.consume_input()
+            while self._sent and not pgconn.is_busy():
+                result = pgconn.get_result()
                 if result is not None:
-                    self._take(result)
-                elif wire.status == ConnStatus.BAD:
+                    self._handle_result(result)
+                elif pgconn.status == ConnStatus.BAD:
                     break
-            if wire.status == ConnStatus.BAD:
+            if pgconn.status == ConnStatus.BAD:
                 raise OperationalError("the server closed the connection")
         except Error as error:
-            self._lose(error)
+            self._drop_connection(error)
 
-    def _take(self, result: PGresult) -> None:
-        """Hand out an answer. Raises `OperationalError` for what is none."""
+    def _handle_result(self, result: PGresult) -> None:
+        """Pass a result to its read. Raises `OperationalError` for an error result."""
         if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.PIPELINE_SYNC):
             raise OperationalError(result.get_error_message())
         read = self._sent.popleft()
         if isinstance(read, _Read) and not read.answer.done():
             read.answer.set_result(_rows(result))
 
-    def _lose(self, error: Exception) -> None:
-        """Give the connection up. What was sent for the first time is sent once more, on a fresh one."""
+    def _drop_connection(self, error: Exception) -> None:
+        """Close the connection, and send each read that was sent once again on a new one."""
         self._disconnect()
-        reads = self._taken_back()
-        self._fail([read for read in reads if read.is_repeated], f"the database did not answer: {_said(error)}")
+        reads = self._take_back_sent()
+        self._fail([read for read in reads if read.is_repeated], f"the database did not answer: {_message(error)}")
         again = [read for read in reads if not read.answer.done()]
         for read in again:
-            read.is_repeated, read.due = True, read.until
+            read.is_repeated, read.attempt_deadline = True, read.deadline
         self._waiting.extendleft(reversed(again))
         self._send()
 
-    def _taken_back(self) -> list[_Read]:
+    def _take_back_sent(self) -> list[_Read]:
         reads = [read for read in self._sent if isinstance(read, _Read)]
         self._sent.clear()
         return reads
@@ -215,15 +218,17 @@ class PipelinedReads:
         self._connection = None
 
     def _expire(self) -> None:
-        """Fail the reads whose time is over, and give up a connection that did not answer in half of it."""
+        """Fail the reads whose deadline has passed, and close a connection that missed an attempt's deadline."""
         loop = asyncio.get_running_loop()
         now = loop.time() + 0.001
         self._timer = None
-        if any(isinstance(read, _Read) and read.due <= now and not read.answer.done() for read in self._sent):
-            self._lose(TimeoutError("no answer in time"))
+        if any(
+            isinstance(read, _Read) and read.attempt_deadline <= now and not read.answer.done() for read in self._sent
+        ):
+            self._drop_connection(TimeoutError("no answer in time"))
         reads = [read for read in (*self._sent, *self._waiting) if isinstance(read, _Read) and not read.answer.done()]
-        self._fail([read for read in reads if read.until <= now], "the database did not answer in time")
-        if left := [read.due for read in reads if not read.answer.done()]:
+        self._fail([read for read in reads if read.deadline <= now], "the database did not answer in time")
+        if left := [read.attempt_deadline for read in reads if not read.answer.done()]:
             self._timer = loop.call_at(min(left), self._expire)
 
     def _fail(self, reads: Sequence[_Read] | deque[_Read], message: str) -> None:
@@ -233,7 +238,7 @@ class PipelinedReads:
 
 
 def _rows(result: PGresult) -> list[Row]:
-    """The rows, in PostgreSQL's binary form: integers have their most significant byte first, text is UTF-8."""
+    """Decode rows in PostgreSQL's binary format: integers are big-endian, text is UTF-8."""
     value = result.get_value
     return [
         tuple(
@@ -246,5 +251,5 @@ def _rows(result: PGresult) -> list[Row]:
     ]
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     return str(error).strip() or type(error).__name__

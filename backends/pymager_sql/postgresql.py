@@ -1,4 +1,4 @@
-"""What PostgreSQL needs: psycopg 3, reads pipelined on the event loop, and mutations of one statement each."""
+"""PostgreSQL: psycopg 3, pipelined reads on the event loop, and mutations of one statement each."""
 
 import re
 import select
@@ -11,16 +11,16 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import PGconn, PollingStatus
-from psycopg.pq.abc import PGconn as Wire
+from psycopg.pq.abc import PGconn as PGconnProtocol
 from sqlalchemy import URL, Connection, Engine, text
 
 from pymager.errors import ConfigurationError
 from pymager_sql import deadlines, engines
-from pymager_sql.failures import Verdict
-from pymager_sql.parameters import Parameters
+from pymager_sql.failures import ErrorKind
 from pymager_sql.pipeline import PipelinedReads
 from pymager_sql.reads import Reads
-from pymager_sql.single import SingleStatements
+from pymager_sql.single_statements import SingleStatements
+from pymager_sql.url_parameters import Parameters
 from pymager_sql.writes import Writes
 
 _PARAMETERS = (
@@ -30,97 +30,100 @@ _PARAMETERS = (
     "sslcrl", "sslkey", "sslmode", "sslnegotiation", "sslpassword", "sslrootcert", "sslsni", "target_session_attrs",
     "tcp_user_timeout",
 )  # fmt: skip
-_DISK_FULL = "53100"
-_UPGRADE = zlib.crc32(b"pymager.schema")
-_LONGEST_UPGRADE = 60
+_DISK_FULL_SQLSTATE = "53100"
+_UPGRADE_LOCK_KEY = zlib.crc32(b"pymager.schema")
+_UPGRADE_LOCK_TIMEOUT_SECONDS = 60
 
 
 class Postgresql:
-    """A database of `postgresql://user@host:port/database`. `?timeout=` is how many seconds a call may take (5),
-    `?pool=` how many connections a process has (8): one for reads, one for leases, the others for mutations.
+    """A PostgreSQL database: `postgresql://user@host:port/database`.
 
-    What libpq knows passes through: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `target_session_attrs` and others.
+    `?timeout=` is the maximum duration of a call in seconds (default 5). `?pool=` is the number of connections of one
+    process (default 8): one for reads, one for leases, the others for mutations. Parameters of libpq pass through:
+    `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `target_session_attrs` and others.
     """
 
-    grace: float | None = 0.25
+    grace_seconds: float | None = 0.25
 
     def __init__(self, url: URL) -> None:
         if url.drivername not in ("postgresql", "postgresql+psycopg"):
             raise ConfigurationError(f"the driver of '{url.drivername}' is not supported; write postgresql://")
         parameters = Parameters(url)
-        self.patience = parameters.timeout()
-        self.writers = parameters.pool() - 2
+        self.timeout_seconds = parameters.timeout()
+        self.write_threads = parameters.pool() - 2
         passed = parameters.texts(_PARAMETERS)
-        parameters.end([*_PARAMETERS, "timeout", "pool"])
+        parameters.reject_unknown([*_PARAMETERS, "timeout", "pool"])
         self._conninfo = _conninfo(url, passed)
         self._url = URL.create("postgresql+psycopg")
 
-    def locate(self) -> list[str]:
-        """The database is made by who has the right to."""
+    def prepare_location(self) -> list[str]:
+        """The database must exist."""
         return []
 
-    def settle(self) -> list[str]:
-        """Nothing is to be set."""
+    def configure(self) -> list[str]:
+        """No settings are needed."""
         return []
 
-    def mutations(self) -> Engine:
-        """Transactions at READ COMMITTED, of one connection: only the schema's upgrade has any."""
+    def transaction_engine(self) -> Engine:
+        """Transactions at READ COMMITTED on one connection; only the schema's upgrade uses them."""
         return self._engine(1, isolation_level="READ COMMITTED")
 
-    def statements(self) -> Engine:
+    def statement_engine(self) -> Engine:
         """Single statements, on one connection."""
         return self._engine(1, isolation_level="AUTOCOMMIT")
 
     def reads(self) -> Reads:
         """Reads on one connection, on the event loop."""
-        return PipelinedReads(self._conninfo, self.patience)
+        return PipelinedReads(self._conninfo, self.timeout_seconds)
 
     def writes(self) -> Writes:
         """Mutations of one statement each."""
-        return SingleStatements(self._engine(self.writers, isolation_level="AUTOCOMMIT"), self.judge)
+        return SingleStatements(self._engine(self.write_threads, isolation_level="AUTOCOMMIT"), self.classify)
 
     @contextmanager
-    def alone(self, engine: Engine) -> Iterator[Connection]:
-        """PostgreSQL's DDL is transactional; the lock goes with the transaction."""
+    def lock_for_upgrade(self, engine: Engine) -> Iterator[Connection]:
+        """PostgreSQL's DDL is transactional, and the lock ends with the transaction."""
         with engine.begin() as connection:
-            connection.execute(text(f"SET LOCAL lock_timeout = '{_LONGEST_UPGRADE}s'"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE})
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_UPGRADE_LOCK_TIMEOUT_SECONDS}s'"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK_KEY})
             connection.execute(text("SET LOCAL lock_timeout = 0"))
             yield connection
 
-    def judge(self, error: BaseException) -> Verdict:
-        """ERROR is said of a statement that was rolled back; FATAL and PANIC also of what happens after a commit."""
+    def classify(self, error: BaseException) -> ErrorKind:
+        """ERROR means that the statement was rolled back; FATAL and PANIC can also occur after a commit."""
         if not isinstance(error, psycopg.Error) or error.diag.severity_nonlocalized != "ERROR":
-            return Verdict.UNCLEAR
-        return Verdict.FULL if error.sqlstate == _DISK_FULL else Verdict.REFUSED
+            return ErrorKind.UNKNOWN
+        return ErrorKind.NO_SPACE if error.sqlstate == _DISK_FULL_SQLSTATE else ErrorKind.REJECTED
 
     def _engine(self, size: int, **options: Any) -> Engine:
-        return engines.engine(
+        return engines.create(
             self._url, size, _descriptor, creator=self._connect, use_native_hstore=False, **options
         )  # fmt: skip
 
     def _connect(self) -> "psycopg.Connection[Any]":
-        """A connection, within the time that is left; psycopg's own bound is two seconds at least."""
-        wire = _connected(self._conninfo, deadlines.remaining(self.patience))
-        wire.nonblocking = 1
-        connection = psycopg.Connection(wire)
-        # Behind a pooler of transactions a name may stand for another client's statement: a mutation would do what
-        # nobody asked for, and report it as done.
+        """Connect within the time that the call has left; psycopg's own timeout is at least two seconds."""
+        pgconn = _connected(self._conninfo, deadlines.remaining(self.timeout_seconds))
+        pgconn.nonblocking = 1
+        connection = psycopg.Connection(pgconn)
+        # Behind a transaction pooler, a name can refer to another client's prepared statement: a mutation would
+        # execute the wrong statement and report success.
         connection.prepare_threshold = None
         return connection
 
 
-def _connected(conninfo: str, seconds: float) -> Wire:
-    """A connection as libpq makes it. Raises `psycopg.OperationalError`."""
+def _connected(conninfo: str, seconds: float) -> PGconnProtocol:
+    """Connect through libpq. Raises `psycopg.OperationalError`."""
     until = monotonic() + seconds
-    wire: Wire = PGconn.connect_start(conninfo.encode())
-    while (status := wire.connect_poll()) != PollingStatus.OK:
+    pgconn: PGconnProtocol = PGconn.connect_start(conninfo.encode())
+    while (status := pgconn.connect_poll()) != PollingStatus.OK:
         left = until - monotonic()
-        if status == PollingStatus.FAILED or left <= 0 or not _is_ready(wire.socket, status, left):
-            said = wire.get_error_message() if status == PollingStatus.FAILED else "no connection in time"
-            wire.finish()
-            raise psycopg.OperationalError(said)
-    return wire
+        if status == PollingStatus.FAILED or left <= 0 or not _is_ready(pgconn.socket, status, left):
+            message = (
+                pgconn.get_error_message() if status == PollingStatus.FAILED else "no connection before the deadline"
+            )
+            pgconn.finish()
+            raise psycopg.OperationalError(message)
+    return pgconn
 
 
 def _is_ready(descriptor: int, status: int, seconds: float) -> bool:
@@ -140,10 +143,10 @@ def _conninfo(url: URL, passed: dict[str, str]) -> str:
         conninfo = make_conninfo("", **{**named, **passed, "client_encoding": "utf8"})
         conninfo_to_dict(conninfo)
     except psycopg.Error as error:
-        raise ConfigurationError(f"a postgresql URL that libpq does not understand: {_masked(error, url)}") from None
+        raise ConfigurationError(f"libpq rejects the postgresql URL: {_masked(error, url)}") from None
     return conninfo
 
 
 def _masked(error: psycopg.Error, url: URL) -> str:
-    said = str(error).strip()
-    return re.sub(re.escape(str(url.password)), "***", said) if url.password else said
+    message = str(error).strip()
+    return re.sub(re.escape(str(url.password)), "***", message) if url.password else message

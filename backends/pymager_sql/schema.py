@@ -1,4 +1,4 @@
-"""The schema's version: looks at it, and brings it up to date with the steps in `migrations`."""
+"""Reads the version of the schema, and upgrades it with the steps in `migrations`."""
 
 import threading
 from collections.abc import Iterator
@@ -10,71 +10,74 @@ from sqlalchemy import Connection, Engine, column, inspect, select, table
 
 from pymager.errors import ConfigurationError
 from pymager_sql.dialects import Dialect
-from pymager_sql.failures import translated
+from pymager_sql.failures import translate_errors
 from pymager_sql.tables import VERSION, metadata
 
-if TYPE_CHECKING:  # Alembic takes a quarter of a second to import, and an ordinary start does not need it
+if TYPE_CHECKING:  # importing Alembic takes 0.25 s, and only an upgrade needs it
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
 VERSION_TABLE = "pymager_schema"
-"""Not Alembic's usual name: the database may be shared with a program that uses Alembic too."""
+"""Differs from Alembic's default, because another program that uses Alembic can share the database."""
 
-_ONE_AT_A_TIME = threading.Lock()  # `alembic.op` and `alembic.context` are the whole process's
+_ALEMBIC_LOCK = threading.Lock()  # `alembic.op` and `alembic.context` are global to the process
 
 
-def is_ready(dialect: Dialect) -> bool:
-    """Whether the database is of this version."""
-    dialect.locate()
-    version, _ = _look_at(dialect)
+def is_current(dialect: Dialect) -> bool:
+    """Whether the database has this version of the schema."""
+    dialect.prepare_location()
+    version, _ = _inspect_database(dialect)
     if version != VERSION:
         return False
-    dialect.settle()
+    dialect.configure()
     return True
 
 
-def make_ready(dialect: Dialect) -> None:
-    """Prepare an empty database; raise `ConfigurationError` for one that is of another version or another's."""
-    version, tables = _look_at(dialect)
-    if _is_half_made(version, tables):
-        with _disposed(dialect.mutations()) as engine, _alone(dialect, engine) as connection:
-            version, tables = _look(connection)  # another process was at it, and is done or dead now
+def initialize(dialect: Dialect) -> None:
+    """Create the tables in an empty database.
+
+    Raises `ConfigurationError` for a database with another version of the schema or with foreign tables.
+    """
+    version, tables = _inspect_database(dialect)
+    if _is_being_upgraded(version, tables):
+        with _disposed(dialect.transaction_engine()) as engine, _upgrade_lock(dialect, engine) as connection:
+            version, tables = _inspect(connection)  # the process that was upgrading has finished or died
     if version is not None:
         _check(version)
     elif tables and VERSION_TABLE not in tables:
         raise ConfigurationError(
-            f"the database has tables ({_some(tables)}), but none of pymager's: is it the right one? "
+            f"the database has tables ({_shorten(tables)}), but none of pymager's: is it the right one? "
             "If it is, run `pymager init`, which leaves them alone"
         )
-    dialect.settle()
+    dialect.configure()
     _upgrade(dialect, None)
 
 
 def prepare(dialect: Dialect, target: str | None = None) -> list[str]:
-    """Bring the database up to the schema's version `target`, this pymager's own where it is None.
+    """Upgrade the schema to version `target`; None means the version of this release.
 
-    Says in sentences what was done. Raises `ConfigurationError` for a database of a newer pymager or of a stranger.
+    Returns one sentence for each step. Raises `ConfigurationError` for a newer schema or for foreign tables.
     """
-    done = dialect.locate()
-    _refuse_anothers(*_look_at(dialect))
-    return done + dialect.settle() + _upgrade(dialect, target)
+    done = dialect.prepare_location()
+    _refuse_foreign(*_inspect_database(dialect))
+    return done + dialect.configure() + _upgrade(dialect, target)
 
 
 def _upgrade(dialect: Dialect, target: str | None) -> list[str]:
-    aim = target or VERSION
-    if _look_at(dialect)[0] == aim:
+    target_version = target or VERSION
+    if _inspect_database(dialect)[0] == target_version:
         return []
-    with _ONE_AT_A_TIME, _disposed(dialect.mutations()) as engine, _alone(dialect, engine) as connection:
-        version, tables = _look(connection)
-        _refuse_anothers(version, tables)
-        if version == aim:
-            return []  # by another process, while this one waited
+    with _ALEMBIC_LOCK, _disposed(dialect.transaction_engine()) as engine, _upgrade_lock(dialect, engine) as connection:
+        version, tables = _inspect(connection)
+        _refuse_foreign(version, tables)
+        if version == target_version:
+            return []  # another process upgraded it while this one waited
         from alembic import command
 
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, aim)
-    done = reversed(list(_steps().iterate_revisions(aim, version or "base")))
+        command.upgrade(config, target_version)
+    done = reversed(list(_steps().iterate_revisions(target_version, version or "base")))
     return [f"brought the schema to version {step.revision}: {step.doc}" for step in done]
 
 
@@ -83,21 +86,22 @@ def _check(version: str) -> None:
         return
     _refuse_newer(version)
     raise ConfigurationError(
-        f"the catalog's schema is at version {version}, this pymager needs {VERSION}: run `pymager upgrade`"
+        f"the catalog's schema is at version {version}, but this release needs {VERSION}: run `pymager upgrade`"
     )
 
 
-def _refuse_anothers(version: str | None, tables: set[str]) -> None:
+def _refuse_foreign(version: str | None, tables: set[str]) -> None:
     if version is not None:
         _refuse_newer(version)
     elif VERSION_TABLE not in tables and (clash := tables & set(metadata.tables)):
         raise ConfigurationError(
-            f"the database has tables of pymager's names ({_some(clash)}) that pymager did not make; use another one"
+            f"the database has tables with the names of pymager's ({_shorten(clash)}) that pymager "
+            "did not create; use another database"
         )
 
 
-def _is_half_made(version: str | None, tables: set[str]) -> bool:
-    """Some databases show the steps of an upgrade that is under way."""
+def _is_being_upgraded(version: str | None, tables: set[str]) -> bool:
+    """Whether an upgrade is in progress: some databases show its uncommitted steps."""
     return version != VERSION and VERSION_TABLE in tables
 
 
@@ -112,13 +116,17 @@ def _refuse_newer(version: str) -> None:
         )
 
 
-def _look_at(dialect: Dialect) -> tuple[str | None, set[str]]:
-    with _disposed(dialect.statements()) as engine, translated(outcome_known=True), engine.connect() as connection:
-        return _look(connection)
+def _inspect_database(dialect: Dialect) -> tuple[str | None, set[str]]:
+    with (
+        _disposed(dialect.statement_engine()) as engine,
+        translate_errors(outcome_known=True),
+        engine.connect() as connection,
+    ):
+        return _inspect(connection)
 
 
-def _look(connection: Connection) -> tuple[str | None, set[str]]:
-    """The schema's version, None where there is none, and the names of all tables."""
+def _inspect(connection: Connection) -> tuple[str | None, set[str]]:
+    """Return the version of the schema, or None, and the names of all tables."""
     tables = set(inspect(connection).get_table_names())
     if VERSION_TABLE not in tables:
         return None, tables
@@ -142,8 +150,8 @@ def _config() -> "Config":
 
 
 @contextmanager
-def _alone(dialect: Dialect, engine: Engine) -> Iterator[Connection]:
-    with translated(outcome_known=True), dialect.alone(engine) as connection:
+def _upgrade_lock(dialect: Dialect, engine: Engine) -> Iterator[Connection]:
+    with translate_errors(outcome_known=True), dialect.lock_for_upgrade(engine) as connection:
         yield connection
 
 
@@ -155,5 +163,5 @@ def _disposed(engine: Engine) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _some(names: set[str]) -> str:
+def _shorten(names: set[str]) -> str:
     return ", ".join(sorted(names)[:3])

@@ -1,7 +1,7 @@
-"""What SQLite needs: write-ahead logging, BEGIN IMMEDIATE, and reads on the event loop.
+"""SQLite: write-ahead logging, BEGIN IMMEDIATE, and reads on the event loop.
 
-There is one writer at a time per file, whatever runs, so one thread writes. In write-ahead logging readers never wait
-for it: a point read costs less than handing it to a thread, so reads run where they are called.
+SQLite allows one writer per file at a time, so one thread writes. With write-ahead logging, readers never wait for the
+writer. A point read costs less than passing it to a thread, so reads run on the event loop.
 """
 
 import sqlite3
@@ -17,95 +17,97 @@ from sqlalchemy.exc import DatabaseError
 from pymager.errors import ConfigurationError, Unavailable
 from pymager_sql.catalog import AFTER, BY_ID, Row
 from pymager_sql.deadlines import remaining
-from pymager_sql.failures import Verdict, translated
-from pymager_sql.parameters import Parameters
+from pymager_sql.failures import ErrorKind, translate_errors
+from pymager_sql.url_parameters import Parameters
 from pymager_sql.writes import Transactions, Writes
 
-_UNUSABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY)
-_SLICE = 0.02
-_RECOVERY = 1.0
+_UNUSABLE_FILE_CODES = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY)
+_BUSY_TIMEOUT_SECONDS = 0.02
+_RECOVERY_TIMEOUT_SECONDS = 1.0
 
 
 class Sqlite:
-    """A SQLite file, of `sqlite:////absolute/path` or `sqlite:///relative/path`.
+    """A SQLite file: `sqlite:////absolute/path` or `sqlite:///relative/path`.
 
-    `?timeout=` is how many seconds a write waits while another process writes (5).
+    `?timeout=` is how many seconds a write waits while another process writes (default 5).
     """
 
-    writers = 1
-    grace: float | None = None
+    write_threads = 1
+    grace_seconds: float | None = None
 
     def __init__(self, url: URL) -> None:
         self._path = _path(url)
         parameters = Parameters(url)
-        self.patience = parameters.timeout()
-        parameters.end(["timeout"])
+        self.timeout_seconds = parameters.timeout()
+        parameters.reject_unknown(["timeout"])
 
-    def locate(self) -> list[str]:
-        """Make the file's folder, and see that the file is a database, or none yet."""
+    def prepare_location(self) -> list[str]:
+        """Create the file's folder, and check that the file is a database or does not exist yet."""
         folder, done = self._path.parent, []
         if not folder.is_dir():
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise ConfigurationError(f"the catalog's folder {folder} can't be made: {error.strerror}") from error
-            done.append(f"made the folder {folder}")
+                raise ConfigurationError(f"can't create the catalog's folder {folder}: {error.strerror}") from error
+            done.append(f"created the folder {folder}")
         try:
-            self._ask("PRAGMA schema_version")
+            self._pragma("PRAGMA schema_version")
         except DatabaseError as error:
-            if _code(error.orig) in _UNUSABLE:
+            if _code(error.orig) in _UNUSABLE_FILE_CODES:
                 raise ConfigurationError(f"{self._path} can't be used: {error.orig}") from error
-            with translated(outcome_known=True):
+            with translate_errors(outcome_known=True):
                 raise
         return done
 
-    def settle(self) -> list[str]:
-        """Switch the file to write-ahead logging, which it remembers."""
-        with translated(outcome_known=True):
-            if self._ask("PRAGMA journal_mode") == "wal":
+    def configure(self) -> list[str]:
+        """Switch the file to write-ahead logging. The setting is stored in the file."""
+        with translate_errors(outcome_known=True):
+            if self._pragma("PRAGMA journal_mode") == "wal":
                 return []
-            if self._ask("PRAGMA journal_mode = WAL") == "wal":
+            if self._pragma("PRAGMA journal_mode = WAL") == "wal":
                 return [f"switched {self._path} to write-ahead logging"]
         raise ConfigurationError(
             f"{self._path} can't use write-ahead logging; is it on a network file system? It needs a local one"
         )
 
-    def mutations(self) -> Engine:
-        """Transactions that hold the write lock from their start: none can fail half way because of another's."""
+    def transaction_engine(self) -> Engine:
+        """Transactions that take the write lock at BEGIN, so none can fail half way because of another one."""
         engine = self._engine("FULL")
         event.listen(engine, "begin", _begin)
         return engine
 
-    def statements(self) -> Engine:
-        """Statements that are not synced one by one: a power failure may undo the last ones, nothing else does."""
+    def statement_engine(self) -> Engine:
+        """Statements that are not synced one by one: a power failure can undo the last ones, nothing else can."""
         return self._engine("NORMAL", isolation_level="AUTOCOMMIT")
 
     def reads(self) -> "InlineReads":
-        """Reads on a connection of their own, on the event loop.
+        """Reads on their own connection, on the event loop.
 
-        They wait for one thing only: that another process has recovered the log of one that was killed.
+        They wait in one case only: while another process recovers the log of a process that was killed.
         """
-        return InlineReads(self._engine("NORMAL", _RECOVERY, isolation_level="AUTOCOMMIT", paramstyle="named"))
+        return InlineReads(
+            self._engine("NORMAL", _RECOVERY_TIMEOUT_SECONDS, isolation_level="AUTOCOMMIT", paramstyle="named")
+        )
 
-    def alone(self, engine: Engine) -> AbstractContextManager[Connection]:
-        """Any transaction of `mutations` has the write lock, and SQLite's DDL is transactional."""
+    def lock_for_upgrade(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """Every transaction of `transaction_engine` holds the write lock, and SQLite's DDL is transactional."""
         return engine.begin()
 
     def writes(self) -> Writes:
-        """All in transactions."""
-        return Transactions(self.mutations(), self.judge)
+        """Mutations in transactions."""
+        return Transactions(self.transaction_engine(), self.classify)
 
-    def judge(self, error: BaseException) -> Verdict:
-        """SQLITE_FULL: the disk, or the file's own bound."""
-        return Verdict.FULL if _code(error) == sqlite3.SQLITE_FULL else Verdict.UNCLEAR
+    def classify(self, error: BaseException) -> ErrorKind:
+        """SQLITE_FULL means that the disk is full, or that the file has its maximum size."""
+        return ErrorKind.NO_SPACE if _code(error) == sqlite3.SQLITE_FULL else ErrorKind.UNKNOWN
 
-    def _engine(self, synchronous: str, timeout: float = _SLICE, **options: Any) -> Engine:
+    def _engine(self, synchronous: str, timeout: float = _BUSY_TIMEOUT_SECONDS, **options: Any) -> Engine:
         url = URL.create("sqlite", database=str(self._path))
         connect = {"timeout": timeout, "check_same_thread": False}
         engine = create_engine(url, connect_args=connect, pool_size=1, max_overflow=0, **options)
 
         def settings(connection: sqlite3.Connection, _: object) -> None:
-            connection.isolation_level = None  # the driver begins nothing by itself
+            connection.isolation_level = None  # the driver must not begin transactions by itself
             self._execute(connection.cursor(), f"PRAGMA synchronous = {synchronous}", (), None)
 
         event.listen(engine, "connect", settings)
@@ -113,12 +115,12 @@ class Sqlite:
         return engine
 
     def _execute(self, cursor: sqlite3.Cursor, statement: str, values: Any, _: object) -> bool:
-        """Wait for the write lock in short slices: SQLite's own waiting slows down to ten looks a second.
+        """Retry with a short busy timeout, because SQLite's own busy handler slows down to ten attempts per second.
 
-        With many who write it would find the lock free only by luck, and a lease would be lost meanwhile. Who is told
-        "busy" at a BEGIN IMMEDIATE, or at a statement without a transaction, has changed nothing.
+        With many writers, ten attempts per second rarely find the lock free, and a lease would be lost meanwhile. The
+        retry is safe: a BEGIN IMMEDIATE, or a statement without a transaction, that fails as busy has changed nothing.
         """
-        end = time.monotonic() + remaining(self.patience)
+        end = time.monotonic() + remaining(self.timeout_seconds)
         while True:
             try:
                 cursor.execute(statement, values)
@@ -128,8 +130,8 @@ class Sqlite:
             else:
                 return True
 
-    def _ask(self, pragma: str) -> Any:
-        engine = self.statements()
+    def _pragma(self, pragma: str) -> Any:
+        engine = self.statement_engine()
         try:
             with engine.connect() as connection:
                 return connection.exec_driver_sql(pragma).scalar_one()
@@ -138,26 +140,26 @@ class Sqlite:
 
 
 class InlineReads:
-    """Reads on the caller's thread. SQLAlchemy compiles the statements once and the driver's cursor runs them.
+    """Reads on the calling thread. SQLAlchemy compiles the statements once, and the driver's cursor executes them.
 
-    That is a quarter of the time that SQLAlchemy takes to run them, and every GET has one.
+    That takes a quarter of the time of executing them through SQLAlchemy, and every GET does one read.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._by_id = str(BY_ID.compile(engine))
         self._after = AFTER.compile(engine)
-        with translated(outcome_known=True):
+        with translate_errors(outcome_known=True):
             self._connection = engine.raw_connection()
         self._cursor = self._connection.cursor
 
     async def find(self, id: str) -> Row | None:
-        """The row of the id."""
+        """Return the row of the id, or None."""
         rows = self._fetch(self._by_id, {"id": id})
         return rows[0] if rows else None
 
     async def page(self, after: str, limit: int) -> Sequence[Row]:
-        """Up to `limit` rows behind the id `after`."""
+        """Return up to `limit` rows with ids greater than `after`."""
         return self._fetch(str(self._after), self._after.construct_params({"after": after, "limit": limit}))
 
     async def close(self) -> None:
@@ -166,7 +168,7 @@ class InlineReads:
         self._engine.dispose()
 
     def _fetch(self, statement: str, values: Mapping[str, Any]) -> list[Row]:
-        """All rows: a cursor that is read to its end keeps no snapshot open."""
+        """Fetch all rows, because a cursor that is read to its end holds no snapshot."""
         try:
             cursor = self._cursor()
             cursor.execute(statement, values)

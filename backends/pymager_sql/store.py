@@ -1,4 +1,4 @@
-"""The metadata store over a SQL database: the ports' methods, each handed to where it runs."""
+"""The metadata store over a SQL database: passes each method of the port to the threads or connection that run it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,22 +13,22 @@ from pymager.errors import Fenced, NotFound, Unavailable
 from pymager.ports import Lease, Original, Page
 from pymager_sql import catalog, leases, schema
 from pymager_sql.dialects import dialect
-from pymager_sql.failures import connected
+from pymager_sql.failures import autocommit_connection
 from pymager_sql.reads import Reads
 from pymager_sql.threads import Threads
 from pymager_sql.writes import Writes
 
 T = TypeVar("T")
 
-_PAUSE = 0.2
-_UPGRADE = 600.0
+_RETRY_DELAY_SECONDS = 0.2
+_UPGRADE_TIMEOUT_SECONDS = 600.0
 
 
 class SqlMetadata:
-    """The metadata of a pymager in a SQL database that `url` names in SQLAlchemy's form.
+    """A metadata store in the SQL database of a URL in SQLAlchemy's form.
 
-    Several processes may share the database. An empty one is prepared when it is opened; one with an older schema
-    is not opened before `prepare` was called.
+    Several processes can share the database. Opening an empty database creates the tables. Opening one with an older
+    schema fails until `prepare` was called.
     """
 
     _reads: Reads
@@ -41,11 +41,11 @@ class SqlMetadata:
         self._dialect = dialect(url)
 
     async def __aenter__(self) -> Self:
-        await self._tried(self._make_ready)
+        await self._retry_until_timeout(self._initialize)
         self._reads = self._dialect.reads()
         self._writes = self._dialect.writes()
-        self._statements = self._dialect.statements()
-        self._threads = self._new_threads("pymager-sql", self._dialect.writers)
+        self._statements = self._dialect.statement_engine()
+        self._threads = self._new_threads("pymager-sql", self._dialect.write_threads)
         self._lease_thread = self._new_threads("pymager-sql-leases", 1)
         return self
 
@@ -56,45 +56,45 @@ class SqlMetadata:
         await asyncio.to_thread(self._close)
 
     async def prepare(self) -> list[str]:
-        """Bring the schema up to date; `pymager init` and `pymager upgrade` call this."""
+        """Create or upgrade the schema. `pymager init` and `pymager upgrade` call this."""
         with closing(self._new_threads("pymager-sql-schema", 1)) as threads:
-            return await threads.run(lambda: schema.prepare(self._dialect), _UPGRADE)
+            return await threads.run(lambda: schema.prepare(self._dialect), _UPGRADE_TIMEOUT_SECONDS)
 
     async def ping(self) -> None:
-        """One read, of a row that no original has."""
+        """Read the row of an id that no original has."""
         await self._reads.find("")
 
     async def tidy(self, older_than: float) -> int:
-        """Delete the leases that were not touched for `older_than` seconds, in whole seconds of the clock."""
+        """Delete leases that were last renewed `older_than` seconds ago or earlier, rounded up to whole seconds."""
         return await self._threads.run(lambda: self._writes.tidy(older_than))
 
     async def get(self, id: str) -> Original:
-        """The row, as it is now."""
+        """Read the row as it is now."""
         row = await self._reads.find(id)
         if row is None:
             raise NotFound(f"no row has the id '{id}'")
         return catalog.original(row)
 
     async def list_page(self, cursor: str | None, limit: int) -> Page:
-        """A page, in the order of the ids' bytes."""
+        """Read a page, ordered by the bytes of the ids."""
         return catalog.page(await self._reads.page(catalog.after(cursor), limit + 1), limit)
 
     async def add(self, original: Original) -> None:
-        """The revision and the row in one transaction."""
+        """Commit the revision and the row in one transaction."""
         await self._threads.run(lambda: self._writes.add(original))
 
     async def replace(self, original: Original, expected_revision: str | None = None) -> Original:
-        """The revision and the new row in one transaction."""
+        """Commit the revision and the new row in one transaction."""
         return await self._threads.run(lambda: self._writes.replace(original, expected_revision))
 
     async def remove(self, id: str, expected_revision: str | None = None) -> Original:
-        """The row goes, its revision stays used."""
+        """Delete the row. Its revision stays used."""
         return await self._threads.run(lambda: self._writes.remove(id, expected_revision))
 
     async def fence(self, id: str, revision: str) -> bool:
-        """Use up the revision, or see in the row whether it is the one that used it."""
+        """Mark the revision as used. If it was used before, check whether the row has it."""
         try:
-            await self._threads.run(lambda: self._writes.use(revision))
+            await self._threads.run(lambda: self._writes.use_revision(revision))
         except Fenced:
             row = await self._reads.find(id)
             return row is None or catalog.original(row).revision != revision
@@ -113,30 +113,30 @@ class SqlMetadata:
         await self._lease(lambda connection: leases.release(connection, lease))
 
     async def _lease(self, work: Callable[[Connection], T]) -> T:
-        def whole() -> T:
-            with connected(self._statements, self._dialect.judge) as connection:
+        def run_on_connection() -> T:
+            with autocommit_connection(self._statements, self._dialect.classify) as connection:
                 return work(connection)
 
-        return await self._lease_thread.run(whole)
+        return await self._lease_thread.run(run_on_connection)
 
-    async def _make_ready(self) -> None:
+    async def _initialize(self) -> None:
         with closing(self._new_threads("pymager-sql-schema", 1)) as threads:
-            if not await threads.run(lambda: schema.is_ready(self._dialect)):
-                await threads.run(lambda: schema.make_ready(self._dialect), _UPGRADE)
+            if not await threads.run(lambda: schema.is_current(self._dialect)):
+                await threads.run(lambda: schema.initialize(self._dialect), _UPGRADE_TIMEOUT_SECONDS)
 
-    async def _tried(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it again where the database is away, until its time is over."""
-        until = monotonic() + self._dialect.patience
+    async def _retry_until_timeout(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Retry while the database is unavailable, until the timeout."""
+        until = monotonic() + self._dialect.timeout_seconds
         while True:
             try:
                 return await work()
             except Unavailable:
-                if monotonic() + _PAUSE > until:
+                if monotonic() + _RETRY_DELAY_SECONDS > until:
                     raise
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_RETRY_DELAY_SECONDS)
 
     def _new_threads(self, name: str, size: int) -> Threads:
-        return Threads(name, size, self._dialect.patience, self._dialect.grace)
+        return Threads(name, size, self._dialect.timeout_seconds, self._dialect.grace_seconds)
 
     def _close(self) -> None:
         self._threads.close()

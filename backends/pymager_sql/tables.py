@@ -1,11 +1,11 @@
-"""The tables as this version uses them; `migrations` makes them, and a test compares the two."""
+"""The tables that this version uses. `migrations` creates them, and a test compares the two."""
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
 VERSION = "0002"
-"""The last step of `migrations`, which makes the tables as they stand here."""
+"""The last step of `migrations`. After it, the tables are as below."""
 
 ID_LENGTH = 200
 REVISION_LENGTH = 32
@@ -14,9 +14,9 @@ TOKEN_LENGTH = 32
 
 
 def exact(length: int) -> TypeEngine[str]:
-    """Text that is compared and sorted byte for byte, whatever the database's own collation is.
+    """Text that is compared and sorted byte for byte, whatever the database's default collation is.
 
-    MariaDB's and MySQL's default takes cafe, café and CAFE for one; PostgreSQL's may sort by a language's rules.
+    By default, MariaDB and MySQL treat cafe, café and CAFE as equal, and PostgreSQL can sort by a language's rules.
     """
     binary = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
     return (

@@ -1,4 +1,4 @@
-"""The threads that database work is handed to."""
+"""Runs database calls in threads."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,50 +13,54 @@ T = TypeVar("T")
 
 
 class Threads:
-    """A few threads. What is handed to them ends within `patience` seconds, its turn included.
+    """A pool of up to `size` threads. A call ends within `timeout_seconds`, including its time in the queue.
 
-    `grace` is how many seconds more its caller waits for what can't be interrupted; None is as long as it takes.
+    `grace_seconds` is how much longer the caller waits for work that cannot be interrupted; None means without limit.
     """
 
-    def __init__(self, name: str, size: int, patience: float, grace: float | None) -> None:
+    def __init__(self, name: str, size: int, timeout_seconds: float, grace_seconds: float | None) -> None:
         self._pool = ThreadPoolExecutor(size, thread_name_prefix=name)
-        self._patience = patience
-        self._grace = grace
+        self._timeout_seconds = timeout_seconds
+        self._grace_seconds = grace_seconds
 
-    async def run(self, work: Callable[[], T], patience: float | None = None) -> T:
-        """What `work` returns. Once begun it runs to its end, also where the caller is cancelled.
+    async def run(self, work: Callable[[], T], timeout_seconds: float | None = None) -> T:
+        """Return what `work` returns. Once started, it runs to its end even if the caller is canceled.
 
-        Raises `Unavailable` where it was not begun in time. At the end of the time the socket that it waits on is
-        shut, and then `work` tells the outcome.
+        Raises `Unavailable` if it could not start in time. At the deadline the socket that it waits on is shut down,
+        and `work` then raises an error that states the outcome.
         """
         loop = asyncio.get_running_loop()
-        patience = patience or self._patience
-        call = Call(monotonic() + patience)
-        future = loop.run_in_executor(self._pool, _within, call, work)
-        timer = loop.call_later(patience, call.cut)
+        timeout_seconds = timeout_seconds or self._timeout_seconds
+        call = Call(monotonic() + timeout_seconds)
+        future = loop.run_in_executor(self._pool, _run_call, call, work)
+        timer = loop.call_later(timeout_seconds, call.cancel)
         future.add_done_callback(lambda done: _finished(done, timer))
-        done, _ = await asyncio.wait([future], timeout=None if self._grace is None else patience + self._grace)
+        done, _ = await asyncio.wait(
+            [future], timeout=None if self._grace_seconds is None else timeout_seconds + self._grace_seconds
+        )
         if done:
             return future.result()
-        # Where nothing was sent, the resolver of names keeps it, and nothing will be sent afterwards.
-        raise Unavailable("the database was not reached in time", outcome_known=not call.is_begun)
+        # If it has not started, it hangs in name resolution and will send nothing afterwards.
+        raise Unavailable(
+            f"the database did not respond within {timeout_seconds:g} seconds", outcome_known=not call.has_started
+        )
 
     def close(self) -> None:
-        """Wait for what was begun or waits; blocks."""
+        """Wait for running and queued calls. Blocks."""
         self._pool.shutdown()
 
 
-def _within(call: Call, work: Callable[[], T]) -> T:
+def _run_call(call: Call, work: Callable[[], T]) -> T:
     token = current.set(call)
     try:
         call.check()
         return work()
     finally:
         current.reset(token)
-        call.forget()
+        call.forget_socket()
 
 
 def _finished(future: asyncio.Future[T], timer: asyncio.TimerHandle) -> None:
     timer.cancel()
     if not future.cancelled():
-        future.exception()  # somebody has looked: the caller may have left
+        future.exception()  # mark as retrieved: the caller can be gone

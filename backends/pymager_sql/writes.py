@@ -1,4 +1,4 @@
-"""The catalog's mutations, each sent once. Where the database can, one is a single statement."""
+"""The catalog's mutations, each sent once. If the database supports it, a mutation is a single statement."""
 
 from typing import Protocol
 
@@ -6,61 +6,61 @@ from sqlalchemy import Engine
 
 from pymager.ports import Original
 from pymager_sql import catalog, leases
-from pymager_sql.failures import Judge, transaction
+from pymager_sql.failures import Classifier, transaction
 
 
 class Writes(Protocol):
-    """The mutations of the catalog, in the calling thread. They raise what the port's methods do."""
+    """The catalog's mutations, on the calling thread. They raise the same errors as the port's methods."""
 
     def add(self, original: Original) -> None:
         """Commit the revision and the row."""
 
     def replace(self, original: Original, expected: str | None) -> Original:
-        """Commit the revision and the row in the place of the one that stands, and return that."""
+        """Commit the revision and the new row, and return the old row."""
 
     def remove(self, id: str, expected: str | None) -> Original:
         """Delete the row and return it. Its revision stays used."""
 
-    def use(self, revision: str) -> None:
-        """Use up a revision. Raises `Fenced`."""
+    def use_revision(self, revision: str) -> None:
+        """Mark a revision as used. Raises `Fenced`."""
 
     def tidy(self, older_than: float) -> int:
-        """Delete the leases that were not touched for so many seconds, and return how many."""
+        """Delete leases that were not renewed for `older_than` seconds, and return how many."""
 
     def close(self) -> None:
         """Close the connections."""
 
 
 class Transactions:
-    """For any database: what belongs together is done in a transaction."""
+    """Mutations for any database, as transactions."""
 
-    def __init__(self, engine: Engine, judge: Judge) -> None:
+    def __init__(self, engine: Engine, classify: Classifier) -> None:
         self._engine = engine
-        self._judge = judge
+        self._classify = classify
 
     def add(self, original: Original) -> None:
         """INSERT, INSERT, COMMIT."""
-        with transaction(self._engine, self._judge, grows=True) as connection:
+        with transaction(self._engine, self._classify, needs_space=True) as connection:
             catalog.add(connection, original)
 
     def replace(self, original: Original, expected: str | None) -> Original:
         """SELECT FOR UPDATE, INSERT, UPDATE, COMMIT."""
-        with transaction(self._engine, self._judge, grows=True) as connection:
+        with transaction(self._engine, self._classify, needs_space=True) as connection:
             return catalog.replace(connection, original, expected)
 
     def remove(self, id: str, expected: str | None) -> Original:
-        """DELETE with RETURNING, or after a SELECT FOR UPDATE where there is none; COMMIT."""
-        with transaction(self._engine, self._judge) as connection:
+        """DELETE with RETURNING, or SELECT FOR UPDATE and DELETE on databases without it, COMMIT."""
+        with transaction(self._engine, self._classify) as connection:
             return catalog.remove(connection, id, expected)
 
-    def use(self, revision: str) -> None:
+    def use_revision(self, revision: str) -> None:
         """INSERT, COMMIT."""
-        with transaction(self._engine, self._judge) as connection:
-            catalog.use(connection, revision)
+        with transaction(self._engine, self._classify) as connection:
+            catalog.use_revision(connection, revision)
 
     def tidy(self, older_than: float) -> int:
         """DELETE, COMMIT."""
-        with transaction(self._engine, self._judge) as connection:
+        with transaction(self._engine, self._classify) as connection:
             return leases.tidy(connection, older_than)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the author of a backend tests it with: the contract of each port as test classes, and in-memory backends.
+"""Tests for authors of backends: the contract of each port as test classes, and in-memory backends.
 
 The in-memory backends pass the contracts too. Needs the extra `testing`:
 
@@ -8,12 +8,12 @@ from pymager.testing.metadata import MetadataStoreContract
 
 import sys
 
-_CONTRACTS = (
-    *("blobs", "blobs_contents", "blobs_listing", "blobs_races"),
+_CONTRACT_MODULES = (
+    *("blobs", "blobs_concurrency", "blobs_contents", "blobs_keys", "blobs_listing"),
     *("metadata", "metadata_catalog", "metadata_fencing", "metadata_ids", "metadata_leases", "metadata_listing"),
 )
 
-if "pytest" in sys.modules:  # so that a failed assert shows its values; the backends in memory do without pytest
+if "pytest" in sys.modules:  # so that a failed assert shows its values; the in-memory backends don't need pytest
     import pytest
 
-    pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _CONTRACTS))
+    pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _CONTRACT_MODULES))

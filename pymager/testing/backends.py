@@ -1,4 +1,4 @@
-"""The backends in memory, held to the same contracts as any: what tests use in the place of mocks."""
+"""The in-memory backends. They keep the same contracts as every other backend; tests use them instead of mocks."""
 
 from pymager.testing.blobs_memory import MemoryBlobs
 from pymager.testing.metadata_memory import MemoryMetadata

@@ -1,24 +1,27 @@
-"""The contract of a metadata backend: a class of tests to subclass.
+"""The contract of a metadata store, as a test class. Subclass it and define its fixtures:
 
-A backend's whole test is
+    import pytest_asyncio
+    from my_package import MyEmbeddedMetadata
+    from pymager.testing.metadata import MetadataStoreContract
 
-    class TestMine(MetadataStoreContract):
+
+    class TestMyMetadata(MetadataStoreContract):
         has_server = False
 
         @pytest_asyncio.fixture
         async def metadata(self, tmp_path):
-            async with Mine(f"mine:{tmp_path}/data") as store:
+            async with MyEmbeddedMetadata(f"myscheme:{tmp_path}/data") as store:
                 yield store
 
         @pytest_asyncio.fixture
         async def other(self, metadata, tmp_path):
-            async with Mine(f"mine:{tmp_path}/data") as store:
+            async with MyEmbeddedMetadata(f"myscheme:{tmp_path}/data") as store:
                 yield store
 
-`metadata` is an open store without rows and leases, and `other` is a second one, with connections of its own, to the
-same data. A backend with a server gives a third fixture too, `unreachable`: an open store whose server does not
-answer any more. A backend without one says so by `has_server = False`. Needs the extra `testing`; runs in
-pytest-asyncio's auto mode and in its strict one.
+`metadata` is an open store without rows or leases. `other` is a second open store on the same data, with connections
+of its own. A store that talks to a server defines a third fixture, `unreachable`: an open store whose server no
+longer answers. A store without a server sets `has_server = False`. Needs the extra `testing`. Works in pytest-
+asyncio's auto and strict modes.
 """
 
 import asyncio
@@ -30,32 +33,44 @@ import pytest
 from pymager.errors import Unavailable
 from pymager.ports import MetadataStore
 from pymager.testing.metadata_catalog import CatalogContract
-from pymager.testing.metadata_leases import LeasesContract
+from pymager.testing.metadata_fencing import FenceContract
+from pymager.testing.metadata_ids import IdContract
+from pymager.testing.metadata_leases import LeaseContract
+from pymager.testing.metadata_listing import CatalogListingContract
 from pymager.testing.metadata_originals import an_original
 
-__all__ = ["CatalogContract", "LeasesContract", "MetadataStoreContract"]
+__all__ = [
+    "CatalogContract",
+    "CatalogListingContract",
+    "FenceContract",
+    "IdContract",
+    "LeaseContract",
+    "MetadataStoreContract",
+]
 
-_DEADLINE = 60.0
+_CALL_TIMEOUT_SECONDS = 60.0
 
 
 @pytest.mark.asyncio
-class MetadataStoreContract(CatalogContract, LeasesContract):
-    """What one metadata backend has to keep."""
+class MetadataStoreContract(CatalogContract, LeaseContract):
+    """What every metadata store must do."""
 
     has_server: ClassVar[bool] = True
 
     @pytest.fixture
     def unreachable(self) -> MetadataStore:
-        """To be overridden by a backend that has a server."""
+        """Override this in the test class of a store that talks to a server."""
         if self.has_server:
-            pytest.fail("give a fixture 'unreachable', or say has_server = False")
-        pytest.skip("this backend has no server")
+            pytest.fail("define the fixture `unreachable`, or set `has_server = False`")
+        pytest.skip("this store has no server")
 
-    async def test_a_store_that_is_open_answers_a_ping(self, metadata: MetadataStore, other: MetadataStore) -> None:
+    async def test_ping_returns(self, metadata: MetadataStore, other: MetadataStore) -> None:
         await metadata.ping()
         await other.ping()
 
-    async def test_a_server_that_does_not_answer_makes_every_call_unavailable(self, unreachable: MetadataStore) -> None:
+    async def test_every_method_raises_unavailable_if_the_server_does_not_answer(
+        self, unreachable: MetadataStore
+    ) -> None:
         calls: dict[str, Callable[[], Awaitable[object]]] = {
             "ping": lambda: unreachable.ping(),
             "get": lambda: unreachable.get("cat"),
@@ -68,7 +83,7 @@ class MetadataStoreContract(CatalogContract, LeasesContract):
             "tidy": lambda: unreachable.tidy(0.0),
         }
         for name, call in calls.items():
-            async with asyncio.timeout(_DEADLINE):
+            async with asyncio.timeout(_CALL_TIMEOUT_SECONDS):
                 with pytest.raises(Unavailable):
                     await call()
-                    pytest.fail(f"{name} returned though no server is there")
+                    pytest.fail(f"{name} returned although the server does not answer")

@@ -1,4 +1,4 @@
-"""The contract of a catalog. `pymager.testing.metadata` tells how to use it."""
+"""The part of the metadata store's contract about rows: they come back as written, and of many writers one wins."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,15 +7,15 @@ import pytest
 
 from pymager.errors import AlreadyExists, NotFound, RevisionMismatch
 from pymager.ports import MetadataStore
-from pymager.testing.metadata_fencing import FencingContract
-from pymager.testing.metadata_ids import IdsContract
-from pymager.testing.metadata_listing import ListingContract
+from pymager.testing.metadata_fencing import FenceContract
+from pymager.testing.metadata_ids import IdContract
+from pymager.testing.metadata_listing import CatalogListingContract
 from pymager.testing.metadata_originals import RACERS, ROUNDS, an_original, cancel_after, race
 
 
 @pytest.mark.asyncio
-class CatalogContract(FencingContract, IdsContract, ListingContract):
-    """Rows come back as they were written, and of many who want to write one exactly one may."""
+class CatalogContract(FenceContract, IdContract, CatalogListingContract):
+    """Rows come back as they were written, and of many concurrent writers exactly one wins."""
 
     async def test_a_row_comes_back_with_every_field(self, metadata: MetadataStore, other: MetadataStore) -> None:
         original = an_original()
@@ -25,7 +25,7 @@ class CatalogContract(FencingContract, IdsContract, ListingContract):
         assert (await other.get("cat")).created.tzinfo is UTC
 
     @pytest.mark.parametrize("created", [datetime(1970, 1, 1, tzinfo=UTC), datetime(2106, 2, 8, tzinfo=UTC)])
-    async def test_a_time_comes_back_to_the_second(self, metadata: MetadataStore, created: datetime) -> None:
+    async def test_a_date_comes_back_exact_to_the_second(self, metadata: MetadataStore, created: datetime) -> None:
         await metadata.add(an_original(created=created))
         assert (await metadata.get("cat")).created == created
 
@@ -54,7 +54,7 @@ class CatalogContract(FencingContract, IdsContract, ListingContract):
                 await store.add(an_original(width=1))
         assert await other.get("cat") == first
 
-    async def test_of_many_adds_of_one_id_exactly_one_succeeds(
+    async def test_of_many_concurrent_adds_of_one_id_exactly_one_succeeds(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         originals = [an_original(width=number + 1) for number in range(RACERS)]
@@ -62,11 +62,11 @@ class CatalogContract(FencingContract, IdsContract, ListingContract):
         outcomes = await race(stores[number % 2].add(original) for number, original in enumerate(originals))
         assert len(outcomes.returned) == 1
         assert {type(error) for error in outcomes.raised} == {AlreadyExists}
-        standing = await metadata.get("cat")
-        assert standing in originals
-        assert await other.get("cat") == standing
+        current = await metadata.get("cat")
+        assert current in originals
+        assert await other.get("cat") == current
 
-    async def test_of_many_removes_exactly_one_returns_the_row(
+    async def test_of_many_concurrent_removes_exactly_one_returns_the_row(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         original = an_original()
@@ -75,20 +75,20 @@ class CatalogContract(FencingContract, IdsContract, ListingContract):
         assert outcomes.returned == [original]
         assert {type(error) for error in outcomes.raised} == {NotFound}
 
-    async def test_what_the_other_connection_did_is_seen_at_once(
+    async def test_another_store_sees_every_change_immediately(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         for _ in range(ROUNDS):
-            added, put = an_original(), an_original(format="png")
+            added, replacement = an_original(), an_original(format="png")
             await other.add(added)
             assert await metadata.get("cat") == added
-            await metadata.replace(put)
-            assert await other.get("cat") == put
+            await metadata.replace(replacement)
+            assert await other.get("cat") == replacement
             await other.remove("cat")
             with pytest.raises(NotFound):
                 await metadata.get("cat")
 
-    async def test_a_replace_changes_every_field_and_returns_the_row_that_was_there(
+    async def test_a_replace_changes_every_field_and_returns_the_old_row(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         old = an_original()
@@ -98,24 +98,22 @@ class CatalogContract(FencingContract, IdsContract, ListingContract):
         assert await other.replace(new) == old
         assert await metadata.get("cat") == new
 
-    async def test_concurrent_replaces_make_one_line_of_history(
-        self, metadata: MetadataStore, other: MetadataStore
-    ) -> None:
+    async def test_concurrent_replaces_form_one_chain(self, metadata: MetadataStore, other: MetadataStore) -> None:
         first = an_original()
         await metadata.add(first)
         originals = [an_original(width=number + 1) for number in range(RACERS)]
         stores = (metadata, other)
         outcomes = await race(stores[number % 2].replace(original) for number, original in enumerate(originals))
         assert outcomes.raised == []
-        came_after = {old.revision: new for old, new in zip(outcomes.returned, originals, strict=True)}
-        assert len(came_after) == RACERS, "one row was replaced twice"
+        successors = {old.revision: new for old, new in zip(outcomes.returned, originals, strict=True)}
+        assert len(successors) == RACERS, "one row was replaced twice"
         row, length = first, 0
-        while row.revision in came_after:
-            row, length = came_after[row.revision], length + 1
+        while row.revision in successors:
+            row, length = successors[row.revision], length + 1
         assert length == RACERS
         assert await metadata.get("cat") == row
 
-    async def test_another_revision_than_the_expected_one_changes_nothing(
+    async def test_an_unexpected_revision_is_neither_replaced_nor_removed(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         original = an_original()
@@ -132,14 +130,14 @@ class CatalogContract(FencingContract, IdsContract, ListingContract):
         assert await metadata.replace(second, first.revision) == first
         assert await metadata.remove("cat", second.revision) == second
 
-    async def test_a_replace_that_was_refused_may_be_tried_again(self, metadata: MetadataStore) -> None:
+    async def test_a_refused_replace_can_be_tried_again(self, metadata: MetadataStore) -> None:
         first, second = an_original(), an_original()
         await metadata.add(first)
         with pytest.raises(RevisionMismatch):
             await metadata.replace(second, an_original().revision)
         assert await metadata.replace(second, first.revision) == first
 
-    async def test_of_many_replaces_of_one_revision_exactly_one_succeeds(
+    async def test_of_many_concurrent_replaces_of_one_revision_exactly_one_succeeds(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         first = an_original()
@@ -149,7 +147,7 @@ class CatalogContract(FencingContract, IdsContract, ListingContract):
         assert outcomes.returned == [first]
         assert {type(error) for error in outcomes.raised} == {RevisionMismatch}
 
-    async def test_a_replace_and_a_remove_of_one_revision_exclude_each_other(
+    async def test_a_replace_and_a_remove_of_one_revision_never_both_succeed(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         for number in range(ROUNDS):
@@ -164,19 +162,19 @@ class CatalogContract(FencingContract, IdsContract, ListingContract):
             assert outcomes.returned == [original]
             assert isinstance(outcomes.raised[0], NotFound | RevisionMismatch)
 
-    async def test_an_add_that_is_cancelled_is_there_whole_or_not_at_all(
+    async def test_a_canceled_add_commits_the_whole_row_or_nothing(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         for steps in range(ROUNDS):
-            cancelled, following = an_original(width=1), an_original(width=2)
-            await cancel_after(steps, metadata.add(cancelled))
+            canceled, following = an_original(width=1), an_original(width=2)
+            await cancel_after(steps, metadata.add(canceled))
             outcomes = await race([metadata.add(following)])
             assert all(isinstance(error, AlreadyExists) for error in outcomes.raised)
-            standing = cancelled if outcomes.raised else following
-            assert await other.get("cat") == standing
-            assert await metadata.remove("cat", standing.revision) == standing
+            current = canceled if outcomes.raised else following
+            assert await other.get("cat") == current
+            assert await metadata.remove("cat", current.revision) == current
 
-    async def test_a_read_that_is_cancelled_does_not_disturb_the_next(self, metadata: MetadataStore) -> None:
+    async def test_a_canceled_read_does_not_disturb_the_next_one(self, metadata: MetadataStore) -> None:
         await metadata.add(an_original())
         for steps in range(ROUNDS):
             await cancel_after(steps, metadata.get("cat"))

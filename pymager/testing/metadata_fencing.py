@@ -1,4 +1,4 @@
-"""The contract of the fence, which the sweep's safety rests on. `pymager.testing.metadata` tells how to use it."""
+"""The part of the metadata store's contract about fences. The sweep's safety depends on them."""
 
 import pytest
 
@@ -8,10 +8,10 @@ from pymager.testing.metadata_originals import RACERS, ROUNDS, an_original, race
 
 
 @pytest.mark.asyncio
-class FencingContract:
-    """A revision that is fenced is never committed, and one that a row holds is never fenced."""
+class FenceContract:
+    """A fenced revision is never committed, and a revision that a row holds is never fenced."""
 
-    async def test_a_fenced_revision_is_not_added(self, metadata: MetadataStore, other: MetadataStore) -> None:
+    async def test_a_fenced_revision_cannot_be_added(self, metadata: MetadataStore, other: MetadataStore) -> None:
         original = an_original()
         assert await metadata.fence("cat", original.revision) is True
         for store in (metadata, other):
@@ -20,24 +20,24 @@ class FencingContract:
         with pytest.raises(NotFound):
             await metadata.get("cat")
 
-    async def test_a_fenced_revision_does_not_replace(self, metadata: MetadataStore, other: MetadataStore) -> None:
-        standing, fenced = an_original(), an_original()
-        await metadata.add(standing)
-        assert await metadata.fence("cat", fenced.revision) is True
-        with pytest.raises(Fenced):
-            await other.replace(fenced, standing.revision)
-        assert await metadata.get("cat") == standing
-
-    async def test_a_revision_that_the_row_holds_is_not_fenced(
+    async def test_a_fenced_revision_cannot_replace_another(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
+        current, fenced = an_original(), an_original()
+        await metadata.add(current)
+        assert await metadata.fence("cat", fenced.revision) is True
+        with pytest.raises(Fenced):
+            await other.replace(fenced, current.revision)
+        assert await metadata.get("cat") == current
+
+    async def test_the_revision_of_a_row_cannot_be_fenced(self, metadata: MetadataStore, other: MetadataStore) -> None:
         original = an_original()
         await metadata.add(original)
         assert await metadata.fence("cat", original.revision) is False
         assert await other.fence("cat", original.revision) is False
         assert await other.get("cat") == original
 
-    async def test_a_revision_that_was_removed_is_fenced_for_good(
+    async def test_a_removed_revision_can_never_be_committed_again(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         original = an_original()
@@ -47,7 +47,7 @@ class FencingContract:
         with pytest.raises(Fenced):
             await metadata.add(original)
 
-    async def test_a_revision_that_was_replaced_is_fenced_for_good(
+    async def test_a_replaced_revision_can_never_be_committed_again(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         old, new = an_original(), an_original()
@@ -58,7 +58,7 @@ class FencingContract:
             await metadata.replace(old, new.revision)
         assert await metadata.get("cat") == new
 
-    async def test_fencing_twice_is_fencing_once(self, metadata: MetadataStore, other: MetadataStore) -> None:
+    async def test_fencing_is_safe_to_repeat(self, metadata: MetadataStore, other: MetadataStore) -> None:
         original = an_original()
         assert await metadata.fence("cat", original.revision) is True
         assert await metadata.fence("cat", original.revision) is True
@@ -66,7 +66,7 @@ class FencingContract:
         with pytest.raises(Fenced):
             await metadata.add(original)
 
-    async def test_all_who_fence_one_revision_at_once_are_told_that_it_is(
+    async def test_all_concurrent_fences_of_one_revision_succeed(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         revision = an_original().revision
@@ -74,7 +74,7 @@ class FencingContract:
         assert outcomes.raised == []
         assert outcomes.returned == [True] * RACERS
 
-    async def test_a_fence_hinders_no_other_revision(self, metadata: MetadataStore) -> None:
+    async def test_a_fence_does_not_affect_other_revisions(self, metadata: MetadataStore) -> None:
         first, second = an_original(), an_original()
         await metadata.fence("cat", an_original().revision)
         assert (await metadata.list_page(None, 10)).items == ()
@@ -85,10 +85,10 @@ class FencingContract:
         assert await metadata.remove("cat") == second
 
     async def test_a_fence_outlives_the_rows_of_its_id(self, metadata: MetadataStore, other: MetadataStore) -> None:
-        fenced, passing, last = an_original(), an_original(), an_original()
+        fenced, first, second = an_original(), an_original(), an_original()
         await metadata.fence("cat", fenced.revision)
-        await metadata.add(passing)
-        await metadata.replace(last)
+        await metadata.add(first)
+        await metadata.replace(second)
         await metadata.remove("cat")
         with pytest.raises(Fenced):
             await other.add(fenced)
@@ -114,8 +114,8 @@ class FencingContract:
     async def test_a_fence_and_a_replace_never_both_succeed(
         self, metadata: MetadataStore, other: MetadataStore, fence_first: bool
     ) -> None:
-        standing = an_original()
-        await metadata.add(standing)
+        current = an_original()
+        await metadata.add(current)
         for _ in range(ROUNDS * 2):
             original = an_original()
             calls = [other.fence("cat", original.revision), metadata.replace(original)]
@@ -124,11 +124,11 @@ class FencingContract:
                 assert isinstance(outcomes.raised[0], Fenced)
                 assert outcomes.returned == [True]
             else:
-                assert False in outcomes.returned and standing in outcomes.returned
-                standing = original
-            assert await metadata.get("cat") == standing
+                assert False in outcomes.returned and current in outcomes.returned
+                current = original
+            assert await metadata.get("cat") == current
 
-    async def test_a_used_revision_never_comes_back(self, metadata: MetadataStore, other: MetadataStore) -> None:
+    async def test_a_used_revision_is_always_refused(self, metadata: MetadataStore, other: MetadataStore) -> None:
         first, second = an_original(), an_original()
         await metadata.add(first)
         with pytest.raises(Fenced):
@@ -141,7 +141,7 @@ class FencingContract:
             with pytest.raises(Fenced):
                 await other.add(used)
 
-    async def test_the_row_that_stands_may_be_told_again_only_as_a_refusal(self, metadata: MetadataStore) -> None:
+    async def test_adding_the_current_row_again_is_refused(self, metadata: MetadataStore) -> None:
         original = an_original()
         await metadata.add(original)
         with pytest.raises((AlreadyExists, Fenced)):

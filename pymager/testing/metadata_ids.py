@@ -1,4 +1,4 @@
-"""The contract about ids: they are compared byte for byte. `pymager.testing.metadata` tells how to use it."""
+"""The part of the metadata store's contract about ids: they are compared byte for byte."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from pymager.errors import NotFound
 from pymager.ports import MetadataStore
 from pymager.testing.metadata_originals import an_original
 
-ALIKE = {
+SIMILAR_IDS = {
     "case": ["cafe", "CAFE", "Cafe", "cafE"],
     "accents": ["resume", "résume", "resumé", "résumé", "re\N{COMBINING ACUTE ACCENT}sume"],
     "trailing characters": ["cat", "cat_", "cat-", "cat0", "cat\N{COMBINING ACUTE ACCENT}", "cat__"],
@@ -17,18 +17,18 @@ ALIKE = {
     "ignorable characters": ["ae", "a\N{COMBINING GRAPHEME JOINER}e", "a\N{VARIATION SELECTOR-16}e", "æ"],
     "patterns": ["a_c", "abc", "a__", "_", "-", "--"],
 }
-SCRIPTS = [
+IDS_BY_SCRIPT = [
     "катя", "γάτα", "חתול", "قطة", "猫", "고양이", "ネコ", "बिल्ली", "แมว", "ድመት", "կատու", "კატა", "பூனை", "ᏪᏌ",
     "ཞི་མི".replace("་", ""), "ᠮᠤᠤᠷ", "𐌺𐌰𐍄𐍄𐌰", "𠀀𠮷", "𒀀", "𞤀",
 ]  # fmt: skip
 
 
 @pytest.mark.asyncio
-class IdsContract:
-    """No two ids are one, however alike they look."""
+class IdContract:
+    """Ids that differ in one byte are different ids, however similar they look."""
 
-    @pytest.mark.parametrize("ids", ALIKE.values(), ids=ALIKE.keys())
-    async def test_ids_that_look_alike_are_different(
+    @pytest.mark.parametrize("ids", SIMILAR_IDS.values(), ids=SIMILAR_IDS.keys())
+    async def test_similar_ids_are_different(
         self, metadata: MetadataStore, other: MetadataStore, ids: list[str]
     ) -> None:
         originals = {id: an_original(id) for id in ids}
@@ -40,18 +40,18 @@ class IdsContract:
             assert await metadata.remove(id) == originals.pop(id)
             with pytest.raises(NotFound):
                 await other.get(id)
-            for left, original in originals.items():
-                assert await other.get(left) == original
+            for remaining, original in originals.items():
+                assert await other.get(remaining) == original
 
-    async def test_ids_may_be_of_any_script(self, metadata: MetadataStore, other: MetadataStore) -> None:
-        originals = {id: an_original(id) for id in SCRIPTS}
+    async def test_ids_of_every_script_work(self, metadata: MetadataStore, other: MetadataStore) -> None:
+        originals = {id: an_original(id) for id in IDS_BY_SCRIPT}
         for original in originals.values():
             await metadata.add(original)
         for id, original in originals.items():
             assert await other.get(id) == original
 
     @pytest.mark.parametrize("character", ["a", "é", "猫", "𠀀"])
-    async def test_an_id_may_have_200_bytes_and_every_one_counts(
+    async def test_an_id_of_200_bytes_is_compared_to_its_last_byte(
         self, metadata: MetadataStore, other: MetadataStore, character: str
     ) -> None:
         longest = (character * 200).encode()[:199].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""The contract of the leases. `pymager.testing.metadata` tells how to use it."""
+"""The part of the metadata store's contract about leases."""
 
 import asyncio
 from time import monotonic
@@ -9,22 +9,22 @@ from pymager.errors import Held, Lost
 from pymager.ports import Lease, MetadataStore
 from pymager.testing.metadata_originals import RACERS, ROUNDS, cancel_after, race
 
-_DEADLINE = 30.0
-LONGEST = "derived/" + "é" * 100 + "/" + "r" * 491
+_TIDY_TIMEOUT_SECONDS = 30.0
+LONG_NAME = "derived/" + "é" * 100 + "/" + "r" * 491
 
 
-async def standing(leases: MetadataStore, name: str) -> str:
-    """The token of the lease that stands."""
+async def current_token(leases: MetadataStore, name: str) -> str:
+    """The token of the lease that is held."""
     with pytest.raises(Held) as held:
         await leases.acquire(name)
     return held.value.token
 
 
 @pytest.mark.asyncio
-class LeasesContract:
-    """Of many who want a lease exactly one has it, until it gives it back or another takes that very token's place."""
+class LeaseContract:
+    """Of many callers exactly one holds a lease, until it releases it or another takes over from its current token."""
 
-    async def test_of_many_who_acquire_a_lease_exactly_one_gets_it(
+    async def test_of_many_concurrent_acquires_exactly_one_succeeds(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         outcomes = await race((metadata, other)[number % 2].acquire("picture") for number in range(RACERS))
@@ -33,17 +33,15 @@ class LeasesContract:
         tokens = {error.token for error in outcomes.raised if isinstance(error, Held)}
         assert tokens == {outcomes.returned[0].token}
 
-    async def test_a_lease_has_the_name_that_was_asked_for(self, metadata: MetadataStore) -> None:
+    async def test_a_lease_has_the_requested_name(self, metadata: MetadataStore) -> None:
         assert (await metadata.acquire("picture")).name == "picture"
 
-    async def test_who_is_refused_is_told_the_standing_token(
-        self, metadata: MetadataStore, other: MetadataStore
-    ) -> None:
+    async def test_a_refusal_has_the_current_token(self, metadata: MetadataStore, other: MetadataStore) -> None:
         lease = await metadata.acquire("picture")
         for store in (metadata, other):
-            assert await standing(store, "picture") == lease.token
+            assert await current_token(store, "picture") == lease.token
 
-    async def test_a_renewal_changes_the_token_for_all_to_see(
+    async def test_a_renewal_changes_the_token_for_every_store(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         lease = await metadata.acquire("picture")
@@ -51,33 +49,33 @@ class LeasesContract:
         for _ in range(ROUNDS):
             lease = await metadata.renew(lease)
             tokens.add(lease.token)
-            assert await standing(other, "picture") == lease.token
+            assert await current_token(other, "picture") == lease.token
         assert len(tokens) == ROUNDS + 1
 
-    async def test_a_token_that_was_renewed_is_worth_nothing(self, metadata: MetadataStore) -> None:
+    async def test_a_token_is_invalid_after_a_renewal(self, metadata: MetadataStore) -> None:
         old = await metadata.acquire("picture")
         new = await metadata.renew(old)
         with pytest.raises(Lost):
             await metadata.renew(old)
         await metadata.release(old)
-        assert await standing(metadata, "picture") == new.token
+        assert await current_token(metadata, "picture") == new.token
 
-    async def test_a_lease_that_was_released_is_free_for_the_other(
+    async def test_a_released_lease_is_free_for_another_store(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         for _ in range(ROUNDS):
             await metadata.release(await metadata.acquire("picture"))
             await other.release(await other.acquire("picture"))
 
-    async def test_a_lease_is_taken_over_by_who_knows_its_token(
+    async def test_a_lease_can_be_taken_over_with_its_current_token(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         dead = await metadata.acquire("picture")
         taken = await other.acquire("picture", instead_of=dead.token)
         assert taken.token != dead.token
-        assert await standing(metadata, "picture") == taken.token
+        assert await current_token(metadata, "picture") == taken.token
 
-    async def test_a_lease_is_not_taken_over_with_a_stale_token(
+    async def test_a_lease_cannot_be_taken_over_with_a_stale_token(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         old = await metadata.acquire("picture")
@@ -87,7 +85,9 @@ class LeasesContract:
         assert held.value.token == new.token
         assert (await metadata.renew(new)).name == "picture"
 
-    async def test_of_many_takers_exactly_one_succeeds(self, metadata: MetadataStore, other: MetadataStore) -> None:
+    async def test_of_many_concurrent_takeovers_exactly_one_succeeds(
+        self, metadata: MetadataStore, other: MetadataStore
+    ) -> None:
         dead = await metadata.acquire("picture")
         stores = (metadata, other)
         outcomes = await race(stores[number % 2].acquire("picture", dead.token) for number in range(RACERS))
@@ -106,31 +106,29 @@ class LeasesContract:
             assert isinstance(outcomes.raised[0], Held | Lost)
             lease = outcomes.returned[0]
 
-    async def test_a_free_lease_is_given_also_to_who_would_take_it_over(self, metadata: MetadataStore) -> None:
+    async def test_a_takeover_of_a_free_lease_succeeds(self, metadata: MetadataStore) -> None:
         gone = await metadata.acquire("picture")
         await metadata.release(gone)
         lease = await metadata.acquire("picture", instead_of=gone.token)
-        assert await standing(metadata, "picture") == lease.token
+        assert await current_token(metadata, "picture") == lease.token
 
-    async def test_a_late_release_does_not_free_anothers_lease(
+    async def test_a_late_release_does_not_free_the_new_holders_lease(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         paused = await metadata.acquire("picture")
         taken = await other.acquire("picture", instead_of=paused.token)
         await metadata.release(paused)
-        assert await standing(metadata, "picture") == taken.token
+        assert await current_token(metadata, "picture") == taken.token
         assert (await other.renew(taken)).name == "picture"
 
-    async def test_a_renewal_after_a_takeover_finds_the_lease_lost(
-        self, metadata: MetadataStore, other: MetadataStore
-    ) -> None:
+    async def test_a_renewal_after_a_takeover_is_refused(self, metadata: MetadataStore, other: MetadataStore) -> None:
         paused = await metadata.acquire("picture")
         taken = await other.acquire("picture", instead_of=paused.token)
         with pytest.raises(Lost):
             await metadata.renew(paused)
-        assert await standing(metadata, "picture") == taken.token
+        assert await current_token(metadata, "picture") == taken.token
 
-    async def test_a_renewal_after_the_release_finds_the_lease_lost(self, metadata: MetadataStore) -> None:
+    async def test_a_renewal_after_a_release_is_refused(self, metadata: MetadataStore) -> None:
         lease = await metadata.acquire("picture")
         await metadata.release(lease)
         with pytest.raises(Lost):
@@ -138,39 +136,39 @@ class LeasesContract:
         await metadata.release(lease)
         await metadata.acquire("picture")
 
-    @pytest.mark.parametrize("alike", [["cafe", "CAFE", "café"], ["a", "a_", "a-"], [LONGEST + "a", LONGEST + "b"]])
-    async def test_leases_of_different_names_are_different(self, metadata: MetadataStore, alike: list[str]) -> None:
-        leases = [await metadata.acquire(name) for name in alike]
+    @pytest.mark.parametrize("names", [["cafe", "CAFE", "café"], ["a", "a_", "a-"], [LONG_NAME + "a", LONG_NAME + "b"]])
+    async def test_leases_of_similar_names_are_different(self, metadata: MetadataStore, names: list[str]) -> None:
+        leases = [await metadata.acquire(name) for name in names]
         for lease in leases:
-            assert await standing(metadata, lease.name) == lease.token
+            assert await current_token(metadata, lease.name) == lease.token
 
-    async def test_tidy_removes_a_dead_lease_and_no_live_one(
+    async def test_tidy_removes_abandoned_leases_and_keeps_renewed_ones(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         dead, live = await metadata.acquire("dead"), await metadata.acquire("live")
         assert await other.tidy(3600.0) == 0
-        assert await standing(other, "dead") == dead.token
-        removed, end = 0, monotonic() + _DEADLINE
+        assert await current_token(other, "dead") == dead.token
+        removed, end = 0, monotonic() + _TIDY_TIMEOUT_SECONDS
         while not removed and monotonic() < end:
             live = await metadata.renew(live)
             removed = await other.tidy(2.0)
             await asyncio.sleep(0.05)
         assert removed == 1
-        assert await standing(other, "live") == live.token
+        assert await current_token(other, "live") == live.token
         with pytest.raises(Lost):
             await metadata.renew(dead)
         await other.acquire("dead")
 
-    async def test_an_acquire_that_is_cancelled_leaves_a_lease_that_can_be_had(
+    async def test_a_canceled_acquire_leaves_a_lease_that_can_be_acquired_or_taken_over(
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         for steps in range(ROUNDS):
             await cancel_after(steps, metadata.acquire("picture"))
-            lease = await self._have(metadata, "picture")
-            assert await standing(other, "picture") == lease.token
+            lease = await self._acquire_or_take_over(metadata, "picture")
+            assert await current_token(other, "picture") == lease.token
             await metadata.release(lease)
 
-    async def _have(self, leases: MetadataStore, name: str) -> Lease:
+    async def _acquire_or_take_over(self, leases: MetadataStore, name: str) -> Lease:
         try:
             return await leases.acquire(name)
         except Held as held:

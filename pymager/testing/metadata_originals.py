@@ -1,4 +1,4 @@
-"""What the contracts of the metadata store share: originals to write, and races."""
+"""What the parts of the metadata store's contract share: originals to write, races and cancellation."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Outcomes(Generic[T]):
-    """How the calls of a race ended."""
+    """What the calls of a race returned and raised."""
 
     returned: list[T]
     raised: list[BaseException]
 
 
 def an_original(id: str = "cat", **changes: Any) -> Original:
-    """An original of a fresh revision, with another value in every field; larger than 32 bits can say."""
+    """An original with a new revision and a distinct value in every field. Its size needs more than 32 bits."""
     original = Original(
         id=id,
         revision=new_revision(),
@@ -39,14 +39,14 @@ def an_original(id: str = "cat", **changes: Any) -> Original:
 
 
 async def race(calls: Iterable[Coroutine[Any, Any, T]]) -> Outcomes[T]:
-    """Run all calls at once, to their ends."""
+    """Run all calls concurrently, and wait until every one has ended."""
     results = await asyncio.gather(*calls, return_exceptions=True)
     returned = [result for result in results if not isinstance(result, BaseException)]
     return Outcomes(returned, [result for result in results if isinstance(result, BaseException)])
 
 
 async def cancel_after(steps: int, call: Coroutine[Any, Any, Any]) -> None:
-    """Start the call and cancel it after so many turns of the event loop; its result does not matter."""
+    """Start the call, cancel it after that many turns of the event loop, and ignore its outcome."""
     task = asyncio.ensure_future(call)
     for _ in range(steps):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""A put in a folder is whole and durable, or leaves nothing: in which order, and where it fails or is cancelled."""
+"""A put is whole and durable or leaves nothing: the order of its steps, its failures and its cancellation."""
 
 import asyncio
 import os
@@ -30,8 +30,8 @@ async def read(store: FolderBlobs, key: str) -> bytes:
         return b"".join([chunk async for chunk in blob.chunks])
 
 
-def record(monkeypatch: pytest.MonkeyPatch, told: list[str], root: Path) -> None:
-    """Write down what the operating system is asked to do, in its order; paths below the root."""
+def record(monkeypatch: pytest.MonkeyPatch, calls: list[str], root: Path) -> None:
+    """Record the system calls in order, with paths relative to the root."""
 
     def name(of: bytes | int) -> str:
         path = Path(f"/proc/self/fd/{of}").readlink() if isinstance(of, int) else os.fsdecode(of)
@@ -42,49 +42,47 @@ def record(monkeypatch: pytest.MonkeyPatch, told: list[str], root: Path) -> None
         def call(*arguments: bytes | int, **options: object) -> object:
             paths = [name(argument) for argument in arguments[: 2 if function.__name__ == "rename" else 1]]
             result = function(*arguments, **options)
-            told.append(" ".join([function.__name__, *paths]))
+            calls.append(" ".join([function.__name__, *paths]))
             return result
 
         return call
 
     for function in (os.write, os.fsync, os.rename, os.mkdir):
         monkeypatch.setattr(os, function.__name__, recorded(function))
-    monkeypatch.setattr(failpoints, "hook", lambda point: told.append(point))
+    monkeypatch.setattr(failpoints, "hook", lambda point: calls.append(point))
 
 
-async def test_the_file_is_synced_before_it_gets_its_name_and_every_folder_after(
+async def test_the_file_is_synced_before_the_rename_and_its_folders_after(
     blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    calls: list[str] = []
     with monkeypatch.context() as patch:
-        record(patch, told, root)
+        record(patch, calls, root)
         await blobs.put(KEY, b"cat", "image/jpeg")
     (path,) = [path.relative_to(root) for path in (root / "blobs").rglob("*.jpg")]
-    inner, fan, kind, top = map(str, path.parents[:4])
-    assert told == [
+    inner, shard, kind, top = map(str, path.parents[:4])
+    assert calls == [
         *("write TEMPORARY", "file.written", "fsync TEMPORARY"),
-        *(f"mkdir {kind}", f"mkdir {fan}", f"mkdir {inner}", f"rename TEMPORARY {path}", "file.renamed"),
-        *(f"fsync {inner}", f"fsync {fan}", f"fsync {kind}", f"fsync {top}", "file.synced"),
+        *(f"mkdir {kind}", f"mkdir {shard}", f"mkdir {inner}", f"rename TEMPORARY {path}", "file.renamed"),
+        *(f"fsync {inner}", f"fsync {shard}", f"fsync {kind}", f"fsync {top}", "file.synced"),
     ]
     assert top == "blobs"
 
 
-async def test_folders_that_were_there_already_are_synced_too(
-    blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_existing_folders_are_synced_too(blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await blobs.put(KEY, b"cat", "image/jpeg")
-    told: list[str] = []
+    calls: list[str] = []
     with monkeypatch.context() as patch:
-        record(patch, told, root)
+        record(patch, calls, root)
         await blobs.put("original/cat/4567.jpg", b"cat", "image/jpeg")
-    assert [line.split()[0] for line in told[told.index("file.renamed") :]] == [
+    assert [line.split()[0] for line in calls[calls.index("file.renamed") :]] == [
         "file.renamed",
         *["fsync"] * 4,
         "file.synced",
     ]
 
 
-async def test_a_disk_that_fails_after_the_rename_leaves_the_outcome_open(
+async def test_a_disk_that_fails_after_the_rename_makes_the_outcome_unknown(
     blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(point: str) -> None:
@@ -98,7 +96,7 @@ async def test_a_disk_that_fails_after_the_rename_leaves_the_outcome_open(
     assert await read(blobs, KEY) == b"cat"
 
 
-async def test_a_source_that_cannot_be_read_writes_nothing(blobs: FolderBlobs, root: Path, tmp_path: Path) -> None:
+async def test_an_unreadable_source_writes_nothing(blobs: FolderBlobs, root: Path, tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as refused:
         await blobs.put(KEY, tmp_path / "absent", "image/jpeg")
     assert refused.value.outcome_known
@@ -106,7 +104,7 @@ async def test_a_source_that_cannot_be_read_writes_nothing(blobs: FolderBlobs, r
     assert [info async for info in blobs.list("")] == []
 
 
-async def test_a_source_that_the_kernel_cannot_copy_is_copied_by_hand(
+async def test_a_source_that_the_kernel_cannot_copy_is_copied_in_chunks(
     blobs: FolderBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*arguments: object) -> int:
@@ -118,13 +116,13 @@ async def test_a_source_that_the_kernel_cannot_copy_is_copied_by_hand(
     assert await read(blobs, KEY) == bytes(range(256)) * 100_000
 
 
-class Halt:
-    """Holds the writer at a point of the program until it is let go on."""
+class Pause:
+    """Pauses the writer at a failpoint until `resume` is set."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
         self._point = point
         self._is_reached = threading.Event()
-        self.go_on = threading.Event()
+        self.resume = threading.Event()
         monkeypatch.setattr(failpoints, "hook", self._at)
 
     async def reached(self) -> None:
@@ -133,53 +131,53 @@ class Halt:
     def _at(self, point: str) -> None:
         if point == self._point:
             self._is_reached.set()
-            assert self.go_on.wait(20)
+            assert self.resume.wait(20)
 
 
 @pytest.mark.parametrize(
     ("point", "is_there"), [("file.written", False), ("file.renamed", True), ("file.synced", True)]
 )
-async def test_a_put_cancelled_at_any_point_has_ended_when_its_caller_goes_on(
+async def test_a_canceled_put_has_ended_when_its_caller_continues(
     blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch, point: str, is_there: bool
 ) -> None:
-    halt = Halt(monkeypatch, point)
+    pause = Pause(monkeypatch, point)
     task = asyncio.ensure_future(blobs.put(KEY, b"cat", "image/jpeg"))
-    await halt.reached()
+    await pause.reached()
     for _ in range(3):
         task.cancel()
         await asyncio.sleep(0)
     assert not task.done()
-    halt.go_on.set()
+    pause.resume.set()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert temporary_files(root) == []
     assert [info.key async for info in blobs.list("")] == ([KEY] if is_there else [])
 
 
-async def test_a_put_cancelled_before_its_turn_never_begins(
+async def test_a_put_that_is_canceled_in_the_queue_never_starts(
     blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    halt = Halt(monkeypatch, "file.written")
+    pause = Pause(monkeypatch, "file.written")
     first = [asyncio.ensure_future(blobs.put(f"original/cat/{n}", b"cat", "image/jpeg")) for n in range(8)]
-    await halt.reached()
+    await pause.reached()
     waiting = asyncio.ensure_future(blobs.put(KEY, b"cat", "image/jpeg"))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    halt.go_on.set()
+    pause.resume.set()
     await asyncio.gather(*first)
     assert sorted([info.key async for info in blobs.list("")]) == [f"original/cat/{n}" for n in range(8)]
 
 
-async def test_reading_does_not_wait_behind_writers(blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reads_do_not_wait_for_writers(blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
     await blobs.put(KEY, b"cat", "image/jpeg")
-    halt = Halt(monkeypatch, "file.written")
+    pause = Pause(monkeypatch, "file.written")
     puts = [asyncio.ensure_future(blobs.put(f"original/cat/{n}", b"cat", "image/jpeg")) for n in range(20)]
-    await halt.reached()
+    await pause.reached()
     async with asyncio.timeout(20):
         assert (await blobs.stat(KEY)).size == 3
         assert await read(blobs, KEY) == b"cat"
         await blobs.ping()
-    halt.go_on.set()
+    pause.resume.set()
     await asyncio.gather(*puts)

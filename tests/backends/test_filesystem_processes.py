@@ -1,4 +1,4 @@
-"""A folder that several processes use, of which some are killed and some find the disk full."""
+"""Several processes share a folder: one is killed, one finds the disk full."""
 
 import asyncio
 import signal
@@ -47,7 +47,7 @@ async def read(store: FolderBlobs, key: str) -> bytes:
 @pytest.mark.parametrize(
     ("point", "is_there"), [("file.written", False), ("file.renamed", True), ("file.synced", True)]
 )
-async def test_a_writer_that_is_killed_leaves_a_whole_blob_or_what_tidy_removes(
+async def test_a_killed_writer_leaves_a_whole_blob_or_a_file_that_tidy_removes(
     blobs: FolderBlobs, root: Path, point: str, is_there: bool
 ) -> None:
     killed = program("""
@@ -94,26 +94,26 @@ FULL = """
 
 
 @pytest.mark.parametrize("kind", ["limit", "disk"])
-def test_a_full_disk_leaves_nothing_half_and_service_goes_on(root: Path, tmp_path: Path, kind: str) -> None:
+def test_a_full_disk_leaves_no_partial_blob_and_the_store_keeps_working(root: Path, tmp_path: Path, kind: str) -> None:
     command = [*program(FULL), str(root), str(tmp_path), kind]
     if kind == "disk":
         root.mkdir()
         mounting = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
         mount = f"mount -t tmpfs -o size=4m none '{root}'"
         if subprocess.run([*mounting, mount], capture_output=True, check=False).returncode:
-            pytest.skip("this environment may not mount a disk of its own")
+            pytest.skip("this environment can't mount a tmpfs")
         command = [*mounting, f'{mount} && exec "$@"', "sh", *command]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     first, second, listed, left = result.stdout.splitlines() or [result.stderr] * 4
-    assert first.startswith("NoSpace: the folder is full")
-    assert second.startswith("NoSpace: the folder is full")
+    assert first.startswith("NoSpace: the blob folder is full")
+    assert second.startswith("NoSpace: the blob folder is full")
     assert listed == "[('original/cat/1.jpg', 100000), ('original/dog/3.jpg', 150000)]"
     assert left == "[] False"
 
 
-async def test_several_processes_put_and_delete_in_one_folder(blobs: FolderBlobs, root: Path) -> None:
+async def test_several_processes_can_put_and_delete_in_one_folder(blobs: FolderBlobs, root: Path) -> None:
     busy = program("""
-        async def come_and_go(blobs, task):
+        async def put_and_delete(blobs, task):
             for n in range(30):
                 key = f"derived/cat/r{n % 2}/abcd/{rest[0]}x{task}.jpg"
                 await blobs.put(key, bytes([n]) * 10_000, "image/jpeg")
@@ -123,7 +123,7 @@ async def test_several_processes_put_and_delete_in_one_folder(blobs: FolderBlobs
 
         async def main():
             async with FolderBlobs(f"file://{root}") as blobs:
-                await asyncio.gather(*[come_and_go(blobs, task) for task in range(8)])
+                await asyncio.gather(*[put_and_delete(blobs, task) for task in range(8)])
 
         asyncio.run(main())
     """)

@@ -1,4 +1,4 @@
-"""Which folder a `file:` URL names, and what is told where it names none."""
+"""Which folder a `file:` URL names, and the errors for other URLs."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def files_below(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    ("form", "made"),
+    ("form", "folder"),
     [
         ("file://{here}/a", "a"),
         ("file:{here}/a", "a"),
@@ -27,15 +27,15 @@ def files_below(folder: Path) -> list[Path]:
         ("file:a/../b", "b"),
     ],
 )
-async def test_a_url_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, made: str) -> None:
+async def test_a_url_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, folder: str) -> None:
     monkeypatch.chdir(tmp_path)
     async with FolderBlobs(form.format(here=tmp_path)) as store:
         await store.put(KEY, b"cat", "image/jpeg")
-    assert files_below(tmp_path / made)
+    assert files_below(tmp_path / folder)
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("file://data/pictures", "names the host 'data'"),
         ("file://localhost/pictures", "names the host 'localhost'"),
@@ -47,15 +47,13 @@ async def test_a_url_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("/a", "is not a file: URL"),
     ],
 )
-def test_a_url_that_names_no_local_folder_is_told_what_is_right(url: str, told: str) -> None:
+def test_an_invalid_url_is_refused_with_the_expected_form(url: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match="write file:///absolute/path or file:relative/path") as refused:
         FolderBlobs(url)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
-async def test_a_relative_url_stays_where_it_was_when_the_working_directory_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_relative_url_is_resolved_when_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     store = FolderBlobs("file:here")
     monkeypatch.chdir("/")
@@ -64,8 +62,8 @@ async def test_a_relative_url_stays_where_it_was_when_the_working_directory_chan
     assert files_below(tmp_path / "here" / "blobs")
 
 
-async def test_a_folder_that_cannot_be_made_or_written_to_is_told_at_the_start(tmp_path: Path) -> None:
+async def test_opening_fails_if_the_folder_cannot_be_created_or_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for path in (f"{tmp_path}/file", f"{tmp_path}/file/below", "/proc/pymager", "/proc/self/task"):
-        with pytest.raises(ConfigurationError, match=f"{path} has to be a folder that this user may write to"):
+        with pytest.raises(ConfigurationError, match=f"{path} must be a folder that this user can write to"):
             await FolderBlobs(f"file://{path}").__aenter__()

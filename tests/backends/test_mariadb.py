@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 from pymager.errors import ConfigurationError, NotFound, Unavailable
 from pymager.testing.metadata_originals import an_original
 from pymager_sql import SqlMetadata
-from pymager_sql.failures import Verdict
+from pymager_sql.failures import ErrorKind
 from pymager_sql.mysql import Mysql
 from tests.servers import MariaDb
 
@@ -22,10 +22,13 @@ def url(mariadb: MariaDb) -> str:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("mysql://h/d?timout=3", "does not know 'timout'; it knows: .*pool.*timeout"),
-        ("mariadb://h/d?pool=many", "pool=many in the mariadb URL is not a number from 3"),
-        ("mysql://h/d?ssl_verify_cert=perhaps", "ssl_verify_cert=perhaps in the mysql URL is not true or false"),
-        ("mysql://h/d?ssl_ca=/nowhere/ca.pem", "what the mysql URL says about TLS can't be used"),
+        ("mysql://h/d?timout=3", "unknown parameter 'timout' in the mysql URL; known: .*pool.*timeout"),
+        ("mariadb://h/d?pool=many", "pool in the mariadb URL must be a number from 3 to 1000, got 'many'"),
+        (
+            "mysql://h/d?ssl_verify_cert=perhaps",
+            "ssl_verify_cert in the mysql URL must be true or false, got 'perhaps'",
+        ),
+        ("mysql://h/d?ssl_ca=/nowhere/ca.pem", "the TLS parameters of the mysql URL are invalid"),
         ("mysql://h", "names no database"),
         ("mysql+asyncmy://h/d", "write mysql:// or mariadb://"),
     ],
@@ -71,29 +74,29 @@ async def test_many_reads_at_once_each_get_their_own_row(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "verdict"),
+    ("code", "error_kind"),
     [
-        (1213, Verdict.REFUSED),
-        (1205, Verdict.REFUSED),
-        (1146, Verdict.REFUSED),
-        (1021, Verdict.FULL),
-        (1114, Verdict.FULL),
-        (1053, Verdict.UNCLEAR),
-        (1180, Verdict.UNCLEAR),
-        (1927, Verdict.UNCLEAR),
+        (1213, ErrorKind.REJECTED),
+        (1205, ErrorKind.REJECTED),
+        (1146, ErrorKind.REJECTED),
+        (1021, ErrorKind.NO_SPACE),
+        (1114, ErrorKind.NO_SPACE),
+        (1053, ErrorKind.UNKNOWN),
+        (1180, ErrorKind.UNKNOWN),
+        (1927, ErrorKind.UNKNOWN),
     ],
 )
 def test_what_the_server_says_of_a_statement_is_understood(
-    url: str, mariadb: MariaDb, code: int, verdict: Verdict
+    url: str, mariadb: MariaDb, code: int, error_kind: ErrorKind
 ) -> None:
     with (
         pymysql.connect(host="127.0.0.1", port=mariadb.port, user="root") as connection,
         pytest.raises(pymysql.MySQLError) as failure,
     ):
         connection.cursor().execute(f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = 'x'")
-    assert Mysql(make_url(url)).judge(failure.value) is verdict
+    assert Mysql(make_url(url)).classify(failure.value) is error_kind
 
 
 def test_a_lost_connection_tells_nothing(url: str) -> None:
     lost = pymysql.err.OperationalError(2013, "Lost connection to MySQL server during query")
-    assert Mysql(make_url(url)).judge(lost) is Verdict.UNCLEAR
+    assert Mysql(make_url(url)).classify(lost) is ErrorKind.UNKNOWN

@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 from pymager.errors import ConfigurationError, NotFound, Unavailable
 from pymager.testing.metadata_originals import an_original, race
 from pymager_sql import SqlMetadata
-from pymager_sql.failures import Verdict
+from pymager_sql.failures import ErrorKind
 from pymager_sql.postgresql import Postgresql
 from tests.servers import Postgres
 
@@ -32,12 +32,12 @@ def url(postgresql: Postgres) -> str:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgresql://h/d?timout=3", "does not know 'timout'; it knows: .*pool.* timeout"),
-        ("postgresql://h/d?timeout=0", "timeout=0 in the postgresql URL is not a number of seconds"),
-        ("postgresql://h/d?pool=2", "pool=2 in the postgresql URL is not a number from 3"),
-        ("postgresql://h/d?connect_timeout=2", "does not know 'connect_timeout'"),
+        ("postgresql://h/d?timout=3", "unknown parameter 'timout' in the postgresql URL; known: .*pool.* timeout"),
+        ("postgresql://h/d?timeout=0", "timeout in the postgresql URL must be a number of seconds"),
+        ("postgresql://h/d?pool=2", "pool in the postgresql URL must be a number from 3 to 1000, got '2'"),
+        ("postgresql://h/d?connect_timeout=2", "unknown parameter 'connect_timeout'"),
         ("postgresql+asyncpg://h/d", "write postgresql://"),
-        ("postgresql://u:topsecret@h:port/d", "not a database's URL"),
+        ("postgresql://u:topsecret@h:port/d", "invalid database URL"),
     ],
 )
 def test_a_url_that_makes_no_sense_is_refused_with_a_sentence(url: str, said: str) -> None:
@@ -129,18 +129,18 @@ async def test_a_backend_that_is_terminated_costs_no_read(url: str) -> None:
 
 
 async def test_a_serialization_failure_and_a_deadlock_leave_no_doubt(url: str) -> None:
-    judge = Postgresql(make_url(url)).judge
+    classify = Postgresql(make_url(url)).classify
     with psycopg.connect(url, autocommit=True) as connection:
         for state in ("40001", "40P01"):
             with pytest.raises(psycopg.Error) as failure:
                 connection.execute(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$")
-            assert judge(failure.value) is Verdict.REFUSED
+            assert classify(failure.value) is ErrorKind.REJECTED
         with pytest.raises(psycopg.Error) as failure:
             connection.execute("DO $$ BEGIN RAISE SQLSTATE '53100'; END $$")
-        assert judge(failure.value) is Verdict.FULL
+        assert classify(failure.value) is ErrorKind.NO_SPACE
         with pytest.raises(psycopg.Error) as failure:
             connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        assert judge(failure.value) is Verdict.UNCLEAR
+        assert classify(failure.value) is ErrorKind.UNKNOWN
 
 
 def certificates(folder: Path) -> None:

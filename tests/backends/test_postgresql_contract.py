@@ -41,7 +41,7 @@ class TestPostgresql(MetadataStoreContract):
 
 def clear(url: str) -> None:
     """Leave no row: that is quicker than a database of its own for each test."""
-    engine = dialects.dialect(url).mutations()
+    engine = dialects.dialect(url).transaction_engine()
     with engine.begin() as connection:
         for table in tables.metadata.tables.values():
             connection.execute(delete(table))

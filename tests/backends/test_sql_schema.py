@@ -34,7 +34,7 @@ def execute(path: Path, statement: str) -> list[tuple[object, ...]]:
 async def test_prepare_says_what_it_did_and_does_it_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/folder/catalog.db"
     folder, logging, *steps = await SqlMetadata(url).prepare()
-    assert folder == f"made the folder {tmp_path}/folder"
+    assert folder == f"created the folder {tmp_path}/folder"
     assert "write-ahead logging" in logging
     assert [step.split(":")[0] for step in steps] == [f"brought the schema to version {v}" for v in ("0001", NEWEST)]
     assert await SqlMetadata(url).prepare() == []
@@ -42,7 +42,7 @@ async def test_prepare_says_what_it_did_and_does_it_once(tmp_path: Path) -> None
 
 async def test_the_migrations_make_the_tables_that_the_statements_use(url: str) -> None:
     await SqlMetadata(url).prepare()
-    engine = dialects.dialect(url).statements()
+    engine = dialects.dialect(url).statement_engine()
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "version_table": schema.VERSION_TABLE}
@@ -67,7 +67,7 @@ async def test_an_older_schema_is_said_plainly_and_migrated_with_its_rows(url: s
     with pytest.raises(ConfigurationError) as refusal:
         await SqlMetadata(url).__aenter__()
     assert str(refusal.value) == (
-        f"the catalog's schema is at version 0001, this pymager needs {NEWEST}: run `pymager upgrade`"
+        f"the catalog's schema is at version 0001, but this release needs {NEWEST}: run `pymager upgrade`"
     )
     assert execute(path, "SELECT * FROM pymager_schema") == [("0001",)]
     assert await SqlMetadata(url).prepare() == [f"brought the schema to version {NEWEST}: leases"]

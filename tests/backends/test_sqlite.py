@@ -43,14 +43,17 @@ def at_most() -> Iterator[Callable[[int], None]]:
         ("sqlite://", "needs a file"),
         ("sqlite:///:memory:", "needs a file"),
         ("sqlite:///file:x?mode=memory&uri=true", "needs a file"),
-        ("sqlite:////tmp/x.db?patience=3", "does not know 'patience'; it knows: timeout"),
-        ("sqlite:////tmp/x.db?timeout=soon", "timeout=soon"),
-        ("sqlite:////tmp/x.db?timeout=0", "timeout=0"),
-        ("sqlite:////tmp/x.db?timeout=1&timeout=2", "timeout="),
+        ("sqlite:////tmp/x.db?patience=3", "unknown parameter 'patience' in the sqlite URL; known: timeout"),
+        (
+            "sqlite:////tmp/x.db?timeout=soon",
+            "timeout in the sqlite URL must be a number of seconds from 0 to 3600, got 'soon'",
+        ),
+        ("sqlite:////tmp/x.db?timeout=0", "timeout in the sqlite URL must be .*, got '0'"),
+        ("sqlite:////tmp/x.db?timeout=1&timeout=2", "timeout in the sqlite URL must be"),
         ("sqlite://host/x.db", "no host"),
         ("sqlite+aiosqlite:////tmp/x.db", "sqlite\\+aiosqlite"),
-        ("nosuch://host/x", "SQLAlchemy does not know the database 'nosuch'"),
-        ("catalog.db", "not a database's URL"),
+        ("nosuch://host/x", "SQLAlchemy has no dialect for 'nosuch'"),
+        ("catalog.db", "invalid database URL"),
     ],
 )
 def test_a_url_that_makes_no_sense_is_refused_with_a_sentence(url: str, said: str) -> None:
@@ -75,7 +78,7 @@ async def test_a_relative_path_begins_where_the_url_was_read(tmp_path: Path, mon
 
 async def test_a_folder_that_can_not_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigurationError, match=r"the catalog's folder .*/file can't be made"):
+    with pytest.raises(ConfigurationError, match=r"can't create the catalog's folder .*/file"):
         await SqlMetadata(f"sqlite:///{tmp_path}/file/catalog.db").prepare()
 
 
@@ -104,12 +107,12 @@ async def test_a_file_that_lost_write_ahead_logging_gets_it_back(url: str, path:
 
 def test_mutations_are_synced_and_leases_are_not(sqlite: Sqlite) -> None:
     full, normal = 2, 1
-    assert pragma(sqlite.mutations(), "synchronous") == full
-    assert pragma(sqlite.statements(), "synchronous") == normal
+    assert pragma(sqlite.transaction_engine(), "synchronous") == full
+    assert pragma(sqlite.statement_engine(), "synchronous") == normal
 
 
 def test_a_mutation_has_the_write_lock_before_its_first_statement(sqlite: Sqlite, path: Path) -> None:
-    engine = sqlite.mutations()
+    engine = sqlite.transaction_engine()
     with engine.connect() as connection, connected(path, timeout=0) as another:
         connection.begin()
         with pytest.raises(sqlite3.OperationalError, match="locked"):

@@ -58,7 +58,7 @@ async def test_init_makes_what_the_stores_need_and_says_so(tmp_path: Path) -> No
     [
         (["copy-blobs", "filet:/a", "file:/b"], "FROM: unknown blob store 'filet:'; known:"),
         (["copy-blobs", "a", "file:b"], "FROM: must be the URL of a blob store that starts with one of:"),
-        (["copy-blobs", "file:a", "file:/proc/none"], "TO: the folder for blobs can't be made:"),
+        (["copy-blobs", "file:a", "file:/proc/none"], "TO: can't create the blob folder:"),
         (["copy-blobs", "file:a", "file:a"], "TO: must be another store than FROM"),
         (["copy-metadata", "sqlite:///a.db", "file:/b"], "TO: unknown metadata store 'file:'; known:"),
         (["copy-metadata", "sqlite:////proc/none/a.db", "sqlite:///b.db"], "FROM: "),
@@ -77,7 +77,7 @@ async def test_a_service_moves_to_another_folder_and_database_with_nothing_chang
         before = await client.get("/original/large")
     copied = await blobs(tmp_path)
     assert (copied.code, copied.err) == (0, "")
-    assert f"TO: made the folder {tmp_path}/to" in copied.out
+    assert f"TO: created the folder {tmp_path}/to" in copied.out
     assert copied.out.splitlines()[-1].endswith(", 0 already there, 0 failed")
     rows = await metadata(tmp_path)
     assert (rows.code, rows.err) == (0, "")

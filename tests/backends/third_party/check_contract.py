@@ -1,4 +1,4 @@
-"""The third party's own test, run where its distribution is installed: found by its URL, held to the contract."""
+"""The third party's own test, run in an environment with its distribution: found by its URL, held to the contract."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

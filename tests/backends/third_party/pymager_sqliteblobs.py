@@ -14,19 +14,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from pymager.errors import ConfigurationError, NoSpace, NotFound, Unavailable
-from pymager.ports import Blob, BlobInfo
+from pymager.ports import Blob, BlobInfo, check_key, check_key_prefix
 
 _TABLE = "CREATE TABLE IF NOT EXISTS blobs (key TEXT PRIMARY KEY, size INT, etag TEXT, modified INT, body BLOB)"
 _PAGE = "SELECT key, size, etag, modified FROM blobs WHERE key > ? AND substr(key, 1, ?) = ? ORDER BY key LIMIT 500"
 
 
 class SqliteBlobs:
-    """Every store has one connection, in a thread of its own."""
+    """A store with one connection, in a thread of its own."""
 
     def __init__(self, url: str) -> None:
         self._path = url.partition(":")[2]
         if not self._path:
-            raise ConfigurationError("write sqliteblobs:/path/of/the.db")
+            raise ConfigurationError("must be sqliteblobs:/path/of/the.db")
 
     async def __aenter__(self) -> Self:
         self._thread = ThreadPoolExecutor(1)
@@ -57,15 +57,20 @@ class SqliteBlobs:
         return _info(*await self._one("SELECT key, size, etag, modified FROM blobs WHERE key = ?", key))
 
     async def put(self, key: str, source: bytes | Path, content_type: str) -> BlobInfo:
+        check_key(key)
         body = source if isinstance(source, bytes) else await asyncio.to_thread(source.read_bytes)
         described = (key, len(body), secrets.token_hex(16), int(time.time()))
         await self._rows("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?)", *described, body)
         return _info(*described)
 
     async def delete(self, keys: Iterable[str]) -> None:
-        await self._run(partial(self._delete, [(key,) for key in keys]))
+        deleted = list(keys)
+        for key in deleted:
+            check_key(key)
+        await self._run(partial(self._delete, [(key,) for key in deleted]))
 
     async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
+        check_key_prefix(prefix)
         last = ""
         while page := await self._rows(_PAGE, last, len(prefix), prefix):
             for row in page:
@@ -77,12 +82,13 @@ class SqliteBlobs:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute(_TABLE)
 
-    def _delete(self, doomed: Iterable[tuple[str]]) -> None:
+    def _delete(self, keys: Iterable[tuple[str]]) -> None:
         with self._database:
             self._database.execute("BEGIN")
-            self._database.executemany("DELETE FROM blobs WHERE key = ?", doomed)
+            self._database.executemany("DELETE FROM blobs WHERE key = ?", keys)
 
     async def _one(self, statement: str, key: str) -> Any:
+        check_key(key)
         for row in await self._rows(statement, key):
             return row
         raise NotFound(key)

@@ -1,4 +1,4 @@
-"""PostgreSQL's mutations: each is one statement that commits by itself, so each is one round trip."""
+"""PostgreSQL's mutations: each is one statement in autocommit, and so one round trip."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from sqlalchemy.exc import IntegrityError
 from pymager.errors import AlreadyExists, Fenced, NotFound
 from pymager.ports import Original
 from pymager_sql import catalog, leases
-from pymager_sql.failures import Judge, statement
+from pymager_sql.failures import Classifier, statement
 from pymager_sql.tables import originals
 
 _NAMES = list(originals.c.keys())
-_OTHERS = [name for name in _NAMES if name != "id"]
+_NAMES_BUT_ID = [name for name in _NAMES if name != "id"]
 
 
 def _add() -> TextClause:
@@ -23,10 +23,13 @@ def _add() -> TextClause:
 
 
 def _replace(condition: str) -> TextClause:
-    """The row is locked as it stands now, and then the rest is done to that very row, which is given back."""
+    """Lock the row, change exactly this row, and return its old values."""
     old = f"SELECT * FROM originals WHERE id = :id {condition} FOR UPDATE"  # noqa: S608
     used = "INSERT INTO revisions (revision) SELECT :revision FROM old"
-    changes, columns = ", ".join(f"{name} = :{name}" for name in _OTHERS), ", ".join(f"old.{name}" for name in _NAMES)
+    changes, columns = (
+        ", ".join(f"{name} = :{name}" for name in _NAMES_BUT_ID),
+        ", ".join(f"old.{name}" for name in _NAMES),
+    )
     change = f"UPDATE originals SET {changes} FROM old WHERE originals.id = old.id RETURNING {columns}"  # noqa: S608
     return text(f"WITH old AS ({old}), used AS ({used}) {change}")
 
@@ -42,15 +45,15 @@ _REMOVE, _REMOVE_REVISION = _remove(""), _remove(_OF_REVISION)
 
 
 class SingleStatements:
-    """The mutations over an engine in AUTOCOMMIT, of a database that has RETURNING and changes data in WITH."""
+    """Mutations over an engine in AUTOCOMMIT. The database must support RETURNING and data changes in WITH."""
 
-    def __init__(self, engine: Engine, judge: Judge) -> None:
+    def __init__(self, engine: Engine, classify: Classifier) -> None:
         self._engine = engine
-        self._judge = judge
+        self._classify = classify
 
     def add(self, original: Original) -> None:
-        """One INSERT inside another: the table whose key is taken tells `Fenced` from `AlreadyExists`."""
-        with statement(self._engine, self._judge, grows=True) as connection:
+        """One INSERT inside another. The table of the duplicate key decides between `Fenced` and `AlreadyExists`."""
+        with statement(self._engine, self._classify, needs_space=True) as connection:
             try:
                 connection.execute(_ADD, catalog.values(original))
             except IntegrityError as error:
@@ -59,46 +62,48 @@ class SingleStatements:
                 raise _fenced(original.revision) from error
 
     def replace(self, original: Original, expected: str | None) -> Original:
-        """One UPDATE; a second look only where it found no row of the revision."""
+        """One UPDATE, and one SELECT if it matched no row."""
         try:
             values = catalog.values(original)
-            old = self._taken(_REPLACE if expected is None else _REPLACE_REVISION, values, expected, grows=True)
+            old = self._changed_row(
+                _REPLACE if expected is None else _REPLACE_REVISION, values, expected, needs_space=True
+            )
         except IntegrityError as error:
             raise _fenced(original.revision) from error
-        return old or self._explain(original.id, expected)
+        return old or self._raise_reason(original.id, expected)
 
     def remove(self, id: str, expected: str | None) -> Original:
-        """One DELETE; a second look only where it found no row of the revision."""
+        """One DELETE, and one SELECT if it matched no row."""
         query = _REMOVE if expected is None else _REMOVE_REVISION
-        return self._taken(query, {"id": id}, expected) or self._explain(id, expected)
+        return self._changed_row(query, {"id": id}, expected) or self._raise_reason(id, expected)
 
-    def use(self, revision: str) -> None:
+    def use_revision(self, revision: str) -> None:
         """One INSERT."""
-        with statement(self._engine, self._judge) as connection:
-            catalog.use(connection, revision)
+        with statement(self._engine, self._classify) as connection:
+            catalog.use_revision(connection, revision)
 
     def tidy(self, older_than: float) -> int:
         """One DELETE."""
-        with statement(self._engine, self._judge) as connection:
+        with statement(self._engine, self._classify) as connection:
             return leases.tidy(connection, older_than)
 
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
 
-    def _taken(
-        self, query: TextClause, values: Mapping[str, Any], expected: str | None, *, grows: bool = False
+    def _changed_row(
+        self, query: TextClause, values: Mapping[str, Any], expected: str | None, *, needs_space: bool = False
     ) -> Original | None:
         parameters = values if expected is None else {**values, "expected": expected}
-        with statement(self._engine, self._judge, grows=grows) as connection:
+        with statement(self._engine, self._classify, needs_space=needs_space) as connection:
             row = connection.execute(query, parameters).one_or_none()
             return None if row is None else catalog.original(row)
 
-    def _explain(self, id: str, expected: str | None) -> Original:
-        """Raises what tells why nothing was changed: there is no row, or one of another revision."""
+    def _raise_reason(self, id: str, expected: str | None) -> Original:
+        """Raise the reason why nothing was changed: no row, or a row with another revision."""
         if expected is not None:
-            with statement(self._engine, self._judge) as connection:
-                catalog.standing(connection, id, expected)
+            with statement(self._engine, self._classify) as connection:
+                catalog.lock_row(connection, id, expected)
         raise NotFound(f"no row has the id '{id}'")
 
 
