@@ -11,7 +11,8 @@ import pytest
 from pymager.telemetry import server
 from pymager.telemetry.exposition import Boards
 from pymager.telemetry.shared_memory import Board
-from tests.live.scraped import Scrape, free_port, scraped
+from tests.live.scraped import Scrape, scraped
+from tests.servers.process import free_port
 
 _PLACES = 16
 _UNTIL = 30.0
