@@ -61,6 +61,6 @@ async def _sweep_alone(settings: Settings, components: Components, recipes: set[
 def _count_sweep(observer: Observer, report: SweepReport) -> None:
     observer.count(SWEEPS, "done")
     if observer.metrics is not None:
-        observer.metrics.count(LAST_SWEEP).set(time.time())
+        observer.metrics.value(LAST_SWEEP).set(time.time())
         for name, number in counts(report).items():
             observer.count(SWEPT, name, by=number)
