@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Self
 from pymager.errors import (
     AlreadyExists,
     Fenced,
-    Held,
-    Lost,
+    LeaseHeld,
+    LeaseLost,
     NoSpace,
     NotFound,
     Overloaded,
@@ -23,7 +23,16 @@ from pymager.telemetry.metrics import Histogram, Metrics
 if TYPE_CHECKING:
     from pymager.telemetry.tracing import Span, Tracer
 
-_ANSWERS = (NotFound, AlreadyExists, RevisionMismatch, Fenced, Held, Lost, asyncio.CancelledError, GeneratorExit)
+_ANSWERS = (
+    NotFound,
+    AlreadyExists,
+    RevisionMismatch,
+    Fenced,
+    LeaseHeld,
+    LeaseLost,
+    asyncio.CancelledError,
+    GeneratorExit,
+)
 _NOTHING = nullcontext()
 
 

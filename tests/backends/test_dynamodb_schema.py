@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pymager.errors import Fenced, Held, NoSpace, NotFound, Unavailable
+from pymager.errors import Fenced, LeaseHeld, NoSpace, NotFound, Unavailable
 from pymager.testing.metadata_originals import an_original
 from pymager_dynamodb import DynamoMetadata
 from tests.backends.dynamodb_tables import ask, between, by_way_of, items, new_table, table_of
@@ -61,7 +61,7 @@ async def test_an_id_and_a_lease_of_the_same_name_are_independent(store: DynamoM
     for name in ("cat", "original", "lease#0"):
         await store.add(an_original(name))
         lease = await store.acquire(name)
-        with pytest.raises(Held):
+        with pytest.raises(LeaseHeld):
             await store.acquire(name)
         await store.remove(name)
         await store.renew(lease)

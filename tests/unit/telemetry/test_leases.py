@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from pymager.errors import Held
+from pymager.errors import LeaseHeld
 from pymager.library import singleflight
 from pymager.library.singleflight import SingleFlight
 from pymager.telemetry.metrics import Metrics
@@ -59,7 +59,7 @@ async def test_one_that_another_took_is_lost(monkeypatch: pytest.MonkeyPatch) ->
             try:
                 await leases.acquire("key", token)
                 break
-            except Held as held:
+            except LeaseHeld as held:
                 token = held.token
         while ("lost",) not in above_zero(board, "pymager_leases_total"):
             await asyncio.sleep(0.005)
