@@ -146,7 +146,7 @@ async def test_a_full_set_of_revisions_rejects_the_upload_and_changes_nothing(
 
 async def use_up(server: DynamoLocal, url: str, numbers: range) -> None:
     """Add these used revisions to the cat's item."""
-    answer = await ask(
+    response = await ask(
         server,
         "UpdateItem",
         TableName=table_of(url),
@@ -154,4 +154,4 @@ async def use_up(server: DynamoLocal, url: str, numbers: range) -> None:
         UpdateExpression="ADD used :marks",
         ExpressionAttributeValues={":marks": {"BS": [b64encode(number.to_bytes(16)).decode() for number in numbers]}},
     )
-    assert "__type" not in answer
+    assert "__type" not in response
