@@ -109,6 +109,12 @@ UNDOCUMENTED = (
     ),
     Internal(
         web.Server,
+        "request_factory",
+        "giving every request its context: it is replaced before the first connection",
+        "no request has a context, and every handler fails",
+    ),
+    Internal(
+        web.Server,
         "connections",
         "closing idle connections while draining; the number of connections in the metrics",
         "draining waits for its whole timeout",
