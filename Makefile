@@ -14,15 +14,10 @@ help: ## List the targets.
 run: $(VENV)/run.stamp ## Serve on http://127.0.0.1:8000 over the folder ./pymager-data.
 	$(BIN)/pymager serve
 
-KILLS := tests/live/test_kills.py tests/live/test_storm.py
-
-# The kills mostly wait, so both files run side by side; their output is shown at the end.
+# Most tests that take long wait for processes, timeouts and leases: four processes keep two cores busy.
+PROCESSES ?= 4
 test: servers ## Run all tests, against real servers. Pass options of pytest in ARGS.
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(KILLS:%=--ignore=%) --ignore=$(DEB_TEST) $(ARGS)
-	@output=$$(mktemp -d); for file in $(KILLS); do \
-	  name=$$output/$$(basename $$file); mkdir $$name; \
-	  ( PYTEST_DEBUG_TEMPROOT=$$name $(BIN)/python -m pytest $$file $(ARGS) >$$name.out 2>&1; echo $$? >$$name.code ) & \
-	done; wait; cat $$output/*.out; ! grep -qv '^0$$' $$output/*.code; code=$$?; rm -rf $$output; exit $$code
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder --ignore=$(DEB_TEST) $(ARGS)
 
 # No server and no server process: the loop to work in.
 QUICK := tests/unit tests/engine --ignore=tests/unit/workers --ignore=tests/unit/process \

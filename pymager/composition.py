@@ -19,7 +19,7 @@ from pymager.settings.sources import without_password
 from pymager.telemetry.families import SWEEPS
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import OFF, Observer
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.telemetry.stores import ObservedBlobs, ObservedMetadata
 from pymager.workers.pool import WorkerLimits, WorkerPool
 
@@ -63,7 +63,7 @@ def _named(setting: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, board: Board | None = None) -> AsyncIterator[Components]:
+async def opened(settings: Settings, board: SharedMetrics | None = None) -> AsyncIterator[Components]:
     """All components, open. At the end, running work is finished. With a `board`, they count on it."""
     cache = Cache(settings.memory_cache)
     with observing(settings, board) as observer, Spool(settings.spool) as spool:
@@ -87,7 +87,7 @@ async def opened(settings: Settings, board: Board | None = None) -> AsyncIterato
 
 
 @contextmanager
-def observing(settings: Settings, board: Board | None) -> Iterator[Observer]:
+def observing(settings: Settings, board: SharedMetrics | None) -> Iterator[Observer]:
     """What observes the service; spans that are still queued are sent at the end."""
     metrics = None if board is None else Metrics(board)
     if not settings.otel:

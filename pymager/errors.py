@@ -6,8 +6,8 @@ PymagerError
 │   ├── AlreadyExists           the id has a row
 │   ├── RevisionMismatch        the row has another revision than the expected one
 │   ├── Fenced                  the revision can never be committed
-│   ├── Held                    another holder has the lease
-│   ├── Lost                    the lease has another holder by now, or none
+│   ├── LeaseHeld               another holder has the lease
+│   ├── LeaseLost               the lease has another holder by now, or none
 │   ├── NoSpace                 the store is full; nothing was written
 │   └── Unavailable             the backend did not do its work; says whether the outcome is known
 ├── ConfigurationError          a setting that the service cannot start with
@@ -49,7 +49,7 @@ class Fenced(BackendError):
     """The revision was fenced or used before: it can never be committed."""
 
 
-class Held(BackendError):
+class LeaseHeld(BackendError):
     """Another holder has the lease; `token` is its current token."""
 
     def __init__(self, token: str) -> None:
@@ -57,7 +57,7 @@ class Held(BackendError):
         self.token = token
 
 
-class Lost(BackendError):
+class LeaseLost(BackendError):
     """The lease has another holder by now, or none."""
 
 

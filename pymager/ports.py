@@ -224,11 +224,11 @@ class Leases(Protocol):
     async def acquire(self, name: str, instead_of: str | None = None) -> Lease:
         """Take a lease in one atomic step; with `instead_of`, take it over from the holder of that token.
 
-        Raises `Held` with the current token. A free lease is also given if `instead_of` is not None.
+        Raises `LeaseHeld` with the current token. A free lease is also given if `instead_of` is not None.
         """
 
     async def renew(self, lease: Lease) -> Lease:
-        """Renew the lease: the same lease with a new token. Raises `Lost` if it has another holder, or none."""
+        """Renew the lease: the same lease with a new token. Raises `LeaseLost` if it has another holder, or none."""
 
     async def release(self, lease: Lease) -> None:
         """Release the lease; a lease that has another holder by now is left alone."""

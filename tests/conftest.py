@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -26,7 +27,35 @@ os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
+# What takes longest runs first, so that nothing long is left for the end; the rest follows.
+_LONGEST_FIRST = ("live/test_kills.py", "live/test_storm.py", "live", "image", "front", "packages", "backends")
+_TESTS = Path(__file__).parent
+_SUMMARY = "summary"
+
 S = TypeVar("S", bound=Server)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _rank(item.path))
+
+
+def _rank(path: Path) -> int:
+    places = (number for number, part in enumerate(_LONGEST_FIRST) if path.is_relative_to(_TESTS / part))
+    return next(places, len(_LONGEST_FIRST))
+
+
+@pytest.fixture
+def summarize(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Adds a text to the end of the run's output, whether the test passes or fails."""
+    return lambda text: record_property(_SUMMARY, text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for text in (value for name, value in report.user_properties if name == _SUMMARY):
+                terminalreporter.section(report.nodeid, "-")
+                terminalreporter.line(str(text))
 
 
 def served(make: Callable[[], S], install: Callable[[], None] | None = None) -> Iterator[S]:

@@ -15,12 +15,11 @@ from pymager_aws.session import REQUEST_TIMEOUT_SECONDS, new_session, translated
 if TYPE_CHECKING:
     from obstore.store import S3Credential
 
-_RENEW_SECONDS = 900  # before they expire, start to renew them; the old ones stay in use meanwhile
+_RENEW_SECONDS = 900  # before they expire, start to renew them while the old ones stay in use
 _MIN_VALID_SECONDS = 120  # with less left, wait for new ones
 _CHECK_INTERVAL_SECONDS = 10.0
 _LOOKUP_INTERVAL_SECONDS = 540.0  # how often credentials that never expire are read again: a file may have changed
-# For obstore: it asks again when less than 5 of these minutes are left, so it keeps what it gets for 4 minutes, and
-# botocore renews whatever expires in less than 10 before it hands it out.
+# For obstore, which calls again when less than 5 minutes are left. So it uses a key for 4 minutes at most.
 _PROVIDED_MIN_VALID_SECONDS = 600
 _PROVIDED_LIFETIME = timedelta(minutes=9)
 _NOT_FOUND = (
@@ -120,7 +119,7 @@ class Credentials:
 
 
 def _retrieve_exception(lookup: asyncio.Task[None]) -> None:
-    """Keep asyncio from reporting an error that nobody waits for: the next lookup meets it again."""
+    """Keep asyncio from reporting an unretrieved error: the next lookup raises it again."""
     if not lookup.cancelled():
         lookup.exception()
 

@@ -24,7 +24,7 @@ class StoreUrl:
     parameters: dict[str, str] = field(repr=False)
 
     def value(self, parameter: str, parse: Callable[[str], T], form: str, *, is_shown: bool = True) -> T | None:
-        """A parameter's value, None where it is missing. `parse` raises `ValueError`; `form` says what is right.
+        """A parameter's value, None if it is missing. `parse` raises `ValueError`; `form` describes a valid value.
 
         Raises `ConfigurationError`, without the value unless `is_shown`.
         """

@@ -41,7 +41,7 @@ _REJECTED_CREDENTIALS = (ExpiredToken, UnrecognizedClient)
 
 
 class _RetryableError(Exception):
-    """An attempt failed and another may be made; `final` is raised if it is not."""
+    """A failed attempt that may be repeated; `final` is raised if it is not."""
 
     def __init__(self, final: Unavailable, *, max_attempts: int) -> None:
         super().__init__(str(final))

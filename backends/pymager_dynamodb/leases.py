@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from pymager.errors import Held, Lost, Unavailable
+from pymager.errors import LeaseHeld, LeaseLost, Unavailable
 from pymager.ports import Lease
 from pymager_dynamodb.client import DynamoClient
 from pymager_dynamodb.errors import ConditionFailed, translated_errors
@@ -30,21 +30,21 @@ class Leases:
         self._table = table
 
     async def acquire(self, name: str, instead_of: str | None) -> Lease:
-        """Write the token if the lease is free or has the token `instead_of`. Raises `Held`."""
+        """Write the token if the lease is free or has the token `instead_of`. Raises `LeaseHeld`."""
         condition = _IS_FREE if instead_of is None else f"{_IS_FREE} OR {_IS_HELD_WITH_OLD}"
         try:
             return await self._write(name, condition, instead_of)
         except ConditionFailed as error:
             if "token" in error.item:
-                raise Held(error.item["token"]["S"]) from None
+                raise LeaseHeld(error.item["token"]["S"]) from None
             raise Unavailable("DynamoDB rejected a condition that is true", outcome_known=True) from None
 
     async def renew(self, lease: Lease) -> Lease:
-        """Raises `Lost`."""
+        """Raises `LeaseLost`."""
         try:
             return await self._write(lease.name, _IS_HELD_WITH_OLD, lease.token)
         except ConditionFailed:
-            raise Lost(f"the lease '{lease.name}' has another holder or none") from None
+            raise LeaseLost(f"the lease '{lease.name}' has another holder or none") from None
 
     async def release(self, lease: Lease) -> None:
         """Delete the lease if it still has this token."""

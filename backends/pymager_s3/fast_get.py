@@ -98,7 +98,7 @@ class FastGetClient:
                 if is_new or connection.has_answered:
                     self._count_unusable_response()
                     return None
-                # The server closed it while it was idle: this says nothing about the next connection.
+                # The server closed it while it was idle: the next connection can still work.
             except FileNotFoundError:
                 raise  # the response was read to its end
             except BaseException:

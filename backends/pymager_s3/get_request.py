@@ -1,4 +1,4 @@
-"""GET requests for objects, and what their responses say ("GetObject", Amazon S3 API reference)."""
+"""GET requests for objects and the headers of their responses ("GetObject", Amazon S3 API reference)."""
 
 import re
 from email.utils import parsedate_to_datetime

@@ -75,7 +75,7 @@ class MultipartUploads:
 
 
 class _BytesAsFile(OSUtils):  # type: ignore[misc]
-    """Opens bytes in the place of a file: of a file-like object s3transfer would copy every part into memory."""
+    """Opens bytes as if they were a file: s3transfer copies each part of a file-like object, but not of a file."""
 
     def __init__(self, source: bytes) -> None:
         self._source = source

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from obstore import Bytes, GetOptions, GetResult, ObjectMeta
 
 CHUNK_BYTES = 256 << 10
-# Responses to a range outside the object; some servers answer one of an empty object without a range.
+# Responses to a range outside the object; some servers ignore a range of an empty object.
 _EMPTY_RANGE_CODES = ("InvalidRange", "416", "NotPartial")
 _SLOW_READER_SECONDS = 1.0
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Executable, bindparam, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from pymager.errors import Held, Lost, Unavailable
+from pymager.errors import LeaseHeld, LeaseLost, Unavailable
 from pymager.ports import Lease
 from pymager_sql.tables import leases
 
@@ -25,7 +25,7 @@ _TIDY = delete(leases).where(leases.c.touched < bindparam("before"))
 
 
 def acquire(connection: Connection, name: str, instead_of: str | None) -> Lease:
-    """Insert the lease, or change it if its token is `instead_of`. Raises `Held`."""
+    """Insert the lease, or change it if its token is `instead_of`. Raises `LeaseHeld`."""
     if instead_of is not None and (lease := _exchange(connection, name, instead_of)):
         return lease
     for _ in range(2):  # try again if the lease was released between the two statements
@@ -33,15 +33,15 @@ def acquire(connection: Connection, name: str, instead_of: str | None) -> Lease:
             return lease
         token = connection.execute(_TOKEN, {"this_name": name}).scalar_one_or_none()
         if token is not None:
-            raise Held(token)
+            raise LeaseHeld(token)
     raise Unavailable("the lease kept changing its holder; try again", outcome_known=True)
 
 
 def renew(connection: Connection, lease: Lease) -> Lease:
-    """Change the token. Raises `Lost`."""
+    """Change the token. Raises `LeaseLost`."""
     renewed = _exchange(connection, lease.name, lease.token)
     if renewed is None:
-        raise Lost(f"the lease '{lease.name}' has another holder, or none")
+        raise LeaseLost(f"the lease '{lease.name}' has another holder, or none")
     return renewed
 
 

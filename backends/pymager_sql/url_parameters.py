@@ -60,7 +60,8 @@ class Parameters:
                 raise ValueError(name)
             return read(value)
         except ValueError:
-            raise ConfigurationError(f"{name} in the {self._name} URL must be {form}, got {value!r}") from None
+            got = repr(value) if isinstance(value, str) else f"{len(value)} values"  # a repeated password stays secret
+            raise ConfigurationError(f"{name} in the {self._name} URL must be {form}, got {got}") from None
 
 
 def _seconds(text: str) -> float:

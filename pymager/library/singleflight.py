@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from pymager.errors import Held, Lost, Overloaded, Unavailable
+from pymager.errors import LeaseHeld, LeaseLost, Overloaded, Unavailable
 from pymager.failpoints import reached
 from pymager.ports import Lease, Leases
 from pymager.telemetry.families import LEASES
@@ -114,7 +114,7 @@ class SingleFlight(Generic[T, S]):
                         reached("derive.leased")
                         found = await look()
                         return await make(resource) if found is None else found
-            except Held as held:
+            except LeaseHeld as held:
                 if not token:
                     self._observer.count(LEASES, "waited")
                 if held.token != token:
@@ -141,7 +141,7 @@ async def _renew(leases: Leases, lease: Lease, stop: asyncio.Event, observer: Ob
             pass
         try:
             lease = await leases.renew(lease)
-        except Lost:
+        except LeaseLost:
             observer.count(LEASES, "lost")
             return None  # harmless: both write the same variant under the same key
         except Unavailable as error:

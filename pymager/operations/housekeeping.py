@@ -6,7 +6,7 @@ import time
 import structlog
 
 from pymager.composition import Components
-from pymager.errors import BackendError, Held
+from pymager.errors import BackendError, LeaseHeld
 from pymager.library.singleflight import holding
 from pymager.operations.sweep import SweepReport, configured_sweep, counts, mark_recipes
 from pymager.settings.model import Settings
@@ -40,12 +40,12 @@ async def _sweep_alone(settings: Settings, components: Components, recipes: set[
     metadata, observer = components.metadata, components.observer
     try:
         lease = await metadata.acquire(_SWEEP_LEASE)
-    except Held as held:
+    except LeaseHeld as held:
         await asyncio.sleep(_TAKEOVER_PAUSE_SECONDS)
         try:
             # An unchanged token means that its holder has stopped.
             lease = await metadata.acquire(_SWEEP_LEASE, held.token)
-        except Held:
+        except LeaseHeld:
             log.info("sweep skipped: another replica is sweeping")
             return
     try:
@@ -61,6 +61,6 @@ async def _sweep_alone(settings: Settings, components: Components, recipes: set[
 def _count_sweep(observer: Observer, report: SweepReport) -> None:
     observer.count(SWEEPS, "done")
     if observer.metrics is not None:
-        observer.metrics.count(LAST_SWEEP).set(time.time())
+        observer.metrics.value(LAST_SWEEP).set(time.time())
         for name, number in counts(report).items():
             observer.count(SWEPT, name, by=number)

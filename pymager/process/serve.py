@@ -19,8 +19,8 @@ from pymager.settings import sources
 from pymager.settings.model import Settings
 from pymager.settings.sources import PREFIX
 from pymager.telemetry import logs
-from pymager.telemetry.exposition import Boards
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.exposition import MetricsCollector
+from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.telemetry.tracing_setup import trace_ids
 
 # How long a thread keeps the interpreter's lock. A store's threads do little each time, and the event loop waits for
@@ -80,18 +80,18 @@ def _run(
 
 
 @contextmanager
-def _metrics(settings: Settings, fd: int | None, *, is_child: bool) -> Iterator[Board | None]:
+def _metrics(settings: Settings, fd: int | None, *, is_child: bool) -> Iterator[SharedMetrics | None]:
     """This process's metrics, None if they are off. Serves `/metrics` unless a supervisor does."""
     if is_child or not settings.metrics_port:
-        yield None if fd is None else Board(fd)
+        yield None if fd is None else SharedMetrics(fd)
         return
-    metrics, own = Boards(), Board()
-    metrics.belongs(own, os.getpid())
+    metrics, own = MetricsCollector(), SharedMetrics()
+    metrics.add(own, os.getpid())
     with _exposed(settings, metrics, supervisor=False):
         yield own
 
 
-def _exposed(settings: Settings, metrics: Boards, *, supervisor: bool) -> AbstractContextManager[None]:
+def _exposed(settings: Settings, metrics: MetricsCollector, *, supervisor: bool) -> AbstractContextManager[None]:
     from pymager.telemetry.server import exposed
 
     return exposed(settings.metrics_host or settings.host, settings.metrics_port, metrics, supervisor=supervisor)
@@ -107,7 +107,7 @@ def _run_several(
     environ = os.environ | {PREFIX + name.upper(): str(value) for name, value in options.items() if value is not None}
     if not settings.metrics_port:
         return supervise(listener, settings.processes, ["serve"], environ)
-    metrics = Boards()
+    metrics = MetricsCollector()
     with _exposed(settings, metrics, supervisor=True):
         return supervise(listener, settings.processes, ["serve"], environ, metrics)
 

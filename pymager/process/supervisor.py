@@ -12,8 +12,8 @@ from functools import partial
 import structlog
 
 from pymager.sandbox import die_with_parent
-from pymager.telemetry.exposition import Boards
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.exposition import MetricsCollector
+from pymager.telemetry.shared_memory import SharedMetrics
 
 _MIN_UPTIME_SECONDS = 1.0
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
@@ -26,7 +26,7 @@ def supervise(
     count: int,
     arguments: Sequence[str],
     environ: dict[str, str],
-    metrics: Boards | None = None,
+    metrics: MetricsCollector | None = None,
 ) -> int:
     """Run `count` processes that serve on the socket until SIGTERM or SIGINT; returns the exit code.
 
@@ -49,7 +49,7 @@ def supervise(
             del children[child.pid]
             log.error("server process ended", pid=child.pid, code=child.returncode)
             if metrics is not None:
-                metrics.ended(child.pid)
+                metrics.remove(child.pid)
             if child.returncode == 2 or (child.returncode > 0 and time.monotonic() - started < _MIN_UPTIME_SECONDS):
                 _stop(listener, [child for child, _ in children.values()], signal.SIGINT)
                 return child.returncode
@@ -60,18 +60,18 @@ def supervise(
 
 
 def _start(
-    command: list[str], listener: socket.socket, environ: dict[str, str], metrics: Boards | None
+    command: list[str], listener: socket.socket, environ: dict[str, str], metrics: MetricsCollector | None
 ) -> subprocess.Popen[bytes]:
     # Runs before exec, so that no process outlives a supervisor that is killed while they load their modules.
     become_child = partial(_become_child, os.getpid())
     if metrics is None:
         return subprocess.Popen(command, pass_fds=[listener.fileno()], env=environ, preexec_fn=become_child)
-    own_metrics = Board()
+    own_metrics = SharedMetrics()
     command = [*command, "--metrics-fd", str(own_metrics.fd)]
     child = subprocess.Popen(
         command, pass_fds=[listener.fileno(), own_metrics.fd], env=environ, preexec_fn=become_child
     )
-    metrics.belongs(own_metrics, child.pid)
+    metrics.add(own_metrics, child.pid)
     return child
 
 

@@ -1,4 +1,4 @@
-"""The boards of all processes as one text: Prometheus's own format, or OpenMetrics 1.0."""
+"""The metrics of all processes as one text: the Prometheus text format, or OpenMetrics 1.0."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from pymager import __version__
 from pymager.telemetry import process_memory
 from pymager.telemetry.families import BY_NAME, FAMILIES, INFO, MEMORY, PROCESSES, SERVER_RESTARTS, Family
 from pymager.telemetry.metrics import Metrics
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.shared_memory import SharedMetrics
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -16,53 +16,53 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 Series = dict[tuple[str, ...], list[float]]
 
 
-class Boards:
-    """The boards of the processes that run, and the counts of those that have ended: no counter goes backwards.
+class MetricsCollector:
+    """Collects the metrics of running processes, and keeps the counts of ended ones: no counter goes backwards.
 
-    Processes come and go in one thread, and are read in others.
+    One thread adds and removes processes, others collect.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._living: dict[int, Board] = {}
-        self._departed: Series = {}
-        self._own = Board()
+        self._running: dict[int, SharedMetrics] = {}
+        self._ended: Series = {}
+        self._own = SharedMetrics()
         self._metrics = Metrics(self._own)
-        self._metrics.count(INFO, __version__).set(1)
-        self._metrics.count(SERVER_RESTARTS)
+        self._metrics.value(INFO, __version__).set(1)
+        self._metrics.value(SERVER_RESTARTS)
 
-    def belongs(self, board: Board, pid: int) -> None:
-        """The process has started, and counts on this board."""
+    def add(self, shared: SharedMetrics, pid: int) -> None:
+        """Add a process that has started, and counts in this memory."""
         with self._lock:
-            self._living[pid] = board
+            self._running[pid] = shared
 
-    def ended(self, pid: int) -> None:
-        """The process has ended, and is to be replaced: its counts stay, its gauges go."""
+    def remove(self, pid: int) -> None:
+        """Remove a process that has ended unexpectedly: its counts stay, its gauges go."""
         with self._lock:
-            board = self._living.pop(pid)
-            _add(self._departed, board, gauges=False)
-        board.close()
-        self._metrics.count(SERVER_RESTARTS).add()
+            shared = self._running.pop(pid)
+            _add(self._ended, shared, gauges=False)
+        shared.close()
+        self._metrics.value(SERVER_RESTARTS).add()
 
-    def collected(self, *, supervisor: bool) -> Series:
-        """Every series by name and label values, added up over the processes; `supervisor`: this one serves nobody."""
-        self._metrics.count(PROCESSES).set(len(self._living))
+    def collect(self, *, supervisor: bool) -> Series:
+        """Every series by name and label values, summed over the processes; `supervisor`: this one serves nothing."""
+        self._metrics.value(PROCESSES).set(len(self._running))
         if supervisor:
             for kind, size in process_memory.own().items():
-                self._metrics.count(MEMORY, "supervisor", kind).set(size)
+                self._metrics.value(MEMORY, "supervisor", kind).set(size)
         with self._lock:
-            series = {key: list(numbers) for key, numbers in self._departed.items()}
-            for board in (self._own, *self._living.values()):
-                _add(series, board, gauges=True)
+            series = {key: list(numbers) for key, numbers in self._ended.items()}
+            for shared in (self._own, *self._running.values()):
+                _add(series, shared, gauges=True)
         return series
 
 
-def _add(series: Series, board: Board, *, gauges: bool) -> None:
-    for name, numbers in board.rows():
+def _add(series: Series, shared: SharedMetrics, *, gauges: bool) -> None:
+    for name, numbers in shared.rows():
         key = tuple(json.loads(name))
         family = BY_NAME.get(key[0])
         if family is None or family.size != len(numbers) or (family.kind == "gauge" and not gauges):
-            continue  # of another version of the program, while it is being updated
+            continue  # from another version of the program, during an update
         before = series.get(key)
         if before is None:
             series[key] = numbers
@@ -73,7 +73,7 @@ def _add(series: Series, board: Board, *, gauges: bool) -> None:
 
 
 def text(series: Series, *, openmetrics: bool) -> str:
-    """The series in the text format that was asked for."""
+    """The series in one of the two text formats."""
     lines: list[str] = []
     for family in FAMILIES:
         found = sorted((key[1:], numbers) for key, numbers in series.items() if key[0] == family.name)

@@ -1,4 +1,4 @@
-"""Logs: for people on a terminal, one JSON object a line otherwise. Secrets are not logged."""
+"""The log: text for people on a terminal, otherwise one JSON object per line. Secrets are never logged."""
 
 import json
 import logging
@@ -35,10 +35,10 @@ def configure(level: str, style: str, ids: TraceIds | None = None) -> None:
         structlog.configure(
             processors=[*shared, structlog.processors.format_exc_info, _rendered],
             wrapper_class=structlog.make_filtering_bound_logger(number),
-            logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Standing())),
+            logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _StandardError())),
             cache_logger_on_first_use=True,
         )
-    logging.basicConfig(handlers=[_Forwarding()], level=max(number, logging.WARNING), force=True)
+    logging.basicConfig(handlers=[_LibraryLogs()], level=max(number, logging.WARNING), force=True)
 
 
 def access_log(level: str, style: str, ids: TraceIds | None = None) -> Callable[[dict[str, Any]], None] | None:
@@ -78,8 +78,8 @@ def _json(event: Any) -> bytes:
         return json.dumps(event, default=str).encode()
 
 
-class _Standing:
-    """Standard error, whose reader may go: the service goes on without its log."""
+class _StandardError:
+    """Standard error. If its reader is gone, the service continues without a log."""
 
     def write(self, line: bytes) -> None:
         with suppress(OSError):
@@ -90,7 +90,7 @@ class _Standing:
             sys.stderr.buffer.flush()
 
 
-class _Forwarding(logging.Handler):
+class _LibraryLogs(logging.Handler):
     """Sends what libraries log through the same pipe."""
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -1,4 +1,4 @@
-"""The counters of a process. To count costs a tenth of a microsecond; no lock, since only the event loop counts."""
+"""The metrics of one process. Counting takes a tenth of a microsecond and no lock: only the event loop counts."""
 
 import json
 from array import array
@@ -9,14 +9,14 @@ from typing import TypeAlias
 import structlog
 
 from pymager.telemetry.families import Family
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.shared_memory import SharedMetrics
 
-log = structlog.get_logger("pymager.observing")
+log = structlog.get_logger("pymager.telemetry")
 
 Numbers: TypeAlias = "MutableSequence[float] | memoryview[float]"
 
 
-class Count:
+class Value:
     """One series of a counter or a gauge."""
 
     __slots__ = ("_at", "_numbers")
@@ -26,15 +26,15 @@ class Count:
         self._at = at
 
     def add(self, by: float = 1.0) -> None:
-        """Count on."""
+        """Increase a counter, or change a gauge."""
         self._numbers[self._at] += by
 
     def set(self, value: float) -> None:
-        """Put a gauge to what was measured."""
+        """Set a gauge."""
         self._numbers[self._at] = value
 
 
-class Spread:
+class Histogram:
     """One series of a histogram."""
 
     __slots__ = ("_at", "_bounds", "_numbers", "_sum")
@@ -46,39 +46,39 @@ class Spread:
         self._sum = at + len(bounds) + 1
 
     def add(self, value: float) -> None:
-        """Count a value in its bucket."""
+        """Count an observation in its bucket."""
         numbers = self._numbers
         numbers[self._at + bisect_left(self._bounds, value)] += 1.0
         numbers[self._sum] += value
 
 
 class Metrics:
-    """What a process counts, on its board."""
+    """The metrics of a process, in its shared memory."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
-        self._counts: dict[tuple[str, ...], Count] = {}
-        self._spreads: dict[tuple[str, ...], Spread] = {}
+    def __init__(self, shared: SharedMetrics) -> None:
+        self._shared = shared
+        self._values: dict[tuple[str, ...], Value] = {}
+        self._histograms: dict[tuple[str, ...], Histogram] = {}
 
-    def count(self, family: Family, *labels: str) -> Count:
-        """The series of a counter or gauge with these labels' values, in the family's order."""
+    def value(self, family: Family, *labels: str) -> Value:
+        """The series of a counter or gauge with these label values, in the family's order."""
         key = (family.name, *labels)
-        if (found := self._counts.get(key)) is None:
-            found = self._counts[key] = Count(*self._claimed(family, labels))
+        if (found := self._values.get(key)) is None:
+            found = self._values[key] = Value(*self._claimed(family, labels))
         return found
 
-    def spread(self, family: Family, *labels: str) -> Spread:
-        """The series of a histogram with these labels' values."""
+    def histogram(self, family: Family, *labels: str) -> Histogram:
+        """The series of a histogram with these label values."""
         key = (family.name, *labels)
-        if (found := self._spreads.get(key)) is None:
-            found = self._spreads[key] = Spread(*self._claimed(family, labels), family.bounds)
+        if (found := self._histograms.get(key)) is None:
+            found = self._histograms[key] = Histogram(*self._claimed(family, labels), family.bounds)
         return found
 
     def _claimed(self, family: Family, labels: tuple[str, ...]) -> tuple[Numbers, int]:
         if len(labels) != len(family.labels):
             raise TypeError(f"{family.name} has the labels {family.labels}, not {labels}")
         try:
-            return self._board.numbers, self._board.claim(json.dumps([family.name, *labels]).encode(), family.size)
+            return self._shared.numbers, self._shared.claim(json.dumps([family.name, *labels]).encode(), family.size)
         except MemoryError:
-            log.error("no room for another metric", metric=family.name, labels=labels)
+            log.error("no room for another metric series", metric=family.name, labels=labels)
             return array("d", bytes(8 * family.size)), 0

@@ -1,4 +1,4 @@
-"""How the parts say what they do: steps that take time, and things that are counted. Off, it does nothing."""
+"""How components report what they do: operations that take time, and events that are counted."""
 
 import asyncio
 from contextlib import AbstractContextManager, nullcontext
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Self
 from pymager.errors import (
     AlreadyExists,
     Fenced,
-    Held,
-    Lost,
+    LeaseHeld,
+    LeaseLost,
     NoSpace,
     NotFound,
     Overloaded,
@@ -18,17 +18,26 @@ from pymager.errors import (
 )
 from pymager.telemetry.context import CURRENT
 from pymager.telemetry.families import Family
-from pymager.telemetry.metrics import Metrics, Spread
+from pymager.telemetry.metrics import Histogram, Metrics
 
 if TYPE_CHECKING:
     from pymager.telemetry.tracing import Span, Tracer
 
-_ANSWERS = (NotFound, AlreadyExists, RevisionMismatch, Fenced, Held, Lost, asyncio.CancelledError, GeneratorExit)
+_ANSWERS = (
+    NotFound,
+    AlreadyExists,
+    RevisionMismatch,
+    Fenced,
+    LeaseHeld,
+    LeaseLost,
+    asyncio.CancelledError,
+    GeneratorExit,
+)
 _NOTHING = nullcontext()
 
 
 def failure(error: BaseException) -> str | None:
-    """The name of what went wrong; None for what a store may well answer, and for a request that was given up."""
+    """The name of a failure; None for a normal answer of a store, and for a request that was given up."""
     if isinstance(error, _ANSWERS):
         return None
     if isinstance(error, Unavailable):
@@ -39,10 +48,10 @@ def failure(error: BaseException) -> str | None:
 
 
 class Operation:
-    """Something that takes time, done again and again: `with step(): ...` measures it once.
+    """An operation that takes time; `with operation(): ...` measures it once.
 
-    `seconds` gets its times, `errors` and the labels before the last one its failures, `timing` is its name in the
-    request's own timings.
+    `seconds` is the histogram of its times, `errors` the counter of its failures with all labels but the last, and
+    `timing` its name in the timings of the request.
     """
 
     __slots__ = ("errors", "metrics", "name", "on", "seconds", "timing", "tracer")
@@ -58,9 +67,9 @@ class Operation:
         self.name = name
         self.on = observer.on
         self.metrics, self.tracer = observer.metrics, observer.tracer
-        self.seconds: Spread | None = None
+        self.seconds: Histogram | None = None
         if self.metrics is not None and seconds is not None:
-            self.seconds = self.metrics.spread(*seconds)
+            self.seconds = self.metrics.histogram(*seconds)
         self.errors = errors
         self.timing = timing
 
@@ -68,19 +77,19 @@ class Operation:
         return Measurement(self) if self.on else _NOTHING
 
     def took(self, seconds: float, error: BaseException | None) -> bool:
-        """It took so long, and ended in the error; tells whether that is a failure."""
+        """Record a time and how the operation ended; returns whether that is a failure."""
         if self.seconds is not None:
             self.seconds.add(seconds)
         if self.timing and (context := CURRENT.get()) is not None and context.timings is not None:
             context.timings.add(self.timing, seconds)
         failed = None if error is None else failure(error)
         if failed is not None and self.metrics is not None and self.errors is not None:
-            self.metrics.count(*self.errors, failed).add()
+            self.metrics.value(*self.errors, failed).add()
         return failed is not None
 
 
 class Measurement:
-    """A step that is being taken. Made with `inside` false, its span is not the one that others are made in."""
+    """One execution of an operation. With `inside` False, its span is not the parent of others."""
 
     __slots__ = ("_inside", "_since", "_span", "_spent", "_step")
 
@@ -102,16 +111,16 @@ class Measurement:
         self.end(error)
 
     def pause(self) -> None:
-        """What follows is somebody else's time."""
+        """Stop the clock."""
         self._spent += perf_counter() - self._since
         self._since = 0.0
 
     def resume(self) -> None:
-        """What follows is the step's time again."""
+        """Start the clock again."""
         self._since = perf_counter()
 
     def end(self, error: BaseException | None = None) -> None:
-        """It is done; ending it again does nothing."""
+        """End it; safe to call more than once."""
         operation, self._step = self._step, None
         if operation is None:
             return
@@ -122,7 +131,7 @@ class Measurement:
 
 
 class Observer:
-    """What is observed: numbers, spans of traces, and each request's own timings; all three may be off."""
+    """Metrics, spans of traces, and the timings of each request; each can be off."""
 
     __slots__ = ("metrics", "on", "timed", "tracer")
 
@@ -140,13 +149,13 @@ class Observer:
         errors: tuple[Family, *tuple[str, ...]] | None = None,
         timing: str = "",
     ) -> Operation:
-        """A step of this name, which is that of its spans."""
+        """An operation; its spans have the same name."""
         return Operation(self, name, seconds, errors, timing)
 
     def count(self, family: Family, *labels: str, by: float = 1.0) -> None:
-        """Count something."""
+        """Change a counter or gauge, if metrics are on."""
         if self.metrics is not None:
-            self.metrics.count(family, *labels).add(by)
+            self.metrics.value(family, *labels).add(by)
 
 
 OFF = Observer()

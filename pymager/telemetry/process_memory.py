@@ -1,4 +1,4 @@
-"""How much memory processes take, from proc(5)."""
+"""The memory of processes, from proc(5)."""
 
 import os
 from collections.abc import Iterable
@@ -14,9 +14,9 @@ def own() -> dict[str, int]:
 
 
 def of(pids: Iterable[int | str]) -> dict[str, int]:
-    """The sums over these processes; `pss` is left out where one of them may not be read.
+    """The sums over these processes, in bytes; without `pss` if one of them is not readable.
 
-    A worker hides its memory, so that only root may ask for its pss. One that has ended counts nothing.
+    A worker process hides its memory, so that only root can read its pss. A process that has ended counts as 0.
     """
     rss, pss, is_known = 0, 0, True
     for pid in pids:

@@ -1,4 +1,4 @@
-"""Serves /metrics on a port of its own, in a thread of its own, also while the service itself is busy or stopped."""
+"""Serves /metrics on its own port in its own thread, also while the service is busy or stopped."""
 
 import signal
 import socket
@@ -10,11 +10,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 
 from pymager.errors import ConfigurationError
-from pymager.telemetry.exposition import OPENMETRICS, PROMETHEUS, Boards, text
+from pymager.telemetry.exposition import OPENMETRICS, PROMETHEUS, MetricsCollector, text
 
-_PATIENCE = 5.0  # seconds for a piece of a request
-_LONGEST = 10.0  # seconds for a request and its answer: as long as Prometheus waits
-_MOST = 16  # connections at a time
+_READ_TIMEOUT_SECONDS = 5.0
+_REQUEST_TIMEOUT_SECONDS = 10.0  # for a request and its response: Prometheus waits as long
+_MAX_CONNECTIONS = 16
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -24,7 +24,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._places = threading.BoundedSemaphore(_MOST)
+        self._places = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         super().__init__((host, port), handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -34,7 +34,7 @@ class _Server(socketserver.ThreadingTCPServer):
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        end = threading.Timer(_LONGEST, _cut, (request,))
+        end = threading.Timer(_REQUEST_TIMEOUT_SECONDS, _cut, (request,))
         end.daemon = True
         end.start()
         try:
@@ -44,7 +44,7 @@ class _Server(socketserver.ThreadingTCPServer):
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves is nothing to tell."""
+        """A client that leaves is not an error."""
 
 
 def _cut(connection: socket.socket) -> None:
@@ -53,9 +53,9 @@ def _cut(connection: socket.socket) -> None:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    boards: ClassVar[Boards]
+    collector: ClassVar[MetricsCollector]
     supervisor: ClassVar[bool]
-    timeout = _PATIENCE
+    timeout = _READ_TIMEOUT_SECONDS
     server_version, sys_version = "pymager", ""
 
     def do_HEAD(self) -> None:
@@ -63,10 +63,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] != "/metrics":
-            self.send_error(404, explain="there is only /metrics")
+            self.send_error(404, explain="The only path is /metrics.")
             return
         openmetrics = "application/openmetrics-text" in self.headers.get("Accept", "")
-        series = self.boards.collected(supervisor=self.supervisor)
+        series = self.collector.collect(supervisor=self.supervisor)
         body = text(series, openmetrics=openmetrics).encode()
         self.send_response(200)
         self.send_header("Content-Type", OPENMETRICS if openmetrics else PROMETHEUS)
@@ -80,18 +80,18 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def exposed(host: str, port: int, boards: Boards, *, supervisor: bool) -> Iterator[None]:
-    """Serve the boards while inside. Raises `ConfigurationError` where the address can't be had."""
-    handler = type("Handler", (_Handler,), {"boards": boards, "supervisor": supervisor})
+def exposed(host: str, port: int, collector: MetricsCollector, *, supervisor: bool) -> Iterator[None]:
+    """Serve the metrics while inside. Raises `ConfigurationError` if the address is not available."""
+    handler = type("Handler", (_Handler,), {"collector": collector, "supervisor": supervisor})
     try:
         server = _Server(host, port, handler)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(
-            f"PYMAGER_METRICS_HOST, PYMAGER_METRICS_PORT: can't listen on {host}:{port}: {reason}"
+            f"PYMAGER_METRICS_HOST, PYMAGER_METRICS_PORT: cannot listen on {host}:{port}: {reason}"
         ) from None
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
-    # Signals are the main thread's: one that came to this would end the process by its default.
+    # Signals belong to the main thread: delivered to this one, their default would end the process.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     thread.start()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,4 +1,4 @@
-"""The two stores as they are, with every operation measured."""
+"""Wraps the two stores, and measures every operation."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -9,7 +9,7 @@ from typing import Self
 
 from pymager.ports import Blob, BlobInfo, BlobStore, Lease, MetadataStore, Original, Page
 from pymager.telemetry.families import STORE_BYTES, STORE_ERRORS, STORE_SECONDS
-from pymager.telemetry.metrics import Count
+from pymager.telemetry.metrics import Value
 from pymager.telemetry.observer import Measurement, Observer, Operation
 
 
@@ -22,7 +22,7 @@ def _step(observer: Observer, store: str, operation: str, timing: str) -> Operat
 
 
 class ObservedBlobs:
-    """A blob store, measured; `open` counts until the bytes are read, but for what their reader took."""
+    """Measures a blob store; `open` lasts until the bytes are read, without the time that their reader takes."""
 
     def __init__(self, blobs: BlobStore, observer: Observer) -> None:
         self._blobs = blobs
@@ -32,8 +32,8 @@ class ObservedBlobs:
         }
         self._read = self._written = None
         if observer.metrics is not None:
-            self._read = observer.metrics.count(STORE_BYTES, "read")
-            self._written = observer.metrics.count(STORE_BYTES, "written")
+            self._read = observer.metrics.value(STORE_BYTES, "read")
+            self._written = observer.metrics.value(STORE_BYTES, "written")
 
     async def __aenter__(self) -> Self:
         await self._blobs.__aenter__()
@@ -80,7 +80,7 @@ class ObservedBlobs:
 class _Opening:
     """A blob that is being opened and read."""
 
-    def __init__(self, opening: AbstractAsyncContextManager[Blob], taken: Measurement, read: Count | None) -> None:
+    def __init__(self, opening: AbstractAsyncContextManager[Blob], taken: Measurement, read: Value | None) -> None:
         self._opening = opening
         self._taken = taken
         self._read = read
@@ -102,9 +102,9 @@ class _Opening:
 
 
 class _Chunks:
-    """The bytes on their way; not a generator, which would have to be closed."""
+    """The chunks of a blob; not a generator, which would have to be closed."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], taken: Measurement, read: Count | None) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], taken: Measurement, read: Value | None) -> None:
         self._chunks = chunks
         self._taken = taken
         self._read = read
@@ -127,7 +127,7 @@ class _Chunks:
 
 
 class _Listing:
-    """A listing that is being read; one that is given up is not counted."""
+    """A listing; one that is not read to its end is not counted."""
 
     def __init__(self, infos: AsyncIterator[BlobInfo], taken: Measurement) -> None:
         self._infos = infos
@@ -153,7 +153,7 @@ class _Listing:
 
 
 class ObservedMetadata:
-    """A metadata store, measured."""
+    """Measures a metadata store."""
 
     def __init__(self, metadata: MetadataStore, observer: Observer) -> None:
         self._metadata = metadata
@@ -196,7 +196,7 @@ class ObservedMetadata:
         if self._seconds is None:
             with self._steps["get"]():
                 return await self._metadata.get(id)
-        # Every request comes by here, so that what a step does is written out.
+        # Every request passes here, so the operation is inlined.
         started = perf_counter()
         try:
             original = await self._metadata.get(id)

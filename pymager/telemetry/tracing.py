@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry, configured by its own OTEL_ variables. Imported only where tracing is on."""
+"""OpenTelemetry traces, configured by its own OTEL_ variables. Imported only if tracing is on."""
 
 import os
 import threading
@@ -15,11 +15,11 @@ from pymager import __version__
 from pymager.errors import ConfigurationError
 
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-_LAST_SECONDS = 5.0
+_SHUTDOWN_TIMEOUT_SECONDS = 5.0
 
 
 class Span:
-    """A span that has begun."""
+    """A span that has started."""
 
     __slots__ = ("_span", "_token")
 
@@ -28,15 +28,15 @@ class Span:
         self._token = context.attach(trace.set_span_in_context(span)) if inside else None
 
     def set(self, name: str, value: str | int) -> None:
-        """Put an attribute on it."""
+        """Set an attribute."""
         self._span.set_attribute(name, value)
 
     def rename(self, name: str) -> None:
-        """Give it another name."""
+        """Rename it."""
         self._span.update_name(name)
 
     def end(self, error: BaseException | None = None, *, failed: bool = False) -> None:
-        """End it; `failed` says that the error is one, and not a possible answer."""
+        """End it; `failed` says that the error is a failure, and not a normal answer."""
         if error is not None:
             self._span.set_attribute("error.type" if failed else "pymager.answer", type(error).__name__)
         if failed or isinstance(error, CancelledError):
@@ -47,7 +47,7 @@ class Span:
 
 
 class Tracer:
-    """Makes spans and sends them on; what OTEL_ variables say holds, the service is called `pymager` otherwise."""
+    """Makes spans and exports them, as the OTEL_ variables say; the default service name is `pymager`."""
 
     def __init__(self) -> None:
         named = {} if "OTEL_SERVICE_NAME" in os.environ else {SERVICE_NAME: "pymager"}
@@ -60,25 +60,25 @@ class Tracer:
         self._tracer = self._provider.get_tracer("pymager", __version__)
 
     def start(self, name: str, *, inside: bool = True) -> Span:
-        """Begin a span in the current one; with `inside` it is the current one until its end."""
+        """Start a span in the current one; with `inside` it is the current one until its end."""
         return Span(self._tracer.start_span(name), inside=inside)
 
     def request(self, headers: Mapping[str, str], name: str, attributes: dict[str, str]) -> Span:
-        """Begin a request's span, which goes on with the trace that the client's headers name (W3C Trace Context)."""
+        """Start the span of a request, in the trace that the client's headers name (W3C Trace Context)."""
         parent = propagate.extract(headers)
         span = self._tracer.start_span(name, context=parent, kind=SpanKind.SERVER, attributes=attributes)
         return Span(span, inside=True)
 
     def close(self) -> None:
-        """Send what is left, for some seconds."""
-        # A thread that is left behind where the collector does not answer: its own time limits are longer.
+        """Export the remaining spans, for a few seconds."""
+        # In a thread that is abandoned if the collector does not answer: its own timeouts are longer.
         last = threading.Thread(target=self._provider.shutdown, daemon=True)
         last.start()
-        last.join(_LAST_SECONDS)
+        last.join(_SHUTDOWN_TIMEOUT_SECONDS)
 
 
 def ids() -> dict[str, str]:
-    """`trace_id` and `span_id` of the current span, in hexadecimal; none where there is none."""
+    """`trace_id` and `span_id` of the current span, in hexadecimal; empty without a span."""
     current = trace.get_current_span().get_span_context()
     if not current.is_valid:
         return {}
@@ -86,10 +86,10 @@ def ids() -> dict[str, str]:
 
 
 def check() -> None:
-    """Raises `ConfigurationError` where an OTEL_ variable asks for what pymager has not."""
+    """Raises `ConfigurationError` if an OTEL_ variable has a value that pymager does not support."""
     exporter = os.environ.get("OTEL_TRACES_EXPORTER", "otlp")
     if exporter not in ("otlp", "none"):
-        raise ConfigurationError(f"OTEL_TRACES_EXPORTER: pymager has otlp and none, not '{exporter}'")
+        raise ConfigurationError(f"OTEL_TRACES_EXPORTER: must be otlp or none, got '{exporter}'")
     protocol = next((os.environ[name] for name in _PROTOCOLS if os.environ.get(name)), "http/protobuf")
     if protocol != "http/protobuf":
-        raise ConfigurationError(f"{_PROTOCOLS[1]}: pymager sends http/protobuf, not '{protocol}'")
+        raise ConfigurationError(f"{_PROTOCOLS[1]}: must be http/protobuf, got '{protocol}'")

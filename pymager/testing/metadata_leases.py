@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from pymager.errors import Held, Lost
+from pymager.errors import LeaseHeld, LeaseLost
 from pymager.ports import Lease, MetadataStore
 from pymager.testing.metadata_originals import RACERS, ROUNDS, cancel_after, race
 
@@ -15,7 +15,7 @@ LONG_NAME = "derived/" + "é" * 100 + "/" + "r" * 491
 
 async def current_token(leases: MetadataStore, name: str) -> str:
     """The token of the lease that is held."""
-    with pytest.raises(Held) as held:
+    with pytest.raises(LeaseHeld) as held:
         await leases.acquire(name)
     return held.value.token
 
@@ -29,8 +29,8 @@ class LeaseContract:
     ) -> None:
         outcomes = await race((metadata, other)[number % 2].acquire("picture") for number in range(RACERS))
         assert len(outcomes.returned) == 1
-        assert {type(error) for error in outcomes.raised} == {Held}
-        tokens = {error.token for error in outcomes.raised if isinstance(error, Held)}
+        assert {type(error) for error in outcomes.raised} == {LeaseHeld}
+        tokens = {error.token for error in outcomes.raised if isinstance(error, LeaseHeld)}
         assert tokens == {outcomes.returned[0].token}
 
     async def test_a_lease_has_the_requested_name(self, metadata: MetadataStore) -> None:
@@ -55,7 +55,7 @@ class LeaseContract:
     async def test_a_token_is_invalid_after_a_renewal(self, metadata: MetadataStore) -> None:
         old = await metadata.acquire("picture")
         new = await metadata.renew(old)
-        with pytest.raises(Lost):
+        with pytest.raises(LeaseLost):
             await metadata.renew(old)
         await metadata.release(old)
         assert await current_token(metadata, "picture") == new.token
@@ -80,7 +80,7 @@ class LeaseContract:
     ) -> None:
         old = await metadata.acquire("picture")
         new = await metadata.renew(old)
-        with pytest.raises(Held) as held:
+        with pytest.raises(LeaseHeld) as held:
             await other.acquire("picture", instead_of=old.token)
         assert held.value.token == new.token
         assert (await metadata.renew(new)).name == "picture"
@@ -92,7 +92,7 @@ class LeaseContract:
         stores = (metadata, other)
         outcomes = await race(stores[number % 2].acquire("picture", dead.token) for number in range(RACERS))
         assert len(outcomes.returned) == 1
-        tokens = {error.token for error in outcomes.raised if isinstance(error, Held)}
+        tokens = {error.token for error in outcomes.raised if isinstance(error, LeaseHeld)}
         assert len(outcomes.raised) == RACERS - 1
         assert tokens == {outcomes.returned[0].token}
 
@@ -103,7 +103,7 @@ class LeaseContract:
         for _ in range(ROUNDS * 2):
             outcomes = await race([metadata.renew(lease), other.acquire("picture", lease.token)])
             assert len(outcomes.returned) == 1
-            assert isinstance(outcomes.raised[0], Held | Lost)
+            assert isinstance(outcomes.raised[0], LeaseHeld | LeaseLost)
             lease = outcomes.returned[0]
 
     async def test_a_takeover_of_a_free_lease_succeeds(self, metadata: MetadataStore) -> None:
@@ -124,14 +124,14 @@ class LeaseContract:
     async def test_a_renewal_after_a_takeover_is_refused(self, metadata: MetadataStore, other: MetadataStore) -> None:
         paused = await metadata.acquire("picture")
         taken = await other.acquire("picture", instead_of=paused.token)
-        with pytest.raises(Lost):
+        with pytest.raises(LeaseLost):
             await metadata.renew(paused)
         assert await current_token(metadata, "picture") == taken.token
 
     async def test_a_renewal_after_a_release_is_refused(self, metadata: MetadataStore) -> None:
         lease = await metadata.acquire("picture")
         await metadata.release(lease)
-        with pytest.raises(Lost):
+        with pytest.raises(LeaseLost):
             await metadata.renew(lease)
         await metadata.release(lease)
         await metadata.acquire("picture")
@@ -155,7 +155,7 @@ class LeaseContract:
             await asyncio.sleep(0.05)
         assert removed == 1
         assert await current_token(other, "live") == live.token
-        with pytest.raises(Lost):
+        with pytest.raises(LeaseLost):
             await metadata.renew(dead)
         await other.acquire("dead")
 
@@ -171,5 +171,5 @@ class LeaseContract:
     async def _acquire_or_take_over(self, leases: MetadataStore, name: str) -> Lease:
         try:
             return await leases.acquire(name)
-        except Held as held:
+        except LeaseHeld as held:
             return await leases.acquire(name, instead_of=held.token)

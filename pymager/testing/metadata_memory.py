@@ -7,7 +7,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from pymager.errors import AlreadyExists, ConfigurationError, Fenced, Held, Lost, NotFound, RevisionMismatch
+from pymager.errors import AlreadyExists, ConfigurationError, Fenced, LeaseHeld, LeaseLost, NotFound, RevisionMismatch
 from pymager.ports import Lease, Original, Page
 
 _CURSOR_PREFIX = "m1."
@@ -108,18 +108,18 @@ class MemoryMetadata:
         return Page(items, _cursor(items[-1].id) if len(ids) > limit else None)
 
     async def acquire(self, name: str, instead_of: str | None = None) -> Lease:
-        """Take the lease. Raises `Held`."""
+        """Take the lease. Raises `LeaseHeld`."""
         await asyncio.sleep(0)
         current = self._data.leases.get(name)
         if current is not None and current[0] != instead_of:
-            raise Held(current[0])
+            raise LeaseHeld(current[0])
         return self._grant(name)
 
     async def renew(self, lease: Lease) -> Lease:
-        """Change the token. Raises `Lost`."""
+        """Change the token. Raises `LeaseLost`."""
         await asyncio.sleep(0)
         if not self._is_current(lease):
-            raise Lost(f"the lease '{lease.name}' has another holder, or none")
+            raise LeaseLost(f"the lease '{lease.name}' has another holder, or none")
         return self._grant(lease.name)
 
     async def release(self, lease: Lease) -> None:

@@ -22,7 +22,7 @@ from pymager.telemetry.families import (
     RESPONSE_BYTES,
     WORKERS,
 )
-from pymager.telemetry.metrics import Count, Metrics, Spread
+from pymager.telemetry.metrics import Histogram, Metrics, Value
 from pymager.telemetry.observer import Observer
 from pymager.web.hotpath import ROUTE, WrittenResponse
 from pymager.web.request_context import CONTEXT
@@ -82,10 +82,10 @@ def failure_status(error: BaseException) -> int:
 
 
 class _Series(NamedTuple):
-    requests: Count
-    seconds: Spread
-    received: Count
-    sent: Count
+    requests: Value
+    seconds: Histogram
+    received: Value
+    sent: Value
 
 
 class CountingHandler:
@@ -130,10 +130,10 @@ class CountingHandler:
             series.sent.add(response.content_length or 0)
 
     def _series_of(self, labels: RequestLabels) -> _Series:
-        count = self._metrics.count
+        count = self._metrics.value
         series = self._series[labels] = _Series(
             count(REQUESTS, labels.route, labels.method, _STATUSES.get(labels.status, "other")),
-            self._metrics.spread(REQUEST_SECONDS, labels.route, labels.tier),
+            self._metrics.histogram(REQUEST_SECONDS, labels.route, labels.tier),
             count(REQUEST_BYTES, labels.route),
             count(RESPONSE_BYTES, labels.route),
         )
@@ -195,19 +195,19 @@ async def _update_gauges(metrics: Metrics, parts: Components, server: web.Server
     updates = 0
     while True:
         state = parts.workers.state
-        metrics.count(CONNECTIONS).set(len(server.connections))
-        metrics.count(CACHE_BYTES).set(parts.library.cache.used)
-        metrics.count(JOBS_QUEUED, JobKind.RENDER.name.lower()).set(state.renders)
-        metrics.count(JOBS_QUEUED, JobKind.INSPECTION.name.lower()).set(state.inspections)
+        metrics.value(CONNECTIONS).set(len(server.connections))
+        metrics.value(CACHE_BYTES).set(parts.library.cache.used)
+        metrics.value(JOBS_QUEUED, JobKind.RENDER.name.lower()).set(state.renders)
+        metrics.value(JOBS_QUEUED, JobKind.INSPECTION.name.lower()).set(state.inspections)
         starting = max(0, state.size - state.idle - state.busy)
         for name, number in (("idle", state.idle), ("busy", state.busy), ("starting", starting)):
-            metrics.count(WORKERS, name).set(number)
+            metrics.value(WORKERS, name).set(number)
         if updates % _UPDATES_PER_MEMORY_UPDATE == 0:
             # In a thread: the kernel walks all pages of the process, which takes milliseconds.
             own, workers = await asyncio.to_thread(_memory_sizes, state.pids)
             for process, sizes in (("server", own), ("worker", workers)):
                 for kind, size in sizes.items():
-                    metrics.count(MEMORY, process, kind).set(size)
+                    metrics.value(MEMORY, process, kind).set(size)
         updates += 1
         await asyncio.sleep(_UPDATE_INTERVAL_SECONDS)
 

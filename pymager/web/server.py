@@ -15,7 +15,7 @@ from pymager import composition
 from pymager.composition import Components
 from pymager.errors import ConfigurationError
 from pymager.settings.model import Settings
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.web.app import make_app
 from pymager.web.app_keys import LIFECYCLE
 from pymager.web.clients import ClientResolver
@@ -61,7 +61,7 @@ async def serve(
     users: dict[str, str],
     ready: Callable[[str], None],
     housekeeping: Callable[[Settings, Components], Coroutine[Any, Any, None]],
-    board: Board | None = None,
+    board: SharedMetrics | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then stop listening and give running requests `shutdown_timeout`.
 

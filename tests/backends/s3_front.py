@@ -53,8 +53,8 @@ class Front:
         self._served.add(task)
         self.connections += 1
         self.open += 1
-        answers, requests = await asyncio.open_connection("127.0.0.1", self._upstream)
-        pump = asyncio.create_task(_pump(answers, writer))
+        responses, requests = await asyncio.open_connection("127.0.0.1", self._upstream)
+        pump = asyncio.create_task(_pump(responses, writer))
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while True:
@@ -64,7 +64,7 @@ class Front:
                         await asyncio.wait([pump])
                     await self._forward(head, reader, requests, writer)
                     if is_lost:
-                        await answers.readuntil(b"\r\n\r\n")
+                        await responses.readuntil(b"\r\n\r\n")
                         break
         finally:
             self.open -= 1

@@ -83,7 +83,7 @@ async def test_the_outcome_is_known_if_the_connect_times_out(dynamodb: DynamoLoc
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         port = full.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)):  # fills the backlog; later connects get no answer
+        with socket.create_connection(("127.0.0.1", port)):  # fills the backlog; later connects time out
             begun = monotonic()
             with pytest.raises(Unavailable, match="is unreachable") as failure:
                 async with DynamoMetadata(by_way_of(url, dynamodb, port, timeout=TIMEOUT)):

@@ -1,4 +1,4 @@
-"""A mutation is applied at most once, whatever fails, and its error says whether the outcome is known."""
+"""A mutation is applied at most once, whatever fails, and its error tells whether the outcome is known."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pymager.errors import Fenced, Held, NoSpace, NotFound, Unavailable
+from pymager.errors import Fenced, LeaseHeld, NoSpace, NotFound, Unavailable
 from pymager.testing.metadata_originals import an_original
 from pymager_dynamodb import DynamoMetadata
 from tests.backends.dynamodb_tables import ask, between, by_way_of, items, new_table, table_of
@@ -61,7 +61,7 @@ async def test_an_id_and_a_lease_of_the_same_name_are_independent(store: DynamoM
     for name in ("cat", "original", "lease#0"):
         await store.add(an_original(name))
         lease = await store.acquire(name)
-        with pytest.raises(Held):
+        with pytest.raises(LeaseHeld):
             await store.acquire(name)
         await store.remove(name)
         await store.renew(lease)
@@ -146,7 +146,7 @@ async def test_a_full_set_of_revisions_rejects_the_upload_and_changes_nothing(
 
 async def use_up(server: DynamoLocal, url: str, numbers: range) -> None:
     """Add these used revisions to the cat's item."""
-    answer = await ask(
+    response = await ask(
         server,
         "UpdateItem",
         TableName=table_of(url),
@@ -154,4 +154,4 @@ async def use_up(server: DynamoLocal, url: str, numbers: range) -> None:
         UpdateExpression="ADD used :marks",
         ExpressionAttributeValues={":marks": {"BS": [b64encode(number.to_bytes(16)).decode() for number in numbers]}},
     )
-    assert "__type" not in answer
+    assert "__type" not in response

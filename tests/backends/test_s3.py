@@ -53,7 +53,7 @@ async def test_a_blob_or_a_range_of_it_is_one_get(
     front.requests.clear()
     async with store.open(KEY, start, stop) as blob:
         assert blob.info == info
-        assert b"".join([piece async for piece in blob.chunks]) == body[start:stop]
+        assert b"".join([chunk async for chunk in blob.chunks]) == body[start:stop]
     assert front.requests == [f"GET /{bucket}/pictures/{KEY}"]
 
 
@@ -73,7 +73,7 @@ async def test_each_call_sends_no_more_requests_than_it_needs(store: S3Blobs, fr
     assert front.requests == [f"POST /{bucket}?delete"] * 2
 
 
-async def test_connections_are_reused(minio: Minio) -> None:  # versitygw closes each after its answer
+async def test_connections_are_reused(minio: Minio) -> None:  # versitygw closes each after its response
     async with Front(minio.port) as front, S3Blobs(through(front.port, await new_bucket(minio))) as store:
         await store.ping()
         await store.put(KEY, b"cat", "image/jpeg")
@@ -159,13 +159,13 @@ async def test_a_slow_reader_gets_the_rest_over_another_connection(store: S3Blob
     await store.put(KEY, LARGE, "image/jpeg")
     front.requests.clear()
     async with store.open(KEY, 5) as blob:
-        pieces = [await anext(blob.chunks)]
+        chunks = [await anext(blob.chunks)]
         connections = front.open
         async with asyncio.timeout(30):
             while front.open == connections:
                 await asyncio.sleep(0.02)
-        pieces += [piece async for piece in blob.chunks]
-    assert b"".join(pieces) == LARGE[5:]
+        chunks += [chunk async for chunk in blob.chunks]
+    assert b"".join(chunks) == LARGE[5:]
     assert [request.partition(" ")[0] for request in front.requests] == ["GET", "GET"]
 
 
@@ -228,5 +228,5 @@ async def _fill(url: str) -> None:
         for size in (1 << 20, 9 << 20):
             with pytest.raises(NoSpace):
                 for n in range(200):
-                    with suppress(Unavailable):  # MinIO's first answers are vague
+                    with suppress(Unavailable):  # MinIO's first errors are vague
                         await store.put(f"{size}/{n}", LARGE[:size], "image/jpeg")

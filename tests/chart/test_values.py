@@ -49,7 +49,10 @@ def test_the_chart_has_the_programs_version() -> None:
         ({"autoscaling": {"enabled": True}}, "more than one replica needs a bucket"),
         ({"settings": {"metadata": "postgresql://u:secret@h/d"}}, "would end up in a ConfigMap"),
         ({"existingSecret": "x", "secrets": {"users": "a:b"}}, "existingSecret and secrets cannot be combined"),
-        ({"settings": {"metadata": "dynamodb://x"}, "secrets": {"metadata": "mysql://u:p@h/d"}}, "set only one of them"),
+        (
+            {"settings": {"metadata": "dynamodb://x"}, "secrets": {"metadata": "mysql://u:p@h/d"}},
+            "set only one of them",
+        ),
         ({"secrets": {"env": {"PYMAGER_PORT": "1"}}}, "a setting of pymager"),
         ({"secrets": {"env": {"A-B": "1"}}}, "A-B"),
         ({"extraEnv": [{"name": "PYMAGER_PORT", "value": "1"}]}, "a setting of pymager"),

@@ -1,6 +1,5 @@
 """/metrics of a program, as Prometheus reads it."""
 
-import socket
 from dataclasses import dataclass
 
 import aiohttp
@@ -38,8 +37,3 @@ async def scraped(port: int, *, openmetrics: bool = False) -> Scrape:
         text = await answer.text()
     families = (read_openmetrics if openmetrics else read_prometheus)(text)
     return Scrape(tuple((each.name, each.labels, each.value) for family in families for each in family.samples))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -102,7 +102,7 @@ async def _behind_proxies(
 
 @pytest.mark.parametrize("kind", _FAULTS)
 async def test_while_the_bucket_is_away_memory_serves_and_the_rest_is_503(
-    faulty: Faulty, kind: str, capsys: pytest.CaptureFixture[str]
+    faulty: Faulty, kind: str, summarize: Callable[[str], None]
 ) -> None:
     end = _FAULTS[kind](faulty.bucket)
     began = time.monotonic()
@@ -114,8 +114,7 @@ async def test_while_the_bucket_is_away_memory_serves_and_the_rest_is_503(
     assert len({answer.body for answer in hits}) == 1
     for answer in [*await asyncio.gather(*waiting), await uploading]:
         assert (answer.status, "retry-after" in answer.headers) == (503, True)
-    with capsys.disabled():
-        print(f"\n503 after {time.monotonic() - began:.1f} s with a limit of {_LIMIT:g} s")
+    summarize(f"503 after {time.monotonic() - began:.1f} s with a limit of {_LIMIT:g} s")
     assert await faulty.ready() == {"blobs": "unavailable", "metadata": "ok"}
     assert (await faulty.client.get("/info/dog")).status == 404
     end()

@@ -8,7 +8,7 @@ import asyncio
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.live
 
 
 async def test_nothing_acknowledged_is_lost_and_nothing_deleted_comes_back_whatever_is_killed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, summarize: Callable[[str], None]
 ) -> None:
     seed = int(os.environ.get("STORM_SEED") or secrets.randbelow(1 << 32))
     times = int(os.environ.get("STORM_TIMES") or _LEAST + 1)
@@ -38,8 +38,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_deleted_comes_back_whate
             for number, storm in enumerate(storms):
                 group.create_task(storm.run(kills[number::_SIDE_BY_SIDE]))
     finally:
-        with capsys.disabled():
-            print(_told(seed, storms))
+        summarize(_told(seed, storms))
     struck = _summed(storm.kills for storm in storms)
     assert struck.total() >= 100
     assert {name: struck[name] for name in failpoints.NAMES if struck[name] < _LEAST} == {}
@@ -49,7 +48,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_deleted_comes_back_whate
 def _told(seed: int, storms: list[Storm]) -> str:
     struck = _summed(storm.kills for storm in storms)
     answers = _summed(storm.answers for storm in storms)
-    lines = [f"\n{struck.total()} kills with STORM_SEED={seed}"]
+    lines = [f"{struck.total()} kills with STORM_SEED={seed}"]
     lines += [f"  {struck[name]:4} {name}" for name in (*failpoints.NAMES, RANDOM)]
     lines += ["  answers to writers: " + ", ".join(f"{count} {name}" for name, count in sorted(answers.items()))]
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -31,7 +31,7 @@ async def _body() -> AsyncIterator[bytes]:
 
 
 async def test_a_hundred_megabytes_go_in_and_out_in_flat_memory(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, summarize: Callable[[str], None]
 ) -> None:
     digest = hashlib.sha256()
     for piece in _picture():
@@ -52,8 +52,7 @@ async def test_a_hundred_megabytes_go_in_and_out_in_flat_memory(
         before = _start_peak(program)
         assert await _hash_of_original(program, "big") == digest.hexdigest()
         costs["GET"] = _peak(program) - before
-    with capsys.disabled():
-        print("\nmore memory at the peak of 100 MB: " + ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in costs.items()))
+    summarize("more memory at the peak of 100 MB: " + ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in costs.items()))
     assert max(costs.values()) < _SPARE
 
 

@@ -16,8 +16,9 @@ import yaml
 from pymager.telemetry.families import FAMILIES, Family
 from tests.live.client import Client, connected, head
 from tests.live.program import Program, command, running, until
-from tests.live.scraped import Scrape, free_port, scraped
+from tests.live.scraped import Scrape, scraped
 from tests.pictures import jpeg
+from tests.servers.process import free_port
 
 pytestmark = pytest.mark.live
 module = pytest.mark.asyncio(loop_scope="module")

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +17,10 @@ from tests.live.client import Answer, Client, Lost
 from tests.live.cluster_storm import assert_swept
 from tests.live.program import PATIENCE, Program, running, until
 from tests.live.replicas import Stores, new_stores
-from tests.live.scraped import free_port, scraped
+from tests.live.scraped import scraped
 from tests.pictures import jpeg
 from tests.servers import Minio
+from tests.servers.process import free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
@@ -182,7 +183,7 @@ async def test_after_a_delete_nobody_serves_it_nor_a_replica_that_slept_through_
     assert len(await cluster.originals("cat")) == 1
 
 
-async def test_a_renderer_that_dies_is_replaced(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_renderer_that_dies_is_replaced(cluster: Cluster, summarize: Callable[[str], None]) -> None:
     path = "/derived/orphaned-800x600.jpg"
     assert (await cluster.clients[0].post("orphaned", _PHOTO)).status == 201
     async with _replica(cluster.folder, cluster.stores, "dying") as (program, client):
@@ -194,8 +195,7 @@ async def test_a_renderer_that_dies_is_replaced(cluster: Cluster, capsys: pytest
         with pytest.raises(Lost):
             await lost
     answers = await asyncio.gather(*waiting)
-    with capsys.disabled():
-        print(f"\nreplaced {max(at for at, _ in answers) - died:.2f} s after its SIGKILL was sent; 3.5 s are aimed at")
+    summarize(f"replaced {max(at for at, _ in answers) - died:.2f} s after its SIGKILL was sent; 3.5 s are aimed at")
     assert {(answer.status, answer.picture.size) for _, answer in answers} == {(200, (800, 600))}
     assert len({answer.headers["etag"] for _, answer in answers}) == 1
     assert cluster.passes("derive.rendered") == 1

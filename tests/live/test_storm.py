@@ -5,6 +5,7 @@ STORM_SEED repeats a run's choices (not its timing), STORM_ROUNDS is how often e
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.live
 
 
 async def test_every_history_of_a_cluster_is_one_that_could_have_been(
-    tmp_path: Path, stores: Stores, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, stores: Stores, summarize: Callable[[str], None]
 ) -> None:
     seed = int(os.environ.get("STORM_SEED") or secrets.randbelow(1 << 32))
     scheme = stores.metadata.partition(":")[0]
@@ -38,8 +39,7 @@ async def test_every_history_of_a_cluster_is_one_that_could_have_been(
     try:
         await storm.run(points)
     finally:
-        with capsys.disabled():
-            print(_told(f"{scheme}, STORM_SEED={seed}", storm, named))
+        summarize(_told(f"{scheme}, STORM_SEED={seed}", storm, named))
     kills = storm.struck.total() - storm.struck[STOPPED]
     assert kills >= rounds * (len(named) + _BESIDES.count(RANDOM))
     assert {name for name in named if not storm.struck[name]} == set()
@@ -47,7 +47,7 @@ async def test_every_history_of_a_cluster_is_one_that_could_have_been(
 
 def _told(title: str, storm: ClusterStorm, named: list[str]) -> str:
     struck, histories = storm.struck, storm.histories
-    lines = [f"\n{title}: {struck.total() - struck[STOPPED]} kills, {struck[STOPPED]} stops"]
+    lines = [f"{title}: {struck.total() - struck[STOPPED]} kills, {struck[STOPPED]} stops"]
     lines += [f"  {struck[name]:4} {name}" for name in (*named, RANDOM)]
     lines += [f"  {len(histories)} operations on {len(histories.ids)} ids"]
     lines += ["  answers: " + ", ".join(f"{count} {name}" for name, count in sorted(histories.answers.items()))]

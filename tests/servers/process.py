@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ _STOP_SECONDS = 30.0
 _PAUSE = 0.02
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
+_PORTS = range(20_000, 32_000)  # below the ephemeral ports: no outgoing connection takes one while a server restarts
 
 
 class Missing(Exception):
@@ -155,7 +157,16 @@ class Server(ABC):
 
 
 def free_port() -> int:
-    """A port that was free just now."""
-    with socket.socket() as attempt:
-        attempt.bind(("127.0.0.1", 0))
-        return int(attempt.getsockname()[1])
+    """A port of 127.0.0.1 that nothing uses, reserved until this process ends against others that ask here."""
+    while True:
+        port = secrets.choice(_PORTS)
+        reservation = socket.socket(socket.AF_UNIX)
+        try:
+            reservation.bind(f"\0pymager-tests-port-{port}")
+            with socket.socket() as attempt:
+                attempt.bind(("127.0.0.1", port))
+        except OSError:
+            reservation.close()
+        else:
+            reservation.detach()  # it stays open
+            return port

@@ -16,8 +16,8 @@ PACKAGES = ("pymager", "pymager_filesystem", "pymager_s3", "pymager_sql", "pymag
 INTERNAL = {
     errors.ConfigurationError,  # raised before a server listens
     errors.NotFound,  # the library turns it into OriginalNotFound or OriginalLost
-    errors.Held,  # leases are the library's own
-    errors.Lost,
+    errors.LeaseHeld,  # leases are the library's own
+    errors.LeaseLost,
     errors.RevisionGone,  # the library tries again
     errors.OriginalLost,  # data is lost: 500, and the log tells which
 }

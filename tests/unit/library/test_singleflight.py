@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pymager.errors import Held, NotAPicture, Overloaded, Unavailable
+from pymager.errors import LeaseHeld, NotAPicture, Overloaded, Unavailable
 from pymager.library import singleflight
 from pymager.library.singleflight import SingleFlight
 from pymager.ports import Lease
@@ -87,7 +87,7 @@ def flight_over(
 async def is_free(leases: HookedMetadata, key: str = KEY) -> bool:
     try:
         lease = await leases.inner.acquire(key)
-    except Held:
+    except LeaseHeld:
         return False
     await leases.inner.release(lease)
     return True

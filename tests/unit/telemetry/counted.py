@@ -2,20 +2,20 @@
 
 import json
 
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.shared_memory import SharedMetrics
 
 
-def counted(board: Board, *name: str) -> list[float]:
+def counted(board: SharedMetrics, *name: str) -> list[float]:
     """The numbers of one series, by the metric's name and the labels' values."""
     return next(numbers for row, numbers in board.rows() if json.loads(row) == list(name))
 
 
-def times(board: Board, *name: str) -> float:
+def times(board: SharedMetrics, *name: str) -> float:
     """How many values a histogram has."""
     return sum(counted(board, *name)[:-1])
 
 
-def above_zero(board: Board, metric: str) -> dict[tuple[str, ...], float]:
+def above_zero(board: SharedMetrics, metric: str) -> dict[tuple[str, ...], float]:
     """The series of a counter that has counted something, by the labels' values."""
     rows = {tuple(json.loads(row)): numbers for row, numbers in board.rows()}
     return {name[1:]: numbers[0] for name, numbers in rows.items() if name[0] == metric and numbers[0]}

@@ -10,7 +10,7 @@ import pytest
 from pymager.errors import Overloaded, PymagerError
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import Observer
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.workers.pool import WorkerLimits, WorkerPool
 from tests.unit.telemetry.counted import above_zero, counted, times
 from tests.unit.workers.pools import ACCEPTED, MISBEHAVING, PATIENCE, rendered, until
@@ -22,7 +22,7 @@ def told(folder: Path, behaviour: str) -> Path:
     return path
 
 
-def pool(board: Board, **limits: float) -> WorkerPool:
+def pool(board: SharedMetrics, **limits: float) -> WorkerPool:
     given = WorkerLimits(**{"wall_seconds": PATIENCE} | limits)
     return WorkerPool(1, 0, given, ACCEPTED, program=MISBEHAVING, observer=Observer(Metrics(board)))
 
@@ -44,7 +44,7 @@ def pool(board: Board, **limits: float) -> WorkerPool:
 async def test_a_job_that_fails_and_its_worker_are_counted_under_their_reasons(
     tmp_path: Path, behaviour: str, limits: dict[str, float], reason: str, end: str | None
 ) -> None:
-    board = Board()
+    board = SharedMetrics()
     async with pool(board, **limits) as workers:
         with pytest.raises(PymagerError):
             await rendered(workers, told(tmp_path, behaviour))
@@ -56,7 +56,7 @@ async def test_a_job_that_fails_and_its_worker_are_counted_under_their_reasons(
 
 
 async def test_a_job_that_is_under_way_is_running_and_who_is_refused_is_counted(tmp_path: Path) -> None:
-    board = Board()
+    board = SharedMetrics()
     async with pool(board) as workers:
         job = asyncio.create_task(rendered(workers, told(tmp_path, "hang")))
         await until(lambda: counted(board, "pymager_jobs_running", "render") == [1.0])
@@ -70,7 +70,7 @@ async def test_a_job_that_is_under_way_is_running_and_who_is_refused_is_counted(
 
 
 async def test_a_worker_that_has_done_its_jobs_is_counted_as_that_and_one_that_is_killed_is_not(tmp_path: Path) -> None:
-    board = Board()
+    board = SharedMetrics()
     async with pool(board, max_jobs=2) as workers:
         for _ in range(2):
             await rendered(workers, told(tmp_path, "fine"))

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from pymager.errors import Held
+from pymager.errors import LeaseHeld
 from pymager.library import singleflight
 from pymager.library.singleflight import SingleFlight
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import Observer
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.testing.metadata_memory import MemoryMetadata
 from tests.unit.telemetry.counted import above_zero
 
@@ -29,12 +29,12 @@ async def made(slot: int) -> str:
     return "a picture"
 
 
-def flight(leases: MemoryMetadata, board: Board) -> SingleFlight[str, int]:
+def flight(leases: MemoryMetadata, board: SharedMetrics) -> SingleFlight[str, int]:
     return SingleFlight(leases, slot, observer=Observer(Metrics(board)))
 
 
 async def test_a_lease_that_is_free_is_won() -> None:
-    board = Board()
+    board = SharedMetrics()
     assert await flight(MemoryMetadata("memory:"), board).run("key", nothing, made) == "a picture"
     assert above_zero(board, "pymager_leases_total") == {("won",): 1}
 
@@ -43,7 +43,7 @@ async def test_one_that_is_held_is_waited_for_and_taken_over_once_its_holder_is_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(singleflight, "TAKEOVER_SECONDS", 0.2)
-    board, leases = Board(), MemoryMetadata("memory:")
+    board, leases = SharedMetrics(), MemoryMetadata("memory:")
     await leases.acquire("key")
     assert await flight(leases, board).run("key", nothing, made) == "a picture"
     assert above_zero(board, "pymager_leases_total") == {("waited",): 1, ("taken_over",): 1}
@@ -51,7 +51,7 @@ async def test_one_that_is_held_is_waited_for_and_taken_over_once_its_holder_is_
 
 async def test_one_that_another_took_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.02)
-    board, leases = Board(), MemoryMetadata("memory:")
+    board, leases = SharedMetrics(), MemoryMetadata("memory:")
 
     async def robbed(slot: int) -> str:
         token = ""
@@ -59,7 +59,7 @@ async def test_one_that_another_took_is_lost(monkeypatch: pytest.MonkeyPatch) ->
             try:
                 await leases.acquire("key", token)
                 break
-            except Held as held:
+            except LeaseHeld as held:
                 token = held.token
         while ("lost",) not in above_zero(board, "pymager_leases_total"):
             await asyncio.sleep(0.005)

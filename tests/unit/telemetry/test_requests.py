@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from pymager.telemetry.metrics import Metrics
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.web.clients import ClientResolver
 from pymager.web.instrumentation import CountingHandler
 from pymager.web.request_context import CONTEXT, new_context
@@ -23,7 +23,7 @@ def unrouted() -> web.Request:
 
 
 async def counted(error: BaseException, request: web.Request) -> dict[tuple[str, ...], float]:
-    board = Board()
+    board = SharedMetrics()
 
     async def handler(request: web.Request) -> Any:
         raise error

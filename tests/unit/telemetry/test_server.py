@@ -9,9 +9,10 @@ import aiohttp
 import pytest
 
 from pymager.telemetry import server
-from pymager.telemetry.exposition import Boards
-from pymager.telemetry.shared_memory import Board
-from tests.live.scraped import Scrape, free_port, scraped
+from pymager.telemetry.exposition import MetricsCollector
+from pymager.telemetry.shared_memory import SharedMetrics
+from tests.live.scraped import Scrape, scraped
+from tests.servers.process import free_port
 
 _PLACES = 16
 _UNTIL = 30.0
@@ -20,10 +21,10 @@ _UNTIL = 30.0
 @pytest.fixture
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     """Of a server that gives a request half a second in all."""
-    monkeypatch.setattr(server, "_LONGEST", 0.5)
-    boards, board, port = Boards(), Board(), free_port()
-    boards.belongs(board, 1)
-    with server.exposed("127.0.0.1", port, boards, supervisor=False):
+    monkeypatch.setattr(server, "_REQUEST_TIMEOUT_SECONDS", 0.5)
+    collector, board, port = MetricsCollector(), SharedMetrics(), free_port()
+    collector.add(board, 1)
+    with server.exposed("127.0.0.1", port, collector, supervisor=False):
         yield port
 
 

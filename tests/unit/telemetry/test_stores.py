@@ -10,7 +10,7 @@ from pymager.errors import NotFound, Unavailable
 from pymager.telemetry.context import CURRENT, RequestContext
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import Observer
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.telemetry.stores import ObservedBlobs, ObservedMetadata
 from pymager.telemetry.timings import Timings
 from pymager.testing.blobs import BlobStoreContract
@@ -31,7 +31,7 @@ class TestObservedBlobs(BlobStoreContract):
 
     @pytest.fixture
     async def blobs(self, url: str) -> AsyncIterator[ObservedBlobs]:
-        async with ObservedBlobs(MemoryBlobs(url), Observer(Metrics(Board()))) as store:
+        async with ObservedBlobs(MemoryBlobs(url), Observer(Metrics(SharedMetrics()))) as store:
             yield store
 
     @pytest.fixture
@@ -49,7 +49,7 @@ class TestObservedMetadata(MetadataStoreContract):
 
     @pytest.fixture
     async def metadata(self, url: str) -> AsyncIterator[ObservedMetadata]:
-        async with ObservedMetadata(MemoryMetadata(url), Observer(Metrics(Board()))) as store:
+        async with ObservedMetadata(MemoryMetadata(url), Observer(Metrics(SharedMetrics()))) as store:
             yield store
 
     @pytest.fixture
@@ -58,12 +58,12 @@ class TestObservedMetadata(MetadataStoreContract):
             yield store
 
 
-def calls(board: Board, store: str, operation: str) -> float:
+def calls(board: SharedMetrics, store: str, operation: str) -> float:
     return times(board, "pymager_store_seconds", store, operation)
 
 
 async def test_reading_a_blob_is_one_operation_whose_bytes_are_counted() -> None:
-    board = Board()
+    board = SharedMetrics()
     async with ObservedBlobs(MemoryBlobs("memory:"), Observer(Metrics(board))) as blobs:
         await blobs.put("original/cat/1", b"12345", "image/jpeg")
         async with blobs.open("original/cat/1", 1, 4) as blob:
@@ -79,7 +79,7 @@ async def test_what_a_store_may_answer_is_no_failure_and_what_it_can_t_do_is_one
         async def get(self, id: str) -> None:  # type: ignore[override]
             raise Unavailable("away", outcome_known=True)
 
-    board = Board()
+    board = SharedMetrics()
     observer = Observer(Metrics(board))
     with pytest.raises(NotFound):
         await ObservedMetadata(MemoryMetadata("memory:"), observer).get("cat")

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from pymager.telemetry import exposition
-from pymager.telemetry.exposition import Boards, text
+from pymager.telemetry.exposition import MetricsCollector, text
 from pymager.telemetry.families import (
     FAMILIES,
     JOB_SECONDS,
@@ -21,105 +21,105 @@ from pymager.telemetry.families import (
     STORE_BYTES,
 )
 from pymager.telemetry.metrics import Metrics
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.shared_memory import SharedMetrics
 
 _CHILD = """
 import os, signal, sys
-from pymager.telemetry.shared_memory import Board
+from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.telemetry.families import JOBS_RUNNING, LEASES
 from pymager.telemetry.metrics import Metrics
-metrics = Metrics(Board(int(sys.argv[1])))
+metrics = Metrics(SharedMetrics(int(sys.argv[1])))
 for _ in range(1000):
-    metrics.count(LEASES, "won").add()
-metrics.count(JOBS_RUNNING, "render").set(7)
+    metrics.value(LEASES, "won").add()
+metrics.value(JOBS_RUNNING, "render").set(7)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def sample(boards: Boards, name: str, **labels: str) -> float | None:
+def sample(collector: MetricsCollector, name: str, **labels: str) -> float | None:
     """One number of the text, as Prometheus reads it."""
-    shown = text(boards.collected(supervisor=False), openmetrics=False)
+    shown = text(collector.collect(supervisor=False), openmetrics=False)
     samples = [found for family in text_string_to_metric_families(shown) for found in family.samples]
     return next((found.value for found in samples if found.name == name and found.labels == labels), None)
 
 
-def counting(boards: Boards, pid: int) -> Metrics:
-    board = Board()
-    boards.belongs(board, pid)
+def counting(collector: MetricsCollector, pid: int) -> Metrics:
+    board = SharedMetrics()
+    collector.add(board, pid)
     return Metrics(board)
 
 
 def test_counts_of_several_processes_are_added_up() -> None:
-    boards = Boards()
+    collector = MetricsCollector()
     for pid in (1, 2):
-        counting(boards, pid).count(LEASES, "won").add(pid)
-    assert sample(boards, "pymager_leases_total", outcome="won") == 3
-    assert sample(boards, "pymager_processes") == 2
+        counting(collector, pid).value(LEASES, "won").add(pid)
+    assert sample(collector, "pymager_leases_total", outcome="won") == 3
+    assert sample(collector, "pymager_processes") == 2
 
 
 def test_a_date_is_the_latest_of_all_processes_and_not_their_sum() -> None:
-    boards = Boards()
+    collector = MetricsCollector()
     for pid in (5, 3):
-        counting(boards, pid).count(LAST_SWEEP).set(pid)
-    assert sample(boards, LAST_SWEEP.name) == 5
+        counting(collector, pid).value(LAST_SWEEP).set(pid)
+    assert sample(collector, LAST_SWEEP.name) == 5
 
 
 def test_what_a_process_counted_stays_after_its_end_and_what_it_measured_goes() -> None:
-    boards = Boards()
-    metrics = counting(boards, 1)
-    metrics.count(LEASES, "won").add(4)
-    metrics.spread(JOB_SECONDS, "render").add(0.3)
-    metrics.count(JOBS_RUNNING, "render").set(1)
-    boards.ended(1)
-    counting(boards, 2).count(LEASES, "won").add()
-    assert sample(boards, "pymager_leases_total", outcome="won") == 5
-    assert sample(boards, "pymager_job_seconds_count", kind="render") == 1
-    assert sample(boards, "pymager_jobs_running", kind="render") is None
-    assert sample(boards, SERVER_RESTARTS.name) == 1
+    collector = MetricsCollector()
+    metrics = counting(collector, 1)
+    metrics.value(LEASES, "won").add(4)
+    metrics.histogram(JOB_SECONDS, "render").add(0.3)
+    metrics.value(JOBS_RUNNING, "render").set(1)
+    collector.remove(1)
+    counting(collector, 2).value(LEASES, "won").add()
+    assert sample(collector, "pymager_leases_total", outcome="won") == 5
+    assert sample(collector, "pymager_job_seconds_count", kind="render") == 1
+    assert sample(collector, "pymager_jobs_running", kind="render") is None
+    assert sample(collector, SERVER_RESTARTS.name) == 1
 
 
 def test_a_process_that_was_killed_has_left_its_last_count_behind() -> None:
-    boards, board = Boards(), Board()
+    collector, board = MetricsCollector(), SharedMetrics()
     child = subprocess.Popen([sys.executable, "-c", _CHILD, str(board.fd)], pass_fds=[board.fd])
-    boards.belongs(board, child.pid)
+    collector.add(board, child.pid)
     assert child.wait(30) == -9
-    assert sample(boards, "pymager_leases_total", outcome="won") == 1000
-    assert sample(boards, "pymager_jobs_running", kind="render") == 7
-    boards.ended(child.pid)
-    assert sample(boards, "pymager_leases_total", outcome="won") == 1000
+    assert sample(collector, "pymager_leases_total", outcome="won") == 1000
+    assert sample(collector, "pymager_jobs_running", kind="render") == 7
+    collector.remove(child.pid)
+    assert sample(collector, "pymager_leases_total", outcome="won") == 1000
 
 
 def test_a_value_is_counted_in_the_bucket_whose_bound_it_does_not_exceed() -> None:
-    boards = Boards()
-    spread = counting(boards, 1).spread(JOB_SECONDS, "render")
+    collector = MetricsCollector()
+    histogram = counting(collector, 1).histogram(JOB_SECONDS, "render")
     for seconds in (0.005, 0.0051, 31.0):
-        spread.add(seconds)
+        histogram.add(seconds)
     buckets = {
-        bound: sample(boards, "pymager_job_seconds_bucket", kind="render", le=bound)
+        bound: sample(collector, "pymager_job_seconds_bucket", kind="render", le=bound)
         for bound in ("0.005", "0.01", "30", "+Inf")
     }
     assert buckets == {"0.005": 1, "0.01": 2, "30": 2, "+Inf": 3}
-    assert sample(boards, "pymager_job_seconds_sum", kind="render") == pytest.approx(31.0101)
+    assert sample(collector, "pymager_job_seconds_sum", kind="render") == pytest.approx(31.0101)
 
 
 def test_a_series_of_another_version_of_the_program_is_left_out() -> None:
-    boards, board = Boards(), Board()
-    boards.belongs(board, 1)
+    collector, board = MetricsCollector(), SharedMetrics()
+    collector.add(board, 1)
     for name in (b'["pymager_of_the_future", "x"]', b'["pymager_leases_total", "won"]'):
         board.numbers[board.claim(name, 3)] = 9.0
-    assert "future" not in text(boards.collected(supervisor=False), openmetrics=False)
-    assert sample(boards, "pymager_leases_total", outcome="won") is None
+    assert "future" not in text(collector.collect(supervisor=False), openmetrics=False)
+    assert sample(collector, "pymager_leases_total", outcome="won") is None
 
 
 def test_a_full_board_takes_no_more_series_and_keeps_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    board = Board()
+    board = SharedMetrics()
     metrics = Metrics(board)
-    metrics.count(LEASES, "won").add()
+    metrics.value(LEASES, "won").add()
     with pytest.raises(MemoryError):
         board.claim(b"too much", 1 << 20)
     for number in range(20_000):
-        metrics.count(STORE_BYTES, f"{number:040}").add()
-    metrics.count(LEASES, "won").add()
+        metrics.value(STORE_BYTES, f"{number:040}").add()
+    metrics.value(LEASES, "won").add()
     rows = dict(board.rows())
     assert rows[b'["pymager_leases_total", "won"]'] == [2.0]
     assert len(rows) < 20_000
@@ -127,20 +127,20 @@ def test_a_full_board_takes_no_more_series_and_keeps_those_it_has(monkeypatch: p
 
 def test_a_wrong_number_of_labels_is_a_mistake_of_the_program() -> None:
     with pytest.raises(TypeError, match="has the labels"):
-        Metrics(Board()).count(LEASES)
+        Metrics(SharedMetrics()).value(LEASES)
 
 
-def filled() -> Boards:
+def filled() -> MetricsCollector:
     """Boards with a series of every metric, under labels that have to be escaped."""
-    boards = Boards()
-    metrics = counting(boards, 1)
+    collector = MetricsCollector()
+    metrics = counting(collector, 1)
     for family in FAMILIES:
         labels = ['a "quoted"\\ and\nbroken é'] * len(family.labels)
         if family.kind == "histogram":
-            metrics.spread(family, *labels).add(0.1)
+            metrics.histogram(family, *labels).add(0.1)
         else:
-            metrics.count(family, *labels).add(1.5)
-    return boards
+            metrics.value(family, *labels).add(1.5)
+    return collector
 
 
 def of_prometheus(shown: str) -> list[Sample]:
@@ -154,7 +154,7 @@ def of_openmetrics(shown: str) -> list[Sample]:
 
 @pytest.mark.parametrize(("read", "is_open"), [(of_prometheus, False), (of_openmetrics, True)])
 def test_the_text_is_what_the_formats_own_parser_reads(read: Callable[[str], list[Sample]], is_open: bool) -> None:
-    samples = read(exposition.text(filled().collected(supervisor=True), openmetrics=is_open))
+    samples = read(exposition.text(filled().collect(supervisor=True), openmetrics=is_open))
     for family in FAMILIES:
         name = f"{family.name}_count" if family.kind == "histogram" else family.name
         labels = [found.labels for found in samples if found.name == name]
