@@ -197,4 +197,4 @@ async def test_tls_is_used_and_a_strangers_certificate_is_refused(url: str, with
             ).fetchone()
         assert encrypted == (True,)
     with pytest.raises(Unavailable, match="certificate verify failed"):
-        await SqlMetadata(f"{url}?timeout=1&sslmode=verify-full&sslrootcert={with_tls}/stranger.crt").__aenter__()
+        await SqlMetadata(f"{url}?timeout=5&sslmode=verify-full&sslrootcert={with_tls}/stranger.crt").__aenter__()
