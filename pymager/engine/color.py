@@ -1,4 +1,4 @@
-"""Colours: whatever the original's are, a derived picture's are sRGB."""
+"""Colors: variants are in sRGB, whatever the color space of the original is."""
 
 from functools import lru_cache
 from io import BytesIO
@@ -12,18 +12,19 @@ from pymager.engine.step import StepContext
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsTransform
 
-_LARGEST_PROFILE = 4 << 20
-_SPACES = {"RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "L": "GRAY"}
-_PROBE = bytes(level for colour in product(range(0, 256, 51), repeat=3) for level in colour)
-_ROUNDING = 2
+_MAX_PROFILE_BYTES = 4 << 20
+_PROFILE_SPACES = {"RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "L": "GRAY"}
+"""The color space of a profile that fits a picture, by Pillow's mode."""
+_COLOR_GRID = bytes(level for color in product(range(0, 256, 51), repeat=3) for level in color)
+_ROUNDING_ERROR = 2
 
 
-def to_srgb(picture: Image.Image, task: StepContext) -> Image.Image:
-    """Apply the picture's ICC profile; one that is broken, or of another kind than the picture, is ignored."""
-    space = _SPACES.get(picture.mode)
-    if not task.profile or not space or len(task.profile) > _LARGEST_PROFILE:
+def to_srgb(picture: Image.Image, context: StepContext) -> Image.Image:
+    """Apply the picture's ICC profile. A profile that is broken, or for another color space, is ignored."""
+    space = _PROFILE_SPACES.get(picture.mode)
+    if not context.profile or not space or len(context.profile) > _MAX_PROFILE_BYTES:
         return picture
-    transform = _transform(task.profile, space)
+    transform = _transform(context.profile, space)
     if transform is None:
         return picture
     if picture.mode == "RGBA":
@@ -34,15 +35,15 @@ def to_srgb(picture: Image.Image, task: StepContext) -> Image.Image:
     return converted.getchannel(0) if space == "GRAY" else converted
 
 
-def to_rgb(picture: Image.Image, task: StepContext) -> Image.Image:
-    """CMYK without a profile by the plain formula, R = (255 - C)(255 - K) / 255 and so on; CIELAB by its definition."""
+def to_rgb(picture: Image.Image, context: StepContext) -> Image.Image:
+    """Convert CMYK without a profile by R = (255 - C)(255 - K) / 255 and so on, and CIELAB by its definition."""
     return picture.convert("RGB") if picture.mode in ("CMYK", "LAB") else picture
 
 
 @lru_cache(maxsize=8)
 def _transform(profile: bytes, space: str) -> "ImageCmsTransform | None":
-    """How to get from the profile's space to sRGB; None where there is nothing to do or it can't be done."""
-    from PIL import ImageCms  # takes a while, and most pictures have no profile
+    """The transform from a profile to sRGB; None if it would change nothing, or if the profile cannot be used."""
+    from PIL import ImageCms  # slow to import, and most pictures have no profile
 
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
@@ -50,12 +51,12 @@ def _transform(profile: bytes, space: str) -> "ImageCmsTransform | None":
             return None
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
         transform = ImageCms.ImageCmsTransform(source, srgb, "L" if space == "GRAY" else space, "RGB")
-        return None if space == "RGB" and _changes_nothing(transform) else transform
-    except Exception:  # ImageCms raises nearly everything too, and the picture can do without
+        return None if space == "RGB" and _is_identity(transform) else transform
+    except Exception:  # ImageCms raises almost anything, and the picture can be shown without its profile
         return None
 
 
-def _changes_nothing(transform: "ImageCmsTransform") -> bool:
-    """Whether the profile is sRGB's, under whatever name: no colour of a grid changes by more than rounding does."""
-    probe = Image.frombytes("RGB", (len(_PROBE) // 3, 1), _PROBE)
-    return max(ImageChops.difference(probe, transform.apply(probe)).tobytes()) <= _ROUNDING
+def _is_identity(transform: "ImageCmsTransform") -> bool:
+    """Whether the profile is sRGB under whatever name: no color of a grid changes by more than rounding."""
+    grid = Image.frombytes("RGB", (len(_COLOR_GRID) // 3, 1), _COLOR_GRID)
+    return max(ImageChops.difference(grid, transform.apply(grid)).tobytes()) <= _ROUNDING_ERROR

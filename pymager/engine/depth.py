@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits a channel: brought to 8, since every output has 8."""
+"""Pictures with more than 8 bits per channel: reduced to 8, because every output has 8."""
 
 import sys
 from math import isfinite
@@ -7,11 +7,11 @@ from PIL import Image
 
 from pymager.engine.step import StepContext
 
-_WHITE = 65_535
+_MAX_16_BITS = 65_535
 
 
-def eight_bits(picture: Image.Image, task: StepContext) -> Image.Image:
-    """Grey of 16 bits, of 32, or in floating point as grey of 8 bits."""
+def eight_bits(picture: Image.Image, context: StepContext) -> Image.Image:
+    """Convert gray of 16 bits, of 32 bits or in floating point to gray of 8 bits."""
     if picture.mode.startswith("I;16"):
         return _from_16(picture)
     if picture.mode == "I":
@@ -22,29 +22,29 @@ def eight_bits(picture: Image.Image, task: StepContext) -> Image.Image:
 
 
 def _from_16(picture: Image.Image) -> Image.Image:
-    """The upper byte of each value, and no alpha where the value is the transparent one."""
+    """Take the upper byte of each value. Pixels with the transparent value get an alpha of 0."""
     big = picture.mode == "I;16B" or (picture.mode == "I;16N" and sys.byteorder == "big")
     values = picture.tobytes("raw", picture.mode)
-    grey = Image.frombytes("L", picture.size, values[0 if big else 1 :: 2])
+    gray = Image.frombytes("L", picture.size, values[0 if big else 1 :: 2])
     transparent = picture.info.get("transparency")
     if isinstance(transparent, int):
-        table = [0 if value == transparent else 255 for value in range(_WHITE + 1)]
-        grey.putalpha(picture.convert("I").point(table, "L"))
-    grey.info = {key: value for key, value in picture.info.items() if key != "transparency"}
-    return grey
+        table = [0 if value == transparent else 255 for value in range(_MAX_16_BITS + 1)]
+        gray.putalpha(picture.convert("I").point(table, "L"))
+    gray.info = {key: value for key, value in picture.info.items() if key != "transparency"}
+    return gray
 
 
 def _from_32(picture: Image.Image) -> Image.Image:
-    """Values that fit in 16 bits are taken for such (a 16-bit PPM comes so), others are stretched over the range."""
-    low, high = _range(picture)
-    if low >= 0 and high <= _WHITE:
-        return picture.point([value >> 8 for value in range(_WHITE + 1)], "L")
+    """Values that fit into 16 bits are 16-bit values, as Pillow reads a 16-bit PPM; others are stretched."""
+    low, high = _extrema(picture)
+    if low >= 0 and high <= _MAX_16_BITS:
+        return picture.point([value >> 8 for value in range(_MAX_16_BITS + 1)], "L")
     return _stretched(picture, low, high)
 
 
 def _from_float(picture: Image.Image) -> Image.Image:
-    """Values from 0 to 1 with 1 for white, as floating-point TIFF and PFM have them; else up to 255; else stretched."""
-    low, high = _range(picture)
+    """Values from 0 to 1 have white at 1, as in floating-point TIFF and PFM; up to 255 at 255; others are stretched."""
+    low, high = _extrema(picture)
     if not (isfinite(low) and isfinite(high)) or (low >= 0 and high <= 1):
         return _stretched(picture, 0, 1)
     if low >= 0 and high <= 255:
@@ -52,14 +52,15 @@ def _from_float(picture: Image.Image) -> Image.Image:
     return _stretched(picture, low, high)
 
 
-def _range(picture: Image.Image) -> tuple[float, float]:
-    """The least and the largest value of a picture of one channel."""
+def _extrema(picture: Image.Image) -> tuple[float, float]:
+    """The smallest and the largest value of a picture with one channel."""
     low, high = picture.getextrema()
     assert not isinstance(low, tuple) and not isinstance(high, tuple)
     return low, high
 
 
 def _stretched(picture: Image.Image, low: float, high: float) -> Image.Image:
+    """Map `low` to black and `high` to white."""
     scale = 255 / (high - low) if high > low else 0.0
     offset = -low * scale
     return picture.convert("F").point(lambda value: value * scale + offset).convert("L")

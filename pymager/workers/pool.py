@@ -15,9 +15,10 @@ from typing import Self, TypeVar
 
 import structlog
 
-from pymager.engine import wire
-from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
-from pymager.engine.wire import Failure, ProtocolError, Status
+from pymager.engine import protocol
+from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.limits import PictureLimits
+from pymager.engine.protocol import Failure, ProtocolError, Status
 from pymager.errors import ConfigurationError, Overloaded, Undecodable
 from pymager.telemetry.context import CURRENT
 from pymager.telemetry.observer import OFF, Observer
@@ -95,7 +96,7 @@ class Worker:
 
         try:
             with self._pool._metrics.running("render"):
-                return await self._pool._run(self._slot, wire.render(path, job, file), read)
+                return await self._pool._run(self._slot, protocol.render_request(path, job, file), read)
         except BaseException:
             file.unlink(missing_ok=True)
             raise
@@ -122,7 +123,7 @@ class WorkerPool:
         self._limits = limits
         self._metrics = JobMetrics(observer)
         self._queue: FairQueue[Slot] = FairQueue(count, queue)
-        start = wire.start(limits.memory, limits.cpu_seconds, picture_limits)
+        start = protocol.start_request(limits.memory, limits.cpu_seconds, picture_limits)
         self._closed = False
         self._slots = [
             Slot(program, start, limits.max_jobs, self._on_ready_changed, self._metrics.replaced) for _ in range(count)
@@ -173,11 +174,11 @@ class WorkerPool:
         def read(status: Status, payload: bytes) -> Inspection:
             if status is not Status.INSPECTION:
                 raise ProtocolError(f"an inspection was answered with {status.name}")
-            return wire.read_inspection(payload)
+            return protocol.read_inspection(payload)
 
         async with self._reserved(JobKind.INSPECTION) as slot:
             with self._metrics.running("inspection"):
-                return await self._run(slot, wire.inspect(path), read)
+                return await self._run(slot, protocol.inspect_request(path), read)
 
     @asynccontextmanager
     async def reserve(self) -> AsyncIterator[Worker]:
@@ -202,7 +203,7 @@ class WorkerPool:
         """Run a job, and once more if its process was killed from outside. A cancelled job is ended."""
 
         def outcome(status: Status, payload: bytes) -> T | Failure:
-            return wire.read_failure(payload) if status is Status.FAILED else read(status, payload)
+            return protocol.read_failure(payload) if status is Status.FAILED else read(status, payload)
 
         seconds = self._limits.wall_seconds
         try:
@@ -221,8 +222,8 @@ class WorkerPool:
             raise Undecodable("the picture made its decoder send a malformed answer") from None
         if not isinstance(result, Failure):
             return result
-        if result.trace:
-            log.warning("unexpected exception in a decoder", trace=result.trace)
+        if result.traceback:
+            log.warning("unexpected exception in a decoder", trace=result.traceback)
         raise result.error
 
     def _on_ready_changed(self, slot: Slot) -> None:

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from pymager.engine import wire
-from pymager.engine.wire import Status
+from pymager.engine import protocol
+from pymager.engine.protocol import Status
 
 # The only environment variables that a worker process inherits: it must not learn a secret.
 _INHERITED_VARIABLES = (
@@ -101,7 +101,7 @@ class WorkerProcess:
         self._streams = await asyncio.open_connection(sock=self._socket, limit=_READ_BUFFER_BYTES)
         try:
             status, _ = await self.ask(start, _START_TIMEOUT_SECONDS)
-        except (TimeoutError, WorkerExited, wire.ProtocolError) as error:
+        except (TimeoutError, WorkerExited, protocol.ProtocolError) as error:
             raise WorkerStartFailed(str(error) or f"not ready after {_START_TIMEOUT_SECONDS:.0f} seconds") from None
         if status is not Status.READY or not self.alive:
             raise WorkerStartFailed(f"its first answer was {status.name}" if self.alive else "it ended at once")
@@ -119,7 +119,7 @@ class WorkerProcess:
         try:
             async with asyncio.timeout(seconds):
                 writer.write(message)
-                status, size = wire.read_head(await reader.readexactly(wire.ANSWER.size))
+                status, size = protocol.read_answer_header(await reader.readexactly(protocol.ANSWER_HEADER.size))
                 answer = status, await reader.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
             raise WorkerExited(await self._exit_code(), self.stderr) from None
@@ -152,7 +152,7 @@ class WorkerProcess:
         finally:
             self.kill()
         if self.killed:
-            raise wire.ProtocolError("it closed its connection")
+            raise protocol.ProtocolError("it closed its connection")
         return self.exit.result()
 
     def _watch(self) -> None:

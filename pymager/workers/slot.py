@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import structlog
 
-from pymager.engine.wire import ProtocolError, Status
+from pymager.engine.protocol import ProtocolError, Status
 from pymager.errors import Overloaded
 from pymager.workers.metrics import exit_reason
 from pymager.workers.process import WorkerExited, WorkerProcess, WorkerStartFailed

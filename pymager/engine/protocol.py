@@ -1,0 +1,181 @@
+"""The messages between the server and a worker process, in both directions. Needs no decoder.
+
+A request to the worker is a length in four bytes, then JSON. An answer from the worker is a status in one byte, a
+length in four, then the payload. A malicious picture may have taken control of the worker, so the server bounds and
+checks every answer, and never unpickles one.
+"""
+
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from pymager import errors
+from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.limits import PictureLimits
+from pymager.formats import Encoding
+from pymager.names import Variant
+
+MAX_BODY_BYTES = 4 << 20
+"""The largest variant that is sent in an answer; a larger one is written to a file."""
+
+ANSWER_HEADER = struct.Struct("!BI")
+_REQUEST_HEADER = struct.Struct("!I")
+_MAX_REQUEST_BYTES = 64 << 10
+_MAX_JSON_BYTES = 64 << 10
+_MAX_MESSAGE_CHARACTERS = 500
+_MAX_TRACEBACK_CHARACTERS = 8_000
+_MAX_FORMAT_CHARACTERS = 32
+_SHOWN_BYTES = 100
+
+
+class Status(IntEnum):
+    """What the payload of an answer is."""
+
+    READY = 1  # empty: the worker has started
+    INSPECTION = 2  # JSON: an Inspection
+    BODY = 3  # the bytes of a variant
+    FILE = 4  # empty: the variant is in the file that the request named
+    ORIGINAL = 5  # empty: the original's own bytes are the variant
+    FAILED = 6  # JSON: the name of an error in _ERRORS, its message, and a traceback if the failure is a bug
+
+
+_MAX_PAYLOAD_BYTES = {Status.BODY: MAX_BODY_BYTES, Status.FILE: 0, Status.ORIGINAL: 0}
+
+_ERRORS: dict[str, Callable[[str], errors.PymagerError]] = {
+    "NotAPicture": errors.NotAPicture,
+    "Undecodable": errors.Undecodable,
+    "UnsupportedFormat": errors.UnsupportedFormat,
+    "NotFound": errors.NotFound,
+    "NoSpace": errors.NoSpace,
+    "Unavailable": lambda message: errors.Unavailable(message, outcome_known=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The error to raise. `traceback` is not empty if it is a bug in a decoder or in pymager."""
+
+    error: errors.PymagerError
+    traceback: str
+
+
+class ProtocolError(Exception):
+    """An answer that a correct worker never sends."""
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """A dataclass as a JSON object; `dataclasses.asdict` would take a third of a call's time."""
+    return {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+
+
+_JSON = json.JSONEncoder(default=_fields)
+
+
+def start_request(memory_bytes: int, cpu_seconds: int, limits: PictureLimits) -> bytes:
+    """The first message: what the worker may use, and which pictures are accepted. Answered by READY."""
+    return _request(memory_bytes=memory_bytes, cpu_seconds=cpu_seconds, limits=limits)
+
+
+def inspect_request(path: Path) -> bytes:
+    """Ask what the file at `path` is. Answered by INSPECTION or FAILED."""
+    return _request(job="inspect", path=str(path))
+
+
+def render_request(path: Path, job: RenderJob, file: Path) -> bytes:
+    """Ask for a variant; a large one is written to the new `file`. Answered by BODY, FILE, ORIGINAL or FAILED."""
+    return _request(job="render", path=str(path), render=job, file=str(file))
+
+
+def _request(**content: Any) -> bytes:
+    text = _JSON.encode(content).encode()
+    if len(text) > _MAX_REQUEST_BYTES:
+        raise ValueError(f"the request has {len(text)} bytes; at most {_MAX_REQUEST_BYTES} are allowed")
+    return _REQUEST_HEADER.pack(len(text)) + text
+
+
+def read_request(read: Callable[[int], bytes]) -> dict[str, Any] | None:
+    """The next request, read in the worker with a blocking `read`. None if the server has closed the connection."""
+    header = read(_REQUEST_HEADER.size)
+    if len(header) < _REQUEST_HEADER.size:
+        return None
+    content: dict[str, Any] = json.loads(read(*_REQUEST_HEADER.unpack(header)))
+    return content
+
+
+def limits_of(content: dict[str, Any]) -> PictureLimits:
+    """The `PictureLimits` in a request."""
+    return PictureLimits(**_with_tuples(content))
+
+
+def render_job_of(content: dict[str, Any]) -> RenderJob:
+    """The `RenderJob` in a request."""
+    return RenderJob(Variant(**content["variant"]), Encoding(**_with_tuples(content["encoding"])))
+
+
+def answer(status: Status, payload: bytes = b"") -> bytes:
+    """A message to the server."""
+    return ANSWER_HEADER.pack(status, len(payload)) + payload
+
+
+def inspection_answer(inspection: Inspection) -> bytes:
+    """The answer to an inspection."""
+    return answer(Status.INSPECTION, _JSON.encode(inspection).encode())
+
+
+def failure_answer(error: str, message: str, traceback: str = "") -> bytes:
+    """The answer to a job that failed: the name of an error class, its message, and a traceback for the log."""
+    content = {
+        "error": error if error in _ERRORS else "Undecodable",
+        "message": message[:_MAX_MESSAGE_CHARACTERS],
+        "traceback": traceback[-_MAX_TRACEBACK_CHARACTERS:],
+    }
+    return answer(Status.FAILED, json.dumps(content).encode())
+
+
+def read_answer_header(header: bytes) -> tuple[Status, int]:
+    """The status of an answer and the size of its payload in bytes. Raises `ProtocolError`."""
+    number, size = ANSWER_HEADER.unpack(header)
+    try:
+        status = Status(number)
+    except ValueError:
+        raise ProtocolError(f"unknown status {number}") from None
+    max_size = _MAX_PAYLOAD_BYTES.get(status, _MAX_JSON_BYTES)
+    if size > max_size:
+        raise ProtocolError(f"{status.name} with {size} bytes; at most {max_size} are allowed")
+    return status, size
+
+
+def read_inspection(payload: bytes) -> Inspection:
+    """The result of an inspection. Raises `ProtocolError`."""
+    match _json(payload):
+        case {"format": str(format), "width": int(width), "height": int(height)} if (
+            0 < len(format) <= _MAX_FORMAT_CHARACTERS
+            and format.isprintable()
+            and 0 < width < 1 << 31
+            and 0 < height < 1 << 31
+        ):
+            return Inspection(format, width, height)
+    raise ProtocolError(f"not an inspection: {payload[:_SHOWN_BYTES]!r}")
+
+
+def read_failure(payload: bytes) -> Failure:
+    """Why a job failed. Raises `ProtocolError`."""
+    match _json(payload):
+        case {"error": str(error), "message": str(message), "traceback": str(traceback)} if error in _ERRORS:
+            return Failure(_ERRORS[error](message), traceback)
+    raise ProtocolError(f"not a failure: {payload[:_SHOWN_BYTES]!r}")
+
+
+def _json(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"not JSON: {payload[:_SHOWN_BYTES]!r}") from error
+
+
+def _with_tuples(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
