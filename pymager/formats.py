@@ -148,6 +148,7 @@ _TABLE = (
         Output(
             "AVIF",
             _GRAY_RGB_ALPHA,
+            max_side=32_768,  # libavif, which browsers use too, decodes no longer side
             settings=("avif_quality", "avif_speed"),
             options=lambda encoding, size: {
                 "quality": encoding.avif_quality,

@@ -172,3 +172,11 @@ def test_an_output_encodes_and_decodes_a_picture_in_each_of_its_modes(format: st
             picture.paste((0, 0, 0, 0), (32, 0, 64, 16))
         found = opened(encode(picture.copy(), job)).convert("RGBA")
         assert near(quadrants(found), quadrants(picture.convert("RGBA")), 12), mode
+
+
+@pytest.mark.parametrize("format", OUTPUTS)
+def test_an_output_has_the_largest_side_of_its_row(format: str) -> None:
+    longest = formats.output_of(format).max_side
+    for width, height in ((longest, 1), (1, longest)):
+        job = RenderJob(Variant(width, height, format), Encoding())
+        assert opened(encode(Image.new("RGB", (width, height)), job)).size == (width, height)
