@@ -49,7 +49,7 @@ def test_every_signature_of_a_row_has_a_walker(row: Format) -> None:
 
 
 def test_every_format_is_walked_unless_its_decoder_is_safe_without_it() -> None:
-    accepted_by_default = Settings().accept
+    accepted_by_default = Settings().input_formats
     assert {name for name in accepted_by_default if not FORMATS[name].signatures} == NOT_WALKED
 
 
@@ -119,9 +119,12 @@ def test_a_format_without_a_row_has_a_neutral_type_and_its_name_as_extension() -
 
 def test_the_readme_lists_the_formats() -> None:
     readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
-    listed = re.search(r"- In: (?P<inputs>.+?), recognized by their bytes\. Out: (?P<outputs>.+?)\.", readme)
+    listed = re.search(
+        r"- Input formats: (?P<inputs>.+?), recognized by their bytes\. Output formats: (?P<outputs>.+?)\.", readme
+    )
     assert listed
-    inputs = [name.replace(" ", "").upper() for name in re.split(", | and ", listed["inputs"])]
+    names = re.sub(r" \(.+?\)", "", listed["inputs"])
+    inputs = [name.replace(" ", "").upper() for name in re.split(", | and ", names)]
     assert len(inputs) == len(FORMATS)
     for row in FORMATS.values():  # the README says JPEG 2000 and pymager says jp2
         assert {row.name.upper(), *row.decoders} & set(inputs), row.name
