@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
 
 from pymager import registry
-from pymager.engine.jobs import PictureLimits
+from pymager.engine.limits import PictureLimits
 from pymager.errors import ConfigurationError
 from pymager.formats import Encoding
 from pymager.library.cache import Cache

@@ -1,8 +1,8 @@
-"""The picture formats. One row is all that pymager knows of a format; needs no decoder.
+"""The picture formats. One row of the table has everything that pymager knows of a format. Needs no decoder.
 
-To read a format, a row names Pillow's decoders with the modules that register them, and the signatures by which the
-container walk starts. To write it, a row has an `Output`. A format that only Pillow knows has no row: it can be
-accepted by Pillow's name.
+To read a format, a row names Pillow's decoders, the modules that register them, and the signatures by which the
+container walk recognizes a file. To write a format, a row has an `Output`. A format without a row can still be accepted
+by Pillow's name.
 """
 
 import re
@@ -13,14 +13,14 @@ from typing import Any
 
 _GRAY_RGB = ("L", "RGB")
 _GRAY_RGB_ALPHA = ("L", "RGB", "RGBA")
-_TIFF_PREDICTOR_TAG = 317  # 2 is the difference to the pixel on the left: half the size for the same time
+_TIFF_PREDICTOR_TAG = 317  # 2: store the difference to the pixel on the left; half the size in the same time
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How variants are encoded. Every field is also a setting; `background` is red, green, blue, 0 to 255 each.
+    """How variants are encoded. Every field is also a setting of the same name; numbers are on Pillow's scales.
 
-    The qualities are on Pillow's scales.
+    `background` is red, green and blue, 0 to 255 each.
     """
 
     jpeg_quality: int = 80
@@ -33,7 +33,7 @@ class Encoding:
 
 
 SaveOptions = Callable[[Encoding, tuple[int, int]], dict[str, Any]]
-"""Pillow's `Image.save` options for a picture of a width and height in pixels."""
+"""Makes the options of Pillow's `Image.save` for a picture, given its width and height in pixels."""
 
 
 def _no_options(encoding: Encoding, size: tuple[int, int]) -> dict[str, Any]:
@@ -42,9 +42,10 @@ def _no_options(encoding: Encoding, size: tuple[int, int]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Bytes by which a file is recognized: `magic` at `offset`.
+    """The bytes by which a file is recognized: `magic` at `offset`.
 
-    `walker` is `module` or `module.function` in `pymager.engine.containers`; a module's function is `walk`.
+    `walker` is the function in `pymager.engine.containers` that walks such a file: `module` (its function `walk`) or
+    `module.function`.
     """
 
     offset: int
@@ -56,9 +57,9 @@ class Signature:
 class Output:
     """How a format is written.
 
-    `encoder` is Pillow's name. `modes` are Pillow's modes that it takes, the narrowest first. `max_side` is its
-    longest side in pixels. `settings` are the fields of `Encoding` that change its bytes, beside the background.
-    `palette` says that colors are reduced to 256.
+    `encoder` is Pillow's name. `modes` are the modes among Pillow's L, RGB and RGBA that it accepts, narrowest first.
+    `max_side` is the longest possible side in pixels. `settings` are the fields of `Encoding` that change its bytes,
+    beside the background. `palette` says that it has at most 256 colors.
     """
 
     encoder: str
@@ -70,17 +71,17 @@ class Output:
 
     @property
     def has_transparency(self) -> bool:
-        """Whether transparent pixels stay transparent; otherwise the background shows through."""
+        """Whether transparent pixels stay transparent. Otherwise the background is visible through them."""
         return "RGBA" in self.modes
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format under the name that pymager gives it.
+    """A format, under pymager's name for it.
 
-    `decoders` maps Pillow's names for what is read as this format to the modules that register them. `extra` is the
-    optional extra of pymager that brings the decoder. `signatures` is empty where no container walk is needed: the
-    decoder itself is safe. `output` is None for a format that is only read.
+    `decoders` maps the names of Pillow's decoders for it to the modules that register them. `signatures` is empty if
+    its decoder is safe without a container walk. `output` is None for a format that pymager only reads. `extra` is the
+    extra of the package pymager that installs the decoder, if it is optional.
     """
 
     name: str
@@ -147,6 +148,7 @@ _TABLE = (
         Output(
             "AVIF",
             _GRAY_RGB_ALPHA,
+            max_side=32_768,  # libavif, which browsers use too, decodes no longer side
             settings=("avif_quality", "avif_speed"),
             options=lambda encoding, size: {
                 "quality": encoding.avif_quality,
@@ -232,12 +234,12 @@ _TABLE = (
 )
 
 FORMATS: Mapping[str, Format] = MappingProxyType({format.name: format for format in _TABLE})
-"""Every format that pymager knows by name."""
+"""Every format with a row, by name."""
 
 BY_DECODER: Mapping[str, Format] = MappingProxyType(
     {decoder: format for format in _TABLE for decoder in format.decoders}
 )
-"""The format by Pillow's name for it."""
+"""The formats by the names of Pillow's decoders."""
 
 OUTPUTS: Mapping[str, Format] = MappingProxyType(
     {**{format.extension: format for format in _TABLE if format.output}, "jpeg": FORMATS["jpeg"]}
@@ -252,31 +254,31 @@ SIGNATURES: tuple[Signature, ...] = tuple(
 )
 """Every signature once, the longest first."""
 
-_OTHERS = """
+_RASTER_DECODERS = """
 BLP CUR DCX DDS DIB FITS FLI FTEX GBR ICNS IM IMT MCIDAS MSP PCD PIXAR PSD QOI SPIDER SUN XBM XPM XVTHUMB
 """
-OTHER_DECODERS = frozenset(_OTHERS.split())
-"""Pillow's names of the raster formats that it reads besides, which have no row."""
+OTHER_DECODERS = frozenset(_RASTER_DECODERS.split()) - BY_DECODER.keys()
+"""Pillow's names of the raster formats that it reads and that have no row."""
 
 _FILE_EXTENSION = re.compile(r"[a-z0-9]{1,16}")
 
 
 def content_type(name: str) -> str:
-    """The media type of an original of this format; a neutral one for a format without a row."""
-    known = FORMATS.get(name)
-    return known.content_type if known else "application/octet-stream"
+    """The media type of an original in this format; `application/octet-stream` if the format has no row."""
+    format = FORMATS.get(name)
+    return format.content_type if format else "application/octet-stream"
 
 
 def extension(name: str) -> str:
-    """The extension of an original's key."""
-    known = FORMATS.get(name)
-    if known:
-        return known.extension
+    """The file extension in the key of an original in this format."""
+    format = FORMATS.get(name)
+    if format:
+        return format.extension
     return name if _FILE_EXTENSION.fullmatch(name) else "bin"
 
 
 def output_of(name: str) -> Output:
-    """How a format is written. Raises `KeyError` for one that is not."""
+    """How a format is written. Raises `KeyError` if pymager does not write it."""
     output = FORMATS[name].output
     if output is None:
         raise KeyError(name)

@@ -1,6 +1,7 @@
-"""The limits that a process puts on itself before it touches strangers' bytes. Linux only.
+"""The limits that a process puts on itself before it reads a stranger's picture. Linux only.
 
-Each is a wall behind the decoder's own: what gets past one decoder's checks ends the process, not the machine.
+They are a second line of defense: if a picture gets past the checks of its decoder, it ends the process and not the
+machine.
 """
 
 import ctypes
@@ -14,67 +15,67 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
-_TICKS = -8  # clock_getcpuclockid(3): CPUCLOCK_PROF of this process
+_CPU_TIMER_CLOCK_ID = -8  # clock_getcpuclockid(3): CPUCLOCK_PROF of this process
 
-_OPEN_FILES = 64
+_MAX_OPEN_FILES = 64
 _NICENESS = 5
-_FIRST_VICTIM = "1000"  # proc(5): the highest oom_score_adj
+_OOM_SCORE_ADJ = "1000"  # proc(5): the maximum, so that the kernel kills this process first
 
 
 def die_with_parent(parent: int | None = None) -> None:
     """Have the kernel kill this process with SIGKILL when the thread that started it ends, prctl(2).
 
-    Where `parent` is given and is not the parent any more, it died before this call: then this process ends here.
+    If `parent` is given and is no longer the parent, it ended before this call, and this process exits.
     """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent is not None and os.getppid() != parent:
         os._exit(1)
 
 
-def hide() -> None:
-    """Keep other processes of the same user from this one's memory and environment, proc(5) and ptrace(2)."""
+def protect_memory() -> None:
+    """Forbid other processes of the same user to read this one's memory and environment, proc(5) and ptrace(2)."""
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
-def restrict(memory: int) -> None:
-    """Bound this process for good: `memory` is in bytes of address space, and of any file that it writes.
+def restrict(memory_bytes: int) -> None:
+    """Limit this process permanently: its address space, and the size of each file that it writes.
 
-    No core file, few open files, no new privileges; first to go when memory runs out, and behind the server when
-    processors do.
+    It writes no core file, has few open files and gets no new privileges. The kernel kills it first when memory runs
+    out, and runs it after the server when all processors are busy.
     """
-    _limit(resource.RLIMIT_AS, memory)
-    _limit(resource.RLIMIT_FSIZE, memory)
+    _limit(resource.RLIMIT_AS, memory_bytes)
+    _limit(resource.RLIMIT_FSIZE, memory_bytes)
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    _limit(resource.RLIMIT_NOFILE, _MAX_OPEN_FILES)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    with suppress(OSError):  # a read-only /proc; must come before hide(), which gives the file to root
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_VICTIM)
+    with suppress(OSError):  # /proc can be read-only; before protect_memory(), which makes root the file's owner
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE_ADJ)
     os.nice(_NICENESS)
-    hide()
+    protect_memory()
 
 
-def allow_processor(seconds: int) -> None:
-    """From now on this process may use so much processor time, and up to a second more; then it gets SIGXCPU."""
-    soft = int(_counted()) + 1 + seconds  # setrlimit(2): the kernel counts from the process's start
+def limit_cpu_seconds(seconds: int) -> None:
+    """Send SIGXCPU to this process when it has used this much more CPU time, or up to a second more than that."""
+    soft = int(_used_cpu_seconds()) + 1 + seconds  # setrlimit(2): the kernel counts from the start of the process
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
-def _counted() -> float:
-    """Seconds of processor time as RLIMIT_CPU counts them: by timer ticks, a tenth off `time.process_time` either way.
+def _used_cpu_seconds() -> float:
+    """CPU time as RLIMIT_CPU counts it: by timer ticks, which differ from `time.process_time` by up to a tenth.
 
-    Measured by the other clock, a process that has worked for minutes would get no time at all, or far too much.
+    With the other clock, a process that has worked for minutes would get no time at all, or far too much.
     """
     try:
-        return time.clock_gettime(_TICKS)
+        return time.clock_gettime(_CPU_TIMER_CLOCK_ID)
     except OSError:
         return time.process_time()
 
 
-def _limit(what: int, value: int) -> None:
-    hard = resource.getrlimit(what)[1]
-    most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (most, most))
+def _limit(kind: int, value: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (limit, limit))
 
 
 def _prctl(option: int, value: int) -> None:

@@ -67,7 +67,7 @@ class Sqlite:
             if self._pragma("PRAGMA journal_mode = WAL") == "wal":
                 return [f"switched {self._path} to write-ahead logging"]
         raise ConfigurationError(
-            f"{self._path} can't use write-ahead logging; is it on a network file system? It needs a local one"
+            f"can't switch {self._path} to write-ahead logging; put it on a local file system, not on a network share"
         )
 
     def transaction_engine(self) -> Engine:
@@ -195,11 +195,11 @@ def _path(url: URL) -> Path:
         raise ConfigurationError(f"the driver of '{url.drivername}' is not supported; write sqlite:////absolute/path")
     if url.host or url.username or url.port:
         raise ConfigurationError(
-            "a sqlite URL has no host: four slashes before an absolute path, three before a relative"
+            "a sqlite URL must have no host: write four slashes before an absolute path, three before a relative one"
         )
     if text in ("", ":memory:") or text.startswith("file:"):
         raise ConfigurationError(
-            "a catalog in SQLite needs a file, as in sqlite:////var/lib/pymager/catalog.db; "
-            "one in memory would be lost with the process and is not shared between connections"
+            "a sqlite URL must name a file, such as sqlite:////var/lib/pymager/catalog.db; "
+            "a database in memory is not shared between connections and is lost with the process"
         )
     return Path(text).absolute()

@@ -11,6 +11,7 @@ from pymager.errors import ConfigurationError
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT_SECONDS = 5.0
+_MAX_TIMEOUT_SECONDS = 3600
 DEFAULT_POOL_SIZE = 8
 _MIN_POOL_SIZE, _MAX_POOL_SIZE = 3, 1000
 
@@ -24,11 +25,14 @@ class Parameters:
 
     def timeout(self) -> float:
         """`timeout`: the maximum duration of a call in seconds."""
-        return self._pop("timeout", DEFAULT_TIMEOUT_SECONDS, _seconds, "a number of seconds from 0 to 3600")
+        form = f"a number of seconds, more than 0 and up to {_MAX_TIMEOUT_SECONDS}"
+        return self._pop("timeout", DEFAULT_TIMEOUT_SECONDS, _seconds, form)
 
     def pool(self) -> int:
         """`pool`: the maximum number of connections of one process."""
-        return self._pop("pool", DEFAULT_POOL_SIZE, _connections, f"a number from {_MIN_POOL_SIZE} to {_MAX_POOL_SIZE}")
+        return self._pop(
+            "pool", DEFAULT_POOL_SIZE, _connections, f"a whole number from {_MIN_POOL_SIZE} to {_MAX_POOL_SIZE}"
+        )
 
     def flags(self, names: Iterable[str]) -> dict[str, bool]:
         """Return those of the named parameters that are present, as booleans."""
@@ -66,7 +70,7 @@ class Parameters:
 
 def _seconds(text: str) -> float:
     seconds = float(text)
-    if math.isnan(seconds) or not 0 < seconds <= 3600:
+    if math.isnan(seconds) or not 0 < seconds <= _MAX_TIMEOUT_SECONDS:
         raise ValueError(text)
     return seconds
 

@@ -1,4 +1,4 @@
-"""Colors: a variant is in sRGB, whatever color space its original has."""
+"""Colors: variants are in sRGB, whatever the color space of the original is."""
 
 from functools import lru_cache
 from io import BytesIO
@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsTransform
 
 _MAX_PROFILE_BYTES = 4 << 20
-_SPACES = {"RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "L": "GRAY"}
-_PROBE = bytes(level for color in product(range(0, 256, 51), repeat=3) for level in color)
-_MAX_ROUNDING_ERROR = 2
+_PROFILE_SPACES = {"RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "L": "GRAY"}
+"""The color space of a profile that fits a picture, by Pillow's mode."""
+_COLOR_GRID = bytes(level for color in product(range(0, 256, 51), repeat=3) for level in color)
+_ROUNDING_ERROR = 2
 
 
 def to_srgb(picture: Image.Image, context: StepContext) -> Image.Image:
-    """Apply the picture's ICC profile; a profile that is broken, or for another color space, is ignored."""
-    space = _SPACES.get(picture.mode)
+    """Apply the picture's ICC profile. A profile that is broken, or for another color space, is ignored."""
+    space = _PROFILE_SPACES.get(picture.mode)
     if not context.profile or not space or len(context.profile) > _MAX_PROFILE_BYTES:
         return picture
     transform = _transform(context.profile, space)
@@ -35,13 +36,13 @@ def to_srgb(picture: Image.Image, context: StepContext) -> Image.Image:
 
 
 def to_rgb(picture: Image.Image, context: StepContext) -> Image.Image:
-    """Convert CMYK without a profile by R = (255 - C)(255 - K) / 255 and so on; CIELAB by its definition."""
+    """Convert CMYK without a profile by R = (255 - C)(255 - K) / 255 and so on, and CIELAB by its definition."""
     return picture.convert("RGB") if picture.mode in ("CMYK", "LAB") else picture
 
 
 @lru_cache(maxsize=8)
 def _transform(profile: bytes, space: str) -> "ImageCmsTransform | None":
-    """The transform from the profile's space to sRGB; None if it changes nothing, or is not possible."""
+    """The transform from a profile to sRGB; None if it would change nothing, or if the profile cannot be used."""
     from PIL import ImageCms  # slow to import, and most pictures have no profile
 
     try:
@@ -50,12 +51,12 @@ def _transform(profile: bytes, space: str) -> "ImageCmsTransform | None":
             return None
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
         transform = ImageCms.ImageCmsTransform(source, srgb, "L" if space == "GRAY" else space, "RGB")
-        return None if space == "RGB" and _changes_nothing(transform) else transform
-    except Exception:  # ImageCms raises almost everything too, and the profile is optional
+        return None if space == "RGB" and _is_identity(transform) else transform
+    except Exception:  # ImageCms raises almost anything, and the picture can be shown without its profile
         return None
 
 
-def _changes_nothing(transform: "ImageCmsTransform") -> bool:
-    """Whether the profile is that of sRGB, under whatever name: no color of a grid changes by more than rounding."""
-    probe = Image.frombytes("RGB", (len(_PROBE) // 3, 1), _PROBE)
-    return max(ImageChops.difference(probe, transform.apply(probe)).tobytes()) <= _MAX_ROUNDING_ERROR
+def _is_identity(transform: "ImageCmsTransform") -> bool:
+    """Whether the profile is sRGB under whatever name: no color of a grid changes by more than rounding."""
+    grid = Image.frombytes("RGB", (len(_COLOR_GRID) // 3, 1), _COLOR_GRID)
+    return max(ImageChops.difference(grid, transform.apply(grid)).tobytes()) <= _ROUNDING_ERROR

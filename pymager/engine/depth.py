@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits per channel: converted to 8, which every output has."""
+"""Pictures with more than 8 bits per channel: reduced to 8, because every output has 8."""
 
 import sys
 from math import isfinite
@@ -11,7 +11,7 @@ _MAX_16_BITS = 65_535
 
 
 def eight_bits(picture: Image.Image, context: StepContext) -> Image.Image:
-    """Convert gray of 16 bits, of 32 bits, or in floating point, to gray of 8 bits."""
+    """Convert gray of 16 bits, of 32 bits or in floating point to gray of 8 bits."""
     if picture.mode.startswith("I;16"):
         return _from_16(picture)
     if picture.mode == "I":
@@ -22,7 +22,7 @@ def eight_bits(picture: Image.Image, context: StepContext) -> Image.Image:
 
 
 def _from_16(picture: Image.Image) -> Image.Image:
-    """Take the upper byte of each value; the transparent value becomes transparent."""
+    """Take the upper byte of each value. Pixels with the transparent value get an alpha of 0."""
     big = picture.mode == "I;16B" or (picture.mode == "I;16N" and sys.byteorder == "big")
     values = picture.tobytes("raw", picture.mode)
     gray = Image.frombytes("L", picture.size, values[0 if big else 1 :: 2])
@@ -35,16 +35,16 @@ def _from_16(picture: Image.Image) -> Image.Image:
 
 
 def _from_32(picture: Image.Image) -> Image.Image:
-    """Treat values that fit into 16 bits as such (a 16-bit PPM is read like this); stretch others over the range."""
-    low, high = _range(picture)
+    """Values that fit into 16 bits are 16-bit values, as Pillow reads a 16-bit PPM; others are stretched."""
+    low, high = _extrema(picture)
     if low >= 0 and high <= _MAX_16_BITS:
         return picture.point([value >> 8 for value in range(_MAX_16_BITS + 1)], "L")
     return _stretched(picture, low, high)
 
 
 def _from_float(picture: Image.Image) -> Image.Image:
-    """Take 1 for white, as floating-point TIFF and PFM do; values up to 255 as they are; stretch others."""
-    low, high = _range(picture)
+    """Values from 0 to 1 have white at 1, as in floating-point TIFF and PFM; up to 255 at 255; others are stretched."""
+    low, high = _extrema(picture)
     if not (isfinite(low) and isfinite(high)) or (low >= 0 and high <= 1):
         return _stretched(picture, 0, 1)
     if low >= 0 and high <= 255:
@@ -52,7 +52,7 @@ def _from_float(picture: Image.Image) -> Image.Image:
     return _stretched(picture, low, high)
 
 
-def _range(picture: Image.Image) -> tuple[float, float]:
+def _extrema(picture: Image.Image) -> tuple[float, float]:
     """The smallest and the largest value of a picture with one channel."""
     low, high = picture.getextrema()
     assert not isinstance(low, tuple) and not isinstance(high, tuple)
@@ -60,6 +60,7 @@ def _range(picture: Image.Image) -> tuple[float, float]:
 
 
 def _stretched(picture: Image.Image, low: float, high: float) -> Image.Image:
+    """Map `low` to black and `high` to white."""
     scale = 255 / (high - low) if high > low else 0.0
     offset = -low * scale
     return picture.convert("F").point(lambda value: value * scale + offset).convert("L")

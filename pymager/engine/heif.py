@@ -6,11 +6,11 @@ from typing import IO
 from PIL import Image, ImageFile
 
 _BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"))
-"""The brands of ISO/IEC 23008-12 that mean HEVC, or can."""
+"""The brands of ISO/IEC 23008-12 that announce HEVC, or may do so."""
 
 
 def register() -> bool:
-    """Register the decoder with Pillow. False if pi-heif is not installed; it is imported with the first HEIF file."""
+    """Register the decoder with Pillow. False if pi-heif is not installed. The first HEIF file imports it."""
     if find_spec("pi_heif") is None:
         return False
     Image.register_open("HEIF", _open, _is_heif)

@@ -1,11 +1,11 @@
-"""The orientation that a camera has stored in EXIF."""
+"""The EXIF orientation, which cameras write."""
 
 from PIL import Image
 
 from pymager.engine.step import StepContext
 
 _ORIENTATION_TAG = 0x0112
-_TRANSPOSE = {
+_TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -16,10 +16,10 @@ _TRANSPOSE = {
 }
 
 
-def orientation(picture: Image.Image) -> int:
-    """The orientation, 1 to 8 (EXIF 2.3, tag 0x0112); 1 if there is none, or it cannot be read.
+def read_orientation(picture: Image.Image) -> int:
+    """The orientation, 1 to 8 (EXIF 2.3, tag 0x0112); 1 if it is missing or cannot be read.
 
-    For a TIFF it is known only after loading, because Pillow applies it itself.
+    Call it on a TIFF only after loading: Pillow applies a TIFF's orientation itself.
     """
     encoded = picture.info.get("exif")
     if not encoded:
@@ -28,17 +28,17 @@ def orientation(picture: Image.Image) -> int:
         exif = Image.Exif()
         exif.load(encoded)
         value = exif.get(_ORIENTATION_TAG)
-        return int(value) if value in _TRANSPOSE else 1
-    except Exception:  # broken EXIF raises almost everything, and is no reason to refuse the picture
+        return int(value) if value in _TRANSPOSITIONS else 1
+    except Exception:  # broken EXIF raises almost anything, and is no reason to refuse the picture
         return 1
 
 
-def swaps(orientation: int) -> bool:
-    """Whether width and height are swapped."""
+def swaps_sides(orientation: int) -> bool:
+    """Whether the orientation exchanges width and height."""
     return orientation >= 5
 
 
-def turn(picture: Image.Image, context: StepContext) -> Image.Image:
+def apply_orientation(picture: Image.Image, context: StepContext) -> Image.Image:
     """Rotate and mirror the picture so that it is upright."""
-    transpose = _TRANSPOSE.get(context.orientation)
-    return picture if transpose is None else picture.transpose(transpose)
+    transposition = _TRANSPOSITIONS.get(context.orientation)
+    return picture if transposition is None else picture.transpose(transposition)

@@ -1,4 +1,4 @@
-"""Loads only those plugins of Pillow that are needed: a worker process starts as fast as its imports."""
+"""Loads only those of Pillow's plugins that are needed: the start of a worker takes as long as its imports."""
 
 from functools import cache
 from importlib import import_module
@@ -8,17 +8,17 @@ from PIL import Image, ImageFile
 from pymager import formats
 from pymager.errors import ConfigurationError
 
-_NEVER = frozenset({"EPS", "WMF", "PDF", "MPEG", "IPTC"})
-"""Formats that run a program (EPS: Ghostscript), are drawn by one (WMF), are not pictures, or open any format inside
-them (IPTC). Stubs, which pass the file to a registered program, are excluded too."""
+_REFUSED_DECODERS = frozenset({"EPS", "WMF", "PDF", "MPEG", "IPTC"})
+"""Decoders that are never used. EPS runs a program (Ghostscript), WMF is drawn by one, PDF and MPEG are not pictures,
+and IPTC opens whatever is embedded in it. Stubs, which pass the file to a registered program, are left out too."""
 
 
 @cache
-def decoders(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Load the decoders, and return Pillow's names of them in the order in which to try them.
+def load_decoders(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Load the plugins of decoders, and return Pillow's names of the decoders in the order in which to try them.
 
-    TGA is last: it has no magic number and accepts many other files. Raises `ConfigurationError` for a name that Pillow
-    does not know. An optional decoder that is not installed is left out.
+    TGA is last: it has no magic number and recognizes many files of other formats. A HEIF decoder that is not
+    installed is left out. Raises `ConfigurationError` for a name that Pillow does not have.
     """
     if names == ("*",):
         Image.init()
@@ -36,20 +36,20 @@ def load_encoder(format: str) -> None:
 
 
 def _load(name: str) -> bool:
-    """Load a decoder by Pillow's name; False if it is optional and not installed."""
-    known = formats.BY_DECODER.get(name)
-    if known is not None:
-        register = getattr(import_module(known.decoders[name]), "register", None)
+    """Load a decoder by Pillow's name. False if it is optional and not installed."""
+    row = formats.BY_DECODER.get(name)
+    if row is not None:
+        register = getattr(import_module(row.decoders[name]), "register", None)
         if register is not None and not register():
             return False
     elif name not in Image.OPEN:
         Image.init()
     if name not in Image.OPEN and name != "MPO":
-        raise ConfigurationError(f"unknown decoder '{name}'; known: {', '.join(sorted(Image.OPEN))}")
+        raise ConfigurationError(f"unknown decoder '{name}'; known decoders: {', '.join(sorted(Image.OPEN))}")
     return name in Image.OPEN
 
 
 def _is_raster(name: str) -> bool:
     factory = Image.OPEN[name][0]
     stub = isinstance(factory, type) and issubclass(factory, ImageFile.StubImageFile)
-    return name not in _NEVER and not stub
+    return name not in _REFUSED_DECODERS and not stub

@@ -1,7 +1,8 @@
-"""The protocol between the server and a worker process. Needs no decoder.
+"""The messages between the server and a worker process, in both directions. Needs no decoder.
 
-To the worker: a length in four bytes, then JSON. From the worker: a status in one byte, a length in four bytes, then
-the payload. A stranger's picture may have taken a worker over, so its messages are bounded, checked, never unpickled.
+A request to the worker is a length in four bytes, then JSON. An answer from the worker is a status in one byte, a
+length in four, then the payload. A malicious picture may have taken control of the worker, so the server bounds and
+checks every answer, and never unpickles one.
 """
 
 import json
@@ -13,165 +14,167 @@ from pathlib import Path
 from typing import Any
 
 from pymager import errors
-from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
+from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
 from pymager.names import Variant
 
 MAX_BODY_BYTES = 4 << 20
-"""The largest variant that is sent in a message; a larger one is sent as a file."""
+"""The largest variant that is sent in an answer; a larger one is written to a file."""
 
-ANSWER = struct.Struct("!BI")
-_LENGTH = struct.Struct("!I")
+ANSWER_HEADER = struct.Struct("!BI")
+_REQUEST_HEADER = struct.Struct("!I")
 _MAX_REQUEST_BYTES = 64 << 10
 _MAX_JSON_BYTES = 64 << 10
-_MAX_SENTENCE_LENGTH = 500
-_MAX_TRACE_LENGTH = 8_000
-_MAX_FORMAT_LENGTH = 32
+_MAX_MESSAGE_CHARACTERS = 500
+_MAX_TRACEBACK_CHARACTERS = 8_000
+_MAX_FORMAT_CHARACTERS = 32
+_SHOWN_BYTES = 100
 
 
 class Status(IntEnum):
-    """What an answer's payload is."""
+    """What the payload of an answer is."""
 
-    READY = 1  # JSON: the worker has started
+    READY = 1  # empty: the worker has started
     INSPECTION = 2  # JSON: an Inspection
-    BODY = 3  # a variant
-    FILE = 4  # nothing: the variant is in the file that the request named
-    ORIGINAL = 5  # nothing: the original itself is the variant
-    FAILED = 6  # JSON: a kind of _RAISED, a sentence, and a trace where the failure is a bug
+    BODY = 3  # the bytes of a variant
+    FILE = 4  # empty: the variant is in the file that the request named
+    ORIGINAL = 5  # empty: the original's own bytes are the variant
+    FAILED = 6  # JSON: the name of an error in _ERRORS, its message, and a traceback if the failure is a bug
 
 
-_BOUNDS = {Status.BODY: MAX_BODY_BYTES, Status.FILE: 0, Status.ORIGINAL: 0}
+_MAX_PAYLOAD_BYTES = {Status.BODY: MAX_BODY_BYTES, Status.FILE: 0, Status.ORIGINAL: 0}
 
-_RAISED: dict[str, Callable[[str], errors.PymagerError]] = {
+_ERRORS: dict[str, Callable[[str], errors.PymagerError]] = {
     "NotAPicture": errors.NotAPicture,
     "Undecodable": errors.Undecodable,
     "UnsupportedFormat": errors.UnsupportedFormat,
     "NotFound": errors.NotFound,
     "NoSpace": errors.NoSpace,
-    "Unavailable": lambda sentence: errors.Unavailable(sentence, outcome_known=True),
+    "Unavailable": lambda message: errors.Unavailable(message, outcome_known=True),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The error to raise, and a trace if it is a bug in a decoder or in pymager."""
+    """The error to raise. `traceback` is not empty if it is a bug in a decoder or in pymager."""
 
     error: errors.PymagerError
-    trace: str
+    traceback: str
+
+
+class ProtocolError(Exception):
+    """An answer that a correct worker never sends."""
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """A dataclass as an object; `dataclasses.asdict` would take a third of the time of a call."""
+    """A dataclass as a JSON object; `dataclasses.asdict` would take a third of a call's time."""
     return {field.name: getattr(value, field.name) for field in fields(value) if field.init}
 
 
 _JSON = json.JSONEncoder(default=_fields)
 
 
-class ProtocolError(Exception):
-    """A malformed answer of a worker process."""
+def start_request(memory_bytes: int, cpu_seconds: int, limits: PictureLimits) -> bytes:
+    """The first message: what the worker may use, and which pictures are accepted. Answered by READY."""
+    return _request(memory_bytes=memory_bytes, cpu_seconds=cpu_seconds, limits=limits)
 
 
-def request(**content: Any) -> bytes:
-    """A message to the worker."""
+def inspect_request(path: Path) -> bytes:
+    """Ask what the file at `path` is. Answered by INSPECTION or FAILED."""
+    return _request(job="inspect", path=str(path))
+
+
+def render_request(path: Path, job: RenderJob, file: Path) -> bytes:
+    """Ask for a variant; a large one is written to the new `file`. Answered by BODY, FILE, ORIGINAL or FAILED."""
+    return _request(job="render", path=str(path), render=job, file=str(file))
+
+
+def _request(**content: Any) -> bytes:
     text = _JSON.encode(content).encode()
     if len(text) > _MAX_REQUEST_BYTES:
-        raise ValueError(f"a request of {len(text)} bytes")
-    return _LENGTH.pack(len(text)) + text
-
-
-def start(memory: int, processor_seconds: int, limits: PictureLimits) -> bytes:
-    """The first message: the limits of the worker process, and those on pictures."""
-    return request(memory=memory, processor_seconds=processor_seconds, limits=limits)
-
-
-def inspect(path: Path) -> bytes:
-    """Ask what the file at `path` is. The answer is INSPECTION or FAILED."""
-    return request(job="inspect", path=str(path))
-
-
-def render(path: Path, job: RenderJob, file: Path) -> bytes:
-    """Ask for a variant. The answer is BODY, FILE, ORIGINAL or FAILED; a large variant is written to the new `file`."""
-    return request(job="render", path=str(path), render=job, file=str(file))
+        raise ValueError(f"the request has {len(text)} bytes; at most {_MAX_REQUEST_BYTES} are allowed")
+    return _REQUEST_HEADER.pack(len(text)) + text
 
 
 def read_request(read: Callable[[int], bytes]) -> dict[str, Any] | None:
-    """The next message, by a `read` that blocks; None when the server has closed the connection."""
-    head = read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
+    """The next request, read in the worker with a blocking `read`. None if the server has closed the connection."""
+    header = read(_REQUEST_HEADER.size)
+    if len(header) < _REQUEST_HEADER.size:
         return None
-    content: dict[str, Any] = json.loads(read(*_LENGTH.unpack(head)))
+    content: dict[str, Any] = json.loads(read(*_REQUEST_HEADER.unpack(header)))
     return content
 
 
 def limits_of(content: dict[str, Any]) -> PictureLimits:
-    """The `PictureLimits` that were sent."""
+    """The `PictureLimits` in a request."""
     return PictureLimits(**_with_tuples(content))
 
 
 def render_job_of(content: dict[str, Any]) -> RenderJob:
-    """The `RenderJob` that was sent."""
+    """The `RenderJob` in a request."""
     return RenderJob(Variant(**content["variant"]), Encoding(**_with_tuples(content["encoding"])))
 
 
 def answer(status: Status, payload: bytes = b"") -> bytes:
     """A message to the server."""
-    return ANSWER.pack(status, len(payload)) + payload
+    return ANSWER_HEADER.pack(status, len(payload)) + payload
 
 
-def inspected(inspection: Inspection) -> bytes:
-    """The answer to `inspect`."""
+def inspection_answer(inspection: Inspection) -> bytes:
+    """The answer to an inspection."""
     return answer(Status.INSPECTION, _JSON.encode(inspection).encode())
 
 
-def failed(kind: str, sentence: str, trace: str = "") -> bytes:
-    """The answer to a job that failed: `kind` names an error class, `trace` is for the log."""
+def failure_answer(error: str, message: str, traceback: str = "") -> bytes:
+    """The answer to a job that failed: the name of an error class, its message, and a traceback for the log."""
     content = {
-        "kind": kind if kind in _RAISED else "Undecodable",
-        "sentence": sentence[:_MAX_SENTENCE_LENGTH],
-        "trace": trace[-_MAX_TRACE_LENGTH:],
+        "error": error if error in _ERRORS else "Undecodable",
+        "message": message[:_MAX_MESSAGE_CHARACTERS],
+        "traceback": traceback[-_MAX_TRACEBACK_CHARACTERS:],
     }
     return answer(Status.FAILED, json.dumps(content).encode())
 
 
-def read_head(head: bytes) -> tuple[Status, int]:
-    """An answer's status and the size of its payload. Raises `ProtocolError`."""
-    number, size = ANSWER.unpack(head)
+def read_answer_header(header: bytes) -> tuple[Status, int]:
+    """The status of an answer and the size of its payload in bytes. Raises `ProtocolError`."""
+    number, size = ANSWER_HEADER.unpack(header)
     try:
         status = Status(number)
     except ValueError:
-        raise ProtocolError(f"status {number}") from None
-    if size > _BOUNDS.get(status, _MAX_JSON_BYTES):
-        raise ProtocolError(f"{size} bytes of {status.name}")
+        raise ProtocolError(f"unknown status {number}") from None
+    max_size = _MAX_PAYLOAD_BYTES.get(status, _MAX_JSON_BYTES)
+    if size > max_size:
+        raise ProtocolError(f"{status.name} with {size} bytes; at most {max_size} are allowed")
     return status, size
 
 
 def read_inspection(payload: bytes) -> Inspection:
-    """Raises `ProtocolError`."""
-    match _object(payload):
+    """The result of an inspection. Raises `ProtocolError`."""
+    match _json(payload):
         case {"format": str(format), "width": int(width), "height": int(height)} if (
-            0 < len(format) <= _MAX_FORMAT_LENGTH
+            0 < len(format) <= _MAX_FORMAT_CHARACTERS
             and format.isprintable()
             and 0 < width < 1 << 31
             and 0 < height < 1 << 31
         ):
             return Inspection(format, width, height)
-    raise ProtocolError(f"an inspection of {payload[:100]!r}")
+    raise ProtocolError(f"not an inspection: {payload[:_SHOWN_BYTES]!r}")
 
 
 def read_failure(payload: bytes) -> Failure:
-    """Raises `ProtocolError`."""
-    match _object(payload):
-        case {"kind": str(kind), "sentence": str(sentence), "trace": str(trace)} if kind in _RAISED:
-            return Failure(_RAISED[kind](sentence), trace)
-    raise ProtocolError(f"a failure of {payload[:100]!r}")
+    """Why a job failed. Raises `ProtocolError`."""
+    match _json(payload):
+        case {"error": str(error), "message": str(message), "traceback": str(traceback)} if error in _ERRORS:
+            return Failure(_ERRORS[error](message), traceback)
+    raise ProtocolError(f"not a failure: {payload[:_SHOWN_BYTES]!r}")
 
 
-def _object(payload: bytes) -> Any:
+def _json(payload: bytes) -> Any:
     try:
         return json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"not JSON: {payload[:100]!r}") from error
+        raise ProtocolError(f"not JSON: {payload[:_SHOWN_BYTES]!r}") from error
 
 
 def _with_tuples(content: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The pipeline: from an original's file to the bytes of a variant."""
+"""Renders a variant: the pipeline from the original's file to the variant's bytes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,90 +6,97 @@ from pathlib import Path
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from pymager.engine import alpha, color, decoder_errors, depth, orient, scale, source
-from pymager.engine.codecs import encode
-from pymager.engine.jobs import PictureLimits, RenderJob
-from pymager.engine.source import Source
+from pymager.engine import alpha, color, depth, orient, scale
+from pymager.engine.encode import encode
+from pymager.engine.jobs import RenderJob
+from pymager.engine.limits import PictureLimits
+from pymager.engine.original import OpenOriginal, is_jpeg, open_original
 from pymager.engine.step import Step, StepContext
 
 
-def strip(picture: Image.Image, task: StepContext) -> Image.Image:
-    """Drop the original's metadata: Pillow writes everything in `info` into the next file."""
+def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
+    """Empty `info`: Pillow would write its content into the variant."""
     picture.info = {}
     return picture
 
 
-DECODE: tuple[Step, ...] = (depth.eight_bits, alpha.expand, alpha.clear_undrawn)
-"""The steps that belong to decoding, on all pixels: what they return can be scaled."""
+DECODE_STEPS: tuple[Step, ...] = (depth.eight_bits, alpha.expand, alpha.clear_outside_frame)
+"""Steps that belong to decoding: the picture is to blame for their errors. They run before scaling, on all pixels."""
 
-DRAW: tuple[Step, ...] = (scale.cover, orient.turn, color.to_srgb, color.to_rgb, alpha.flatten, strip)
-"""The steps that make the variant; from the second one on, they work on the pixels of the variant."""
+OUTPUT_STEPS: tuple[Step, ...] = (
+    scale.crop_and_scale,
+    orient.apply_orientation,
+    color.to_srgb,
+    color.to_rgb,
+    alpha.flatten,
+    drop_metadata,
+)
+"""Steps towards the variant. From the second one on they run on the variant's few pixels."""
 
-_ENCODABLE_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
+_COPYABLE_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
+"""The modes in which an original's own bytes can be the variant."""
 
 
 def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
-    """The variant of an original, cropped around its center and scaled. None: the file itself is the variant.
+    """The original in a file, cropped around its center and scaled to the variant's size.
 
-    Of an animation, the first frame is used. Raises `NotAPicture` and `Undecodable` as `inspect` does.
+    None means that the original's own bytes are the variant. Of an animation it is the first frame. Raises
+    `NotAPicture`, `Undecodable` and `MemoryError` as `inspect` does.
     """
-    try:
-        decoded = _decoded(path, limits, job)
-        if decoded is None:
-            return None
-        picture, context = decoded
-        del decoded  # free the full picture as soon as there is a small one
-        for step in DRAW:
-            picture = step(picture, context)
-        return encode(picture, job)
-    except MemoryError as error:
-        raise decoder_errors.out_of_memory() from error
+    decoded = _decode(path, limits, job)
+    if decoded is None:
+        return None
+    picture, context = decoded
+    del decoded  # release the full-size picture as soon as there is a small one
+    for step in OUTPUT_STEPS:
+        picture = step(picture, context)
+    return encode(picture, job)
 
 
-def _decoded(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
-    with source.opened(path, limits, whole=False) as original:
-        if not _can_be_served_as_is(original, job):
+def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
+    with open_original(path, limits, full_walk=False) as original:
+        if not _may_be_the_variant(original, job):
             return _load(original, job)
-    with source.opened(path, limits, whole=True) as original:
-        if original.container.bare and original.container.frames == 1:
+    with open_original(path, limits, full_walk=True) as original:
+        if original.container.picture_only and original.container.frames == 1:
             return None
         return _load(original, job)
 
 
-def _can_be_served_as_is(original: Source, job: RenderJob) -> bool:
+def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:
     picture = original.picture
     same = (original.format, *picture.size) == (job.variant.format, *job.variant.size)
-    return same and picture.mode in _ENCODABLE_MODES
+    return same and picture.mode in _COPYABLE_MODES
 
 
-def _load(original: Source, job: RenderJob) -> tuple[Image.Image, StepContext]:
+def _load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepContext]:
     picture: Image.Image = original.picture
-    load = _load_jpeg if source.is_jpeg(picture) else _load_other
+    load = _load_jpeg if is_jpeg(picture) else _load_other
     context = load(original.picture, job)
-    for step in DECODE:
+    for step in DECODE_STEPS:
         picture = step(picture, context)
     return picture, context
 
 
 def _load_other(picture: ImageFile, job: RenderJob) -> StepContext:
-    drawn = picture.tile[0].extents if picture.format == "GIF" else None
-    picture.load()  # first: some formats have orientation, profile or even size only at their end
-    return replace(_context(picture, job), drawn=drawn)
+    frame_area = picture.tile[0].extents if picture.format == "GIF" else None
+    picture.load()  # first, because some formats have the orientation, the profile or even the size at their end
+    return replace(_context(picture, job), frame_area=frame_area)
 
 
 def _load_jpeg(picture: ImageFile, job: RenderJob) -> StepContext:
-    """Decode a JPEG at the smallest scale that has enough detail."""
+    """Decode a JPEG as small as the variant allows."""
     context = _context(picture, job)
-    factor = scale.reduction(context.box, scale.before_turn(job.variant, context.orientation))
+    factor = scale.jpeg_reduction(context.crop, scale.size_before_orientation(job.variant, context.orientation))
     width, height = picture.size
     if factor > 1:
         picture.draft(None, (width // factor, height // factor))
     picture.load()
-    left, top, right, bottom = context.box
-    return replace(context, box=(left / factor, top / factor, right / factor, bottom / factor))
+    left, top, right, bottom = context.crop
+    return replace(context, crop=(left / factor, top / factor, right / factor, bottom / factor))
 
 
 def _context(picture: Image.Image, job: RenderJob) -> StepContext:
-    orientation = orient.orientation(picture)
-    box = scale.cover_box(picture.size, scale.before_turn(job.variant, orientation))
-    return StepContext(job, box, orientation, picture.info.get("icc_profile"))
+    orientation = orient.read_orientation(picture)
+    crop = scale.centered_crop(picture.size, scale.size_before_orientation(job.variant, orientation))
+    return StepContext(job, crop, orientation, picture.info.get("icc_profile"))

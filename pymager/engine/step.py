@@ -1,4 +1,4 @@
-"""A step of the pipeline, and what it knows of the variant."""
+"""The steps of the pipeline: functions from a picture to a picture."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,22 +8,24 @@ from PIL import Image
 
 from pymager.engine.jobs import RenderJob
 
-Box: TypeAlias = tuple[float, float, float, float]
+Rectangle: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right and bottom in pixels, which can be fractions."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What the steps know of the variant that is rendered.
+    """What the steps need to know of the variant and of its original.
 
-    `box` is the part of the decoded picture to show, as left, top, right and bottom, before the orientation is applied.
-    `orientation` is EXIF's, `profile` is the ICC profile, `drawn` is the part that a GIF's first frame covers.
+    `crop` is the part of the decoded picture that the variant shows, before the orientation is applied. `orientation`
+    is EXIF's, 1 to 8. `profile` is the picture's ICC profile. `frame_area` is the part of the canvas that a GIF's
+    first frame covers; None in other formats.
     """
 
     job: RenderJob
-    box: Box
+    crop: Rectangle
     orientation: int = 1
     profile: bytes | None = None
-    drawn: tuple[int, int, int, int] | None = None
+    frame_area: tuple[int, int, int, int] | None = None
 
 
 Step: TypeAlias = Callable[[Image.Image, StepContext], Image.Image]

@@ -1,6 +1,7 @@
-"""The program of a worker process: limits itself, loads the decoders, runs one job at a time until the server leaves.
+"""A worker process: restricts itself, loads the decoders, then runs one job at a time until the server disconnects.
 
-Started as `python -m pymager.engine.worker FILE PARENT`: the number of the socket to the server, and its process id.
+Started as `python -m pymager.engine.worker FILE PARENT`: the file descriptor of the socket to the server, and the
+server's process id.
 """
 
 import errno
@@ -18,108 +19,115 @@ from typing import Any, NoReturn
 
 from pymager import sandbox
 from pymager.engine import protocol
-from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
+from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.limits import PictureLimits
+from pymager.engine.protocol import Status, failure_answer
 from pymager.errors import PymagerError
 
-_FREQUENT = ("JPEG", "MPO", "PNG", "WEBP")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_PRELOADED_DECODERS = ("JPEG", "MPO", "PNG", "WEBP")
+_NO_SPACE_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
 class JobHandlers:
-    """What a worker process can do: the functions of `engine.inspect` and `engine.render`, or substitutes for them.
+    """The functions that run jobs: those of `pymager.engine.inspect` and `pymager.engine.render`, or a test's.
 
-    `inspect(path, limits)` says what a file is. `render(path, limits, job)` renders a variant; None means that the
-    original itself is the variant.
+    `inspect(path, limits)` says what a file is. `render(path, limits, job)` returns a variant; None means that the
+    original's own bytes are the variant.
     """
 
     inspect: Callable[[Path, PictureLimits], Inspection]
     render: Callable[[Path, PictureLimits, RenderJob], bytes | None]
 
 
-def main(load: Callable[[], JobHandlers]) -> NoReturn:
-    """Run as a worker process. `load` returns the handlers; it is called when the limits are set."""
-    number, parent = int(sys.argv[1]), int(sys.argv[2])
+def main(load_handlers: Callable[[], JobHandlers]) -> NoReturn:
+    """Run a worker process. `load_handlers` is called once, inside the sandbox, and can import what it needs."""
+    descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     sandbox.die_with_parent(parent)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # for the server, which ends its worker processes after draining
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # for the server, which ends its workers when it has drained
     faulthandler.enable()
-    with socket.socket(fileno=number) as channel, channel.makefile("rb") as requests:
-        settings = protocol.read_request(requests.read)
-        if settings is not None:
-            sandbox.restrict(settings["memory"])
-            _serve(channel, requests.read, load(), settings)
-    os._exit(0)  # skips clean-up code of decoders, and their exit codes
+    with socket.socket(fileno=descriptor) as channel, channel.makefile("rb") as requests:
+        start = protocol.read_request(requests.read)
+        if start is not None:
+            sandbox.restrict(start["memory_bytes"])
+            _serve(channel, requests.read, load_handlers(), start)
+    os._exit(0)  # there is nothing to clean up, and a decoder's exit code cannot be trusted
 
 
-def _serve(channel: socket.socket, read: Callable[[int], bytes], jobs: JobHandlers, settings: dict[str, Any]) -> None:
-    limits = protocol.limits_of(settings["limits"])
+def _serve(channel: socket.socket, read: Callable[[int], bytes], handlers: JobHandlers, start: dict[str, Any]) -> None:
+    limits = protocol.limits_of(start["limits"])
     gc.freeze()
-    channel.sendall(protocol.answer(protocol.Status.READY))
+    channel.sendall(protocol.answer(Status.READY))
     while (request := protocol.read_request(read)) is not None:
-        sandbox.allow_processor(settings["processor_seconds"])
-        channel.sendall(_answer(jobs, limits, request, settings["memory"]))
+        sandbox.limit_cpu_seconds(start["cpu_seconds"])
+        channel.sendall(_answer(handlers, limits, request, start["memory_bytes"]))
 
 
-def _answer(jobs: JobHandlers, limits: PictureLimits, request: dict[str, Any], memory: int) -> bytes:
-    """Run a job. Whatever a decoder raises becomes an answer."""
+def _answer(handlers: JobHandlers, limits: PictureLimits, request: dict[str, Any], memory_bytes: int) -> bytes:
+    """Run a job. Nothing that a decoder raises gets past this function: everything becomes an answer."""
     path = Path(request["path"])
     try:
-        with path.open("rb"):  # so that a failure of the store is not mistaken for one of the picture
+        with path.open("rb"):  # so that a missing file is not taken for a bad picture
             pass
         if request["job"] == "inspect":
-            return protocol.inspected(jobs.inspect(path, limits))
-        body = jobs.render(path, limits, protocol.render_job_of(request["render"]))
+            return protocol.inspection_answer(handlers.inspect(path, limits))
+        body = handlers.render(path, limits, protocol.render_job_of(request["render"]))
     except (PymagerError, OSError, MemoryError) as error:
-        return _known(error, path, memory)
+        return _expected_failure(error, path, memory_bytes)
     except Exception as error:
-        return _unexpected(error)
+        return _unexpected_failure(error)
     if body is None:
-        return protocol.answer(protocol.Status.ORIGINAL)
-    return _delivered(body, Path(request["file"]))
+        return protocol.answer(Status.ORIGINAL)
+    return _body_answer(body, Path(request["file"]))
 
 
-def _delivered(body: bytes, file: Path) -> bytes:
-    """A variant as an answer: a large one as a file."""
+def _body_answer(body: bytes, file: Path) -> bytes:
+    """The answer with a variant. A large one is written to the file."""
     if len(body) <= protocol.MAX_BODY_BYTES:
-        return protocol.answer(protocol.Status.BODY, body)
+        return protocol.answer(Status.BODY, body)
     try:
         with file.open("wb", buffering=0) as out:
             rest = memoryview(body)
             while rest:
                 rest = rest[out.write(rest) :]
     except OSError as error:
-        kind = "NoSpace" if error.errno in _FULL else "Unavailable"
-        return protocol.failed(kind, f"the spool could not be written: {error.strerror}")
-    return protocol.answer(protocol.Status.FILE)
+        name = "NoSpace" if error.errno in _NO_SPACE_ERRORS else "Unavailable"
+        return failure_answer(name, f"the spool cannot be written: {error.strerror}")
+    return protocol.answer(Status.FILE)
 
 
-def _known(error: PymagerError | OSError | MemoryError, path: Path, memory: int) -> bytes:
+def _expected_failure(error: PymagerError | OSError | MemoryError, path: Path, memory_bytes: int) -> bytes:
     if isinstance(error, MemoryError):
-        return protocol.failed(
-            "Undecodable", f"the picture needs more than the {memory >> 20} MiB that a decoder can use"
+        return failure_answer(
+            "Undecodable",
+            f"the picture needs more memory to decode than the {memory_bytes >> 20} MiB that a worker process may use; "
+            "send a smaller one",
         )
     if isinstance(error, PymagerError):
-        return protocol.failed(type(error).__name__, str(error))
+        return failure_answer(type(error).__name__, str(error))
     if isinstance(error, FileNotFoundError) and not path.exists():
-        return protocol.failed("NotFound", "the file is gone")
+        return failure_answer("NotFound", "the file is gone")
     if error.filename == str(path):
-        return protocol.failed("Unavailable", f"the file could not be read: {error.strerror}")
-    return _unexpected(error)
+        return failure_answer("Unavailable", f"the file cannot be read: {error.strerror}")
+    return _unexpected_failure(error)
 
 
-def _unexpected(error: Exception) -> bytes:
-    trace = "".join(traceback.format_exception(error))
-    return protocol.failed("Undecodable", f"the picture cannot be decoded ({type(error).__name__})", trace)
+def _unexpected_failure(error: Exception) -> bytes:
+    return failure_answer(
+        "Undecodable",
+        f"the picture cannot be decoded: its decoder raised {type(error).__name__}; the server's log has details",
+        "".join(traceback.format_exception(error)),
+    )
 
 
-def _engine() -> JobHandlers:
+def _load_handlers() -> JobHandlers:
     from pymager.engine import plugins
     from pymager.engine.inspect import inspect
     from pymager.engine.render import render
 
-    plugins.decoders(_FREQUENT)  # now, so that the first job does not wait for them
+    plugins.load_decoders(_PRELOADED_DECODERS)  # now, because otherwise the first job would wait for it
     return JobHandlers(inspect, render)
 
 
 if __name__ == "__main__":
-    main(_engine)
+    main(_load_handlers)

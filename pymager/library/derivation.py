@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from pymager import formats, keys
-from pymager.engine.jobs import RenderJob, recipe
+from pymager.engine.jobs import RenderJob
+from pymager.engine.recipe import recipe
 from pymager.errors import NotAPicture, NotFound, OriginalLost, PictureError, RevisionGone, Unavailable, Undecodable
 from pymager.failpoints import reached
 from pymager.formats import Encoding

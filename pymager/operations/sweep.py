@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pymager import composition, keys
-from pymager.engine.jobs import recipe
+from pymager.engine.recipe import recipe
 from pymager.errors import NotFound
 from pymager.failpoints import reached
 from pymager.formats import OUTPUTS

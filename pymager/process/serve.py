@@ -68,11 +68,11 @@ def _run(
     import uvloop
 
     from pymager.operations.housekeeping import run_housekeeping
-    from pymager.sandbox import hide
+    from pymager.sandbox import protect_memory
     from pymager.web.server import serve
 
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
-    hide()  # a hijacked worker process runs as the same user, and could read this process's secrets
+    protect_memory()  # a hijacked worker process runs as the same user, and could read this process's secrets
 
     with _metrics(settings, metrics_fd, is_child=is_child) as metrics:
         uvloop.run(serve(settings, listener, users, ready, run_housekeeping, metrics))

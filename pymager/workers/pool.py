@@ -16,7 +16,8 @@ from typing import Self, TypeVar
 import structlog
 
 from pymager.engine import protocol
-from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
+from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import Failure, ProtocolError, Status
 from pymager.errors import ConfigurationError, Overloaded, Undecodable
 from pymager.telemetry.context import CURRENT
@@ -95,7 +96,7 @@ class Worker:
 
         try:
             with self._pool._metrics.running("render"):
-                return await self._pool._run(self._slot, protocol.render(path, job, file), read)
+                return await self._pool._run(self._slot, protocol.render_request(path, job, file), read)
         except BaseException:
             file.unlink(missing_ok=True)
             raise
@@ -122,7 +123,7 @@ class WorkerPool:
         self._limits = limits
         self._metrics = JobMetrics(observer)
         self._queue: FairQueue[Slot] = FairQueue(count, queue)
-        start = protocol.start(limits.memory, limits.cpu_seconds, picture_limits)
+        start = protocol.start_request(limits.memory, limits.cpu_seconds, picture_limits)
         self._closed = False
         self._slots = [
             Slot(program, start, limits.max_jobs, self._on_ready_changed, self._metrics.replaced) for _ in range(count)
@@ -177,7 +178,7 @@ class WorkerPool:
 
         async with self._reserved(JobKind.INSPECTION) as slot:
             with self._metrics.running("inspection"):
-                return await self._run(slot, protocol.inspect(path), read)
+                return await self._run(slot, protocol.inspect_request(path), read)
 
     @asynccontextmanager
     async def reserve(self) -> AsyncIterator[Worker]:
@@ -221,8 +222,8 @@ class WorkerPool:
             raise Undecodable("the picture made its decoder send a malformed answer") from None
         if not isinstance(result, Failure):
             return result
-        if result.trace:
-            log.warning("unexpected exception in a decoder", trace=result.trace)
+        if result.traceback:
+            log.warning("unexpected exception in a decoder", trace=result.traceback)
         raise result.error
 
     def _on_ready_changed(self, slot: Slot) -> None:

@@ -119,7 +119,7 @@ class WorkerProcess:
         try:
             async with asyncio.timeout(seconds):
                 writer.write(message)
-                status, size = protocol.read_head(await reader.readexactly(protocol.ANSWER.size))
+                status, size = protocol.read_answer_header(await reader.readexactly(protocol.ANSWER_HEADER.size))
                 answer = status, await reader.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
             raise WorkerExited(await self._exit_code(), self.stderr) from None

@@ -36,7 +36,7 @@ async def middle(dynamodb: DynamoLocal) -> AsyncIterator[Between]:
 
 @pytest.fixture
 async def store(dynamodb: DynamoLocal, middle: Between) -> AsyncIterator[DynamoMetadata]:
-    url = by_way_of(await new_table(dynamodb), dynamodb, middle.port, timeout=1)
+    url = by_way_of(await new_table(dynamodb), dynamodb, middle.port, timeout=3)
     async with DynamoMetadata(url) as store:
         middle.seen.clear()
         yield store

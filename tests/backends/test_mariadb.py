@@ -23,7 +23,7 @@ def url(mariadb: MariaDb) -> str:
     ("url", "said"),
     [
         ("mysql://h/d?timout=3", "unknown parameter 'timout' in the mysql URL; known: .*pool.*timeout"),
-        ("mariadb://h/d?pool=many", "pool in the mariadb URL must be a number from 3 to 1000, got 'many'"),
+        ("mariadb://h/d?pool=many", "pool in the mariadb URL must be a whole number from 3 to 1000, got 'many'"),
         (
             "mysql://h/d?ssl_verify_cert=perhaps",
             "ssl_verify_cert in the mysql URL must be true or false, got 'perhaps'",

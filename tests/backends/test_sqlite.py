@@ -40,17 +40,17 @@ def at_most() -> Iterator[Callable[[int], None]]:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("sqlite://", "needs a file"),
-        ("sqlite:///:memory:", "needs a file"),
-        ("sqlite:///file:x?mode=memory&uri=true", "needs a file"),
+        ("sqlite://", "must name a file"),
+        ("sqlite:///:memory:", "must name a file"),
+        ("sqlite:///file:x?mode=memory&uri=true", "must name a file"),
         ("sqlite:////tmp/x.db?patience=3", "unknown parameter 'patience' in the sqlite URL; known: timeout"),
         (
             "sqlite:////tmp/x.db?timeout=soon",
-            "timeout in the sqlite URL must be a number of seconds from 0 to 3600, got 'soon'",
+            "timeout in the sqlite URL must be a number of seconds, more than 0 and up to 3600, got 'soon'",
         ),
         ("sqlite:////tmp/x.db?timeout=0", "timeout in the sqlite URL must be .*, got '0'"),
         ("sqlite:////tmp/x.db?timeout=1&timeout=2", "timeout in the sqlite URL must be .*, got 2 values"),
-        ("sqlite://host/x.db", "no host"),
+        ("sqlite://host/x.db", "must have no host"),
         ("sqlite+aiosqlite:////tmp/x.db", "sqlite\\+aiosqlite"),
         ("nosuch://host/x", "SQLAlchemy has no dialect for 'nosuch'"),
         ("catalog.db", "invalid database URL"),

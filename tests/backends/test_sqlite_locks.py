@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
@@ -34,6 +34,13 @@ def at_point() -> Iterator[Callable[[str], tuple[Event, Event]]]:
 
     yield stop_at
     failpoints.hook = None
+
+
+@pytest.fixture
+async def waiting_store(path: Path) -> AsyncIterator[SqlMetadata]:
+    """A store whose calls wait as long as a loaded machine takes."""
+    async with SqlMetadata(f"sqlite:///{path}?timeout={DEADLINE}") as store:
+        yield store
 
 
 async def test_who_finds_the_database_locked_is_told_so_in_time(store: SqlMetadata, path: Path) -> None:
@@ -68,17 +75,18 @@ async def test_many_who_wait_for_a_locked_database_are_refused_together(store: S
     await store.add(an_original())
 
 
-async def test_a_write_goes_on_when_the_other_process_is_done(store: SqlMetadata, path: Path) -> None:
+async def test_a_write_goes_on_when_the_other_process_is_done(waiting_store: SqlMetadata, path: Path) -> None:
     with written_by_another(path):
-        waiting = asyncio.create_task(store.add(an_original()))
+        waiting = asyncio.create_task(waiting_store.add(an_original()))
         done, _ = await asyncio.wait([waiting], timeout=0.2)
         assert not done
     await waiting
 
 
 async def test_a_renewal_does_not_wait_for_mutations_that_wait_their_turn(
-    store: SqlMetadata, at_point: Callable[[str], tuple[Event, Event]]
+    waiting_store: SqlMetadata, at_point: Callable[[str], tuple[Event, Event]]
 ) -> None:
+    store = waiting_store
     lease = await store.acquire("picture")
     arrived, go_on = at_point("sql.after-commit")
     mutations = [asyncio.create_task(store.add(an_original(f"cat{number}"))) for number in range(20)]
@@ -91,21 +99,22 @@ async def test_a_renewal_does_not_wait_for_mutations_that_wait_their_turn(
 
 
 async def test_a_renewal_waits_for_the_one_transaction_that_is_under_way(
-    path: Path, at_point: Callable[[str], tuple[Event, Event]]
+    waiting_store: SqlMetadata, at_point: Callable[[str], tuple[Event, Event]]
 ) -> None:
-    async with SqlMetadata(f"sqlite:///{path}?timeout={DEADLINE}") as store:
-        lease = await store.acquire("picture")
-        arrived, go_on = at_point("sql.before-commit")
-        mutation = asyncio.create_task(store.add(an_original()))
-        await asyncio.to_thread(arrived.wait, DEADLINE)
-        renewal = asyncio.create_task(store.renew(lease))
-        done, _ = await asyncio.wait([renewal], timeout=0.1)
-        assert not done
-        go_on.set()
-        await asyncio.gather(renewal, mutation)
+    store = waiting_store
+    lease = await store.acquire("picture")
+    arrived, go_on = at_point("sql.before-commit")
+    mutation = asyncio.create_task(store.add(an_original()))
+    await asyncio.to_thread(arrived.wait, DEADLINE)
+    renewal = asyncio.create_task(store.renew(lease))
+    done, _ = await asyncio.wait([renewal], timeout=0.1)
+    assert not done
+    go_on.set()
+    await asyncio.gather(renewal, mutation)
 
 
-async def test_a_renewal_comes_through_while_others_write_all_the_time(store: SqlMetadata) -> None:
+async def test_a_renewal_comes_through_while_others_write_all_the_time(waiting_store: SqlMetadata) -> None:
+    store = waiting_store
     lease = await store.acquire("picture")
     renewed = asyncio.Event()
 

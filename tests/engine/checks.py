@@ -1,6 +1,6 @@
-"""What certain pictures have to look like: each check states numbers that follow from a specification.
+"""How variants of certain pictures must look: each check expects numbers that follow from a specification.
 
-`STEPS` says which step of the pipeline each check rests on; a test leaves that step out and sees the check fail.
+`STEPS` names the pipeline step that each check depends on; a test leaves that step out and expects the check to fail.
 """
 
 import struct
@@ -11,8 +11,8 @@ from PIL import Image
 from pymager.engine import alpha, color, depth, orient, render
 from pymager.engine.step import Step
 from tests.engine import handmade
-from tests.engine.handmade import GREY, GREY_ALPHA, PALETTE, RGB, RGBA
-from tests.engine.rendering import drawn, near, quadrants
+from tests.engine.handmade import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA
+from tests.engine.rendering import as_rgba, near, quadrants
 from tests.pictures import encoded
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (240, 240, 240)
@@ -27,28 +27,28 @@ ORIENTATIONS = {
     7: (WHITE, GREEN, BLUE, RED),
     8: (GREEN, WHITE, RED, BLUE),
 }
-"""EXIF 2.3, tag 0x0112: how the quarters red, green / blue, white are seen, from the top left to the bottom right."""
+"""EXIF 2.3, tag 0x0112: how quarters in red, green / blue, white look upright, from top left to bottom right."""
 
 
-def four_colours(width: int = 64, height: int = 32) -> Image.Image:
+def four_colors(width: int = 64, height: int = 32) -> Image.Image:
     picture = Image.new("RGB", (width, height))
-    for colour, left, top in zip((RED, GREEN, BLUE, WHITE), (0, 1, 0, 1), (0, 0, 1, 1), strict=True):
+    for shade, left, top in zip((RED, GREEN, BLUE, WHITE), (0, 1, 0, 1), (0, 0, 1, 1), strict=True):
         x, y = left * width // 2, top * height // 2
-        picture.paste(colour, (x, y, x + width // 2, y + height // 2))
+        picture.paste(shade, (x, y, x + width // 2, y + height // 2))
     return picture
 
 
-def turned(orientation: int) -> bytes:
-    """A JPEG of 64x32 with this EXIF orientation, its Exif segment written by hand."""
+def oriented(orientation: int) -> bytes:
+    """A JPEG of 64x32 with this EXIF orientation, in an Exif segment that is made byte by byte."""
     entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
     exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
-    plain = encoded(four_colours(), "JPEG", quality=95, subsampling=0)
+    plain = encoded(four_colors(), "JPEG", quality=95, subsampling=0)
     return plain[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + plain[2:]
 
 
 def orientation(number: int) -> None:
     size = (40, 20) if number < 5 else (20, 40)
-    found = quadrants(drawn(turned(number), *size).convert("RGB"))
+    found = quadrants(as_rgba(oriented(number), *size).convert("RGB"))
     assert near(found, ORIENTATIONS[number], 6)
 
 
@@ -61,142 +61,142 @@ def linear_light() -> None:
     """A profile with sRGB's primaries and gamma 1: 55/255 = 0.2157, and 1.055 * 0.2157**(1/2.4) - 0.055 = 0.502."""
     profile = handmade.matrix_profile(handmade.SRGB_RED, handmade.SRGB_GREEN, handmade.SRGB_BLUE, 1.0)
     picture = encoded(Image.new("RGB", (40, 40), (55, 55, 55)), "PNG", icc_profile=profile)
-    assert near(quadrants(drawn(picture, 20, 20)), (128, 128, 128, 255), 2)
+    assert near(quadrants(as_rgba(picture, 20, 20)), (128, 128, 128, 255), 2)
 
 
 def swapped_primaries() -> None:
-    """Red and green exchanged, gamma 1: full red is full green, and 55 of red shows as 128 of green."""
+    """Red and green exchanged, gamma 1: full red is full green, and 55 of red becomes 128 of green."""
     profile = handmade.matrix_profile(handmade.SRGB_GREEN, handmade.SRGB_RED, handmade.SRGB_BLUE, 1.0)
     picture = encoded(Image.new("RGB", (40, 40), (55, 0, 0)), "JPEG", quality=100, subsampling=0, icc_profile=profile)
-    assert near(quadrants(drawn(picture, 20, 20)), (0, 128, 0, 255), 8)
+    assert near(quadrants(as_rgba(picture, 20, 20)), (0, 128, 0, 255), 8)
 
 
 def linear_light_under_alpha() -> None:
     profile = handmade.matrix_profile(handmade.SRGB_RED, handmade.SRGB_GREEN, handmade.SRGB_BLUE, 1.0)
     picture = encoded(Image.new("RGBA", (40, 40), (55, 55, 55, 128)), "PNG", icc_profile=profile)
-    assert near(quadrants(drawn(picture, 20, 20)), (128, 128, 128, 128), 2)
+    assert near(quadrants(as_rgba(picture, 20, 20)), (128, 128, 128, 128), 2)
 
 
-def linear_grey() -> None:
-    picture = encoded(Image.new("L", (40, 40), 55), "PNG", icc_profile=handmade.grey_profile(1.0))
-    assert near(quadrants(drawn(picture, 20, 20)), (128, 128, 128, 255), 2)
+def linear_gray() -> None:
+    picture = encoded(Image.new("L", (40, 40), 55), "PNG", icc_profile=handmade.gray_profile(1.0))
+    assert near(quadrants(as_rgba(picture, 20, 20)), (128, 128, 128, 255), 2)
 
 
 def cmyk_with_a_profile() -> None:
     """Half black is L* 50 in that profile: Y = (66/116)**3 = 0.184, and 1.055 * 0.184**(1/2.4) - 0.055 = 0.466: 119."""
     ink = Image.new("CMYK", (40, 40), (0, 0, 0, 128))
     picture = encoded(ink, "TIFF", icc_profile=handmade.black_ink_profile())
-    assert near(quadrants(drawn(picture, 20, 20)), (119, 119, 119, 255), 3)
+    assert near(quadrants(as_rgba(picture, 20, 20)), (119, 119, 119, 255), 3)
 
 
 def cmyk() -> None:
     """R = (255 - C)(255 - K) / 255 and so on: C 255 is cyan; M 128, Y 255, K 51 is (204, 102, 0)."""
     for format in ("TIFF", "JPEG"):
         cyan = encoded(Image.new("CMYK", (40, 40), (255, 0, 0, 0)), format)
-        assert near(quadrants(drawn(cyan, 20, 20)), (0, 255, 255, 255), 3)
+        assert near(quadrants(as_rgba(cyan, 20, 20)), (0, 255, 255, 255), 3)
         brown = encoded(Image.new("CMYK", (40, 40), (0, 128, 255, 51)), format)
-        assert near(quadrants(drawn(brown, 20, 20)), (204, 102, 0, 255), 3)
+        assert near(quadrants(as_rgba(brown, 20, 20)), (204, 102, 0, 255), 3)
 
 
-def grey_of_16_bits() -> None:
+def gray_of_16_bits() -> None:
     """0x8000 is the middle of 16 bits, as 128 is of 8."""
-    big_endian = handmade.png(40, 40, 16, GREY, b"\x80\x00" * 40)
+    big_endian = handmade.png(40, 40, 16, GRAY, b"\x80\x00" * 40)
     little_endian = encoded(Image.new("I;16", (40, 40), 0x8000), "TIFF")
     plain_map = b"P5 40 40 65535\n" + b"\x80\x00" * 1600
     for picture in (big_endian, little_endian, plain_map):
-        assert near(quadrants(drawn(picture, 20, 20)), (128, 128, 128, 255), 0)
+        assert near(quadrants(as_rgba(picture, 20, 20)), (128, 128, 128, 255), 0)
 
 
-def grey_in_floating_point() -> None:
-    """A PFM runs from 0 to 1: 0.25 is 64, beside 1.0, which is white."""
+def gray_in_floating_point() -> None:
+    """A PFM has values from 0 to 1: 0.25 is 64, and 1.0 is white."""
     rows = struct.pack("<40f", *([0.25] * 20 + [1.0] * 20)) * 40
-    found = quadrants(drawn(b"Pf\n40 40\n-1.0\n" + rows, 20, 20).convert("L").convert("RGBA"))
+    found = quadrants(as_rgba(b"Pf\n40 40\n-1.0\n" + rows, 20, 20).convert("L").convert("RGBA"))
     assert near(found, [(64, 64, 64, 255), (255, 255, 255, 255)] * 2, 1)
 
 
 def integers_of_32_bits() -> None:
-    """Beyond 16 bits there is no white: the least is black and the most is white."""
+    """Above 16 bits no value is defined as white: the smallest is black and the largest is white."""
     ramp = Image.new("I", (40, 40), 100_000)
     ramp.paste(300_000, (20, 0, 40, 40))
-    found = quadrants(drawn(encoded(ramp, "TIFF"), 20, 20))
+    found = quadrants(as_rgba(encoded(ramp, "TIFF"), 20, 20))
     assert near(found, [(0, 0, 0, 255), (255, 255, 255, 255)] * 2, 1)
 
 
-def transparent_grey_of_16_bits() -> None:
-    """tRNS makes 0x8000 transparent and leaves 0x8001, which has the same upper byte."""
+def transparent_gray_of_16_bits() -> None:
+    """tRNS makes 0x8000 transparent but not 0x8001, which has the same upper byte."""
     row = b"\x80\x00" * 20 + b"\x80\x01" * 20
-    found = quadrants(drawn(handmade.png(40, 40, 16, GREY, row, handmade.chunk(b"tRNS", b"\x80\x00")), 20, 20))
-    assert [colour[3] for colour in found] == [0, 255, 0, 255]
+    found = quadrants(as_rgba(handmade.png(40, 40, 16, GRAY, row, handmade.chunk(b"tRNS", b"\x80\x00")), 20, 20))
+    assert [color[3] for color in found] == [0, 255, 0, 255]
     assert near(found[1], (128, 128, 128, 255), 0)
 
 
 def half_red(format: str = "png", background: tuple[int, int, int] = (255, 255, 255)) -> list[tuple[int, ...]]:
     picture = handmade.png(40, 40, 8, RGBA, bytes((255, 0, 0, 128)) * 40)
-    return quadrants(drawn(picture, 20, 20, format, background=background))
+    return quadrants(as_rgba(picture, 20, 20, format, background=background))
 
 
 def alpha_on_background() -> None:
-    """128/255 of red over the background: 127/255 of that shines through."""
+    """128/255 of red over the background: 127/255 of it is visible."""
     assert near(half_red("bmp"), (255, 127, 127, 255), 1)
     assert near(half_red("bmp", (0, 0, 255)), (128, 0, 127, 255), 1)
     assert near(half_red("ppm", (0, 200, 0)), (128, 100, 0, 255), 1)
     assert near(half_red("jpeg", (255, 255, 255)), (255, 127, 127, 255), 5)
 
 
-def alpha_is_kept() -> None:
+def alpha_is_preserved() -> None:
     for format in ("png", "tiff", "tga", "ico"):
         assert near(half_red(format), (255, 0, 0, 128), 1)
 
 
 def transparent_palette() -> None:
-    """Colour 0 is red and half transparent, colour 1 is blue and has no entry in tRNS: opaque."""
+    """Color 0 is red and half transparent. Color 1 is blue and has no entry in tRNS, so it is opaque."""
     palette = handmade.chunk(b"PLTE", bytes((255, 0, 0, 0, 0, 255))), handmade.chunk(b"tRNS", b"\x80")
     picture = handmade.png(40, 40, 8, PALETTE, b"\0" * 20 + b"\1" * 20, *palette)
-    assert near(quadrants(drawn(picture, 20, 20)), [(255, 0, 0, 128), (0, 0, 255, 255)] * 2, 1)
-    assert near(quadrants(drawn(picture, 20, 20, "bmp")), [(255, 127, 127, 255), (0, 0, 255, 255)] * 2, 1)
+    assert near(quadrants(as_rgba(picture, 20, 20)), [(255, 0, 0, 128), (0, 0, 255, 255)] * 2, 1)
+    assert near(quadrants(as_rgba(picture, 20, 20, "bmp")), [(255, 127, 127, 255), (0, 0, 255, 255)] * 2, 1)
 
 
-def transparent_colours() -> None:
-    """tRNS of grey and of RGB, with 8 bits: that very colour is transparent."""
-    grey = handmade.png(40, 40, 8, GREY, b"\x10" * 20 + b"\x20" * 20, handmade.chunk(b"tRNS", b"\0\x10"))
-    assert [colour[3] for colour in quadrants(drawn(grey, 20, 20))] == [0, 255, 0, 255]
-    colours = handmade.png(40, 40, 8, RGB, b"\1\2\3" * 20 + b"\1\2\4" * 20, handmade.chunk(b"tRNS", b"\0\1\0\2\0\3"))
-    assert [colour[3] for colour in quadrants(drawn(colours, 20, 20))] == [0, 255, 0, 255]
+def transparent_colors() -> None:
+    """tRNS of gray and of RGB, with 8 bits: exactly that color is transparent."""
+    gray = handmade.png(40, 40, 8, GRAY, b"\x10" * 20 + b"\x20" * 20, handmade.chunk(b"tRNS", b"\0\x10"))
+    assert [color[3] for color in quadrants(as_rgba(gray, 20, 20))] == [0, 255, 0, 255]
+    colors = handmade.png(40, 40, 8, RGB, b"\1\2\3" * 20 + b"\1\2\4" * 20, handmade.chunk(b"tRNS", b"\0\1\0\2\0\3"))
+    assert [color[3] for color in quadrants(as_rgba(colors, 20, 20))] == [0, 255, 0, 255]
 
 
-def grey_with_alpha() -> None:
-    """100 of grey with an alpha of 51 over white: 100 * 0.2 + 255 * 0.8 = 224."""
-    picture = handmade.png(40, 40, 8, GREY_ALPHA, b"\x64\x33" * 40)
-    assert near(quadrants(drawn(picture, 20, 20)), (100, 100, 100, 51), 1)
-    assert near(quadrants(drawn(picture, 20, 20, "bmp")), (224, 224, 224, 255), 1)
+def gray_with_alpha() -> None:
+    """100 of gray with an alpha of 51 over white: 100 * 0.2 + 255 * 0.8 = 224."""
+    picture = handmade.png(40, 40, 8, GRAY_ALPHA, b"\x64\x33" * 40)
+    assert near(quadrants(as_rgba(picture, 20, 20)), (100, 100, 100, 51), 1)
+    assert near(quadrants(as_rgba(picture, 20, 20, "bmp")), (224, 224, 224, 255), 1)
 
 
 def frame_smaller_than_its_canvas() -> None:
-    """The first frame covers the lower right quarter of a GIF: elsewhere nothing is drawn yet."""
+    """The first frame covers the lower right quarter of a GIF: the rest is transparent."""
     palette = bytes((255, 0, 0, 0, 0, 255, 0, 255, 0, 255, 255, 255))
     frames = (handmade.gif_frame(20, 20, 20, 20, 1), handmade.gif_frame(0, 0, 40, 40, 2))
-    found = quadrants(drawn(handmade.gif(40, 40, frames, palette), 20, 20))
-    assert [colour[3] for colour in found] == [0, 0, 0, 255]
+    found = quadrants(as_rgba(handmade.gif(40, 40, frames, palette), 20, 20))
+    assert [color[3] for color in found] == [0, 0, 0, 255]
     assert near(found[3], (0, 0, 255, 255), 0)
 
 
 STEPS: dict[Callable[[], None], Step] = {
-    every_orientation: orient.turn,
+    every_orientation: orient.apply_orientation,
     linear_light: color.to_srgb,
     swapped_primaries: color.to_srgb,
     linear_light_under_alpha: color.to_srgb,
-    linear_grey: color.to_srgb,
+    linear_gray: color.to_srgb,
     cmyk_with_a_profile: color.to_srgb,
     cmyk: color.to_rgb,
-    grey_of_16_bits: depth.eight_bits,
-    grey_in_floating_point: depth.eight_bits,
+    gray_of_16_bits: depth.eight_bits,
+    gray_in_floating_point: depth.eight_bits,
     integers_of_32_bits: depth.eight_bits,
-    transparent_grey_of_16_bits: depth.eight_bits,
+    transparent_gray_of_16_bits: depth.eight_bits,
     alpha_on_background: alpha.flatten,
     transparent_palette: alpha.expand,
-    transparent_colours: alpha.expand,
-    grey_with_alpha: alpha.expand,
-    frame_smaller_than_its_canvas: alpha.clear_undrawn,
+    transparent_colors: alpha.expand,
+    gray_with_alpha: alpha.expand,
+    frame_smaller_than_its_canvas: alpha.clear_outside_frame,
 }
 
-PIPELINE = render.DECODE + render.DRAW
+PIPELINE = render.DECODE_STEPS + render.OUTPUT_STEPS

@@ -1,11 +1,11 @@
-"""Pictures and profiles written byte by byte, so that what they mean comes from a specification and not from Pillow."""
+"""Pictures and profiles made byte by byte, so that their meaning comes from a specification and not from Pillow."""
 
 import struct
 import zlib
 from collections.abc import Iterable
 
 PNG = b"\x89PNG\r\n\x1a\n"
-GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
+GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
 
 SRGB_RED = (0.4360747, 0.2225045, 0.0139322)
 SRGB_GREEN = (0.3850649, 0.7168786, 0.0971045)
@@ -29,14 +29,14 @@ def png(width: int, height: int, depth: int, kind: int, row: bytes, *before: byt
 
 
 def gif(width: int, height: int, frames: Iterable[bytes], palette: bytes) -> bytes:
-    """A GIF89a with a global colour table of a power of two colours, the background being colour 0."""
+    """A GIF89a with a global color table, whose size is a power of two; the background is color 0."""
     size = (len(palette) // 3 - 1).bit_length() - 1
     return b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80 | size, 0, 0) + palette + b"".join(frames) + b";"
 
 
-def gif_frame(left: int, top: int, width: int, height: int, colour: int) -> bytes:
-    """A frame of one colour (0 to 3), in LZW codes that never grow: a clear code after every other pixel."""
-    codes = [4, colour] * (width * height) + [5]
+def gif_frame(left: int, top: int, width: int, height: int, color: int) -> bytes:
+    """A frame of one color (0 to 3), in LZW codes that never grow: a clear code precedes each pixel."""
+    codes = [4, color] * (width * height) + [5]
     bits = sum(code << 3 * index for index, code in enumerate(codes))
     packed = bits.to_bytes((3 * len(codes) + 7) // 8, "little")
     blocks = b"".join(bytes([len(part)]) + part for part in (packed[i : i + 255] for i in range(0, len(packed), 255)))
@@ -44,18 +44,18 @@ def gif_frame(left: int, top: int, width: int, height: int, colour: int) -> byte
 
 
 def matrix_profile(red: tuple[float, ...], green: tuple[float, ...], blue: tuple[float, ...], gamma: float) -> bytes:
-    """An RGB profile of three primaries and one gamma (ICC.1:2001-04, section 6.3.1.2)."""
+    """An RGB profile with three primaries and one gamma (ICC.1:2001-04, section 6.3.1.2)."""
     primaries = {b"rXYZ": _xyz(red), b"gXYZ": _xyz(green), b"bXYZ": _xyz(blue)}
     return _profile(b"mntr", b"RGB ", b"XYZ ", primaries | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _curve(gamma)))
 
 
-def grey_profile(gamma: float) -> bytes:
-    """A profile of grey with one gamma (ICC.1:2001-04, section 6.3.1.1)."""
+def gray_profile(gamma: float) -> bytes:
+    """A gray profile with one gamma (ICC.1:2001-04, section 6.3.1.1)."""
     return _profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": _curve(gamma)})
 
 
 def black_ink_profile() -> bytes:
-    """A CMYK profile where only black counts: lightness L* falls from 100 to 0 with it (lut8Type, section 6.5.8)."""
+    """A CMYK profile in which only black matters: it reduces lightness L* from 100 to 0 (lut8Type, section 6.5.8)."""
     identity = bytes(range(256))
     corners = b"".join(bytes([0 if index & 1 else 255, 128, 128]) for index in range(16))
     matrix = struct.pack(">9i", *(65_536 if index % 4 == 0 else 0 for index in range(9)))

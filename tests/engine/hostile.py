@@ -1,7 +1,7 @@
-"""Files that were made to hurt: each small, and quick to make, and meant to take a decoder's time or memory.
+"""Hostile files: each is small, quick to make, and tries to use up a decoder's time or memory.
 
-`HOSTILE` maps a name to a function that makes the bytes; each is refused as a picture, but for those in `HARMLESS`,
-which are pictures.
+`HOSTILE` maps a name to a function that makes the bytes. All of them must be refused, except those in `HARMLESS`,
+which are valid pictures.
 """
 
 import struct
@@ -11,7 +11,7 @@ from functools import cache
 
 from PIL import Image
 
-from tests.engine.handmade import GREY, PNG, RGBA, chunk, gif_frame, header
+from tests.engine.handmade import GRAY, PNG, RGBA, chunk, gif_frame, header
 from tests.pictures import encoded
 
 _IEND = chunk(b"IEND")
@@ -25,7 +25,7 @@ def _jpeg_of_10000_scans() -> bytes:
 
 
 def _jpeg_of_large_size_and_many_scans() -> bytes:
-    """No more scans than a real file may have, each over 36 megapixels."""
+    """An allowed number of scans, each over 36 megapixels."""
     plain = encoded(Image.new("L", (6000, 6000), 128), "JPEG", progressive=True)
     last = plain[plain.rindex(b"\xff\xda") : -2]
     return plain[:-2] + last * 80 + b"\xff\xd9"
@@ -39,12 +39,12 @@ def _jpeg_declaring_huge() -> bytes:
 
 
 def _jpeg_of_fill_bytes() -> bytes:
-    """Four megabytes of FF before a byte that is no marker: a search that looks back at each takes for ever."""
+    """Four megabytes of FF before a byte that is not a marker: a search that backtracks at each of them never ends."""
     return b"\xff\xd8" + b"\xff" * 4_000_000 + b"\0"
 
 
 def _webp_of_34_bytes() -> bytes:
-    """A lossless WebP of 16383x16383: all that there is of it is its header."""
+    """A lossless WebP of 16383x16383 that consists of its header."""
     bits = struct.pack("<I", 16_382 | 16_382 << 14)
     data = b"\x2f" + bits + bytes(8)
     return (
@@ -64,31 +64,31 @@ def _png_declaring_huge() -> bytes:
     return PNG + header(2_000_000_000, 2_000_000_000, 8, RGBA) + _PIXEL + _IEND
 
 
-def _png_of_nothing_but_zeros() -> bytes:
-    """A gigapixel of one bit, honestly there, in 120 kB."""
+def _png_of_zeros() -> bytes:
+    """A valid gigapixel of one bit, in 120 kB."""
     packer = zlib.compressobj(9)
     data = b"".join(packer.compress(bytes(1_000_000)) for _ in range(125)) + packer.flush()
-    return PNG + header(31_600, 31_600, 1, GREY) + chunk(b"IDAT", data) + _IEND
+    return PNG + header(31_600, 31_600, 1, GRAY) + chunk(b"IDAT", data) + _IEND
 
 
 def _png_of_200000_texts() -> bytes:
-    return PNG + header(1, 1, 8, GREY) + chunk(b"tEXt", b"a\0b") * 200_000 + _PIXEL + _IEND
+    return PNG + header(1, 1, 8, GRAY) + chunk(b"tEXt", b"a\0b") * 200_000 + _PIXEL + _IEND
 
 
 def _png_of_text_bombs() -> bytes:
     """A hundred compressed texts of 20 megabytes each."""
     text = chunk(b"zTXt", b"a\0\0" + _zeros())
-    return PNG + header(1, 1, 8, GREY) + text * 100 + _PIXEL + _IEND
+    return PNG + header(1, 1, 8, GRAY) + text * 100 + _PIXEL + _IEND
 
 
 def _png_of_profile_bombs() -> bytes:
     profile = chunk(b"iCCP", b"a\0\0" + _zeros())
-    return PNG + header(1, 1, 8, GREY) + profile * 100 + _PIXEL + _IEND
+    return PNG + header(1, 1, 8, GRAY) + profile * 100 + _PIXEL + _IEND
 
 
 def _apng_of_100000_frames() -> bytes:
     control = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 1, 1, 0, 0, 1, 1, 0, 0))
-    return PNG + header(1, 1, 8, GREY) + chunk(b"acTL", bytes(8)) + control * 100_000 + _PIXEL + _IEND
+    return PNG + header(1, 1, 8, GRAY) + chunk(b"acTL", bytes(8)) + control * 100_000 + _PIXEL + _IEND
 
 
 def _gif_declaring_huge() -> bytes:
@@ -96,7 +96,7 @@ def _gif_declaring_huge() -> bytes:
 
 
 def _gif_with_a_huge_frame() -> bytes:
-    """The frame reaches far beyond the canvas of 1x1: decoders widen it."""
+    """The frame is far larger than the canvas of 1x1, which decoders therefore enlarge."""
     frame = bytearray(gif_frame(0, 0, 1, 1, 1))
     frame[1:9] = struct.pack("<HHHH", 0, 0, 65_535, 65_535)
     return b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6) + bytes(frame) + b";"
@@ -110,8 +110,8 @@ def _gif_of_stray_bytes() -> bytes:
     return b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6) + bytes(4_000_000)
 
 
-def _tiff_of_100000_directories() -> bytes:
-    """Each with the tags of a picture of 1x1, and the offset of the next one."""
+def _tiff_of_40000_directories() -> bytes:
+    """Each has the tags of a picture of 1x1, and the offset of the next one."""
     tags = ((256, 1), (257, 1), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, 1), (279, 1))
     entries = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags)
     size = 2 + len(entries) + 4
@@ -122,14 +122,14 @@ def _tiff_of_100000_directories() -> bytes:
 
 
 def _tiff_of_a_huge_tile() -> bytes:
-    """A picture of 1x1 in a tile of 32768x32768, which is decoded as a whole."""
+    """A picture of 1x1 in a tile of 32768x32768, which is decoded completely."""
     values = {256: 1, 257: 1, 258: 8, 259: 8, 262: 1, 277: 1, 322: 32_768, 323: 32_768, 324: 8, 325: 100}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in values.items())
     return b"II*\0" + struct.pack("<I", 200) + bytes(192) + struct.pack("<H", len(values)) + entries + bytes(4)
 
 
 def _tiff_of_shared_strips() -> bytes:
-    """Five hundred directories, each with the same list of a million strips."""
+    """Five hundred directories that share one list of 300,000 strips."""
     count, first = 300_000, 8 + 1_200_000
     entries = struct.pack("<HHII", 273, 4, count, 8) + struct.pack("<HHII", 279, 4, count, 8)
     directories = (struct.pack("<H", 2) + entries + struct.pack("<I", first + 30 * (index + 1)) for index in range(500))
@@ -137,18 +137,18 @@ def _tiff_of_shared_strips() -> bytes:
 
 
 def _ico_of_a_huge_png() -> bytes:
-    """An icon that says 16x16 in its directory, and holds a PNG of 30000x30000."""
+    """An icon whose directory says 16x16, with a PNG of 30000x30000."""
     inner = PNG + header(30_000, 30_000, 8, RGBA) + _PIXEL + _IEND
     return b"\0\0\1\0\1\0" + struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(inner), 22) + inner
 
 
 def _ico_of_many_texts() -> bytes:
-    inner = PNG + header(1, 1, 8, GREY) + chunk(b"tEXt", b"a\0b") * 200_000 + _PIXEL + _IEND
+    inner = PNG + header(1, 1, 8, GRAY) + chunk(b"tEXt", b"a\0b") * 200_000 + _PIXEL + _IEND
     return b"\0\0\1\0\1\0" + struct.pack("<BBBBHHII", 1, 1, 0, 0, 1, 32, len(inner), 22) + inner
 
 
 def _bmp_declaring_huge() -> bytes:
-    """Run-length coded, so that its size says nothing about how many pixels there are."""
+    """Run-length coded, so that the size of the file says nothing about the number of pixels."""
     return (
         b"BM" + struct.pack("<IIIIiiHHIIiiII", 100, 0, 1078, 40, 60_000, 60_000, 1, 8, 1, 0, 0, 0, 0, 0) + bytes(1026)
     )
@@ -193,27 +193,27 @@ def _jpeg_cut_in_half() -> bytes:
     return plain[: len(plain) // 2]
 
 
-def _a_page() -> bytes:
+def _html() -> bytes:
     return b"<!doctype html><title>No picture</title><script>alert(1)</script>"
 
 
-def _a_program() -> bytes:
+def _postscript() -> bytes:
     return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n(hello) show\n"
 
 
-def _nothing() -> bytes:
+def _empty() -> bytes:
     return b""
 
 
 def _png_of_100_megapixels() -> bytes:
-    """As large as is accepted, in 100 kB."""
+    """The largest accepted picture, in 100 kB."""
     packer = zlib.compressobj(9)
     data = b"".join(packer.compress(bytes(1_000_100)) for _ in range(100)) + packer.flush()
-    return PNG + header(10_000, 10_000, 8, GREY) + chunk(b"IDAT", data) + _IEND
+    return PNG + header(10_000, 10_000, 8, GRAY) + chunk(b"IDAT", data) + _IEND
 
 
 def _strip_of_one_pixel() -> bytes:
-    """1x65537, as rulers and spacers are."""
+    """1x65537 pixels, like a ruler or a spacer."""
     return encoded(Image.linear_gradient("L").resize((1, 65_537)), "PNG")
 
 
@@ -235,7 +235,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         _webp_of_34_bytes,
         _webp_of_100000_frames,
         _png_declaring_huge,
-        _png_of_nothing_but_zeros,
+        _png_of_zeros,
         _png_of_200000_texts,
         _png_of_text_bombs,
         _png_of_profile_bombs,
@@ -244,7 +244,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         _gif_with_a_huge_frame,
         _gif_of_100000_frames,
         _gif_of_stray_bytes,
-        _tiff_of_100000_directories,
+        _tiff_of_40000_directories,
         _tiff_of_a_huge_tile,
         _tiff_of_shared_strips,
         _ico_of_a_huge_png,
@@ -257,9 +257,9 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         _pcx_declaring_huge,
         _sgi_declaring_huge,
         _jpeg_cut_in_half,
-        _a_page,
-        _a_program,
-        _nothing,
+        _html,
+        _postscript,
+        _empty,
         _png_of_100_megapixels,
         _strip_of_one_pixel,
     )

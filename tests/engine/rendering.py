@@ -1,4 +1,4 @@
-"""The engine over bytes instead of files, for tests."""
+"""Calls the engine with bytes instead of files."""
 
 import io
 import tempfile
@@ -9,13 +9,14 @@ import numpy as np
 from PIL import Image
 
 from pymager.engine.inspect import inspect
-from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
+from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.limits import PictureLimits
 from pymager.engine.render import render
 from pymager.formats import FORMATS, Encoding
 from pymager.names import Variant
 
 ALL = PictureLimits(decoders=tuple(decoder for format in FORMATS.values() for decoder in format.decoders))
-"""The limits of a server that accepts every format it knows by name."""
+"""The limits of a server that accepts every format that has a row."""
 
 
 def inspected(data: bytes, limits: PictureLimits = ALL) -> Inspection:
@@ -41,15 +42,15 @@ def opened(data: bytes | None) -> Image.Image:
     return picture
 
 
-def drawn(data: bytes, width: int, height: int, format: str = "png", **encoding: Any) -> Image.Image:
-    """The derived picture, as RGBA."""
+def as_rgba(data: bytes, width: int, height: int, format: str = "png", **encoding: Any) -> Image.Image:
+    """Render a variant, check its size, and convert it to RGBA."""
     picture = opened(rendered(data, width, height, format, **encoding))
     assert picture.size == (width, height)
     return picture.convert("RGBA")
 
 
 def quadrants(picture: Image.Image) -> list[tuple[int, ...]]:
-    """The colours in the middle of the four quarters: top left, top right, bottom left, bottom right."""
+    """The colors in the middle of the four quarters: top left, top right, bottom left, bottom right."""
     width, height = picture.size
     points = [(x * width // 4, y * height // 4) for y in (1, 3) for x in (1, 3)]
     pixels = np.asarray(picture)
@@ -57,6 +58,6 @@ def quadrants(picture: Image.Image) -> list[tuple[int, ...]]:
 
 
 def near(found: Any, expected: Any, tolerance: int) -> bool:
-    """Whether no value differs from the expected one by more."""
+    """Whether no value differs from the expected one by more than the tolerance."""
     difference = np.abs(np.asarray(found, dtype=int) - np.asarray(expected, dtype=int))
     return int(difference.max()) <= tolerance

@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 
 from pymager import keys
-from pymager.engine.jobs import PictureLimits, RenderJob, recipe
+from pymager.engine.jobs import RenderJob
+from pymager.engine.limits import PictureLimits
+from pymager.engine.recipe import recipe
 from pymager.engine.render import render
 from pymager.formats import Encoding
 from pymager.names import parse_derived

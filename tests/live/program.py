@@ -20,7 +20,7 @@ import psutil
 
 TOKEN = "a-token-of-the-tests"
 WRITER = {"Authorization": f"Bearer {TOKEN}"}
-PATIENCE = 60.0
+PATIENCE = 120.0
 _PAUSE = 0.01
 _HOOKED = Path(__file__).with_name("hooked")
 _URL = re.compile(r"pymager serves on (http://\S+)")
@@ -187,7 +187,7 @@ class Program:
             self._popen.kill()
         self._popen.wait()
         try:
-            await until(lambda: not self.processes(), "the end of the program's other processes", 10)
+            await until(lambda: not self.processes(), "the end of the program's other processes")
         finally:
             for process in self.processes():
                 with suppress(psutil.NoSuchProcess):

@@ -25,14 +25,11 @@ class Stores:
         await registry.load_metadata(self.metadata).prepare()
 
 
-async def new_stores(bucket: S3Server, catalog: Postgres | DynamoLocal, **query: object) -> Stores:
-    """Stores of their own on these servers; `query` goes into both URLs."""
+async def new_stores(bucket: S3Server, catalog: Postgres | DynamoLocal) -> Stores:
+    """Stores of their own on these servers."""
     name = f"pymager-{secrets.token_hex(6)}"
     metadata = catalog.new_database() if isinstance(catalog, Postgres) else catalog.table_url(name)
-    extra = "&".join(f"{key}={value}" for key, value in query.items())
-    if extra:
-        metadata += ("&" if "?" in metadata else "?") + extra
-    stores = Stores(bucket.url(name, **query), metadata)
+    stores = Stores(bucket.url(name), metadata)
     await stores.prepare()
     return stores
 

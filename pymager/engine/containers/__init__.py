@@ -1,37 +1,37 @@
-"""Walks the containers of picture formats without decoding them: is a file complete, is there more than the picture?
+"""Walks the containers of picture formats without decoding: is a file complete, and does it hold only a picture?
 
-Pillow accepts some incomplete files (a JPEG without its end, a GIF without its second half), and allocates memory or
-spends time on some headers before the size can be checked. So the container is walked first.
+Pillow accepts some incomplete files (a JPEG without its end, a GIF without its second half). For some headers it
+reserves memory or spends time before the size can be checked. So the container is walked before Pillow opens the file.
 """
 
 import struct
 from importlib import import_module
 
-from pymager.engine.containers.container import OPAQUE, Container, Data, Walker
-from pymager.engine.jobs import PictureLimits
+from pymager.engine.containers.container import NOT_WALKED, Container, Data, Walker
+from pymager.engine.limits import PictureLimits
 from pymager.formats import SIGNATURES
 
 
-def walk(data: Data, limits: PictureLimits, *, whole: bool = True) -> Container:
-    """What the container shows of a file. A format without a walker is left to its decoder.
+def walk(data: Data, limits: PictureLimits, *, full_walk: bool = True) -> Container:
+    """Walk the container whose signature the file has; `NOT_WALKED` if it has none.
 
-    Without `whole`, the walk can stop as soon as decoding is safe: then the file counts as complete, and not as bare.
-    Raises `Undecodable` for what exceeds a limit.
+    Without `full_walk`, a walker can stop where decoding the rest is safe: the file then counts as complete, and not
+    as picture-only. Raises `Undecodable` if the file exceeds a limit.
     """
     for offset, magic, walker in _WALKERS:
         if data[offset : offset + len(magic)] == magic:
             try:
-                return walker(data, limits, whole)
+                return walker(data, limits, full_walk)
             except (struct.error, IndexError):
                 return Container(complete=False)
-    return OPAQUE
+    return NOT_WALKED
 
 
-def _walker(name: str) -> Walker:
+def load_walker(name: str) -> Walker:
     """The walker that a signature names: `module`, or `module.function`."""
     module, _, function = name.partition(".")
-    found: Walker = getattr(import_module(f"{__name__}.{module}"), function or "walk")
-    return found
+    walker: Walker = getattr(import_module(f"{__name__}.{module}"), function or "walk")
+    return walker
 
 
-_WALKERS = tuple((signature.offset, signature.magic, _walker(signature.walker)) for signature in SIGNATURES)
+_WALKERS = tuple((signature.offset, signature.magic, load_walker(signature.walker)) for signature in SIGNATURES)

@@ -4,43 +4,42 @@ import re
 from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.jobs import PictureLimits
-from pymager.engine.limits import check_frames, check_pixels
+from pymager.engine.limits import PictureLimits, check_frames, check_pixels
 
-_IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
+_EXTENSION, _TRAILER = 0x21, 0x3B
 _GRAPHIC_CONTROL = 0xF9
 _INTRODUCER = re.compile(rb"[!,;]")
 
 
-def walk(data: Data, limits: PictureLimits, whole: bool) -> Container:
-    """Walk from the header to the trailer, over stray bytes between blocks, as decoders do."""
-    width, height, flags = unpack_from("<HHB", data, 6)
-    check_pixels((width, height), limits)
-    position, frames, bare = 13 + _colours(flags), 0, True
-    while found := _INTRODUCER.search(data, position):
-        bare = bare and found.start() == position
-        position = found.end()
-        kind = data[position - 1]
-        if kind == _TRAILER:
-            return Container(frames > 0, bare and position == len(data), frames)
-        if kind == _EXTENSION:
-            bare = bare and data[position] == _GRAPHIC_CONTROL
-            position = _skip(data, position + 1)
+def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
+    """Walk from the header to the trailer. Stray bytes between blocks are skipped, as decoders do."""
+    canvas_width, canvas_height, flags = unpack_from("<HHB", data, 6)
+    check_pixels((canvas_width, canvas_height), limits)
+    position, frames, picture_only = 13 + _color_table_bytes(flags), 0, True
+    while match := _INTRODUCER.search(data, position):
+        picture_only = picture_only and match.start() == position
+        position = match.end()
+        introducer = data[position - 1]
+        if introducer == _TRAILER:
+            return Container(frames > 0, picture_only and position == len(data), frames)
+        if introducer == _EXTENSION:
+            picture_only = picture_only and data[position] == _GRAPHIC_CONTROL
+            position = _skip_sub_blocks(data, position + 1)
         else:
             frames += 1
             check_frames(frames, limits)
-            left, top, wide, high, flags = unpack_from("<HHHHB", data, position)
-            check_pixels((max(width, left + wide), max(height, top + high)), limits)
-            position = _skip(data, position + 10 + _colours(flags))
+            left, top, width, height, flags = unpack_from("<HHHHB", data, position)
+            check_pixels((max(canvas_width, left + width), max(canvas_height, top + height)), limits)
+            position = _skip_sub_blocks(data, position + 10 + _color_table_bytes(flags))
     return Container(complete=False, frames=frames)
 
 
-def _colours(flags: int) -> int:
-    """The size in bytes of the colour table that the flags announce."""
+def _color_table_bytes(flags: int) -> int:
+    """The size of the color table that the flags announce."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _skip(data: Data, position: int) -> int:
+def _skip_sub_blocks(data: Data, position: int) -> int:
     """The position after a series of sub-blocks."""
     while length := data[position]:
         position += length + 1

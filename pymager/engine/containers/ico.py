@@ -4,31 +4,31 @@ from struct import unpack_from
 
 from pymager.engine.containers import png
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.jobs import PictureLimits
-from pymager.engine.limits import check_frames, check_pixels
+from pymager.engine.limits import PictureLimits, check_frames, check_pixels
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_DIRECTORY = 6
-_ENTRY = 16
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER_BYTES = 6
+_ENTRY_BYTES = 16
 
 
-def walk(data: Data, limits: PictureLimits, whole: bool) -> Container:
-    """Walk the directory. Sizes are checked here: Pillow decodes an icon when it opens it, whatever PNG is inside."""
+def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
+    """Walk the directory. Check sizes here: Pillow decodes an icon when it opens the file, whatever PNG is inside."""
     (count,) = unpack_from("<H", data, 4)
     check_frames(count, limits)
-    complete, bare, largest = count > 0, False, (0, 0)
+    complete, picture_only, largest = count > 0, False, (0, 0)
     for index in range(count):
-        wide, high, length, offset = unpack_from("<BB6xII", data, _DIRECTORY + _ENTRY * index)
+        width, height, length, offset = unpack_from("<BB6xII", data, _HEADER_BYTES + _ENTRY_BYTES * index)
         complete = complete and offset + length <= len(data)
-        largest = max(largest, ((wide or 256) * (high or 256), offset))
-        if data[offset : offset + 8] == _PNG:
+        largest = max(largest, ((width or 256) * (height or 256), offset))
+        if data[offset : offset + 8] == _PNG_SIGNATURE:
             check_pixels(unpack_from(">II", data, offset + 16), limits)
         else:
-            width, height = unpack_from("<ii", data, offset + 4)
-            check_pixels((abs(width), abs(height) // 2), limits)
+            bitmap_width, bitmap_height = unpack_from("<ii", data, offset + 4)
+            check_pixels((abs(bitmap_width), abs(bitmap_height) // 2), limits)
     offset = largest[1]
-    if data[offset : offset + 8] == _PNG:
+    if data[offset : offset + 8] == _PNG_SIGNATURE:
         inner, end = png.walk_from(data, offset, limits)
         complete = complete and inner.complete
-        bare = inner.bare and count == 1 and (offset, end) == (_DIRECTORY + _ENTRY, len(data))
-    return Container(complete, bare)
+        has_no_gap = (offset, end) == (_HEADER_BYTES + _ENTRY_BYTES, len(data))
+        picture_only = inner.picture_only and count == 1 and has_no_gap
+    return Container(complete, picture_only)

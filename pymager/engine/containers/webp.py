@@ -3,32 +3,31 @@
 from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.jobs import PictureLimits
-from pymager.engine.limits import check_frames, check_parts, check_pixels
+from pymager.engine.limits import PictureLimits, check_frames, check_parts, check_pixels
 
-_PICTURE = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH"})
-_CHUNKS = 100_000
+_PICTURE_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH"})
+_MAX_CHUNKS = 100_000
 
 
-def walk(data: Data, limits: PictureLimits, whole: bool) -> Container:
-    """Walk the chunks. The size is checked here: 34 bytes make the decoder reserve a whole canvas when it is opened."""
+def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
+    """Walk the chunks. Check the size here: 34 bytes make the decoder reserve a whole canvas when it opens the file."""
     end = 8 + unpack_from("<I", data, 4)[0]
-    position, chunks, frames, bare, complete = 12, 0, 0, True, False
+    position, chunks, frames, picture_only, complete = 12, 0, 0, True, False
     while position < end:
         kind, length = unpack_from("<4sI", data, position)
-        check_pixels(_size(data, kind, position + 8), limits)
+        check_pixels(_canvas_size(data, kind, position + 8), limits)
         chunks += 1
-        check_parts(chunks, _CHUNKS)
+        check_parts(chunks, _MAX_CHUNKS, "chunks")
         frames += kind == b"ANMF"
         check_frames(frames, limits)
-        bare = bare and kind in _PICTURE
-        complete = position + 8 + length <= len(data)  # the padding after an odd chunk may be missing at the end
+        picture_only = picture_only and kind in _PICTURE_CHUNKS
+        complete = position + 8 + length <= len(data)  # the padding after an odd chunk can be missing at the end
         position += 8 + length + (length & 1)
-    return Container(complete, bare and end == len(data), max(1, frames))
+    return Container(complete, picture_only and end == len(data), max(1, frames))
 
 
-def _size(data: Data, kind: bytes, position: int) -> tuple[int, int]:
-    """The canvas that a chunk declares; 0x0 where it declares none."""
+def _canvas_size(data: Data, kind: bytes, position: int) -> tuple[int, int]:
+    """The width and the height of the canvas that a chunk declares; 0x0 if it declares none."""
     if kind == b"VP8X":
         fields = data[position + 4 : position + 10]
         return int.from_bytes(fields[:3], "little") + 1, int.from_bytes(fields[3:], "little") + 1

@@ -16,7 +16,8 @@ from resource import getrlimit
 from typing import Any
 
 from pymager.engine import worker
-from pymager.engine.jobs import Inspection, PictureLimits, RenderJob
+from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.limits import PictureLimits
 from pymager.errors import NotAPicture, Undecodable
 
 LIMITS = ("AS", "CORE", "FSIZE", "NOFILE")
@@ -92,7 +93,7 @@ def report() -> dict[str, Any]:
         "death signal": signal.value,
         "dumpable": prctl(GET_DUMPABLE),
         "no new privileges": prctl(GET_NO_NEW_PRIVILEGES, 0, 0, 0, 0),
-        "victim": int(Path("/proc/self/oom_score_adj").read_text()),
+        "oom score": int(Path("/proc/self/oom_score_adj").read_text()),
         "nice": os.nice(0),
         "group": os.getpgrp() == os.getpid(),
     }

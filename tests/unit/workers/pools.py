@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from pymager.engine.jobs import PictureLimits, RenderJob
+from pymager.engine.jobs import RenderJob
+from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
 from pymager.names import Variant
 from pymager.workers.pool import WorkerLimits, WorkerPool

@@ -1,4 +1,4 @@
-"""What a worker has and may do, and that none outlives its server."""
+"""What a worker process has and can do, and that it never outlives its server."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ Asked = Callable[[str], Path]
 
 SERVER = """
 import asyncio, sys
-from pymager.engine.jobs import PictureLimits
+from pymager.engine.limits import PictureLimits
 from pymager.workers.pool import WorkerLimits, WorkerPool
 
 async def main():
@@ -44,9 +44,9 @@ async def test_a_worker_learns_no_secret(monkeypatch: pytest.MonkeyPatch, asked:
     assert "PATH" in report["environment"]
 
 
-async def test_a_worker_has_its_channel_open_and_no_port(asked: Asked) -> None:
+async def test_a_worker_has_no_open_file_but_its_connection(asked: Asked) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.set_inheritable(True)  # as in a server process that was given the port by its supervisor
+        listener.set_inheritable(True)  # as in a server process that inherits the socket from its supervisor
         async with pool(3) as workers:
             reports = [json.loads(await rendered(workers, asked("report"))) for _ in range(3)]
         port = f"socket:[{os.fstat(listener.fileno()).st_ino}]"
@@ -66,22 +66,22 @@ async def test_a_worker_is_limited(asked: Asked) -> None:
     assert report["death signal"] == signal.SIGKILL
     assert report["dumpable"] == 0
     assert report["no new privileges"] == 1
-    assert report["victim"] == 1_000
+    assert report["oom score"] == 1_000
     assert report["nice"] >= 5
     assert report["group"]
 
 
-def test_processor_time_is_counted_for_each_job_anew(asked: Asked) -> None:
-    async def use_more_than_one_job_may() -> int:
+def test_each_job_has_its_own_cpu_time_limit(asked: Asked) -> None:
+    async def use_more_than_the_limit_of_one_job() -> int:
         async with pool(cpu_seconds=1) as workers:
             for _ in range(4):
                 await rendered(workers, asked("spin 0.6"))
             return workers.state.restarts
 
-    assert asyncio.run(use_more_than_one_job_may()) == 0
+    assert asyncio.run(use_more_than_the_limit_of_one_job()) == 0
 
 
-async def test_a_worker_goes_on_when_all_are_told_to_terminate(workers: WorkerPool, asked: Asked) -> None:
+async def test_a_worker_ignores_sigterm(workers: WorkerPool, asked: Asked) -> None:
     for pid in workers.state.pids:
         os.kill(pid, signal.SIGTERM)
     for _ in range(4):
@@ -90,7 +90,7 @@ async def test_a_worker_goes_on_when_all_are_told_to_terminate(workers: WorkerPo
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_no_worker_outlives_a_server_that_is_killed(loop: str, asked: Asked) -> None:
+def test_a_worker_ends_when_its_server_is_killed(loop: str, asked: Asked) -> None:
     path = asked("hang")
     command = [sys.executable, "-c", SERVER, *MISBEHAVING, str(path), loop]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
@@ -102,7 +102,7 @@ def test_no_worker_outlives_a_server_that_is_killed(loop: str, asked: Asked) -> 
     asyncio.run(until(lambda: not any(is_running(pid) for pid in pids)))
 
 
-def test_a_worker_whose_server_is_gone_already_does_not_begin() -> None:
+def test_a_worker_whose_server_has_ended_does_not_start() -> None:
     code = "from pymager.sandbox import die_with_parent; die_with_parent(1 << 30); print('alive')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, b"")

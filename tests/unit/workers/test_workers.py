@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from pymager.engine import worker
-from pymager.engine.jobs import Inspection, PictureLimits
-from pymager.engine.protocol import ANSWER, read_failure
+from pymager.engine.jobs import Inspection
+from pymager.engine.limits import PictureLimits
+from pymager.engine.protocol import ANSWER_HEADER, read_failure
 from pymager.errors import (
     ConfigurationError,
     NoSpace,
@@ -80,8 +81,8 @@ async def test_a_large_picture_without_a_place_is_no_fault_of_the_picture(worker
 
 
 def test_a_full_spool_is_told_as_such() -> None:
-    answer = worker._delivered(bytes(5 << 20), Path("/dev/full"))
-    assert isinstance(read_failure(answer[ANSWER.size :]).error, NoSpace)
+    answer = worker._body_answer(bytes(5 << 20), Path("/dev/full"))
+    assert isinstance(read_failure(answer[ANSWER_HEADER.size :]).error, NoSpace)
 
 
 ENDS = {

@@ -13,14 +13,13 @@ from pymager import formats
 from pymager.engine import decoder_errors, plugins
 from pymager.engine.containers import walk
 from pymager.engine.containers.container import Container
-from pymager.engine.jobs import PictureLimits
-from pymager.engine.limits import check_frames, check_pixels
+from pymager.engine.limits import PictureLimits, check_frames, check_pixels
 from pymager.errors import NotAPicture
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """An original that is open and not decoded yet; `format` is a name in `pymager.formats`, or Pillow's own."""
+class OpenOriginal:
+    """An original that is open and not decoded; `format` is a name in `pymager.formats`, or Pillow's in lower case."""
 
     picture: ImageFile.ImageFile
     format: str
@@ -28,21 +27,21 @@ class Source:
 
 
 @contextmanager
-def opened(path: Path, limits: PictureLimits, *, whole: bool) -> Iterator[Source]:
-    """Open an original; exceptions of the decoder inside the block are translated too.
+def open_original(path: Path, limits: PictureLimits, *, full_walk: bool) -> Iterator[OpenOriginal]:
+    """Open an original. Errors of the decoder inside the `with` block are translated too.
 
-    Without `whole`, the container is walked only as far as is needed to decode it safely. Raises `NotAPicture` and
-    `Undecodable`; `OSError` only if the file itself cannot be opened.
+    Without `full_walk`, the container is walked only as far as safe decoding requires. Raises `NotAPicture`,
+    `Undecodable` and `MemoryError`, and `OSError` only if the file itself cannot be opened.
     """
-    accepted = plugins.decoders(limits.decoders)
-    with path.open("rb") as file, decoder_errors.translated(limits):
-        container = _walk(file, limits, whole)
+    accepted = plugins.load_decoders(limits.decoders)
+    with path.open("rb") as file, decoder_errors.translating_errors(limits):
+        container = _walk(file, limits, full_walk)
         if not container.complete:
             raise decoder_errors.incomplete()
         with Image.open(file, formats=accepted) as picture:
             check_pixels(picture.size, limits)
             check_frames(container.frames or _frames(picture), limits)
-            yield Source(picture, name(picture), container)
+            yield OpenOriginal(picture, format_name(picture), container)
 
 
 def is_jpeg(picture: Image.Image) -> bool:
@@ -50,22 +49,22 @@ def is_jpeg(picture: Image.Image) -> bool:
     return picture.format in ("JPEG", "MPO")
 
 
-def name(picture: Image.Image) -> str:
-    """The format's name in `pymager.formats`; else Pillow's, in lower case."""
+def format_name(picture: Image.Image) -> str:
+    """The format's name in `pymager.formats`; if it has no row, Pillow's name in lower case."""
     decoder = picture.format or ""
-    known = formats.BY_DECODER.get(decoder)
-    return known.name if known else decoder.lower()
+    row = formats.BY_DECODER.get(decoder)
+    return row.name if row else decoder.lower()
 
 
 def _frames(picture: ImageFile.ImageFile) -> int:
-    """The decoder's number of frames. Only for formats that are not walked: it takes quadratic time on some."""
+    """The decoder's count of frames. Use it only if the container was not walked: it can take quadratic time."""
     return int(getattr(picture, "n_frames", 1)) if getattr(picture, "is_animated", False) else 1
 
 
-def _walk(file: BufferedReader, limits: PictureLimits, whole: bool) -> Container:
+def _walk(file: BufferedReader, limits: PictureLimits, full_walk: bool) -> Container:
     try:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except ValueError as error:  # an empty file
+    except ValueError as error:  # raised for an empty file
         raise NotAPicture("the body is empty; send the bytes of a picture") from error
     with data:
-        return walk(data, limits, whole=whole)
+        return walk(data, limits, full_walk=full_walk)

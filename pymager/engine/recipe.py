@@ -1,0 +1,21 @@
+"""Recipes: when a variant has to be rendered again. Needs no decoder."""
+
+import hashlib
+import json
+
+from pymager.formats import Encoding, output_of
+
+PIPELINE_VERSION: int = 1
+"""Increase it when the same job gives other bytes than before: all variants are then rendered again."""
+
+
+def recipe(encoding: Encoding, format: str) -> str:
+    """A fingerprint, 12 hexadecimal digits, of everything that changes the bytes of a variant beside its name.
+
+    The settings of other formats do not change it.
+    """
+    output = output_of(format)
+    names = output.settings + (() if output.has_transparency else ("background",))
+    settings = {name: getattr(encoding, name) for name in names}
+    text = json.dumps([PIPELINE_VERSION, format, settings], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
