@@ -86,10 +86,10 @@ def test_every_extra_installs_a_decoder() -> None:
 
 
 def test_names_content_types_extensions_and_decoders_are_unique() -> None:
-    rows = list(FORMATS.values())
+    rows = formats._TABLE
     decoders = [decoder for row in rows for decoder in row.decoders]
     for values in (
-        [row.name for row in formats.BY_DECODER.values() if row.name not in FORMATS] + list(FORMATS),
+        [row.name for row in rows],
         [row.content_type for row in rows],
         [row.extension for row in rows],
         decoders,
