@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Tests start many processes: bytecode is cached also where the environment says not to.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-quick servers cluster storm check format docs bench bench-scale bench-rollout bench-overload \
   bench-memory dist deb deb-test image lock clean

@@ -65,7 +65,7 @@ async def test_the_wheel_alone_serves_and_converts_a_picture(dist: Path, tmp_pat
     _run(*pip, "--no-deps", "--no-index", _one(dist, "*.whl"), cwd=tmp_path)
     program = venv / "bin" / "pymager"
     assert str(_ROOT) not in _run(
-        venv / "bin" / "python", "-c", "import pymager; print(pymager.__file__)", cwd=tmp_path
+        venv / "bin" / "python", "-I", "-c", "import pymager; print(pymager.__file__)", cwd=tmp_path
     )
     settings = {
         "PYMAGER_PORT": "0",

@@ -31,7 +31,9 @@ class DynamoLocal(Server):
     def command(self) -> list[str]:
         folder = cached(f"dynamodb-local-{_VERSION}", _fetch)
         main = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
-        java = ["java", "-Xmx256m", f"-Djava.library.path={folder / 'native'}", "-cp", f"{folder / 'lib'}/*", main]
+        # The second compiler and the parallel collector cost more processor time than they save in a few minutes.
+        java = ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+        java += [f"-Djava.library.path={folder / 'native'}", "-cp", f"{folder / 'lib'}/*", main]
         return [*java, "-sharedDb", "-dbPath", str(self.folder), "-port", str(self.port), "-disableTelemetry"]
 
     def answers(self) -> bool:

@@ -1,5 +1,6 @@
 """MariaDB, on a folder of its own."""
 
+import os
 import secrets
 import shutil
 import subprocess
@@ -25,19 +26,27 @@ class MariaDb(Server):
         super().__init__()
 
     def prepare(self) -> None:
-        program = ["mariadb-install-db", "--no-defaults", f"--user={self.user}", f"--datadir={self.folder / 'data'}"]
-        subprocess.run(
-            [*program, "--auth-root-authentication-method=normal", "--skip-test-db"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
-            cwd=self.folder,
-            **self.identity(),
-        )
+        data, temporary = self.folder / "data", self.folder / "temporary"
+        temporary.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(temporary, self.user)
+        program = ["mariadb-install-db", "--no-defaults", f"--user={self.user}"]
+        program += [f"--datadir={data}", f"--tmpdir={temporary}"]
+        with (self.folder / "log").open("wb") as log:
+            done = subprocess.run(
+                [*program, "--auth-root-authentication-method=normal", "--skip-test-db"],
+                check=False,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                **self.identity(),
+            )
+        assert done.returncode == 0, f"mariadb-install-db failed: {self.log()}"
 
     def command(self) -> list[str]:
         options = {
             "datadir": self.folder / "data",
+            "tmpdir": self.folder / "temporary",  # of its own: a server that starts removes the tables of others in it
             "bind-address": "127.0.0.1",
             "port": self.port,
             "socket": self.folder / "socket",
