@@ -61,7 +61,7 @@ async def test_a_release_serves_from_its_first_installation_on(
     hooks = [manifest for manifest in release if "helm.sh/hook" in manifest["metadata"].get("annotations", {})]
     rest = [manifest for manifest in release if manifest not in hooks]
     first = await _run(hooks, "Job", tmp_path, monkeypatch)
-    assert (first.code, "made the bucket" in first.out) == (0, True), first
+    assert (first.code, "created the bucket" in first.out) == (0, True), first
     settings = _settings(variables(rest), monkeypatch)
     assert _arguments(rest, "Deployment") == ["serve"]
     async with (
