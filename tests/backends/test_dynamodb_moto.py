@@ -34,10 +34,10 @@ class TestMoto:
     test_a_row_comes_back = Contract.test_a_row_comes_back_with_every_field
     test_an_id_without_a_row = Contract.test_an_id_without_a_row_is_not_found
     test_a_second_add = Contract.test_a_second_add_is_refused_and_changes_nothing
-    test_a_replace = Contract.test_a_replace_changes_every_field_and_returns_the_row_that_was_there
-    test_another_revision = Contract.test_another_revision_than_the_expected_one_changes_nothing
-    test_a_used_revision = Contract.test_a_used_revision_never_comes_back
+    test_a_replace = Contract.test_a_replace_changes_every_field_and_returns_the_old_row
+    test_another_revision = Contract.test_an_unexpected_revision_is_neither_replaced_nor_removed
+    test_a_used_revision = Contract.test_a_used_revision_is_always_refused
     test_a_fenced_revision = Contract.test_a_fence_outlives_the_rows_of_its_id
-    test_what_stays_is_listed = Contract.test_a_row_that_stays_is_listed_once_while_others_come_and_go
-    test_a_takeover = Contract.test_a_lease_is_not_taken_over_with_a_stale_token
-    test_a_release = Contract.test_a_late_release_does_not_free_anothers_lease
+    test_what_stays_is_listed = Contract.test_a_row_that_stays_is_listed_once_while_others_are_added_and_removed
+    test_a_takeover = Contract.test_a_lease_cannot_be_taken_over_with_a_stale_token
+    test_a_release = Contract.test_a_late_release_does_not_free_the_new_holders_lease

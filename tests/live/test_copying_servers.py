@@ -64,7 +64,8 @@ async def test_rows_go_from_sqlite_over_postgresql_and_dynamodb_and_back_field_f
     for source, target in pairwise(way):
         for words in ("{} copied, 0 already there, 0 failed", "0 copied, {} already there, 0 failed"):
             done = await command(tmp_path, "copy-metadata", source, target)
-            assert (done.code, done.err) == (0, ""), done
+            assert done.code == 0, done
+            assert all(" already there, 0 failed" in line for line in done.err.splitlines()), done  # progress, if slow
             assert done.out.splitlines()[-1] == words.format(_COUNT + len(_IDS))
     assert await _rows(last) == await _rows(first)
 
