@@ -219,7 +219,10 @@ class Catalog(Protocol):
 
 
 class Leases(Protocol):
-    """Leases save work and never guard truth. No clocks are compared: a token that does not change can be replaced."""
+    """Leases only avoid duplicate work; correctness never depends on them.
+
+    No clocks are compared: a token that does not change can be replaced.
+    """
 
     async def acquire(self, name: str, instead_of: str | None = None) -> Lease:
         """Take a lease in one atomic step; with `instead_of`, take it over from the holder of that token.
