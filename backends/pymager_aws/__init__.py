@@ -1,1 +1,1 @@
-"""What the backends on AWS protocols share: credentials, signatures, URLs and threads."""
+"""What the backends on AWS protocols share: credentials, signatures and URLs."""

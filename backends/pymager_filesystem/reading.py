@@ -10,10 +10,10 @@ from typing import Self
 
 from pymager.errors import NotFound, Unavailable
 from pymager.ports import Blob, BlobInfo
+from pymager.threads import Threads
 from pymager_filesystem.failures import translate_errors
 from pymager_filesystem.layout import Layout, describe
 from pymager_filesystem.page_cache import MAX_READ_BYTES, OPEN_FLAGS, PageCache
-from pymager_filesystem.threads import Threads
 
 _CHUNK_BYTES = 128 << 10
 

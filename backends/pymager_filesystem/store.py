@@ -12,12 +12,12 @@ from typing import Self
 
 from pymager.errors import Unavailable
 from pymager.ports import Blob, BlobInfo, check_key_prefix
+from pymager.threads import Threads
 from pymager_filesystem import deleting, folders, listing, reading, writing
 from pymager_filesystem.address import folder_of
 from pymager_filesystem.failures import translate_errors
 from pymager_filesystem.layout import Layout, describe
 from pymager_filesystem.page_cache import PageCache
-from pymager_filesystem.threads import Threads
 
 _THREAD_COUNT = 8
 _LISTING_BATCH_SIZE = 256

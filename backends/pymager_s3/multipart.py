@@ -16,7 +16,7 @@ from s3transfer.manager import TransferConfig, TransferManager  # type: ignore[i
 from s3transfer.subscribers import BaseSubscriber  # type: ignore[import-untyped]
 from s3transfer.utils import OSUtils  # type: ignore[import-untyped]
 
-from pymager_aws.threads import Threads
+from pymager.threads import Threads
 from pymager_s3.clients import MAX_BOTOCORE_CONNECTIONS, BotocoreClient
 
 PART_BYTES = 8 << 20

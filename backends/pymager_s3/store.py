@@ -15,8 +15,8 @@ from obstore.exceptions import AlreadyExistsError
 
 from pymager.errors import NotFound, Unavailable
 from pymager.ports import Blob, BlobInfo, check_key, check_key_prefix
+from pymager.threads import Threads
 from pymager_aws.credentials import Credentials
-from pymager_aws.threads import Threads
 from pymager_s3 import bucket
 from pymager_s3.clients import BotocoreClient, Clients, create_clients
 from pymager_s3.errors import CLIENT_ERRORS, BucketCall, configuration_error, error_details

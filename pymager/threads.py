@@ -1,4 +1,4 @@
-"""Runs blocking work in threads of the store's own."""
+"""A pool of threads for the blocking work of a backend."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class Threads:
-    """A pool of up to `size` threads."""
+    """Up to `size` threads, whose names start with `name`."""
 
     def __init__(self, size: int, name: str) -> None:
         self._pool = ThreadPoolExecutor(size, thread_name_prefix=name)
 
     async def run(self, work: Callable[[], T], stop: Callable[[], None] = lambda: None) -> T:
-        """Return what `work` returns.
+        """Run `work` and return its result.
 
         If the caller is canceled, call `stop` and wait until the work has ended, so that nothing happens after the
         cancellation.
@@ -28,12 +28,12 @@ class Threads:
         except asyncio.CancelledError:
             if not job.cancel():
                 stop()
-                await _wait_for_end(future)
+                await _wait_until_done(future)
             raise
         return future.result()
 
     async def run_with_timeout(self, seconds: float, work: Callable[[], object]) -> None:
-        """Run `work`, and stop waiting for it after so many seconds. Raises `TimeoutError`."""
+        """Run `work`, and wait for it at most `seconds`. Raises `TimeoutError`; the work then runs on."""
         async with asyncio.timeout(seconds):
             await asyncio.wrap_future(self._pool.submit(work))
 
@@ -42,9 +42,9 @@ class Threads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def _wait_for_end(future: "asyncio.Future[T]") -> None:
+async def _wait_until_done(future: "asyncio.Future[T]") -> None:
     while not future.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait((future,))
     if not future.cancelled():
-        future.exception()  # mark as retrieved: the caller was canceled and does not read it
+        future.exception()  # retrieved, so that asyncio does not report it: the caller was canceled

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pymager_aws.threads import Threads
+from pymager.threads import Threads
 
 
 async def test_work_returns_or_raises_in_a_thread() -> None:
