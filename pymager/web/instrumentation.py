@@ -197,8 +197,8 @@ async def _update_gauges(metrics: Metrics, parts: Components, server: web.Server
         state = parts.workers.state
         metrics.value(CONNECTIONS).set(len(server.connections))
         metrics.value(CACHE_BYTES).set(parts.library.cache.used)
-        metrics.value(JOBS_QUEUED, JobKind.RENDER.name.lower()).set(state.renders)
-        metrics.value(JOBS_QUEUED, JobKind.INSPECTION.name.lower()).set(state.inspections)
+        metrics.value(JOBS_QUEUED, JobKind.RENDER.label).set(state.renders)
+        metrics.value(JOBS_QUEUED, JobKind.INSPECTION.label).set(state.inspections)
         starting = max(0, state.size - state.idle - state.busy)
         for name, number in (("idle", state.idle), ("busy", state.busy), ("starting", starting)):
             metrics.value(WORKERS, name).set(number)

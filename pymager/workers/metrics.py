@@ -7,11 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pymager.errors import NoSpace, NotAPicture, NotFound, Overloaded, PictureError, Unavailable, UnsupportedFormat
 from pymager.telemetry.families import JOB_FAILURES, JOB_SECONDS, JOB_WAIT_SECONDS, JOBS_RUNNING, WORKER_RESTARTS
 from pymager.telemetry.observer import Measurement, Observer
-from pymager.workers.process import WorkerExited
+from pymager.workers.process import EXTERNAL_EXIT_CODES, WorkerExited
+from pymager.workers.queue import JobKind
 
-KINDS = ("render", "inspection")
-_TIMINGS = {"render": "render", "inspection": "inspect"}
-_EXTERNAL_SIGNALS = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
+_TIMINGS = {JobKind.RENDER: "render", JobKind.INSPECTION: "inspect"}
 _REASONS: dict[type[BaseException], str] = {
     NotAPicture: "not_a_picture",
     PictureError: "over_a_limit",
@@ -22,50 +21,51 @@ _REASONS: dict[type[BaseException], str] = {
     Unavailable: "unavailable",
     Exception: "other",
 }
-
-
-EXIT_REASONS = ("max_jobs", "stopped", "killed", "cpu_limit", "crashed", "exited")
-_FAILURE_REASONS = (*_REASONS.values(), "timeout", "malformed_answer", *EXIT_REASONS[2:])
+_EXIT_REASONS = ("max_jobs", "stopped", "killed", "cpu_limit", "crashed", "exited")
+_FAILURE_REASONS = (*_REASONS.values(), "timeout", "malformed_answer", *_EXIT_REASONS[2:])
 
 
 class JobMetrics:
-    """Measures jobs of both kinds, `render` and `inspection`."""
+    """Measures jobs of both kinds."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
-        for kind in KINDS:
-            observer.count(JOBS_RUNNING, kind, by=0)
+        for kind in JobKind:
+            observer.count(JOBS_RUNNING, kind.label, by=0)
             for why in _FAILURE_REASONS:
-                observer.count(JOB_FAILURES, kind, why, by=0)
-        for why in EXIT_REASONS:
+                observer.count(JOB_FAILURES, kind.label, why, by=0)
+        for why in _EXIT_REASONS:
             observer.count(WORKER_RESTARTS, why, by=0)
         self._waits = {
             kind: observer.operation(
-                f"{kind}.wait", seconds=(JOB_WAIT_SECONDS, kind), errors=(JOB_FAILURES, kind), timing="queue"
+                f"{kind.label}.wait",
+                seconds=(JOB_WAIT_SECONDS, kind.label),
+                errors=(JOB_FAILURES, kind.label),
+                timing="queue",
             )
-            for kind in KINDS
+            for kind in JobKind
         }
         self._runs = {
-            kind: observer.operation(f"{kind}.run", seconds=(JOB_SECONDS, kind), timing=_TIMINGS[kind])
-            for kind in KINDS
+            kind: observer.operation(f"{kind.label}.run", seconds=(JOB_SECONDS, kind.label), timing=_TIMINGS[kind])
+            for kind in JobKind
         }
 
-    def waiting(self, kind: str) -> AbstractContextManager[Measurement | None]:
+    def waiting(self, kind: JobKind) -> AbstractContextManager[Measurement | None]:
         """While a job waits for a worker."""
         return self._waits[kind]()
 
     @contextmanager
-    def running(self, kind: str) -> Iterator[None]:
+    def running(self, kind: JobKind) -> Iterator[None]:
         """While a worker has the job; a failure is counted under its reason."""
-        self._observer.count(JOBS_RUNNING, kind)
+        self._observer.count(JOBS_RUNNING, kind.label)
         try:
             with self._runs[kind]():
                 yield
         except Exception as error:
-            self._observer.count(JOB_FAILURES, kind, reason(error))
+            self._observer.count(JOB_FAILURES, kind.label, reason(error))
             raise
         finally:
-            self._observer.count(JOBS_RUNNING, kind, by=-1)
+            self._observer.count(JOBS_RUNNING, kind.label, by=-1)
 
     def replaced(self, why: str) -> None:
         """Count a worker process that is replaced, by reason."""
@@ -91,7 +91,7 @@ def exit_reason(code: int, *, killed: bool) -> str:
     """
     if killed:
         return "stopped"
-    if code in _EXTERNAL_SIGNALS:
+    if code in EXTERNAL_EXIT_CODES:
         return "killed"
     if code == -signal.SIGXCPU:
         return "cpu_limit"

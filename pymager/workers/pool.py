@@ -23,14 +23,12 @@ from pymager.errors import ConfigurationError, Overloaded, Undecodable
 from pymager.telemetry.context import CURRENT
 from pymager.telemetry.observer import OFF, Observer
 from pymager.workers.metrics import JobMetrics
-from pymager.workers.process import WorkerExited, WorkerStartFailed
+from pymager.workers.process import EXTERNAL_EXIT_CODES, WorkerExited, WorkerStartFailed
 from pymager.workers.queue import FairQueue, JobKind
 from pymager.workers.slot import STOPPING, Slot
 
 PROGRAM = ("-m", "pymager.engine.worker")
 
-# Signals from outside the process: from the kernel when memory runs out, or from an operator.
-_EXTERNAL_SIGNALS = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
 _BROKEN = "no worker process can be started"
 _BROKEN_RETRY_AFTER_SECONDS = 5
 
@@ -95,7 +93,7 @@ class Worker:
             raise ProtocolError(f"a render was answered with {status.name} of {len(payload)} bytes")
 
         try:
-            with self._pool._metrics.running("render"):
+            with self._pool._metrics.running(JobKind.RENDER):
                 return await self._pool._run(self._slot, protocol.render_request(path, job, file), read)
         except BaseException:
             file.unlink(missing_ok=True)
@@ -177,7 +175,7 @@ class WorkerPool:
             return protocol.read_inspection(payload)
 
         async with self._reserved(JobKind.INSPECTION) as slot:
-            with self._metrics.running("inspection"):
+            with self._metrics.running(JobKind.INSPECTION):
                 return await self._run(slot, protocol.inspect_request(path), read)
 
     @asynccontextmanager
@@ -192,7 +190,7 @@ class WorkerPool:
             raise Overloaded(STOPPING)
         if self._is_broken():
             raise Overloaded(_BROKEN, retry_after=_BROKEN_RETRY_AFTER_SECONDS)
-        with self._metrics.waiting(kind.name.lower()):
+        with self._metrics.waiting(kind):
             slot = await self._queue.take(kind, _client_group())
         try:
             yield slot
@@ -210,7 +208,7 @@ class WorkerPool:
             try:
                 result = await slot.run(message, seconds, outcome)
             except WorkerExited as end:
-                if end.code not in _EXTERNAL_SIGNALS:
+                if end.code not in EXTERNAL_EXIT_CODES:
                     raise
                 result = await slot.run(message, seconds, outcome)
         except TimeoutError:
@@ -243,7 +241,7 @@ class WorkerPool:
         await asyncio.gather(*(slot.close() for slot in self._slots))
 
     def _exit_message(self, end: WorkerExited) -> str:
-        if end.code in _EXTERNAL_SIGNALS:
+        if end.code in EXTERNAL_EXIT_CODES:
             return "the picture's decoder was killed twice from outside; it probably needs too much memory"
         if end.code == -signal.SIGXCPU:
             return f"the picture took more than {self._limits.cpu_seconds} seconds of processor time to decode"

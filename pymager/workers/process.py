@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +34,9 @@ _ALLOCATOR_VARIABLES = {
     "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
     "MALLOC_TOP_PAD_": str(16 << 20),
 }
+EXTERNAL_EXIT_CODES = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
+"""Exit codes of a process that a signal from outside ended: the kernel's when memory runs out, or an operator's."""
+
 _READ_BUFFER_BYTES = 1 << 20
 _START_TIMEOUT_SECONDS = 30.0
 _KILL_TIMEOUT_SECONDS = 30.0

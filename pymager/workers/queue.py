@@ -22,6 +22,11 @@ class JobKind(Enum):
     RENDER = "renders"
     INSPECTION = "uploads"
 
+    @property
+    def label(self) -> str:
+        """The name in metrics and traces."""
+        return self.name.lower()
+
 
 class FairQueue(Generic[T]):
     """Hands out `size` resources; at most `bound` jobs of each kind wait for one.
