@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from pymager.formats import Encoding, output_of
+from pymager.formats import OUTPUTS, Encoding, output_of
 
 PIPELINE_VERSION: int = 1
 """Increase it when the same job gives other bytes than before: all variants are then rendered again."""
@@ -19,3 +19,8 @@ def recipe(encoding: Encoding, format: str) -> str:
     settings = {name: getattr(encoding, name) for name in names}
     text = json.dumps([PIPELINE_VERSION, format, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def current_recipes(encoding: Encoding) -> dict[str, str]:
+    """The recipe of every output format, by pymager's name for the format."""
+    return {format.name: recipe(encoding, format.name) for format in OUTPUTS.values()}

@@ -9,9 +9,9 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from pymager import formats, keys
+from pymager import keys
 from pymager.engine.jobs import RenderJob
-from pymager.engine.recipe import recipe
+from pymager.engine.recipe import current_recipes
 from pymager.errors import NotAPicture, NotFound, OriginalLost, PictureError, RevisionGone, Unavailable, Undecodable
 from pymager.failpoints import reached
 from pymager.formats import Encoding
@@ -95,7 +95,7 @@ class Derivation:
             metadata, workers.reserve, deadline=deadline, observer=observer
         )
         self._failures: OrderedDict[str, tuple[float, type[PictureError], str]] = OrderedDict()
-        self.recipes = {format.name: recipe(encoding, format.name) for format in formats.OUTPUTS.values()}
+        self.recipes = current_recipes(encoding)
 
     def key(self, original: Original, variant: Variant) -> str:
         """The key under which the variant is stored, or will be."""

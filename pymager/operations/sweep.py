@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pymager import composition, keys
-from pymager.engine.recipe import recipe
+from pymager.engine.recipe import current_recipes
 from pymager.errors import NotFound
 from pymager.failpoints import reached
-from pymager.formats import OUTPUTS
 from pymager.ports import BlobInfo, BlobStore, MetadataStore
 from pymager.settings.model import Settings
 
@@ -182,7 +181,7 @@ async def sweep(
     With `dry_run` nothing is deleted or fenced.
     Raises `ConfigurationError` and `Unavailable`.
     """
-    recipes = {recipe(composition.encoding(settings), format.name) for format in OUTPUTS.values()}
+    recipes = current_recipes(composition.encoding(settings)).values()
     async with composition.opened_backends(settings) as (blobs, metadata):
         configured = configured_sweep(
             settings, blobs, metadata, recipes, prefix=prefix, dry_run=dry_run, on_delete=on_delete
