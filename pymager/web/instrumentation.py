@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from pymager.telemetry.families import (
 )
 from pymager.telemetry.metrics import Histogram, Metrics, Value
 from pymager.telemetry.observer import Observer
+from pymager.web.background import in_background
 from pymager.web.hotpath import ROUTE, WrittenResponse
 from pymager.web.request_context import CONTEXT
 from pymager.workers.queue import JobKind
@@ -182,13 +183,8 @@ async def updating_gauges(parts: Components, server: web.Server) -> AsyncIterato
     if metrics is None:
         yield
         return
-    task = asyncio.create_task(_update_gauges(metrics, parts, server))
-    try:
+    async with in_background(_update_gauges(metrics, parts, server)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _update_gauges(metrics: Metrics, parts: Components, server: web.Server) -> None:

@@ -18,6 +18,7 @@ from pymager.settings.model import Settings
 from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.web.app import make_app
 from pymager.web.app_keys import LIFECYCLE
+from pymager.web.background import in_background
 from pymager.web.clients import ClientResolver
 from pymager.web.connections import ConnectionLimits, make_connection
 from pymager.web.hotpath import HotPath
@@ -76,7 +77,8 @@ async def serve(
         gc.freeze()
         log.info("serving", url=url, **composition.backends_named(settings))
         ready(url)
-        async with _in_background(housekeeping(settings, parts)):
+        async with in_background(housekeeping(settings, parts)) as task:
+            task.add_done_callback(_log_failure)
             await stop.wait()
             log.info("stopping", delay=settings.drain_delay, seconds=settings.shutdown_timeout)
             await drain(skip_delay)
@@ -122,18 +124,6 @@ async def running_server(
         server.close()
     finally:
         await runner.cleanup()
-
-
-@asynccontextmanager
-async def _in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    task.add_done_callback(_log_failure)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _close_connections(server: web.Server, seconds: float) -> None:
