@@ -16,7 +16,6 @@ from pymager.library.spool import Spool
 from pymager.ports import BlobStore, MetadataStore
 from pymager.settings.model import Settings
 from pymager.settings.sources import without_password
-from pymager.telemetry.families import SWEEPS
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import OFF, Observer
 from pymager.telemetry.shared_memory import SharedMetrics
@@ -72,8 +71,6 @@ async def opened(settings: Settings, board: SharedMetrics | None = None) -> Asyn
         async with opened_backends(settings) as opened_stores, workers:
             blobs, metadata = opened_stores
             if observer.on:
-                for outcome in ("done", "failed"):
-                    observer.count(SWEEPS, outcome, by=0)
                 blobs, metadata = ObservedBlobs(blobs, observer), ObservedMetadata(metadata, observer)
             deadline = 3 * settings.worker_timeout + 30
             derivation = Derivation(
