@@ -7,7 +7,6 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from pymager.errors import PymagerError
 from pymager.telemetry.context import RequestContext
 from pymager.web import failures, headers
 from pymager.web.app_keys import ACCESS_LOG, LIFECYCLE, QUIET_PATHS
@@ -71,9 +70,7 @@ async def call_handler(request: web.BaseRequest, handler: Callable[[Any], Awaita
             request_id=context.id,
         )
         raise
-    except PymagerError as error:
-        return _problem(error, request, context)
-    except Exception as error:  # a bug: it is logged with its traceback, and the client gets no details
+    except Exception as error:  # a bug is logged with its traceback, and the client gets no details
         return _problem(error, request, context)
 
 
