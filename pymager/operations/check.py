@@ -1,12 +1,12 @@
 """`check`: verifies that every row has its blob, and that the blob's bytes have the recorded size and hash."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from pymager import composition, keys
 from pymager.errors import NotFound, Unavailable
+from pymager.operations.hashing import size_and_sha256
 from pymager.ports import BlobStore, MetadataStore, Original
 from pymager.settings.model import Settings
 
@@ -61,19 +61,14 @@ async def _check_row(blobs: BlobStore, metadata: MetadataStore, original: Origin
 
 
 async def _problem(blobs: BlobStore, original: Original) -> str | None:
-    digest = hashlib.sha256()
-    size = 0
     try:
-        async with blobs.open(keys.original_key(original)) as blob:
-            async for chunk in blob.chunks:
-                size += len(chunk)
-                await asyncio.to_thread(digest.update, chunk)
+        size, sha256 = await size_and_sha256(blobs, keys.original_key(original))
     except NotFound:
         return "the blob is missing"
     except Unavailable as error:
         return f"the blob cannot be read: {error}"
     if size != original.size:
         return f"the blob has {size} bytes, the row says {original.size}"
-    if digest.hexdigest() != original.sha256:
-        return f"the blob has the SHA-256 {digest.hexdigest()}, the row says {original.sha256}"
+    if sha256 != original.sha256:
+        return f"the blob has the SHA-256 {sha256}, the row says {original.sha256}"
     return None

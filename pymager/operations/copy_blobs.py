@@ -4,7 +4,6 @@ A key is only ever written with one content, and a put is all or nothing. So a b
 as the same blob, unless `verify` asks for a comparison of all bytes. A blob of another size is never overwritten.
 """
 
-import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncGenerator, Callable
@@ -16,6 +15,7 @@ from pymager.errors import NotFound, Unavailable
 from pymager.formats import FORMATS
 from pymager.library import spool
 from pymager.operations.batch import Batch, stoppable_batch
+from pymager.operations.hashing import size_and_sha256
 from pymager.operations.progress import Progress
 from pymager.operations.report import Done, Existing, Failed, Missing, Outcome, Report
 from pymager.operations.store_pair import opened_pair
@@ -23,7 +23,6 @@ from pymager.ports import BlobInfo, BlobStore
 from pymager.settings.model import Settings
 
 _MAX_BYTES_IN_MEMORY = 1 << 20
-_MAX_BYTES_HASHED_INLINE = 64 << 10
 _CONTENT_TYPES = {format.extension: format.content_type for format in FORMATS.values()}
 _PREFIXES = (keys.ORIGINALS, keys.DERIVED, keys.RECIPES)
 
@@ -160,11 +159,5 @@ class BlobCopier:
 
 
 async def _sha256(store: BlobStore, key: str) -> str:
-    digest = hashlib.sha256()
-    async with store.open(key) as blob:
-        async for chunk in blob.chunks:
-            if len(chunk) < _MAX_BYTES_HASHED_INLINE:
-                digest.update(chunk)
-            else:
-                await asyncio.to_thread(digest.update, chunk)
-    return digest.hexdigest()
+    _, sha256 = await size_and_sha256(store, key)
+    return sha256
