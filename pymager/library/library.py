@@ -170,6 +170,7 @@ class Library:
         If `needs_body` returns False for a cached description, the description is enough. Raises what `needs_body`
         raises, `OriginalNotFound`, `OriginalLost`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
+        # `locate` written out: its two coroutines would add 4 to 5 % to this code's share of a hit from memory.
         try:
             original = await self._metadata.get(id)
         except NotFound:
