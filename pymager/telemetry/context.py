@@ -14,14 +14,12 @@ NO_TIER = "none"
 class RequestContext:
     """What the layers of a request share.
 
-    `client` is the client's address, and `client_group` the unit of fairness that it belongs to. `started` is read
-    from `time.perf_counter`. `tier` is where a variant came from. `sent_continue` is whether 100 Continue was sent.
-    `timings` are measured only for `Server-Timing`.
+    `client` is the client's address. `started` is read from `time.perf_counter`. `tier` is where a variant came from.
+    `sent_continue` is whether 100 Continue was sent. `timings` are measured only for `Server-Timing`.
     """
 
     id: str
     client: str
-    client_group: str
     started: float
     tier: str = NO_TIER
     sent_continue: bool = False

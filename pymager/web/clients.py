@@ -7,7 +7,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aiohttp import web
 
-_IPV6_GROUP_PREFIX_BITS = 64  # a client commonly has a whole /64 (RFC 6177)
 _CACHED_ADDRESSES = 4_096
 _MAX_ADDRESS_CHARACTERS = 64
 _MAX_ELEMENT_CHARACTERS = 512
@@ -50,14 +49,6 @@ class ClientResolver:
     def _is_in_trusted_network(self, text: str) -> bool:
         address = _parse_address(text)
         return address is not None and any(address in network for network in self._trusted)
-
-
-def client_group(address: str) -> str:
-    """The unit of fairness that an address belongs to: one IPv4 address, or one IPv6 /64."""
-    parsed = _parse_address(address) if ":" in address else None
-    if not isinstance(parsed, IPv6Address):
-        return address
-    return str(ip_network((parsed, _IPV6_GROUP_PREFIX_BITS), strict=False))
 
 
 def _forwarded_addresses(value: str, header: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from pymager.telemetry.context import CURRENT, RequestContext
 from pymager.telemetry.timings import Timings
-from pymager.web.clients import ClientResolver, client_group
+from pymager.web.clients import ClientResolver
 
 CONTEXT = web.RequestKey("context", RequestContext)
 """The request's context, also after its handler has returned and the response is being sent."""
@@ -48,8 +48,7 @@ def clear_context() -> None:
 
 def new_context(request: web.BaseRequest, clients: ClientResolver) -> RequestContext:
     """The context of a request that has just arrived."""
-    client = clients.address(request)
-    return RequestContext(_request_id(request), client, client_group(client), time.perf_counter())
+    return RequestContext(_request_id(request), clients.address(request), time.perf_counter())
 
 
 def _request_id(request: web.BaseRequest) -> str:

@@ -22,6 +22,7 @@ from pymager.engine.protocol import Failure, ProtocolError, Status
 from pymager.errors import ConfigurationError, Overloaded, Undecodable
 from pymager.telemetry.context import CURRENT
 from pymager.telemetry.observer import OFF, Observer
+from pymager.workers.client_groups import client_group
 from pymager.workers.metrics import JobMetrics
 from pymager.workers.process import EXTERNAL_EXIT_CODES, WorkerExited, WorkerStartFailed
 from pymager.workers.queue import FairQueue, JobKind
@@ -253,4 +254,4 @@ class WorkerPool:
 def _client_group() -> str:
     """The client group that a job is queued for; work outside of requests has one of its own."""
     context = CURRENT.get()
-    return "" if context is None else context.client_group
+    return "" if context is None else client_group(context.client)

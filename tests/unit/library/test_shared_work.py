@@ -16,7 +16,7 @@ async def test_what_several_wait_for_is_on_behalf_of_who_asked_first() -> None:
 
     @asynccontextmanager
     async def slots() -> AsyncIterator[None]:
-        charged.append(client_group())
+        charged.append(client())
         await go_on.wait()
         yield
 
@@ -24,13 +24,13 @@ async def test_what_several_wait_for_is_on_behalf_of_who_asked_first() -> None:
         return None
 
     async def made(slot: None) -> str:
-        return client_group()
+        return client()
 
     async with MemoryMetadata("memory:") as leases:
         flight: SingleFlight[str, None] = SingleFlight(leases, slots)
 
         async def ask(client: str) -> str:
-            CURRENT.set(RequestContext(client, client, client, 0.0))
+            CURRENT.set(RequestContext(client, client, 0.0))
             return await flight.run("picture", nothing, made)
 
         first = asyncio.create_task(ask("first"))
@@ -42,7 +42,7 @@ async def test_what_several_wait_for_is_on_behalf_of_who_asked_first() -> None:
     assert charged == ["first"]
 
 
-def client_group() -> str:
+def client() -> str:
     context = CURRENT.get()
     assert context is not None
-    return context.client_group
+    return context.client

@@ -101,6 +101,6 @@ async def test_a_stores_local_file_is_handed_on(tmp_path: Path) -> None:
 async def test_a_requests_own_timings_have_its_operations_and_nobody_elses() -> None:
     metadata = ObservedMetadata(MemoryMetadata("memory:"), Observer(timed=True))
     await metadata.add(an_original("cat"))
-    CURRENT.set(RequestContext("1", "", "", 0.0, timings=(timings := Timings())))
+    CURRENT.set(RequestContext("1", "", 0.0, timings=(timings := Timings())))
     await metadata.get("cat")
     assert timings.header("memory").startswith('cache;desc="memory", catalog;dur=')

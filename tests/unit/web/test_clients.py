@@ -5,7 +5,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from pymager.web.clients import ClientResolver, client_group
+from pymager.web.clients import ClientResolver
 
 PROXIES = ("10.0.0.0/8", "2001:db8::/32")
 
@@ -78,18 +78,3 @@ def test_the_header_that_is_not_configured_is_ignored() -> None:
 
 def test_without_trusted_proxies_the_header_is_ignored() -> None:
     assert ClientResolver((), "x-forwarded-for").address(asked("10.0.0.1", *forwarded_for("6.6.6.6"))) == "10.0.0.1"
-
-
-@pytest.mark.parametrize(
-    ("address", "share"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db9:1:2:3:4:5:6", "2001:db9:1:2::/64"),
-        ("2001:db9:1:2::9", "2001:db9:1:2::/64"),
-        ("2001:db9:1:3::9", "2001:db9:1:3::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("", ""),
-    ],
-)
-def test_all_addresses_of_an_ipv6_64_are_one_group(address: str, share: str) -> None:
-    assert client_group(address) == share
