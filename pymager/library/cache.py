@@ -4,21 +4,13 @@ The cache never decides whether a variant may be served: the catalog is read fir
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
+from pymager.library.content import MEMORY, VariantContent
 from pymager.ports import BlobInfo
 
 _ENTRY_OVERHEAD_BYTES = 1_024
 _MAX_VALIDATORS = 32_768
 _LARGEST_SHARE = 8  # one body takes at most this part of the limit
-
-
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
-    """A variant's description, and its bytes if they are cached too."""
-
-    info: BlobInfo
-    body: bytes | None
 
 
 class Cache:
@@ -27,17 +19,17 @@ class Cache:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
-        self._bodies: OrderedDict[str, CacheEntry] = OrderedDict()
-        self._validators: OrderedDict[str, CacheEntry] = OrderedDict()
+        self._bodies: OrderedDict[str, VariantContent] = OrderedDict()
+        self._validators: OrderedDict[str, VariantContent] = OrderedDict()
 
-    def get(self, key: str) -> CacheEntry | None:
-        """The entry of a key, with the body if it is cached."""
-        if (entry := self._bodies.get(key)) is not None:
+    def get(self, key: str) -> VariantContent | None:
+        """The variant under a key, without its body if only the description is cached."""
+        if (content := self._bodies.get(key)) is not None:
             self._bodies.move_to_end(key)
-            return entry
-        if (entry := self._validators.get(key)) is not None:
+            return content
+        if (content := self._validators.get(key)) is not None:
             self._validators.move_to_end(key)
-        return entry
+        return content
 
     def accepts(self, size: int) -> bool:
         """Whether a body of this many bytes can be cached."""
@@ -45,13 +37,13 @@ class Cache:
 
     def put(self, info: BlobInfo, body: bytes | None) -> None:
         """Cache a variant; evicts the ones that were used least recently."""
-        self._validators[info.key] = CacheEntry(info, None)
+        self._validators[info.key] = VariantContent(info, None, MEMORY)
         self._validators.move_to_end(info.key)
         if len(self._validators) > _MAX_VALIDATORS:
             self._validators.popitem(last=False)
         if body is not None and self.accepts(len(body)):
             self._discard_body(info.key)
-            self._bodies[info.key] = CacheEntry(info, body)
+            self._bodies[info.key] = VariantContent(info, body, MEMORY)
             self.used += len(body) + _ENTRY_OVERHEAD_BYTES
             while self.used > self.limit:
                 self._discard_body(next(iter(self._bodies)))
@@ -64,5 +56,5 @@ class Cache:
             del self._validators[key]
 
     def _discard_body(self, key: str) -> None:
-        if (entry := self._bodies.pop(key, None)) is not None and entry.body is not None:
-            self.used -= len(entry.body) + _ENTRY_OVERHEAD_BYTES
+        if (content := self._bodies.pop(key, None)) is not None and content.body is not None:
+            self.used -= len(content.body) + _ENTRY_OVERHEAD_BYTES

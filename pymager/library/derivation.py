@@ -3,11 +3,9 @@
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
-from typing import Self
 
 from pymager import keys
 from pymager.engine.jobs import RenderJob
@@ -17,52 +15,16 @@ from pymager.failpoints import reached
 from pymager.formats import Encoding
 from pymager.library import spool
 from pymager.library.cache import Cache
+from pymager.library.content import BUCKET, RENDERED, VariantContent
 from pymager.library.singleflight import SingleFlight
 from pymager.names import Variant
-from pymager.ports import Blob, BlobInfo, BlobStore, MetadataStore, Original
+from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
 from pymager.workers.pool import Worker, WorkerPool
-
-MEMORY, BUCKET, RENDERED = "memory", "bucket", "rendered"
-"""The tiers that a variant can come from."""
 
 _FAILURE_TTL_SECONDS = 60.0
 _MAX_FAILURES = 10_000
 _MAX_WHOLE_BYTES = 1 << 20  # a larger variant is streamed from the blob store
-
-
-class VariantContent:
-    """A variant that was found or rendered: its bytes are `body`, or come in `chunks` if it is large.
-
-    Both are None where the caller needed no bytes. `tier` is where it came from. Leave it with `async with`, which
-    ends the transfer of a large one.
-    """
-
-    __slots__ = ("_opening", "body", "chunks", "info", "tier")
-
-    def __init__(
-        self,
-        info: BlobInfo,
-        body: bytes | None,
-        tier: str,
-        chunks: AsyncIterator[bytes] | None = None,
-        opening: AbstractAsyncContextManager[Blob] | None = None,
-    ) -> None:
-        self.info = info
-        self.body = body
-        self.tier = tier
-        self.chunks = chunks
-        self._opening = opening
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        opening, self._opening = self._opening, None
-        if opening is not None:
-            await opening.__aexit__(kind, error, trace)
 
 
 def check_size(original: Original, info: BlobInfo) -> None:
@@ -103,10 +65,8 @@ class Derivation:
 
     def cached(self, key: str, needs_body: Callable[[BlobInfo], bool]) -> VariantContent | None:
         """The variant from the cache. A description without the body is enough if `needs_body` says so of it."""
-        entry = self._cache.get(key)
-        if entry is not None and (entry.body is not None or not needs_body(entry.info)):
-            return VariantContent(entry.info, entry.body, MEMORY)
-        return None
+        content = self._cache.get(key)
+        return content if content is not None and (content.body is not None or not needs_body(content.info)) else None
 
     async def stored(self, key: str) -> VariantContent:
         """The variant from the blob store; from now on it is cached. Raises `NotFound`."""

@@ -29,7 +29,8 @@ from pymager.errors import (
 )
 from pymager.failpoints import reached
 from pymager.library.cache import Cache
-from pymager.library.derivation import Derivation, VariantContent, check_size
+from pymager.library.content import VariantContent
+from pymager.library.derivation import Derivation, check_size
 from pymager.library.sizes import SizePolicy
 from pymager.library.spool import Spooled
 from pymager.names import Variant

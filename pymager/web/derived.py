@@ -9,7 +9,7 @@ from aiohttp import web
 
 from pymager import names
 from pymager.errors import InvalidName
-from pymager.library.derivation import VariantContent
+from pymager.library.content import VariantContent
 from pymager.library.library import Library
 from pymager.names import Variant
 from pymager.ports import BlobInfo

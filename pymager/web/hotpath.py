@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_writer import HttpVersion11
 
-from pymager.library.derivation import VariantContent
+from pymager.library.content import VariantContent
 from pymager.names import Variant
 from pymager.telemetry.context import RequestContext
 from pymager.web import derived, headers

@@ -12,7 +12,8 @@ from pymager import keys, names
 from pymager.errors import NotFound
 from pymager.formats import Encoding
 from pymager.library.cache import Cache
-from pymager.library.derivation import Derivation, VariantContent
+from pymager.library.content import VariantContent
+from pymager.library.derivation import Derivation
 from pymager.library.library import Library, Located
 from pymager.library.sizes import SizePolicy
 from pymager.library.spool import Spool, Spooled

@@ -16,7 +16,8 @@ from pymager.errors import NoSpace, NotFound, Overloaded, RevisionGone, Unavaila
 from pymager.formats import Encoding
 from pymager.library import derivation as derivation_module
 from pymager.library.cache import Cache
-from pymager.library.derivation import Derivation, VariantContent
+from pymager.library.content import VariantContent
+from pymager.library.derivation import Derivation
 from pymager.names import Variant, parse_derived
 from pymager.ports import Original
 from pymager_filesystem import FolderBlobs
