@@ -17,10 +17,10 @@ _PATIENCE = 60.0
 
 def install(debian: Debian, package: Path) -> str:
     """What apt says; nothing has to be fetched, and a file that was changed stays."""
-    target = debian.path(f"/root/{package.name}")
+    target = debian.path(f"/srv/{package.name}")
     target.write_bytes(package.read_bytes())
     keep = ("-o", "Dpkg::Options::=--force-confold")
-    said = debian.run("apt-get", "install", "--yes", "--no-install-recommends", *keep, f"/root/{package.name}")
+    said = debian.run("apt-get", "install", "--yes", "--no-install-recommends", *keep, f"/srv/{package.name}")
     target.unlink()
     return said
 
@@ -50,14 +50,14 @@ def password(debian: Debian) -> str:
 
 def upload(debian: Debian, name: str) -> str:
     """Upload the machine's photograph under this name as the first user, and give the answer."""
-    form = ("-u", f"admin:{password(debian)}", "-F", "file=@/root/cat.jpg")
+    form = ("-u", f"admin:{password(debian)}", "-F", "file=@/srv/cat.jpg")
     return debian.run("curl", "-sSf", *form, f"{URL}/original/{name}")
 
 
 def picture(debian: Debian, path: str) -> Image.Image:
     """What comes back, decoded to its last pixel."""
-    debian.run("curl", "-sSf", "-o", "/root/answer", f"{URL}{path}")
-    picture = Image.open(io.BytesIO(debian.path("/root/answer").read_bytes()))
+    debian.run("curl", "-sSf", "-o", "/srv/answer", f"{URL}{path}")
+    picture = Image.open(io.BytesIO(debian.path("/srv/answer").read_bytes()))
     picture.load()
     return picture
 
@@ -74,8 +74,8 @@ def mode(debian: Debian, path: str) -> str:
 
 def reinstall(debian: Debian, package: Path) -> None:
     """The same again, by dpkg alone."""
-    debian.path("/root/again.deb").write_bytes(package.read_bytes())
-    debian.run("dpkg", "--install", "/root/again.deb")
+    debian.path("/srv/again.deb").write_bytes(package.read_bytes())
+    debian.run("dpkg", "--install", "/srv/again.deb")
 
 
 class Bucket(Minio):

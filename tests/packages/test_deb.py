@@ -78,7 +78,7 @@ def debian(machine: Debian, package: Path) -> Debian:
     """The machine, with the package installed by apt, and one original uploaded."""
     install(machine, package)
     until(machine, lambda: ready(machine), "the service")
-    machine.path("/root/cat.jpg").write_bytes(jpeg(640, 480))
+    machine.path("/srv/cat.jpg").write_bytes(jpeg(640, 480))
     assert '"id":"cat"' in upload(machine, "cat")
     return machine
 
