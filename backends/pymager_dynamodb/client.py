@@ -87,9 +87,7 @@ class DynamoClient:
                 if attempt >= error.max_attempts or monotonic() + wait + _MIN_ATTEMPT_SECONDS > end:
                     raise error.final from error.__cause__
                 await asyncio.sleep(wait)
-                if (
-                    monotonic() + _MIN_ATTEMPT_SECONDS > end
-                ):  # it slept longer; this error is better than a lost response
+                if monotonic() + _MIN_ATTEMPT_SECONDS > end:  # slept longer; this error is better than a lost response
                     raise error.final from error.__cause__
             attempt, pause = attempt + 1, min(2 * pause, _MAX_PAUSE_SECONDS)
 

@@ -1,6 +1,5 @@
 """Parses the query parameters of a database URL."""
 
-import math
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -70,7 +69,7 @@ class Parameters:
 
 def _seconds(text: str) -> float:
     seconds = float(text)
-    if math.isnan(seconds) or not 0 < seconds <= _MAX_TIMEOUT_SECONDS:
+    if not 0 < seconds <= _MAX_TIMEOUT_SECONDS:  # also false for NaN
         raise ValueError(text)
     return seconds
 

@@ -1,7 +1,8 @@
 """Single-flight: one render of a variant at a time, in a process by a shared task, between replicas by a lease.
 
-A lease saves work and never guards truth. No clocks are compared: the holder changes the token every second, and a
-replica that has seen the same token for three seconds of its own monotonic clock can take the lease over.
+A lease only avoids duplicate work; correctness never depends on it. No clocks are compared: the holder changes the
+token every second, and a replica that has seen the same token for three seconds of its own monotonic clock can take the
+lease over.
 """
 
 import asyncio
