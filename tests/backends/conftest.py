@@ -1,4 +1,4 @@
-"""Where the embedded backends' own tests keep their data."""
+"""What the tests of several backends share."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,3 +27,14 @@ def url(path: Path) -> str:
 async def store(url: str) -> AsyncIterator[SqlMetadata]:
     async with SqlMetadata(url) as store:
         yield store
+
+
+@pytest.fixture
+def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No credentials and no region; returns the folder of the AWS files."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return tmp_path

@@ -17,17 +17,6 @@ from pymager_aws.session import configured_region, new_session
 from tests.waiting import until
 
 
-@pytest.fixture
-def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """No credentials and no region; returns the folder of the AWS files."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    return tmp_path
-
-
 def write_profile(folder: Path, id: str) -> None:
     (folder / "credentials").write_text(f"[shop]\naws_access_key_id = {id}\naws_secret_access_key = S3CRET\n")
 

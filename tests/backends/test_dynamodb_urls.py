@@ -12,17 +12,6 @@ from pymager_dynamodb.url import DynamoUrl, parse_url
 ENDPOINT = "http://127.0.0.1:8000"
 
 
-@pytest.fixture
-def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """No credentials and no region; returns the folder of the AWS files."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    return tmp_path
-
-
 def test_a_url_names_the_table_and_how_to_reach_it() -> None:
     url = parse_url(f"dynamodb://pictures.v1?region=eu-west-1&endpoint={ENDPOINT}&profile=shop&timeout=2.5")
     assert url == DynamoUrl("pictures.v1", "eu-west-1", ENDPOINT, "shop", 2.5)

@@ -2,10 +2,7 @@
 
 import asyncio
 import gc
-import resource
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from pymager.library.derivation import Derivation
 from pymager.names import Variant, parse_derived
 from pymager.ports import Original
 from pymager_filesystem import FolderBlobs
+from tests.unit.full_disk import files_of_at_most
 from tests.unit.hooked import away, lost, once
 from tests.unit.place import VARIANT, Place, body_of, opened
 from tests.waiting import until
@@ -151,16 +149,6 @@ async def test_a_failure_of_the_store_is_not_the_pictures_fault(place: Place, ho
     with pytest.raises(Unavailable):
         await made(place, cat)
     assert b"80x60" in await made(place, cat)
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
 
 
 async def test_a_full_spool_is_not_the_pictures_fault(place: Place) -> None:

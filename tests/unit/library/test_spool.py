@@ -4,13 +4,11 @@ import asyncio
 import fcntl
 import hashlib
 import os
-import resource
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import pytest
 
 from pymager.errors import NoSpace
 from pymager.library.spool import Spool
+from tests.unit.full_disk import files_of_at_most
 from tests.waiting import until
 
 
@@ -69,17 +68,6 @@ async def test_a_failure_of_whoever_reads_leaves_nothing(spool: Spool) -> None:
 async def test_a_file_that_was_taken_away_is_no_failure(spool: Spool) -> None:
     async with spool.spooled(chunks_of(b"x")) as body:
         body.path.unlink()
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """The kernel then answers EFBIG, after writing what still fits."""
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
 
 
 async def test_a_full_disk_is_told_and_leaves_nothing(spool: Spool) -> None:
