@@ -1,3 +1,3 @@
-"""Keeps original pictures and serves resized ones over HTTP, as the origin behind a CDN."""
+"""Stores original pictures and serves resized variants over HTTP, as the origin behind a CDN."""
 
 __version__ = "0.1.0"

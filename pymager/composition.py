@@ -62,10 +62,10 @@ def _named(setting: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, board: SharedMetrics | None = None) -> AsyncIterator[Components]:
-    """All components, open. At the end, running work is finished. With a `board`, they count on it."""
+async def opened(settings: Settings, shared_metrics: SharedMetrics | None = None) -> AsyncIterator[Components]:
+    """All components, open. At the end, running work is finished. With a `shared_metrics`, they count on it."""
     cache = Cache(settings.memory_cache)
-    with observing(settings, board) as observer, Spool(settings.spool) as spool:
+    with observing(settings, shared_metrics) as observer, Spool(settings.spool) as spool:
         limits = worker_limits(settings), picture_limits(settings)
         workers = WorkerPool(settings.workers, settings.queue_size, *limits, observer=observer)
         async with opened_backends(settings) as opened_stores, workers:
@@ -84,9 +84,9 @@ async def opened(settings: Settings, board: SharedMetrics | None = None) -> Asyn
 
 
 @contextmanager
-def observing(settings: Settings, board: SharedMetrics | None) -> Iterator[Observer]:
+def observing(settings: Settings, shared_metrics: SharedMetrics | None) -> Iterator[Observer]:
     """What observes the service; spans that are still queued are sent at the end."""
-    metrics = None if board is None else Metrics(board)
+    metrics = None if shared_metrics is None else Metrics(shared_metrics)
     if not settings.otel:
         yield Observer(metrics, timed=settings.server_timing)
         return

@@ -6,7 +6,8 @@ A backend is a class that takes its URL, is entered with `async with` before use
 contract of each port as test classes.
 
 A method raises what its docstring lists, and every method can raise `Unavailable`; anything else that escapes is a bug
-in the backend. Every method can be cancelled at any time: then its whole effect is there, or nothing of it.
+in the backend. Every method can be canceled at any time: then it has its whole effect or none of it, and it may have it
+after the cancellation.
 """
 
 import re

@@ -108,5 +108,5 @@ def key_of(cursor: str) -> Item:
         pk = sk = ""
     key = {"pk": {"S": pk}, "sk": {"S": sk}}
     if not sk or not pk.startswith((_ORIGINAL_PREFIX, _LEASE_PREFIX)) or cursor_of(key) != cursor:
-        raise ValueError("invalid cursor: not from this catalog")
+        raise ValueError("invalid cursor")
     return key

@@ -44,7 +44,7 @@ class MultipartUploads:
         self._threads = Threads(_CONCURRENT_UPLOADS, "s3-upload")
 
     async def put(self, name: str, source: bytes | Path, content_type: str) -> None:
-        """Write an object, whole or not at all: a failed or cancelled upload is aborted. Raises botocore's errors."""
+        """Write an object, whole or not at all: a failed or canceled upload is aborted. Raises botocore's errors."""
         stopped = threading.Event()
         work = partial(self._upload, name, source, content_type, stopped)
         try:
@@ -107,7 +107,7 @@ def _add_checksum(params: dict[str, Any], **_: object) -> dict[str, Any]:
 def _retry_pause(response: Any, attempts: int, caught_exception: Exception | None, **_: object) -> float | None:
     """Seconds until botocore's next attempt, None to give up, as it does outside of uploads.
 
-    botocore's own pauses are up to 8 s long, and nothing interrupts them when the upload is cancelled.
+    botocore's own pauses are up to 8 s long, and nothing interrupts them when the upload is canceled.
     """
     stopped = _stopped.get(None)
     if stopped is None or stopped.is_set() or attempts >= _MAX_ATTEMPTS:

@@ -94,7 +94,7 @@ def after(cursor: str | None) -> str:
     except ValueError:
         id = ""
     if not id or _cursor(id) != cursor:
-        raise ValueError("not a cursor of this catalog")
+        raise ValueError("invalid cursor")
     return id
 
 

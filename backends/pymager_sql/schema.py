@@ -78,7 +78,7 @@ def _upgrade(dialect: Dialect, target: str | None) -> list[str]:
         config.attributes["connection"] = connection
         command.upgrade(config, target_version)
     done = reversed(list(_steps().iterate_revisions(target_version, version or "base")))
-    return [f"brought the schema to version {step.revision}: {step.doc}" for step in done]
+    return [f"upgraded the schema to version {step.revision}: {step.doc}" for step in done]
 
 
 def _check(version: str) -> None:

@@ -30,8 +30,9 @@ def copy_blobs(
 ) -> None:
     """Copy all blobs from one blob store to another.
 
-    FROM and TO are URLs as in PYMAGER_BLOBS. TO is created if necessary. Every copied blob is read back and compared.
-    Blobs that TO already has are never overwritten. After an interruption, run the same command again to continue.
+    FROM and TO are URLs as in PYMAGER_BLOBS. TO is prepared as `pymager init` does: a missing folder or bucket is
+    created. Every copied blob is read back and compared. Blobs that TO already has are never overwritten. After an
+    interruption, run the same command again to continue.
     """
     from pymager.operations.copy_blobs import copy_blobs
     from pymager.operations.progress import Progress
@@ -60,9 +61,10 @@ def copy_blobs(
 def copy_metadata(options: dict[str, Any], source: str, target: str, jobs: int) -> None:
     """Copy all catalog rows from one metadata store to another.
 
-    FROM and TO are URLs as in PYMAGER_METADATA. TO is created if necessary. Stop all writes to both first. Every
-    copied row is read back and compared. Rows that TO already has are never overwritten; rows that only TO has are
-    listed. After an interruption, run the same command again to continue.
+    FROM and TO are URLs as in PYMAGER_METADATA. TO is prepared as `pymager init` does: missing tables are created, but
+    a database other than SQLite must exist. Stop all writes to both first. Every copied row is read back and compared.
+    Rows that TO already has are never overwritten; rows that only TO has are listed. After an interruption, run the
+    same command again to continue.
     """
     from pymager.operations.copy_rows import copy_rows
     from pymager.operations.progress import Progress

@@ -49,7 +49,8 @@ class _Program(click.Group):
 def program(context: click.Context, config_file: str | None) -> None:
     """Image server: stores original pictures and serves resized variants over HTTP.
 
-    Settings come from PYMAGER_* environment variables and a TOML file; `pymager config` prints them.
+    Settings come from a TOML file, from PYMAGER_* environment variables, which override the file, and from options,
+    which override both. `pymager config` prints them.
     """
     context.obj = {"config": config_file}
 

@@ -31,7 +31,7 @@ def serve(
 ) -> None:
     """Run the HTTP server until SIGTERM or SIGINT.
 
-    Requests in progress are finished before the server stops.
+    Running requests get PYMAGER_SHUTDOWN_TIMEOUT to finish before the server stops.
     """
     from pymager.process import serve
 
@@ -44,7 +44,7 @@ def serve(
 def show_config(options: dict[str, Any]) -> None:
     """Print every setting, its value and its source.
 
-    Secrets are masked. The source is `option`, an environment variable, a file, or `default`.
+    Secrets are masked. The source is `option` (of the command line), an environment variable, a file, or `default`.
     """
     loaded = sources.load(options)
     width = max(map(len, Settings.model_fields))

@@ -55,7 +55,7 @@ def check(options: dict[str, Any]) -> None:
 
 
 @program.command(epilog=exit_codes(_UNAVAILABLE))
-@click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the keys of the blobs to delete, and delete nothing.")
 @click.option("--prefix", metavar="PREFIX", default="", help="Sweep only ids that start with this prefix.")
 @click.pass_obj
 def sweep(options: dict[str, Any], dry_run: bool, prefix: str) -> None:

@@ -39,7 +39,7 @@ async def holding(leases: Leases, lease: Lease, observer: Observer = OFF) -> Asy
         yield
     finally:
         stop.set()
-        # Not cancelled: an interrupted renewal would leave a token that nobody knows.
+        # Not canceled: an interrupted renewal would leave a token that nobody knows.
         last = await asyncio.shield(renewal)
         if last is not None:
             await asyncio.shield(_release(leases, last))
@@ -73,7 +73,7 @@ class SingleFlight(Generic[T, S]):
         return len(self._running)
 
     async def run(self, key: str, look: Callable[[], Awaitable[T | None]], make: Callable[[S], Awaitable[T]]) -> T:
-        """What `look` finds, or else what `make` makes. A caller that is cancelled does not stop it for the others.
+        """What `look` finds, or else what `make` makes. A caller that is canceled does not stop it for the others.
 
         Raises `Overloaded` if no resource can be reserved, `Unavailable` after the deadline, and what the two raise.
         """

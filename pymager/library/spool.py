@@ -111,7 +111,7 @@ async def write(path: Path, chunks: AsyncIterable[bytes]) -> Spooled:
 
 
 async def _in_thread(work: Callable[[list[bytes]], None], parts: list[bytes]) -> None:
-    """Finish also when cancelled: the thread must not write to a descriptor that is closed and reused."""
+    """Finish also when canceled: the thread must not write to a descriptor that is closed and reused."""
     running = asyncio.get_running_loop().run_in_executor(None, work, parts)
     try:
         await asyncio.shield(running)

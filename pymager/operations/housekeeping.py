@@ -21,7 +21,7 @@ log = structlog.get_logger("pymager.housekeeping")
 
 
 async def run_housekeeping(settings: Settings, components: Components) -> None:
-    """Mark recipes and sweep every `sweep_interval` seconds, until cancelled. The first sweep is one interval away."""
+    """Mark recipes and sweep every `sweep_interval` seconds, until canceled. The first sweep is one interval away."""
     recipes = set(components.derivation.recipes.values())
     for outcome in ("done", "failed"):
         components.observer.count(SWEEPS, outcome, by=0)

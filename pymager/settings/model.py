@@ -39,8 +39,10 @@ class Settings(BaseModel):
         "`https://img.example.org/pictures`. For `Location` and `Link`, which have relative URLs if it is empty.",
     )
     data: DataFolder = Field(Path("pymager-data"), description="Folder of the embedded stores.")
-    blobs: StoreUrl = Field("", description="URL of the blob store. Empty: `file:`, in the folder `data`.")
-    metadata: StoreUrl = Field("", description="URL of the metadata store. Empty: `sqlite:`, in the folder `data`.")
+    blobs: StoreUrl = Field("", description="URL of the blob store. Empty: the folder `PYMAGER_DATA`.")
+    metadata: StoreUrl = Field(
+        "", description="URL of the metadata store. Empty: the SQLite file `catalog.db` in `PYMAGER_DATA`."
+    )
     spool: OptionalFolder = Field(
         None,
         description="Folder for request bodies while they are received. Empty: the system's temporary folder.",
@@ -67,13 +69,13 @@ class Settings(BaseModel):
 
     sizes: Sizes = Field(
         ("100x100", "800x600"),
-        description="Allowed sizes of variants; `*` allows any size up to `max_side`.",
+        description="Allowed sizes of variants; `*` allows any size up to `PYMAGER_MAX_SIDE`.",
     )
     max_side: int = Field(
         4096,
         ge=1,
         le=65_535,
-        description="Maximum width and height of a variant in pixels if `sizes` is `*`.",
+        description="Maximum width and height of a variant in pixels if `PYMAGER_SIZES` is `*`.",
     )
     input_formats: InputFormats = Field(
         tuple(formats.FORMATS),
@@ -102,7 +104,7 @@ class Settings(BaseModel):
     stall_timeout: Seconds = Field(
         10.0,
         description="Seconds after which a stalled request or response is cut off: one whose body transfers fewer "
-        "than `min_rate` bytes a second over this time.",
+        "than `PYMAGER_MIN_RATE` bytes a second over this time.",
     )
     min_rate: int = Field(1_000, ge=1, description="Bytes a second below which a body is stalled.")
     keepalive_timeout: Seconds = Field(75.0, description="Seconds after which an idle connection is closed.")
@@ -114,7 +116,7 @@ class Settings(BaseModel):
         "but everything is still served. SIGINT ends the delay.",
     )
     shutdown_timeout: Seconds = Field(
-        20.0, description="Maximum seconds for running requests to finish after SIGTERM and `drain_delay`."
+        20.0, description="Maximum seconds for running requests to finish after SIGTERM and `PYMAGER_DRAIN_DELAY`."
     )
     trusted_proxies: Networks = Field(
         (),
@@ -184,7 +186,9 @@ class Settings(BaseModel):
         le=65_535,
         description="Port of `/metrics`, for Prometheus; 0 switches it off. It needs no credentials.",
     )
-    metrics_host: Printable = Field("", description="Address to serve `/metrics` on. Empty: as `host`.")
+    metrics_host: Printable = Field(
+        "", description="Address to serve `/metrics` on. Empty: the same as `PYMAGER_HOST`."
+    )
     otel: bool = Field(
         False,
         description="OpenTelemetry traces. OpenTelemetry's own `OTEL_...` variables configure them; needs "

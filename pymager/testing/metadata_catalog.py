@@ -166,13 +166,14 @@ class CatalogContract(FenceContract, IdContract, CatalogListingContract):
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         for steps in range(ROUNDS):
-            canceled, following = an_original(width=1), an_original(width=2)
+            id = f"cat{steps}"  # of its own: an add can commit after its cancellation, also after this round's remove
+            canceled, following = an_original(id, width=1), an_original(id, width=2)
             await cancel_after(steps, metadata.add(canceled))
             outcomes = await race([metadata.add(following)])
             assert all(isinstance(error, AlreadyExists) for error in outcomes.raised)
             current = canceled if outcomes.raised else following
-            assert await other.get("cat") == current
-            assert await metadata.remove("cat", current.revision) == current
+            assert await other.get(id) == current
+            assert await metadata.remove(id, current.revision) == current
 
     async def test_a_canceled_read_does_not_disturb_the_next_one(self, metadata: MetadataStore) -> None:
         await metadata.add(an_original())

@@ -161,5 +161,5 @@ def _id_of(cursor: str) -> str:
     except ValueError:
         id = ""
     if not id or _cursor(id) != cursor:
-        raise ValueError("not a cursor of this catalog")
+        raise ValueError("invalid cursor")
     return id

@@ -46,14 +46,14 @@ class HasValidators(Protocol):
     def modified(self) -> datetime: ...
 
 
-def last_modified_header(modified: datetime) -> str:
+def last_modified_header(modified: datetime, now: int | None = None) -> str:
     """The value of `Last-Modified`: one second earlier during the first second after the modification.
 
     HTTP dates have no fractions. If an original is deleted and uploaded again within one second, the date of the
-    first must not make the second "not modified".
+    first must not make the second "not modified". `now` is in seconds since 1970.
     """
     # Also for a date in the future: Last-Modified is never later than Date (RFC 9110 section 8.8.2.1).
-    return http_date(min(_epoch_seconds(modified), int(time.time()) - 1))
+    return http_date(min(_epoch_seconds(modified), (int(time.time()) if now is None else now) - 1))
 
 
 def is_not_modified(headers: Headers, validators: HasValidators) -> bool:

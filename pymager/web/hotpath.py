@@ -99,21 +99,18 @@ class HotPath:
         self, request: web.Request, context: RequestContext, content: VariantContent, variant: Variant
     ) -> WrittenResponse:
         """The 200 or 304 of a variant whose bytes are in memory. Raises `PreconditionFailed`."""
-        info = content.info
+        info, now = content.info, int(time.time())
+        last_modified = last_modified_header(info.modified, now)
         if is_not_modified(request.headers, info):
             status, body = 304, b""
-            head = self._cached_headers(304, info.etag, last_modified_header(info.modified), None, None)
+            head = self._cached_headers(304, info.etag, last_modified, None, None)
         else:
             status, body = 200, content.body or b""
-            head = self._cached_headers(
-                200, info.etag, last_modified_header(info.modified), variant.content_type, info.size
-            )
+            head = self._cached_headers(200, info.etag, last_modified, variant.content_type, info.size)
         own = headers.serialized_response_headers(context)
         write_access_log(request, context, self._access_log, status, len(body))
         clear_context()
-        return WrittenResponse(
-            status, content.tier, f"{head}Date: {http_date(int(time.time()))}\r\n{own}\r\n".encode(), body
-        )
+        return WrittenResponse(status, content.tier, f"{head}Date: {http_date(now)}\r\n{own}\r\n".encode(), body)
 
     async def _call(self, request: web.Request, context: RequestContext, handler: Handler) -> web.StreamResponse:
         """A problem document or a streamed variant: aiohttp writes these."""

@@ -71,7 +71,7 @@ def request_labels(request: web.Request, response: Any, status: int) -> RequestL
 
 
 def _route(request: web.Request) -> str:
-    if request._match_info is None:  # cancelled on the hot path, before any routing
+    if request._match_info is None:  # canceled on the hot path, before any routing
         return ROUTE
     resource = request._match_info.route.resource
     return "unmatched" if resource is None else resource.canonical

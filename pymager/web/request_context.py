@@ -31,7 +31,7 @@ def with_context(make: RequestFactory, clients: ClientResolver, *, timed: bool) 
 
     def make_with_context(*arguments: Any) -> web.BaseRequest:
         request = make(*arguments)
-        context = new_context(request, clients)
+        context = RequestContext(_request_id(request), clients.address(request), time.perf_counter())
         if timed:
             context.timings = Timings()
         request[CONTEXT] = context
@@ -44,11 +44,6 @@ def with_context(make: RequestFactory, clients: ClientResolver, *, timed: bool) 
 def clear_context() -> None:
     """The request is finished: what its connection does from now on does not belong to it."""
     CURRENT.set(None)
-
-
-def new_context(request: web.BaseRequest, clients: ClientResolver) -> RequestContext:
-    """The context of a request that has just arrived."""
-    return RequestContext(_request_id(request), clients.address(request), time.perf_counter())
 
 
 def _request_id(request: web.BaseRequest) -> str:

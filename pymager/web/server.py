@@ -62,15 +62,18 @@ async def serve(
     users: dict[str, str],
     ready: Callable[[str], None],
     housekeeping: Callable[[Settings, Components], Coroutine[Any, Any, None]],
-    board: SharedMetrics | None = None,
+    shared_metrics: SharedMetrics | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then stop listening and give running requests `shutdown_timeout`.
 
     After SIGTERM, everything is served for another `drain_delay`, while `/readyz` is 503. SIGINT ends this delay.
-    `ready` is called with the base URL once requests are served. `board` holds the metrics, if there are any.
+    `ready` is called with the base URL once requests are served. `shared_metrics` holds the metrics, if there are any.
     """
     stop, skip_delay = _stop_signals()
-    async with composition.opened(settings, board) as parts, running_server(settings, parts, users, listener) as drain:
+    async with (
+        composition.opened(settings, shared_metrics) as parts,
+        running_server(settings, parts, users, listener) as drain,
+    ):
         url = url_of(listener)
         # These objects live as long as the process: without `freeze`, each full collection pauses the server for 50 ms.
         gc.collect()

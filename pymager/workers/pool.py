@@ -199,7 +199,7 @@ class WorkerPool:
             self._queue.give_back(slot, usable=slot.ready)
 
     async def _run(self, slot: Slot, message: bytes, read: Callable[[Status, bytes], T]) -> T:
-        """Run a job, and once more if its process was killed from outside. A cancelled job is ended."""
+        """Run a job, and once more if its process was killed from outside. A canceled job is ended."""
 
         def outcome(status: Status, payload: bytes) -> T | Failure:
             return protocol.read_failure(payload) if status is Status.FAILED else read(status, payload)

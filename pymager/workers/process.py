@@ -115,7 +115,7 @@ class WorkerProcess:
         """Send a request and return the answer.
 
         Raises `TimeoutError` after `seconds`, `WorkerExited`, and `ProtocolError`. After any of them, and when it is
-        cancelled, the process is killed: it may be in the middle of anything.
+        canceled, the process is killed: it may be in the middle of anything.
         """
         assert self._streams is not None
         reader, writer = self._streams

@@ -114,7 +114,7 @@ async def test_a_body_whose_connections_all_break_is_whole_or_unavailable(
         return
 
 
-async def test_a_cancelled_put_closes_its_connection(proxy: Proxy, bucket: str) -> None:
+async def test_a_canceled_put_closes_its_connection(proxy: Proxy, bucket: str) -> None:
     async with S3Blobs(through(proxy.port, bucket, timeout=120)) as store:
         await _cancel(store, proxy)
 

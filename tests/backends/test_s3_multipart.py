@@ -94,7 +94,7 @@ async def test_100_mb_take_little_memory_in_both_directions(
     assert digest == subprocess.run(["sha256sum", source], capture_output=True, text=True, check=True).stdout[:64]
 
 
-async def test_a_put_that_is_cancelled_aborts_its_upload(
+async def test_a_put_that_is_canceled_aborts_its_upload(
     store: S3Blobs, front: Front, server: S3Server, bucket: str
 ) -> None:
     put = asyncio.ensure_future(store.put(KEY, LARGE, "image/jpeg"))
@@ -186,7 +186,7 @@ async def test_every_part_has_its_checksum_in_a_header(store: S3Blobs, front: Fr
         assert re.search(r"\r\nx-amz-content-sha256: [0-9a-f]{64}\r\n", head)
 
 
-async def test_a_cancelled_put_is_not_retried(store: S3Blobs, front: Front, server: S3Server, bucket: str) -> None:
+async def test_a_canceled_put_is_not_retried(store: S3Blobs, front: Front, server: S3Server, bucket: str) -> None:
     """After the cancellation, a server that fails every request gets one attempt to abort the upload."""
     put = asyncio.ensure_future(store.put(KEY, LARGE, "image/jpeg"))
     async with asyncio.timeout(30):

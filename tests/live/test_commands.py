@@ -60,7 +60,7 @@ async def test_a_hash_that_was_made_lets_its_user_in(tmp_path: Path) -> None:
 async def test_upgrade_brings_the_schema_up_to_date_and_leaves_the_blob_store_alone(tmp_path: Path) -> None:
     first, second = await command(tmp_path, "upgrade"), await command(tmp_path, "upgrade")
     assert (first.code, second.code) == (0, 0)
-    assert "brought the schema to version" in first.out
+    assert "upgraded the schema to version" in first.out
     assert not (tmp_path / "data/blobs").exists()
     assert second.out == "nothing to do: everything is up to date\n"
 

@@ -47,7 +47,7 @@ async def test_init_makes_what_the_stores_need_and_says_so(tmp_path: Path) -> No
     first = await command(tmp_path, "init")
     assert first.code == 0
     assert str(tmp_path / "data/blobs") in first.out
-    assert "brought the schema to version" in first.out
+    assert "upgraded the schema to version" in first.out
     assert (tmp_path / "data/catalog.db").exists()
     for name in ("init", "upgrade"):
         assert (await command(tmp_path, name)).out == "nothing to do: everything is up to date\n"

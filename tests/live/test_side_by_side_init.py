@@ -27,7 +27,7 @@ async def test_of_three_that_prepare_an_empty_database_at_once_one_makes_each_ve
     done = await asyncio.gather(*(command(tmp_path, "init", **settings) for _ in range(_COUNT)))
     assert [one.code for one in done] == [0] * _COUNT, done
     said = "".join(one.out for one in done).splitlines()
-    made = [line for line in said if "brought the schema to version" in line]
+    made = [line for line in said if "upgraded the schema to version" in line]
     assert len(made) == len(set(made)) > 0, said
     async with AsyncExitStack() as stack:
         programs = [

@@ -1,4 +1,4 @@
-"""Blocking work in threads, and what a cancelled caller can rely on."""
+"""Blocking work in threads, and what a canceled caller can rely on."""
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ async def test_work_returns_or_raises_in_a_thread() -> None:
 
 
 @pytest.mark.parametrize("cancellations", [1, 3])
-async def test_a_cancelled_caller_stops_the_work_and_waits_for_its_end(cancellations: int) -> None:
+async def test_a_canceled_caller_stops_the_work_and_waits_for_its_end(cancellations: int) -> None:
     threads = Threads(1, "test")
     began, stopped, may_end = threading.Event(), threading.Event(), threading.Event()
     ended: list[bool] = []
@@ -42,7 +42,7 @@ async def test_a_cancelled_caller_stops_the_work_and_waits_for_its_end(cancellat
     threads.close()
 
 
-async def test_cancelled_work_that_waits_for_a_thread_never_begins() -> None:
+async def test_canceled_work_that_waits_for_a_thread_never_begins() -> None:
     threads = Threads(1, "test")
     may_end = threading.Event()
     begun: list[str] = []

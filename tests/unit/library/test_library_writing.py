@@ -312,7 +312,7 @@ STAGES = [("blobs", "put"), ("metadata", "get"), ("metadata", "add"), ("metadata
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(("store", "method"), STAGES)
 @pytest.mark.parametrize("verb", ["add", "put"])
-async def test_an_upload_cancelled_anywhere_leaves_no_row_without_its_blob(
+async def test_an_upload_canceled_anywhere_leaves_no_row_without_its_blob(
     place: Place, verb: str, store: str, method: str, when: str
 ) -> None:
     await place.plant("old")

@@ -96,13 +96,13 @@ class HeldThreads(ThreadPoolExecutor):
         return self.jobs[-1]
 
 
-async def test_a_cancelled_upload_does_not_close_its_file_under_the_thread_that_writes(spool: Spool) -> None:
+async def test_a_canceled_upload_does_not_close_its_file_under_the_thread_that_writes(spool: Spool) -> None:
     threads = HeldThreads()
     asyncio.get_running_loop().set_default_executor(threads)
 
     async def upload() -> None:
         async with spool.spooled(chunks_of(b"x" * 300_000)):
-            pytest.fail("a cancelled upload went on")
+            pytest.fail("a canceled upload went on")
 
     task = asyncio.create_task(upload())
     await until(threads.asked.is_set)

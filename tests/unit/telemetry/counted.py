@@ -1,21 +1,21 @@
-"""What stands on a board."""
+"""What stands on a shared."""
 
 import json
 
 from pymager.telemetry.shared_memory import SharedMetrics
 
 
-def counted(board: SharedMetrics, *name: str) -> list[float]:
+def counted(shared: SharedMetrics, *name: str) -> list[float]:
     """The numbers of one series, by the metric's name and the labels' values."""
-    return next(numbers for row, numbers in board.rows() if json.loads(row) == list(name))
+    return next(numbers for row, numbers in shared.rows() if json.loads(row) == list(name))
 
 
-def times(board: SharedMetrics, *name: str) -> float:
+def times(shared: SharedMetrics, *name: str) -> float:
     """How many values a histogram has."""
-    return sum(counted(board, *name)[:-1])
+    return sum(counted(shared, *name)[:-1])
 
 
-def above_zero(board: SharedMetrics, metric: str) -> dict[tuple[str, ...], float]:
+def above_zero(shared: SharedMetrics, metric: str) -> dict[tuple[str, ...], float]:
     """The series of a counter that has counted something, by the labels' values."""
-    rows = {tuple(json.loads(row)): numbers for row, numbers in board.rows()}
+    rows = {tuple(json.loads(row)): numbers for row, numbers in shared.rows()}
     return {name[1:]: numbers[0] for name, numbers in rows.items() if name[0] == metric and numbers[0]}

@@ -22,9 +22,9 @@ def told(folder: Path, behaviour: str) -> Path:
     return path
 
 
-def pool(board: SharedMetrics, **limits: float) -> WorkerPool:
+def pool(shared: SharedMetrics, **limits: float) -> WorkerPool:
     given = WorkerLimits(**{"wall_seconds": PATIENCE} | limits)
-    return WorkerPool(1, 0, given, ACCEPTED, program=MISBEHAVING, observer=Observer(Metrics(board)))
+    return WorkerPool(1, 0, given, ACCEPTED, program=MISBEHAVING, observer=Observer(Metrics(shared)))
 
 
 @pytest.mark.parametrize(
@@ -44,38 +44,38 @@ def pool(board: SharedMetrics, **limits: float) -> WorkerPool:
 async def test_a_job_that_fails_and_its_worker_are_counted_under_their_reasons(
     tmp_path: Path, behaviour: str, limits: dict[str, float], reason: str, end: str | None
 ) -> None:
-    board = SharedMetrics()
-    async with pool(board, **limits) as workers:
+    shared = SharedMetrics()
+    async with pool(shared, **limits) as workers:
         with pytest.raises(PymagerError):
             await rendered(workers, told(tmp_path, behaviour))
-        assert above_zero(board, "pymager_job_failures_total") == {("render", reason): 1}
+        assert above_zero(shared, "pymager_job_failures_total") == {("render", reason): 1}
         if end is not None:
-            await until(lambda: bool(above_zero(board, "pymager_worker_restarts_total")))
-            assert {why for (why,) in above_zero(board, "pymager_worker_restarts_total")} == {end}
-        assert counted(board, "pymager_jobs_running", "render") == [0.0]
+            await until(lambda: bool(above_zero(shared, "pymager_worker_restarts_total")))
+            assert {why for (why,) in above_zero(shared, "pymager_worker_restarts_total")} == {end}
+        assert counted(shared, "pymager_jobs_running", "render") == [0.0]
 
 
 async def test_a_job_that_is_under_way_is_running_and_who_is_refused_is_counted(tmp_path: Path) -> None:
-    board = SharedMetrics()
-    async with pool(board) as workers:
+    shared = SharedMetrics()
+    async with pool(shared) as workers:
         job = asyncio.create_task(rendered(workers, told(tmp_path, "hang")))
-        await until(lambda: counted(board, "pymager_jobs_running", "render") == [1.0])
+        await until(lambda: counted(shared, "pymager_jobs_running", "render") == [1.0])
         with pytest.raises(Overloaded):
             await workers.inspect(tmp_path / "asked")
-        assert above_zero(board, "pymager_job_failures_total") == {("inspection", "overloaded"): 1}
+        assert above_zero(shared, "pymager_job_failures_total") == {("inspection", "overloaded"): 1}
         job.cancel()
         await asyncio.wait([job])
-        assert counted(board, "pymager_jobs_running", "render") == [0.0]
-        assert ("render", "other") not in above_zero(board, "pymager_job_failures_total")
+        assert counted(shared, "pymager_jobs_running", "render") == [0.0]
+        assert ("render", "other") not in above_zero(shared, "pymager_job_failures_total")
 
 
 async def test_a_worker_that_has_done_its_jobs_is_counted_as_that_and_one_that_is_killed_is_not(tmp_path: Path) -> None:
-    board = SharedMetrics()
-    async with pool(board, max_jobs=2) as workers:
+    shared = SharedMetrics()
+    async with pool(shared, max_jobs=2) as workers:
         for _ in range(2):
             await rendered(workers, told(tmp_path, "fine"))
-        await until(lambda: above_zero(board, "pymager_worker_restarts_total") == {("max_jobs",): 1})
+        await until(lambda: above_zero(shared, "pymager_worker_restarts_total") == {("max_jobs",): 1})
         await until(lambda: workers.state.started == 2 and len(workers.state.pids) == 1)
         os.kill(workers.state.pids[0], signal.SIGKILL)
-        await until(lambda: above_zero(board, "pymager_worker_restarts_total") == {("max_jobs",): 1, ("killed",): 1})
-    assert times(board, "pymager_job_seconds", "render") == times(board, "pymager_job_wait_seconds", "render") == 2
+        await until(lambda: above_zero(shared, "pymager_worker_restarts_total") == {("max_jobs",): 1, ("killed",): 1})
+    assert times(shared, "pymager_job_seconds", "render") == times(shared, "pymager_job_wait_seconds", "render") == 2

@@ -29,29 +29,29 @@ async def made(slot: int) -> str:
     return "a picture"
 
 
-def flight(leases: MemoryMetadata, board: SharedMetrics) -> SingleFlight[str, int]:
-    return SingleFlight(leases, slot, observer=Observer(Metrics(board)))
+def flight(leases: MemoryMetadata, shared: SharedMetrics) -> SingleFlight[str, int]:
+    return SingleFlight(leases, slot, observer=Observer(Metrics(shared)))
 
 
 async def test_a_lease_that_is_free_is_won() -> None:
-    board = SharedMetrics()
-    assert await flight(MemoryMetadata("memory:"), board).run("key", nothing, made) == "a picture"
-    assert above_zero(board, "pymager_leases_total") == {("won",): 1}
+    shared = SharedMetrics()
+    assert await flight(MemoryMetadata("memory:"), shared).run("key", nothing, made) == "a picture"
+    assert above_zero(shared, "pymager_leases_total") == {("won",): 1}
 
 
 async def test_one_that_is_held_is_waited_for_and_taken_over_once_its_holder_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(singleflight, "TAKEOVER_SECONDS", 0.2)
-    board, leases = SharedMetrics(), MemoryMetadata("memory:")
+    shared, leases = SharedMetrics(), MemoryMetadata("memory:")
     await leases.acquire("key")
-    assert await flight(leases, board).run("key", nothing, made) == "a picture"
-    assert above_zero(board, "pymager_leases_total") == {("waited",): 1, ("taken_over",): 1}
+    assert await flight(leases, shared).run("key", nothing, made) == "a picture"
+    assert above_zero(shared, "pymager_leases_total") == {("waited",): 1, ("taken_over",): 1}
 
 
 async def test_one_that_another_took_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.02)
-    board, leases = SharedMetrics(), MemoryMetadata("memory:")
+    shared, leases = SharedMetrics(), MemoryMetadata("memory:")
 
     async def robbed(slot: int) -> str:
         token = ""
@@ -61,9 +61,9 @@ async def test_one_that_another_took_is_lost(monkeypatch: pytest.MonkeyPatch) ->
                 break
             except LeaseHeld as held:
                 token = held.token
-        while ("lost",) not in above_zero(board, "pymager_leases_total"):
+        while ("lost",) not in above_zero(shared, "pymager_leases_total"):
             await asyncio.sleep(0.005)
         return "a picture"
 
     async with asyncio.timeout(30):
-        assert await flight(leases, board).run("key", nothing, robbed) == "a picture"
+        assert await flight(leases, shared).run("key", nothing, robbed) == "a picture"

@@ -44,9 +44,9 @@ def sample(collector: MetricsCollector, name: str, **labels: str) -> float | Non
 
 
 def counting(collector: MetricsCollector, pid: int) -> Metrics:
-    board = SharedMetrics()
-    collector.add(board, pid)
-    return Metrics(board)
+    shared = SharedMetrics()
+    collector.add(shared, pid)
+    return Metrics(shared)
 
 
 def test_counts_of_several_processes_are_added_up() -> None:
@@ -79,9 +79,9 @@ def test_what_a_process_counted_stays_after_its_end_and_what_it_measured_goes() 
 
 
 def test_a_process_that_was_killed_has_left_its_last_count_behind() -> None:
-    collector, board = MetricsCollector(), SharedMetrics()
-    child = subprocess.Popen([sys.executable, "-c", _CHILD, str(board.fd)], pass_fds=[board.fd])
-    collector.add(board, child.pid)
+    collector, shared = MetricsCollector(), SharedMetrics()
+    child = subprocess.Popen([sys.executable, "-c", _CHILD, str(shared.fd)], pass_fds=[shared.fd])
+    collector.add(shared, child.pid)
     assert child.wait(30) == -9
     assert sample(collector, "pymager_leases_total", outcome="won") == 1000
     assert sample(collector, "pymager_jobs_running", kind="render") == 7
@@ -103,24 +103,24 @@ def test_a_value_is_counted_in_the_bucket_whose_bound_it_does_not_exceed() -> No
 
 
 def test_a_series_of_another_version_of_the_program_is_left_out() -> None:
-    collector, board = MetricsCollector(), SharedMetrics()
-    collector.add(board, 1)
+    collector, shared = MetricsCollector(), SharedMetrics()
+    collector.add(shared, 1)
     for name in (b'["pymager_of_the_future", "x"]', b'["pymager_leases_total", "won"]'):
-        board.numbers[board.claim(name, 3)] = 9.0
+        shared.numbers[shared.claim(name, 3)] = 9.0
     assert "future" not in text(collector.collect(supervisor=False), openmetrics=False)
     assert sample(collector, "pymager_leases_total", outcome="won") is None
 
 
 def test_a_full_board_takes_no_more_series_and_keeps_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    board = SharedMetrics()
-    metrics = Metrics(board)
+    shared = SharedMetrics()
+    metrics = Metrics(shared)
     metrics.value(LEASES, "won").add()
     with pytest.raises(MemoryError):
-        board.claim(b"too much", 1 << 20)
+        shared.claim(b"too much", 1 << 20)
     for number in range(20_000):
         metrics.value(STORE_BYTES, f"{number:040}").add()
     metrics.value(LEASES, "won").add()
-    rows = dict(board.rows())
+    rows = dict(shared.rows())
     assert rows[b'["pymager_leases_total", "won"]'] == [2.0]
     assert len(rows) < 20_000
 

@@ -7,30 +7,30 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
+from pymager.telemetry.context import RequestContext
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.shared_memory import SharedMetrics
-from pymager.web.clients import ClientResolver
 from pymager.web.instrumentation import CountingHandler
-from pymager.web.request_context import CONTEXT, new_context
+from pymager.web.request_context import CONTEXT
 from tests.unit.telemetry.counted import above_zero
 
 
 def unrouted() -> web.Request:
     request = make_mocked_request("GET", "/derived/cat-10x10.jpg")
     request._match_info = None
-    request[CONTEXT] = new_context(request, ClientResolver((), "x-forwarded-for"))
+    request[CONTEXT] = RequestContext("1", "192.0.2.1", started=0.0)
     return request
 
 
 async def counted(error: BaseException, request: web.Request) -> dict[tuple[str, ...], float]:
-    board = SharedMetrics()
+    shared = SharedMetrics()
 
     async def handler(request: web.Request) -> Any:
         raise error
 
     with pytest.raises(type(error)):
-        await CountingHandler(handler, Metrics(board))(request)
-    return above_zero(board, "pymager_requests_total")
+        await CountingHandler(handler, Metrics(shared))(request)
+    return above_zero(shared, "pymager_requests_total")
 
 
 async def test_one_that_is_given_up_before_it_was_routed_is_counted_and_stays_given_up() -> None:

@@ -22,8 +22,8 @@ _UNTIL = 30.0
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     """Of a server that gives a request half a second in all."""
     monkeypatch.setattr(server, "_REQUEST_TIMEOUT_SECONDS", 0.5)
-    collector, board, port = MetricsCollector(), SharedMetrics(), free_port()
-    collector.add(board, 1)
+    collector, shared, port = MetricsCollector(), SharedMetrics(), free_port()
+    collector.add(shared, 1)
     with server.exposed("127.0.0.1", port, collector, supervisor=False):
         yield port
 

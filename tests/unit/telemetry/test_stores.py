@@ -58,20 +58,20 @@ class TestObservedMetadata(MetadataStoreContract):
             yield store
 
 
-def calls(board: SharedMetrics, store: str, operation: str) -> float:
-    return times(board, "pymager_store_seconds", store, operation)
+def calls(shared: SharedMetrics, store: str, operation: str) -> float:
+    return times(shared, "pymager_store_seconds", store, operation)
 
 
 async def test_reading_a_blob_is_one_operation_whose_bytes_are_counted() -> None:
-    board = SharedMetrics()
-    async with ObservedBlobs(MemoryBlobs("memory:"), Observer(Metrics(board))) as blobs:
+    shared = SharedMetrics()
+    async with ObservedBlobs(MemoryBlobs("memory:"), Observer(Metrics(shared))) as blobs:
         await blobs.put("original/cat/1", b"12345", "image/jpeg")
         async with blobs.open("original/cat/1", 1, 4) as blob:
             assert b"".join([chunk async for chunk in blob.chunks]) == b"234"
         assert [info.key async for info in blobs.list("original/")] == ["original/cat/1"]
-    assert [calls(board, "blobs", name) for name in ("put", "open", "list", "stat")] == [1, 1, 1, 0]
-    assert counted(board, "pymager_store_bytes_total", "read") == [3.0]
-    assert counted(board, "pymager_store_bytes_total", "written") == [5.0]
+    assert [calls(shared, "blobs", name) for name in ("put", "open", "list", "stat")] == [1, 1, 1, 0]
+    assert counted(shared, "pymager_store_bytes_total", "read") == [3.0]
+    assert counted(shared, "pymager_store_bytes_total", "written") == [5.0]
 
 
 async def test_what_a_store_may_answer_is_no_failure_and_what_it_can_t_do_is_one() -> None:
@@ -79,15 +79,15 @@ async def test_what_a_store_may_answer_is_no_failure_and_what_it_can_t_do_is_one
         async def get(self, id: str) -> None:  # type: ignore[override]
             raise Unavailable("away", outcome_known=True)
 
-    board = SharedMetrics()
-    observer = Observer(Metrics(board))
+    shared = SharedMetrics()
+    observer = Observer(Metrics(shared))
     with pytest.raises(NotFound):
         await ObservedMetadata(MemoryMetadata("memory:"), observer).get("cat")
     error = ("pymager_store_errors_total", "metadata", "get", "unavailable")
-    assert (calls(board, "metadata", "get"), counted(board, *error)) == (1, [0.0])
+    assert (calls(shared, "metadata", "get"), counted(shared, *error)) == (1, [0.0])
     with pytest.raises(Unavailable):
         await ObservedMetadata(Away("memory:"), observer).get("cat")
-    assert (calls(board, "metadata", "get"), counted(board, *error)) == (2, [1.0])
+    assert (calls(shared, "metadata", "get"), counted(shared, *error)) == (2, [1.0])
 
 
 async def test_a_stores_local_file_is_handed_on(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pymager.errors import TooLarge
+from pymager.telemetry.context import RequestContext
 from pymager.web import bodies
 from pymager.web.bodies import BodyLimits, check_headers
-from pymager.web.clients import ClientResolver
 from pymager.web.failures import BadRequest, UnsupportedCoding, WebError
-from pymager.web.request_context import CONTEXT, new_context
+from pymager.web.request_context import CONTEXT
 
 LIMITS = BodyLimits(max_bytes=1_000, stall_timeout=30.0, min_rate=1)
 BOUNDARY = "x-boundary"
@@ -40,7 +40,7 @@ def request(chunks: Iterable[bytes] = (), content_type: str | None = FORM, **hea
         named["Content-Type"] = content_type
     content: Any = Chunks(chunks)
     made = make_mocked_request("POST", "/", headers=named, payload=content)
-    made[CONTEXT] = new_context(made, ClientResolver((), "x-forwarded-for"))
+    made[CONTEXT] = RequestContext("1", "192.0.2.1", started=0.0)
     return made
 
 

@@ -10,11 +10,11 @@ import pytest
 from aiohttp import web
 
 from pymager.errors import PymagerError
+from pymager.telemetry.context import RequestContext
 from pymager.web import bodies, failures
 from pymager.web.bodies import BodyLimits
-from pymager.web.clients import ClientResolver
 from pymager.web.failures import BadRequest, RequestTimeout
-from pymager.web.request_context import CONTEXT, new_context
+from pymager.web.request_context import CONTEXT
 from tests.waiting import until
 
 STALL = 0.3
@@ -38,7 +38,7 @@ class Uploads:
     clients: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.Response:
-        request[CONTEXT] = new_context(request, ClientResolver((), "x-forwarded-for"))
+        request[CONTEXT] = RequestContext("1", "192.0.2.1", started=0.0)
         reader = bodies.bare_body if request.method == "PUT" else bodies.form_file
         try:
             bodies.check_headers(request, self.limits)

@@ -10,7 +10,7 @@ from pymager.web.clients import ClientResolver
 PROXIES = ("10.0.0.0/8", "2001:db8::/32")
 
 
-def asked(peer: str | None, *lines: tuple[str, str]) -> web.BaseRequest:
+def a_request(peer: str | None, *lines: tuple[str, str]) -> web.BaseRequest:
     return make_mocked_request("GET", "/", headers=CIMultiDict(lines)).clone(remote=peer)
 
 
@@ -41,7 +41,7 @@ def forwarded_for(*values: str) -> list[tuple[str, str]]:
 def test_the_client_is_the_first_from_the_right_that_is_not_a_trusted_proxy(
     peer: str | None, values: list[str], client: str
 ) -> None:
-    assert ClientResolver(PROXIES, "x-forwarded-for").address(asked(peer, *forwarded_for(*values))) == client
+    assert ClientResolver(PROXIES, "x-forwarded-for").address(a_request(peer, *forwarded_for(*values))) == client
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_the_client_is_the_first_from_the_right_that_is_not_a_trusted_proxy(
     ],
 )
 def test_forwarded_is_read_if_it_is_configured(value: str, client: str) -> None:
-    request = asked("10.0.0.1", ("Forwarded", value), *forwarded_for("6.6.6.6"))
+    request = a_request("10.0.0.1", ("Forwarded", value), *forwarded_for("6.6.6.6"))
     assert ClientResolver(PROXIES, "forwarded").address(request) == client
 
 
 def test_the_header_that_is_not_configured_is_ignored() -> None:
-    request = asked("10.0.0.1", ("Forwarded", "for=6.6.6.6"))
+    request = a_request("10.0.0.1", ("Forwarded", "for=6.6.6.6"))
     assert ClientResolver(PROXIES, "x-forwarded-for").address(request) == "10.0.0.1"
 
 
 def test_without_trusted_proxies_the_header_is_ignored() -> None:
-    assert ClientResolver((), "x-forwarded-for").address(asked("10.0.0.1", *forwarded_for("6.6.6.6"))) == "10.0.0.1"
+    assert ClientResolver((), "x-forwarded-for").address(a_request("10.0.0.1", *forwarded_for("6.6.6.6"))) == "10.0.0.1"

@@ -223,12 +223,12 @@ def test_a_slice_is_the_range_of_the_rfc(size: int, first: int | None, last: int
     else:
         selected = None if last is not None and last < first else everything[first : None if last is None else last + 1]
     try:
-        asked = requested_range(headers(Range=value), size, IT)
+        selection = requested_range(headers(Range=value), size, IT)
     except RangeNotSatisfiable:
         assert selected is not None
         assert len(selected) == 0
     else:
-        assert selected == (None if asked is None else everything[slice(*asked)])
+        assert selected == (None if selection is None else everything[slice(*selection)])
         assert selected is None or len(selected) > 0
 
 
@@ -262,7 +262,7 @@ def test_any_headers_give_a_result_or_a_known_error(several: list[tuple[str, str
     try:
         assert is_not_modified(given, IT) in (True, False)
         check_write_preconditions(given, IT)
-        asked = requested_range(given, 100, IT)
-        assert asked is None or 0 <= asked[0] < asked[1] <= 100
+        selection = requested_range(given, 100, IT)
+        assert selection is None or 0 <= selection[0] < selection[1] <= 100
     except (PreconditionFailed, RangeNotSatisfiable) as error:
         assert str(error)

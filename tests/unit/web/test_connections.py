@@ -14,10 +14,10 @@ LIMITS = ConnectionLimits(
 
 
 async def test_the_header_timeout_also_covers_headers_that_begin_during_a_response() -> None:
-    asked, answered = asyncio.Event(), asyncio.Event()
+    request_received, answered = asyncio.Event(), asyncio.Event()
 
     async def slow(request: web.BaseRequest) -> web.Response:
-        asked.set()
+        request_received.set()
         await answered.wait()
         return web.Response(text="at last")
 
@@ -27,7 +27,7 @@ async def test_the_header_timeout_also_covers_headers_that_begin_during_a_respon
     reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
     try:
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        await asked.wait()
+        await request_received.wait()
         writer.write(b"GET / HT")
         (connection,) = manager.connections
         assert isinstance(connection, Connection)

@@ -218,7 +218,7 @@ async def test_a_lie_told_in_the_last_job_does_not_end_the_successor(asked: Aske
         assert workers.state.restarts <= 1
 
 
-async def test_a_job_that_is_cancelled_ends_its_process_and_frees_the_worker(asked: Asked) -> None:
+async def test_a_job_that_is_canceled_ends_its_process_and_frees_the_worker(asked: Asked) -> None:
     async with pool() as workers:
         path = asked("wait")
         task = asyncio.create_task(workers.inspect(path))

@@ -1,4 +1,4 @@
-"""originals, and the revisions that none may be committed with again"""
+"""tables for originals and used revisions"""
 
 import sqlalchemy as sa
 from alembic import op

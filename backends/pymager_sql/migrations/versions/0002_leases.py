@@ -1,4 +1,4 @@
-"""leases"""
+"""table for leases"""
 
 import sqlalchemy as sa
 from alembic import op
