@@ -12,11 +12,12 @@ MAX_ID_BYTES = 200
 ID_CATEGORIES = ("L", "M", "Nd")
 """Unicode's categories of the characters that an id can contain, beside `ID_PUNCTUATION`."""
 ID_PUNCTUATION = "_-"
-SIDE_PATTERN = "[1-9][0-9]{0,8}"
-"""A width or a height in a URL, as a regular expression."""
+_SIDE = "[1-9][0-9]{0,8}"
+SIZE_PATTERN = f"{_SIDE}x{_SIDE}"
+"""What stands between the id and the extension in the URL of a variant, as a regular expression. OpenAPI has it too."""
 _RULE = f"an id is 1 to {MAX_ID_BYTES} bytes of UTF-8: letters, digits and combining marks of any script, '_' and '-'"
 _DERIVED = re.compile(
-    rf"(?P<id>.+)-(?P<width>{SIDE_PATTERN})x(?P<height>{SIDE_PATTERN})\.(?P<extension>[A-Za-z0-9]{{1,16}})", re.DOTALL
+    rf"(?P<id>.+)-(?P<width>{_SIDE})x(?P<height>{_SIDE})\.(?P<extension>[A-Za-z0-9]{{1,16}})", re.DOTALL
 )
 _ASCII_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 

@@ -12,7 +12,7 @@ from pymager.errors import AlreadyExists, Fenced, NoSpace, NotFound, RevisionMis
 from pymager.ports import Original, Page
 from pymager_dynamodb.client import DynamoClient
 from pymager_dynamodb.errors import ConditionFailed, translated_errors
-from pymager_dynamodb.schema import (
+from pymager_dynamodb.items import (
     ASSIGNMENTS,
     NAMES,
     ORIGINAL_SORT_KEY,

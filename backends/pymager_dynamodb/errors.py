@@ -7,7 +7,7 @@ from aiodynamo.errors import AIODynamoError, ConditionalCheckFailed, TableNotFou
 
 from pymager.errors import NoSpace, Unavailable
 from pymager_dynamodb.client import reason
-from pymager_dynamodb.schema import Item
+from pymager_dynamodb.items import Item
 
 _ITEM_TOO_LARGE = "exceeded the maximum allowed size"  # DynamoDB has no error code for it
 

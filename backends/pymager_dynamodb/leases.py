@@ -12,7 +12,7 @@ from pymager.errors import LeaseHeld, LeaseLost, Unavailable
 from pymager.ports import Lease
 from pymager_dynamodb.client import DynamoClient
 from pymager_dynamodb.errors import ConditionFailed, translated_errors
-from pymager_dynamodb.schema import EXPIRES_ATTRIBUTE, LEASE_SHARDS, Item, lease_key, lease_shard
+from pymager_dynamodb.items import EXPIRES_ATTRIBUTE, LEASE_SHARDS, Item, lease_key, lease_shard
 
 _LEASE_TTL_SECONDS = 86_400
 _UPDATE = "SET #token = :token, #touched = :touched, #expires = :expires"

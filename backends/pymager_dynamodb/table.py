@@ -9,7 +9,7 @@ from aiodynamo.errors import AIODynamoError, ResourceInUse, TableNotFound, Valid
 
 from pymager.errors import ConfigurationError, Unavailable
 from pymager_dynamodb.client import DynamoClient, reason
-from pymager_dynamodb.schema import EXPIRES_ATTRIBUTE
+from pymager_dynamodb.items import EXPIRES_ATTRIBUTE
 
 _KEY_SCHEMA = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
 _ATTRIBUTE_DEFINITIONS = [{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}]

@@ -1,48 +1,29 @@
 """Single-flight: one render of a variant at a time, in a process by a shared task, between replicas by a lease.
 
-A lease only avoids duplicate work; correctness never depends on it. No clocks are compared: the holder changes the
-token every second, and a replica that has seen the same token for three seconds of its own monotonic clock can take the
-lease over.
+A lease only avoids duplicate work; correctness never depends on it. No clocks are compared: the holder renews the
+token (`pymager.library.leases`), and a replica that has seen the same token for three seconds of its own monotonic
+clock can take the lease over.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from time import monotonic
 from typing import Generic, TypeVar
 
-import structlog
-
-from pymager.errors import LeaseHeld, LeaseLost, Overloaded, Unavailable
+from pymager.errors import LeaseHeld, Overloaded, Unavailable
 from pymager.failpoints import reached
-from pymager.ports import Lease, Leases
+from pymager.library.leases import holding
+from pymager.ports import Leases
 from pymager.telemetry.families import LEASES
 from pymager.telemetry.observer import OFF, Observer
 
-RENEWAL_SECONDS = 1.0
 TAKEOVER_SECONDS = 3.0
 _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.02, 0.25
 _BACKOFF_FACTOR = 1.5
 
-log = structlog.get_logger("pymager.singleflight")
-
 T = TypeVar("T")
 S = TypeVar("S")
-
-
-@asynccontextmanager
-async def holding(leases: Leases, lease: Lease, observer: Observer = OFF) -> AsyncIterator[None]:
-    """Renew the lease every second while inside; release it at the end."""
-    stop = asyncio.Event()
-    renewal = asyncio.create_task(_renew(leases, lease, stop, observer))
-    try:
-        yield
-    finally:
-        stop.set()
-        # Not canceled: an interrupted renewal would leave a token that nobody knows.
-        last = await asyncio.shield(renewal)
-        if last is not None:
-            await asyncio.shield(_release(leases, last))
 
 
 class SingleFlight(Generic[T, S]):
@@ -130,28 +111,3 @@ class SingleFlight(Generic[T, S]):
             if found is not None:
                 return found
         raise Unavailable("another replica holds the lease of this variant and does not finish", outcome_known=True)
-
-
-async def _renew(leases: Leases, lease: Lease, stop: asyncio.Event, observer: Observer) -> Lease | None:
-    while True:
-        try:
-            async with asyncio.timeout(RENEWAL_SECONDS):
-                await stop.wait()
-            return lease
-        except TimeoutError:
-            pass
-        try:
-            lease = await leases.renew(lease)
-        except LeaseLost:
-            observer.count(LEASES, "lost")
-            return None  # harmless: both write the same variant under the same key
-        except Unavailable as error:
-            log.warning("lease not renewed", lease=lease.name, error=str(error))
-
-
-async def _release(leases: Leases, lease: Lease) -> None:
-    try:
-        await leases.release(lease)
-        reached("derive.released")
-    except Unavailable as error:
-        log.warning("lease not released; it can be taken over in seconds", lease=lease.name, error=str(error))

@@ -7,7 +7,7 @@ import structlog
 
 from pymager.composition import Components
 from pymager.errors import BackendError, LeaseHeld
-from pymager.library.singleflight import holding
+from pymager.library.leases import holding
 from pymager.operations.sweep import SweepReport, configured_sweep, counts, mark_recipes
 from pymager.settings.model import Settings
 from pymager.telemetry.families import LAST_SWEEP, SWEEPS, SWEPT

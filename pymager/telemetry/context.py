@@ -1,9 +1,7 @@
 """The context of the current request, for everything that runs on its behalf: logs, fairness, timings."""
 
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
 
 from pymager.telemetry.timings import Timings
 
@@ -31,20 +29,3 @@ CURRENT: ContextVar[RequestContext | None] = ContextVar("request_context", defau
 
 A task that several requests share has the context of the request that started it.
 """
-
-TraceIds = Callable[[], dict[str, str]]
-"""Returns the `trace_id` and `span_id` of the current span, or nothing."""
-
-
-def add_request_fields(ids: TraceIds | None) -> Callable[[Any, str, Any], Any]:
-    """A structlog processor that adds the request's id and the trace ids to every line of the log."""
-
-    def add(logger: Any, method: str, event: Any) -> Any:
-        if (context := CURRENT.get()) is not None:
-            event.setdefault("request_id", context.id)
-        if ids is not None:
-            for name, value in ids().items():
-                event.setdefault(name, value)
-        return event
-
-    return add

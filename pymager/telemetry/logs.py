@@ -12,7 +12,10 @@ from typing import Any, BinaryIO, cast
 import orjson
 import structlog
 
-from pymager.telemetry.context import TraceIds, add_request_fields
+from pymager.telemetry.context import CURRENT
+
+TraceIds = Callable[[], dict[str, str]]
+"""Returns the `trace_id` and `span_id` of the current span, or nothing."""
 
 
 def configure(level: str, style: str, ids: TraceIds | None = None) -> None:
@@ -23,7 +26,7 @@ def configure(level: str, style: str, ids: TraceIds | None = None) -> None:
     number = getattr(logging, level.upper())
     console = is_for_people(style)
     timestamp = structlog.processors.TimeStamper("%H:%M:%S" if console else "iso", utc=not console)
-    shared: list[Any] = [structlog.processors.add_log_level, timestamp, add_request_fields(ids)]
+    shared: list[Any] = [structlog.processors.add_log_level, timestamp, _add_request_fields(ids)]
     if console:
         structlog.configure(
             processors=[*shared, structlog.dev.ConsoleRenderer(pad_event_to=12)],
@@ -98,3 +101,17 @@ class _LibraryLogs(logging.Handler):
         exc_info = record.exc_info if record.exc_info and record.exc_info[0] else None
         level = min(record.levelno, logging.CRITICAL) // 10 * 10  # structlog knows only the levels with names
         log.log(level, record.getMessage(), logger=record.name, **({"exc_info": exc_info} if exc_info else {}))
+
+
+def _add_request_fields(ids: TraceIds | None) -> Callable[[Any, str, Any], Any]:
+    """A structlog processor that adds the request's id and the trace ids to every line of the log."""
+
+    def add(logger: Any, method: str, event: Any) -> Any:
+        if (context := CURRENT.get()) is not None:
+            event.setdefault("request_id", context.id)
+        if ids is not None:
+            for name, value in ids().items():
+                event.setdefault(name, value)
+        return event
+
+    return add

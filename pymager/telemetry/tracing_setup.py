@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 from pymager.errors import ConfigurationError
-from pymager.telemetry.context import TraceIds
+from pymager.telemetry.logs import TraceIds
 
 _REQUIRED_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 

@@ -37,7 +37,7 @@ NAME = {
     "schema": {
         "type": "string",
         "format": "derived-name",
-        "pattern": rf"^{_ID_PATTERN}-{names.SIDE_PATTERN}x{names.SIDE_PATTERN}\.({_EXTENSIONS})$",
+        "pattern": rf"^{_ID_PATTERN}-{names.SIZE_PATTERN}\.({_EXTENSIONS})$",
     },
     "example": "cat-800x600.jpg",
 }

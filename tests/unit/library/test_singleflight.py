@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pymager.errors import LeaseHeld, NotAPicture, Overloaded, Unavailable
+from pymager.library import leases as held_leases
 from pymager.library import singleflight
 from pymager.library.singleflight import SingleFlight
 from pymager.ports import Lease
@@ -252,7 +253,7 @@ async def test_a_lease_whose_token_changes_is_never_taken_over(
 async def test_a_lease_is_renewed_as_long_as_the_making_takes(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.01)
+    monkeypatch.setattr(held_leases, "RENEWAL_SECONDS", 0.01)
     pictures.gate.clear()
     making = pictures.run(flight_over(leases))
     await until(lambda: leases.calls["renew"] >= 5)
@@ -266,7 +267,7 @@ async def test_a_lease_is_renewed_as_long_as_the_making_takes(
 async def test_a_paused_holder_that_wakes_up_does_no_harm(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.01)
+    monkeypatch.setattr(held_leases, "RENEWAL_SECONDS", 0.01)
     monkeypatch.setattr(singleflight, "TAKEOVER_SECONDS", 0.1)
     paused, awake = HookedMetadata(leases.inner), asyncio.Event()
 
@@ -291,7 +292,7 @@ async def test_a_paused_holder_that_wakes_up_does_no_harm(
 async def test_a_renewal_that_fails_is_tried_again(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.01)
+    monkeypatch.setattr(held_leases, "RENEWAL_SECONDS", 0.01)
     leases.before["renew"] = once(away)
     pictures.gate.clear()
     making = pictures.run(flight_over(leases))
@@ -304,7 +305,7 @@ async def test_a_renewal_that_fails_is_tried_again(
 async def test_a_renewal_whose_answer_was_lost_stops_no_render(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.01)
+    monkeypatch.setattr(held_leases, "RENEWAL_SECONDS", 0.01)
     leases.after["renew"] = once(lost)
     pictures.gate.clear()
     making = pictures.run(flight_over(leases))

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pymager.errors import LeaseHeld
+from pymager.library import leases as held_leases
 from pymager.library import singleflight
 from pymager.library.singleflight import SingleFlight
 from pymager.telemetry.metrics import Metrics
@@ -50,7 +51,7 @@ async def test_one_that_is_held_is_waited_for_and_taken_over_once_its_holder_is_
 
 
 async def test_one_that_another_took_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(singleflight, "RENEWAL_SECONDS", 0.02)
+    monkeypatch.setattr(held_leases, "RENEWAL_SECONDS", 0.02)
     shared, leases = SharedMetrics(), MemoryMetadata("memory:")
 
     async def robbed(slot: int) -> str:
