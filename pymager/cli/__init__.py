@@ -1,6 +1,6 @@
-"""The command line: options, help texts, exit codes, and all that is printed.
+"""The command line: options, help texts, exit codes, and everything that is printed.
 
-Each module has one group of commands; `program` is the whole.
+Each module defines some of the commands; `program` has all of them.
 """
 
 from pymager.cli import bulk_commands, server_commands, store_commands

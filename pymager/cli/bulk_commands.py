@@ -22,7 +22,7 @@ _INTERRUPTED = "the run was stopped, or a store is unavailable"
 @click.option(
     "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Number of blobs copied at once."
 )
-@click.option("--originals-only", is_flag=True, help="Skip variants, which are rendered again on request.")
+@click.option("--originals-only", is_flag=True, help="Skip variants. They are rendered again on request.")
 @click.option("--verify", is_flag=True, help="Compare all bytes of blobs that TO already has, not only their sizes.")
 @click.pass_obj
 def copy_blobs(
@@ -62,9 +62,9 @@ def copy_metadata(options: dict[str, Any], source: str, target: str, jobs: int) 
     """Copy all catalog rows from one metadata store to another.
 
     FROM and TO are URLs as in PYMAGER_METADATA. TO is prepared as `pymager init` does: missing tables are created, but
-    a database other than SQLite must exist. Stop all writes to both first. Every copied row is read back and compared.
-    Rows that TO already has are never overwritten; rows that only TO has are listed. After an interruption, run the
-    same command again to continue.
+    a database other than SQLite must exist. Before you run the command, stop all writes to FROM and TO. Every copied
+    row is read back and compared. Rows that TO already has are never overwritten. Rows that only TO has are listed.
+    After an interruption, run the same command again to continue.
     """
     from pymager.operations.copy_rows import copy_rows
     from pymager.operations.progress import Progress
@@ -105,14 +105,16 @@ def import_folder(options: dict[str, Any], folder: Path, jobs: int | None) -> No
     metavar="EXTENSIONS",
     default="jpg",
     show_default=True,
-    help="Formats to render, as extensions in URLs, such as jpg,webp.",
+    help="Output formats to render, as URL extensions, such as jpg,webp.",
 )
-@click.option("--prefix", metavar="PREFIX", default="", help="Warm only originals whose ids start with this prefix.")
+@click.option(
+    "--prefix", metavar="PREFIX", default="", help="Render only variants of originals whose ids start with this prefix."
+)
 @click.option(
     "--from",
     "file",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="File with the ids to warm, one per line; - is standard input.",
+    help="File with the ids of the originals, one per line; - is standard input.",
 )
 @click.option(
     "--jobs",
@@ -123,7 +125,7 @@ def import_folder(options: dict[str, Any], folder: Path, jobs: int | None) -> No
 @click.option(
     "--resume",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Checkpoint file: keeps the position of an interrupted run, for the next run.",
+    help="Checkpoint file. The run saves its position there. After an interruption, the next run continues from it.",
 )
 @click.pass_obj
 def warm(
@@ -135,16 +137,16 @@ def warm(
     jobs: int | None,
     resume: Path | None,
 ) -> None:
-    """Render variants ahead of the first request.
+    """Render variants before clients request them.
 
-    Variants that exist are skipped. Servers may run at the same time: no variant is rendered twice. After an
+    Variants that already exist are skipped. Servers can run at the same time: no variant is rendered twice. After an
     interruption, run the same command again to continue.
     """
     from pymager.operations.progress import Progress
     from pymager.operations.warm import VariantSet, warm_catalog, warm_ids
 
     if file is not None and (prefix or resume):
-        raise click.UsageError("--from can't be combined with --prefix or --resume")
+        raise click.UsageError("--from cannot be combined with --prefix or --resume")
     settings = load_settings(options)
     wanted = VariantSet(_split(sizes) or _configured_sizes(settings), _split(formats))
     jobs = jobs or max(_MIN_WARM_JOBS, 2 * settings.workers)
@@ -167,7 +169,7 @@ def _configured_sizes(settings: Settings) -> list[str]:
 
 
 def _finish(report: "Report") -> None:
-    """Print the result and exit with 0, or 1 for a run that is not complete."""
+    """Print the result. Exit with 0 if the run is complete, otherwise with 1."""
     if report.is_empty and not report.may_be_empty:
         click.echo("FROM is empty; check its URL", err=True)
     if report.stopped is not None:

@@ -1,4 +1,4 @@
-"""The program itself: its options, its exit codes, and what every command starts with."""
+"""The program itself: its options and exit codes, and functions that all commands use."""
 
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -49,8 +49,8 @@ class _Program(click.Group):
 def program(context: click.Context, config_file: str | None) -> None:
     """Image server: stores original pictures and serves resized variants over HTTP.
 
-    Settings come from a TOML file, from PYMAGER_* environment variables, which override the file, and from options,
-    which override both. `pymager config` prints them.
+    Settings come from a TOML file, PYMAGER_* environment variables and options. Variables override the file, and
+    options override both. `pymager config` prints all settings.
     """
     context.obj = {"config": config_file}
 

@@ -12,10 +12,10 @@ from pymager.settings.model import Settings
 
 @program.command(epilog=exit_codes("the server, or one of its processes, ended with an error"))
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.  [env var: PYMAGER_HOST]")
-@click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [env var: PYMAGER_PORT]")
+@click.option("--port", type=int, help="Port to listen on; 0 chooses a free port.  [env var: PYMAGER_PORT]")
 @click.option("--processes", type=int, help="Number of server processes.  [env var: PYMAGER_PROCESSES]")
 @click.option(
-    "--dev", is_flag=True, help="Development mode: temporary data folder, any size allowed, user test, password test."
+    "--dev", is_flag=True, help="Development mode: temporary data folder, any size, user `test` with password `test`."
 )
 @click.option("--listen-fd", type=int, hidden=True)
 @click.option("--metrics-fd", type=int, hidden=True)
@@ -44,7 +44,8 @@ def serve(
 def show_config(options: dict[str, Any]) -> None:
     """Print every setting, its value and its source.
 
-    Secrets are masked. The source is `option` (of the command line), an environment variable, a file, or `default`.
+    Secrets are masked. The source is `option` for a command-line option, the name of an environment variable, the path
+    of a file, or `default`.
     """
     loaded = sources.load(options)
     width = max(map(len, Settings.model_fields))
@@ -57,7 +58,7 @@ def show_config(options: dict[str, Any]) -> None:
 def hash_password(name: str) -> None:
     """Hash a password for PYMAGER_USERS.
 
-    The password is read from the terminal, or from standard input. The output is `name:hash`.
+    Reads the password from the terminal, or from standard input if that is not a terminal. Prints `name:hash`.
     """
     from argon2 import PasswordHasher
 

@@ -17,8 +17,9 @@ _UNAVAILABLE = "a store is unavailable"
 def init(options: dict[str, Any]) -> None:
     """Create what the stores need: folders, a bucket, tables.
 
-    Run it once before the first start. Safe to run more than once: what exists is kept, and an older schema of the
-    catalog is upgraded.
+    Run it before the first start if the blob store is a bucket or the metadata store is DynamoDB. Servers create a
+    missing folder and the tables in an empty SQL database themselves. Safe to run more than once: nothing that exists
+    is deleted. An older schema of the catalog is upgraded.
     """
     from pymager.operations.prepare import prepare
 
@@ -30,8 +31,8 @@ def init(options: dict[str, Any]) -> None:
 def upgrade(options: dict[str, Any]) -> None:
     """Bring the catalog's schema up to date.
 
-    Run it after an update of pymager if the release notes or an error message ask for it. Safe to run more than once.
-    Unlike `init`, it does not touch the blob store.
+    Run it after an update of pymager if the release notes or an error message say so. Safe to run more than once.
+    Unlike `init`, it does not change the blob store.
     """
     from pymager.operations.prepare import upgrade
 
@@ -55,8 +56,8 @@ def check(options: dict[str, Any]) -> None:
 
 
 @program.command(epilog=exit_codes(_UNAVAILABLE))
-@click.option("--dry-run", is_flag=True, help="Print the keys of the blobs to delete, and delete nothing.")
-@click.option("--prefix", metavar="PREFIX", default="", help="Sweep only ids that start with this prefix.")
+@click.option("--dry-run", is_flag=True, help="Print the keys of the blobs that a sweep would delete. Delete nothing.")
+@click.option("--prefix", metavar="PREFIX", default="", help="Sweep only blobs of ids that start with this prefix.")
 @click.pass_obj
 def sweep(options: dict[str, Any], dry_run: bool, prefix: str) -> None:
     """Delete orphaned blobs and outdated variants.

@@ -12,14 +12,13 @@ _KINDS: Mapping[Any, str] = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
-    ByteSize: "a size such as 100MB or 64MiB",
-    tuple: "a list, or text with commas or spaces between the items",
-    dict: "a table, or text of name:hash pairs with spaces between them",
+    tuple: "a list, or text with items separated by commas or spaces",
+    dict: "a table, or text with name:hash pairs separated by spaces",
 }
 
 
 def must_be(expected: str, value: object) -> ValueError:
-    """The error of a validator that got another value than the expected one."""
+    """The error of a validator for a value that is not as expected."""
     return ValueError(f"must be {expected}, got {shortened(value)}")
 
 
@@ -32,7 +31,7 @@ def shortened(value: object) -> str:
 
 
 def sentence(problem: Mapping[str, Any], field: FieldInfo, *, secret: bool) -> str:
-    """What pydantic's `problem` says of a field's value; a secret value is not shown."""
+    """The error message for pydantic's `problem` with a field's value. A secret value is not shown."""
     if problem["type"] == "value_error":
         return str(problem["msg"]).removeprefix("Value error, ")
     expected = f"must be {_expected(field)}"
@@ -40,30 +39,31 @@ def sentence(problem: Mapping[str, Any], field: FieldInfo, *, secret: bool) -> s
 
 
 def unknown(name: str, known: Mapping[str, FieldInfo], prefix: str) -> str:
-    """What to say of a setting that does not exist; `prefix` is that of variables if the setting is one."""
+    """The error message for a setting that does not exist. `prefix` is empty unless a variable sets it."""
     similar = [prefix + (match.upper() if prefix else match) for match in get_close_matches(name, known, 1)]
     hint = f" Did you mean {similar[0]}?" if similar else ""
-    return f"no such setting.{hint} `pymager config` lists all settings"
+    return f"no such setting.{hint} docs/settings.md lists all settings"
 
 
 def _expected(field: FieldInfo) -> str:
     kind: Any = field.annotation
     if get_origin(kind) is Literal:
         return f"one of {', '.join(get_args(kind))}"
+    if kind is ByteSize:
+        return f"a size of at least {_bound(field, 'ge') or 0} bytes, such as 100MB or 64MiB"
     name = _KINDS.get(get_origin(kind) or kind)
     if name is None:
-        return "text, and not empty" if _bound(field, "min_length") else "text"
-    unit = " bytes" if kind is ByteSize else ""
+        return "text that is not empty" if _bound(field, "min_length") else "text"
     least, most, above = _bound(field, "ge"), _bound(field, "le"), _bound(field, "gt")
     match least, above, most:
         case None, None, None:
             return name
         case _, None, None:
-            return f"{name} of at least {least}{unit}"
+            return f"{name} of at least {least}"
         case _, None, _:
-            return f"{name} from {least} to {most}{unit}"
+            return f"{name} from {least} to {most}"
         case _:
-            return f"{name} greater than {above} and at most {most}{unit}"
+            return f"{name} greater than {above} and at most {most}"
 
 
 def _bound(field: FieldInfo, name: str) -> float | None:

@@ -35,17 +35,21 @@ class Settings(BaseModel):
     processes: int = Field(1, ge=1, le=256, description="Number of server processes that share the port.")
     public_url: BaseUrl = Field(
         "",
-        description="Base URL that clients use, with a path prefix if there is one, such as "
-        "`https://img.example.org/pictures`. For `Location` and `Link`, which have relative URLs if it is empty.",
+        description="Base URL that clients use, with its path prefix if it has one, such as "
+        "`https://img.example.org/pictures`. The headers `Location` and `Link` contain it. Empty: they contain "
+        "relative URLs.",
     )
-    data: DataFolder = Field(Path("pymager-data"), description="Folder of the embedded stores.")
+    data: DataFolder = Field(
+        Path("pymager-data"), description="Folder of the embedded stores: the blobs, and the SQLite file."
+    )
     blobs: StoreUrl = Field("", description="URL of the blob store. Empty: the folder `PYMAGER_DATA`.")
     metadata: StoreUrl = Field(
         "", description="URL of the metadata store. Empty: the SQLite file `catalog.db` in `PYMAGER_DATA`."
     )
     spool: OptionalFolder = Field(
         None,
-        description="Folder for request bodies while they are received. Empty: the system's temporary folder.",
+        description="Folder for temporary files: uploads while they are received and verified, and originals from a "
+        "bucket while they are rendered. Empty: the system's temporary folder.",
     )
 
     read_only: bool = Field(
@@ -56,14 +60,14 @@ class Settings(BaseModel):
 
     users: Users = Field(
         default_factory=dict,
-        description="Users who can write and list: name and argon2 hash, as `pymager hash-password` prints it. "
-        "In the environment: `name:hash`, several with spaces between them.",
+        description="Users who can upload, delete and list: names and argon2 hashes. `pymager hash-password` prints "
+        "`name:hash`. In the environment: `name:hash` pairs separated by spaces.",
         json_schema_extra={"secret": True},
     )
     tokens: Tokens = Field(
         default_factory=dict,
-        description="Bearer tokens that can write and list: name and SHA-256 of the token in hexadecimal. "
-        "In the environment: `name:hash`, several with spaces between them.",
+        description="Bearer tokens that can upload, delete and list: a name for each token, and the token's SHA-256 in "
+        "lowercase hexadecimal. In the environment: `name:hash` pairs separated by spaces.",
         json_schema_extra={"secret": True},
     )
 
@@ -75,12 +79,12 @@ class Settings(BaseModel):
         4096,
         ge=1,
         le=65_535,
-        description="Maximum width and height of a variant in pixels if `PYMAGER_SIZES` is `*`.",
+        description="Maximum width and height of a variant in pixels if `PYMAGER_SIZES` contains `*`.",
     )
     input_formats: InputFormats = Field(
         tuple(formats.FORMATS),
-        description="Formats that are accepted as originals. Others by their names in Pillow; `*` accepts all formats "
-        "that Pillow reads without running another program.",
+        description="Formats that are accepted for originals. To accept other formats, use their names in Pillow, such "
+        "as `dds`. `*` accepts all formats that Pillow reads without running another program.",
         validate_default=True,
     )
     background: Color = Field(
@@ -103,17 +107,17 @@ class Settings(BaseModel):
     header_timeout: Seconds = Field(10.0, description="Maximum seconds to receive the headers of a request.")
     stall_timeout: Seconds = Field(
         10.0,
-        description="Seconds after which a stalled request or response is cut off: one whose body transfers fewer "
-        "than `PYMAGER_MIN_RATE` bytes a second over this time.",
+        description="Seconds over which the transfer rate of a body is measured. A request or response with a rate "
+        "below `PYMAGER_MIN_RATE` is cut off.",
     )
-    min_rate: int = Field(1_000, ge=1, description="Bytes a second below which a body is stalled.")
+    min_rate: int = Field(1_000, ge=1, description="Minimum transfer rate of a body in bytes per second.")
     keepalive_timeout: Seconds = Field(75.0, description="Seconds after which an idle connection is closed.")
     drain_delay: float = Field(
         0.0,
         ge=0,
         le=3_600,
-        description="Seconds between SIGTERM and the end of listening, for a load balancer to notice: `/readyz` is 503 "
-        "but everything is still served. SIGINT ends the delay.",
+        description="Seconds from SIGTERM until the server stops listening. Meanwhile, everything is still served, and "
+        "`/readyz` is 503 to tell load balancers. SIGINT ends the delay.",
     )
     shutdown_timeout: Seconds = Field(
         20.0, description="Maximum seconds for running requests to finish after SIGTERM and `PYMAGER_DRAIN_DELAY`."
@@ -121,11 +125,12 @@ class Settings(BaseModel):
     trusted_proxies: Networks = Field(
         (),
         description="Networks of proxies that report the client's address, such as `10.0.0.0/8`. The address is used "
-        "in the log and for fairness among clients.",
+        "in the log, and to share the queue fairly among clients.",
     )
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
         "x-forwarded-for",
-        description="Header in which trusted proxies report the address. They must append to it or replace it.",
+        description="Header in which trusted proxies report the client's address. Each proxy must append to the "
+        "header or replace it.",
     )
 
     workers: int = Field(
@@ -137,13 +142,13 @@ class Settings(BaseModel):
     queue_size: int = Field(
         64,
         ge=0,
-        description="Maximum number of renders waiting for a worker. A quarter more can wait if their clients have no "
-        "other render waiting. Uploads have a queue of the same size.",
+        description="Maximum number of renders waiting for a worker process. A quarter more can wait if their clients "
+        "have no other render waiting. Uploads have a queue of the same size.",
     )
     worker_memory: ByteSize = Field(
         ByteSize(1 << 30),
         ge=64 << 20,
-        description="Address space of a worker process in bytes; 100 megapixels need 780 MB.",
+        description="Maximum address space of a worker process in bytes. A picture of 100 megapixels needs 780 MB.",
     )
     worker_timeout: Seconds = Field(30.0, description="Maximum seconds that a worker process spends on one picture.")
     worker_max_jobs: int = Field(200, ge=1, description="Number of jobs after which a worker process is replaced.")
@@ -156,14 +161,15 @@ class Settings(BaseModel):
     cache_control: Printable = Field(
         "public, max-age=300",
         min_length=1,
-        description="`Cache-Control` of pictures. Its `max-age` is how long a CDN can serve a deleted picture.",
+        description="`Cache-Control` header of pictures and of `/info`. A CDN can serve a deleted picture for "
+        "`max-age` seconds.",
     )
     cors_origin: Printable = Field(
-        "*", description="`Access-Control-Allow-Origin` of pictures and of their metadata. Empty: not sent."
+        "*", description="`Access-Control-Allow-Origin` header of pictures and of `/info`. Empty: it is not sent."
     )
 
     sweep_interval: float = Field(
-        3_600.0, ge=0, le=YEAR_SECONDS, description="Seconds between two sweeps by the server; 0 switches them off."
+        3_600.0, ge=0, le=YEAR_SECONDS, description="Seconds between two sweeps by the server; 0 disables them."
     )
     sweep_grace: float = Field(
         3_600.0, ge=0, le=YEAR_SECONDS, description="Minimum age in seconds of a blob that the sweep deletes."
@@ -184,19 +190,20 @@ class Settings(BaseModel):
         0,
         ge=0,
         le=65_535,
-        description="Port of `/metrics`, for Prometheus; 0 switches it off. It needs no credentials.",
+        description="Port to serve `/metrics` on, for Prometheus; 0 disables it. Requests need no credentials.",
     )
     metrics_host: Printable = Field(
         "", description="Address to serve `/metrics` on. Empty: the same as `PYMAGER_HOST`."
     )
     otel: bool = Field(
         False,
-        description="OpenTelemetry traces. OpenTelemetry's own `OTEL_...` variables configure them; needs "
+        description="Sends OpenTelemetry traces. OpenTelemetry's own `OTEL_...` variables configure them. Needs "
         "`pymager[otel]`.",
     )
     server_timing: bool = Field(
         False,
-        description="`Server-Timing` header of variants: where a variant came from, and how long each step took.",
+        description="Adds a `Server-Timing` header to variants: where the variant came from, and how long each step "
+        "took.",
     )
 
     @property

@@ -1,6 +1,6 @@
 """Loads the settings: from command-line options, the environment (`PYMAGER_...`), a TOML file and the defaults.
 
-An unknown setting or a wrong value is an error, which names the setting and the source of its value.
+An unknown setting or a wrong value is an error. Its message names the setting and the source of the value.
 """
 
 import os
@@ -32,7 +32,7 @@ class Loaded:
 
 
 def load(options: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
-    """Load the settings. `options` of the command line override the environment, which overrides the file.
+    """Load the settings. Command-line `options` override the environment, which overrides the file.
 
     Raises `ConfigurationError` with one line per wrong setting.
     """
@@ -69,7 +69,7 @@ def shown(settings: Settings, name: str) -> str:
 def without_password(url: str) -> str:
     """A URL that can be logged: without its password and the secrets in its query.
 
-    Finds a password also if its special characters are not percent-encoded.
+    It also finds a password whose special characters are not percent-encoded.
     """
     url = re.sub(r"(?<=://)([^/@:?]*):(?:[^?]*|[^@]*)@", r"\1:***@", url)
     return re.sub(r"((?:secret|pass|pwd|token|key|signature)[^=&]*=)[^&]*", r"\1***", url, flags=re.IGNORECASE)

@@ -21,7 +21,7 @@ _FORMATS = "formats such as jpeg, or * for all formats"
 
 
 def _words(value: object) -> object:
-    """A list can also be one string, with commas or spaces between the items."""
+    """A list can also be one string: items separated by commas or spaces."""
     return [word for word in re.split(r"[\s,]+", value) if word] if isinstance(value, str) else value
 
 
@@ -31,7 +31,7 @@ def _pairs(value: object) -> object:
         return value
     pairs = [word.partition(":") for word in value.split()]
     if any(not name or not hash for name, _, hash in pairs):
-        raise ValueError("must be name:hash, several with spaces between them")
+        raise ValueError("must be name:hash pairs separated by spaces")
     return {name: hash for name, _, hash in pairs}
 
 
@@ -69,7 +69,7 @@ def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
 
 def _check_folder(folder: Path) -> Path:
     if set("?#") & set(str(folder)):
-        raise must_be("a folder without '?' and '#' in its path", str(folder))
+        raise must_be("a folder whose path does not contain '?' or '#'", str(folder))
     return folder
 
 
@@ -93,7 +93,7 @@ def _check_store_url(url: str) -> str:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of a URL; all of them are empty for text that is not a URL."""
+    """The parts of a URL. All parts are empty if the text is not a URL."""
     try:
         return urlsplit(url)
     except ValueError:
@@ -117,7 +117,7 @@ def _check_tokens(tokens: dict[str, str]) -> dict[str, str]:
     for name, hash in tokens.items():
         if not re.fullmatch(r"[0-9a-f]{64}", hash):
             raise ValueError(
-                f"the hash of token {shortened(name)} must be the token's SHA-256: 64 hexadecimal digits in lower case"
+                f"the hash of token {shortened(name)} must be the token's SHA-256: 64 lowercase hexadecimal digits"
             )
     return tokens
 

@@ -120,7 +120,7 @@ def test_a_format_without_a_row_has_a_neutral_type_and_its_name_as_extension() -
 def test_the_readme_lists_the_formats() -> None:
     readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
     listed = re.search(
-        r"- Input formats: (?P<inputs>.+?), recognized by their bytes\. Output formats: (?P<outputs>.+?)\.", readme
+        r"- Input formats: (?P<inputs>.+?), recognized by their content\. Output formats: (?P<outputs>.+?)\.", readme
     )
     assert listed
     names = re.sub(r" \(.+?\)", "", listed["inputs"])

@@ -155,20 +155,20 @@ SENTENCES = {
     ("max_frames", "0"): "must be a whole number of at least 1, got '0'",
     ("drain_delay", "-1"): "must be a number from 0 to 3600, got '-1'",
     ("header_timeout", "soon"): "must be a number greater than 0 and at most 31536000, got 'soon'",
-    ("worker_memory", "1MB"): "must be a size such as 100MB or 64MiB of at least 67108864 bytes, got '1MB'",
+    ("worker_memory", "1MB"): "must be a size of at least 67108864 bytes, such as 100MB or 64MiB, got '1MB'",
     ("otel", "perhaps"): "must be true or false, got 'perhaps'",
     ("log_level", "loud"): "must be one of debug, info, warning, error, got 'loud'",
-    ("cache_control", ""): "must be text, and not empty, got ''",
+    ("cache_control", ""): "must be text that is not empty, got ''",
     ("host", "a\nb"): "must be text without control characters, got 'a\\nb'",
     ("sizes", "x" * 99): f"must be sizes such as 800x600, or * for any size, got '{'x' * 60}...'",
     ("trusted_proxies", "10.0.0.1/8"): "must be networks such as 10.0.0.0/8 or 2001:db8::/32, without host bits, "
     "got '10.0.0.1/8'",
-    ("data", "what?"): "must be a folder without '?' and '#' in its path, got 'what?'",
+    ("data", "what?"): "must be a folder whose path does not contain '?' or '#', got 'what?'",
     ("public_url", "ftp://a"): "must be an http or https URL without a query, such as https://img.example.org, "
     "got 'ftp://a'",
     ("blobs", "//key:secret@bucket"): "must be a URL such as file:///var/lib/pymager",
-    ("users", "hunter2"): "must be name:hash, several with spaces between them",
-    ("tokens", "ci:short"): "the hash of token 'ci' must be the token's SHA-256: 64 hexadecimal digits in lower case",
+    ("users", "hunter2"): "must be name:hash pairs separated by spaces",
+    ("tokens", "ci:short"): "the hash of token 'ci' must be the token's SHA-256: 64 lowercase hexadecimal digits",
 }
 
 
@@ -182,10 +182,10 @@ def test_an_error_says_what_the_value_must_be_and_what_it_is(name: str, value: s
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("sizes = [800]", "must be a list, or text with commas or spaces between the items, got 800"),
+        ("sizes = [800]", "must be a list, or text with items separated by commas or spaces, got 800"),
         ("host = 5", "must be text, got 5"),
-        ("users = 5", "must be a table, or text of name:hash pairs with spaces between them"),
-        ("users = {ada = 5}", "must be a table, or text of name:hash pairs with spaces between them"),
+        ("users = 5", "must be a table, or text with name:hash pairs separated by spaces"),
+        ("users = {ada = 5}", "must be a table, or text with name:hash pairs separated by spaces"),
         ("metadata = 5", "must be text"),
     ],
 )
@@ -201,7 +201,7 @@ def test_every_wrong_setting_is_named_at_once() -> None:
     lines = str(caught.value).splitlines()
     assert {line.split(":")[0] for line in lines} == {"port (option)", "PYMAGER_QUEUE_SIZE", "PYMAGER_QUEUE"}
     assert (
-        "PYMAGER_QUEUE: no such setting. Did you mean PYMAGER_QUEUE_SIZE? `pymager config` lists all settings" in lines
+        "PYMAGER_QUEUE: no such setting. Did you mean PYMAGER_QUEUE_SIZE? docs/settings.md lists all settings" in lines
     )
 
 
