@@ -31,7 +31,7 @@ sub vcl_recv {
 }
 
 sub vcl_hash {
-    # Without Host, which a client can invent.
+    # The cache key does not contain Host, because a client can send any Host.
     hash_data(req.url);
     return (lookup);
 }

@@ -108,31 +108,31 @@ def _install_documentation(root: Path, version: str) -> None:
     entry = f"pymager ({debian_version(version)}) unstable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n"
     _write_compressed(folder / "changelog.gz", f"{entry} -- {_maintainer()}  {formatdate(made)}\n")
     _write_compressed(folder / "CHANGELOG.md.gz", (CHECKOUT / "CHANGELOG.md").read_text())
-    _write(folder / "copyright", _licences(root / SITE))
+    _write(folder / "copyright", _licenses(root / SITE))
     for page in sorted((CHECKOUT / "docs").glob("*.md")):
         _write(folder / "docs" / page.name, page.read_text())
 
 
-def _licences(site: Path) -> str:
+def _licenses(site: Path) -> str:
     rows = [
-        f"  {found.name} {found.version}: {_licence(found)}"
+        f"  {found.name} {found.version}: {_license(found)}"
         for found in sorted(distributions(path=[str(site)]), key=lambda found: found.name.lower())
         if found.name != "pymager"
     ]
     return (
         "pymager is under the Apache License 2.0, /usr/share/common-licenses/Apache-2.0.\n\n"
-        "These packages are inside, each with its licence's text in its .dist-info folder below\n"
+        "The package contains these Python packages. The text of each license is in a .dist-info folder below\n"
         f"/{SITE}:\n\n" + "\n".join(rows) + "\n"
     )
 
 
-def _licence(found: Distribution) -> str:
+def _license(found: Distribution) -> str:
     told = found.metadata.json
     said = str(told.get("license_expression") or told.get("license") or "")
     if said and "\n" not in said:
         return said
     named = [line.rpartition(" :: ")[2] for line in told.get("classifier", []) if line.startswith("License :: ")]
-    return ", ".join(named) or "see there"
+    return ", ".join(named) or "see its .dist-info folder"
 
 
 def _write_control(root: Path, version: str) -> None:
@@ -157,13 +157,13 @@ def _md5(path: Path) -> str:
 
 
 def _maintainer() -> str:
-    """Who builds it, deb-control(5); the variables are those of Debian's own tools."""
+    """The maintainer, as in deb-control(5). Debian's own tools use the same environment variables."""
     name, address = os.environ.get("DEBFULLNAME", "pymager"), os.environ.get("DEBEMAIL", "root@localhost")
     return f"{name} <{address}>"
 
 
 def _committed() -> str:
-    """When the checkout was committed, so that the same sources make the same package; now without git."""
+    """The time of the checkout's commit, so that a package is reproducible; without git, the current time."""
     command = [shutil.which("git") or "/bin/false", "log", "-1", "--format=%ct"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     return done.stdout.strip() or str(int(time.time()))
@@ -182,7 +182,7 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
 
 def _run(*command: str | Path) -> None:
     if subprocess.run([*map(str, command)], check=False).returncode != 0:
-        sys.exit(f"make deb: this failed: {command[0]} {' '.join(map(str, command[1:4]))} ...")
+        sys.exit(f"make deb: this command failed: {command[0]} {' '.join(map(str, command[1:4]))} ...")
 
 
 if __name__ == "__main__":

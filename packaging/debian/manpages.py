@@ -15,7 +15,7 @@ _PROGRAM = r"""
 .SH FILES
 .TP
 \fI/etc/pymager/pymager.toml\fR
-Settings of the service, pymager.toml(5).
+Settings of the service; see pymager.toml(5).
 .TP
 \fI/etc/default/pymager\fR
 Environment variables of the service.
@@ -50,12 +50,12 @@ curl \-O http://127.0.0.1:8000/derived/cat\-800x600.jpg
 pymager.toml(5), \fI/usr/share/doc/pymager/docs\fR
 """
 _FORMAT = r"""
-A TOML file: \fIname\fR = \fIvalue\fR. Sizes are in bytes and can be written as "100MB" or "64MiB", times are in
-seconds. A list is a TOML array, or a string with commas or spaces between the items.
+A TOML file with lines of the form \fIname\fR = \fIvalue\fR. Sizes are in bytes, and can also be written as "100MB" or
+"64MiB". Times are in seconds. A list is a TOML array, or a string with commas or spaces between the items.
 .PP
 A setting can also be an environment variable: its name in upper case with the prefix \fBPYMAGER_\fR. The environment
-overrides the file, and options of the command line override both. pymager does not start with an unknown setting or a
-wrong value; the error names it.
+overrides the file, and options of the command line override both. If a setting is unknown or its value is wrong,
+pymager does not start, and the error names the setting.
 .B pymager config
 shows the current values and their sources.
 .PP

@@ -198,7 +198,7 @@ def readme() -> str:
     )
     return (CHART / "README.head.md").read_text() + (
         f"\n## Values\n\n| value | default | meaning |\n|---|---|---|\n{rows}\n"
-        f"## Settings\n\nBelow `settings`, by their names, with what is in force where they are not set:\n\n"
+        f"## Settings\n\nPut them below `settings`, by these names. The defaults are those of a pod of this chart:\n\n"
         f"| setting | default | meaning |\n|---|---|---|\n{settings}"
     )
 

@@ -30,7 +30,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* "yes" if a URL names a store that only one pod can use, otherwise empty. A scheme can be in upper case and name a driver. */}}
+{{/* "yes" if a URL names a store that only one pod can use, otherwise empty. The scheme can be in upper case, and can name a driver. */}}
 {{- define "pymager.isLocal" -}}
 {{- if regexMatch "(?i)^(file|sqlite|memory)[+:]" . -}}yes{{- end -}}
 {{- end -}}
@@ -113,7 +113,7 @@ PYMAGER_LOG_FORMAT: json
 {{- end }}
 {{- end -}}
 
-{{/* In base64, for `data`: an upgrade does not remove what was in `stringData`, and that would override values that are set elsewhere. */}}
+{{/* In base64, for `data`. With `stringData`, an upgrade would not remove old entries, and these would override values that are set elsewhere. */}}
 {{- define "pymager.secretVariables" -}}
 {{- with .Values.secrets }}
 {{- range $name := list "metadata" "users" "tokens" }}

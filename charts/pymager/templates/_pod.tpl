@@ -12,7 +12,7 @@ envFrom:
 {{- if or $hidden $root.Values.extraEnv }}
 env:
   {{- if $hidden }}
-  # If the Secret does not have it, the pod does not start: otherwise each pod would create its own catalog, and lose it.
+  # If the Secret does not have this key, the pod does not start. Otherwise each pod would create its own catalog, and lose it.
   - name: PYMAGER_METADATA
     valueFrom:
       secretKeyRef:
@@ -96,7 +96,7 @@ volumeMounts:
   - name: data
     mountPath: {{ .Values.settings.data | default "/var/lib/pymager" }}
     {{- if not (include "pymager.embedded" .) }}
-    # No data is stored here. Without the catalog's URL a pod cannot create SQLite here, so it does not start.
+    # No data is stored here. A pod that does not get the catalog's URL cannot create SQLite here, so it does not start.
     readOnly: true
     {{- end }}
   {{- with .Values.extraVolumeMounts }}
