@@ -175,7 +175,7 @@ async def test_a_blob_that_comes_back_damaged_is_refused_and_not_left_there(
     target.bad = next(key for key in given if key.startswith(f"original/{id}/"))
     report = await copied(source, target, tmp_path, screen)
     assert (report.done, report.failed) == (len(given) - 1, 1)
-    assert f"{target.bad}: TO returns other bytes than it was given" in screen.getvalue()
+    assert f"{target.bad}: TO returns other bytes than were written" in screen.getvalue()
     with pytest.raises(NotFound):
         await target.stat(target.bad)
     target.bad = ""
