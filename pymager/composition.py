@@ -63,7 +63,7 @@ def _named(setting: str) -> Iterator[None]:
 
 @asynccontextmanager
 async def opened(settings: Settings, shared_metrics: SharedMetrics | None = None) -> AsyncIterator[Components]:
-    """All components, open. At the end, running work is finished. With a `shared_metrics`, they count on it."""
+    """All components, open. Running work is finished at the end. Metrics are off if `shared_metrics` is None."""
     cache = Cache(settings.memory_cache)
     with observing(settings, shared_metrics) as observer, Spool(settings.spool) as spool:
         limits = worker_limits(settings), picture_limits(settings)
@@ -122,7 +122,7 @@ def worker_limits(settings: Settings) -> WorkerLimits:
 
 
 def size_policy(settings: Settings) -> SizePolicy:
-    """The sizes that can be asked for."""
+    """The sizes that variants can have."""
     if "*" in settings.sizes:
         return SizePolicy(None, settings.max_side)
     pairs = (size.split("x") for size in settings.sizes)

@@ -18,7 +18,7 @@ PymagerError
 ├── TooLarge                    a body over the limit
 ├── PictureError                a picture that is refused
 │   ├── NotAPicture             not a picture of an accepted format, or damaged
-│   └── Undecodable             one that crashes, hangs or overwhelms its decoder, or is over a limit
+│   └── Undecodable             crashes, hangs or overwhelms its decoder, or exceeds a limit
 ├── Overloaded                  a queue is full; try again later
 ├── RevisionGone                the revision to derive a variant from was deleted or replaced
 └── OriginalLost                a row without its blob
@@ -62,7 +62,7 @@ class LeaseLost(BackendError):
 
 
 class NoSpace(BackendError):
-    """The store is full; nothing of what was to be written is left."""
+    """The store is full; nothing was written."""
 
 
 class Unavailable(BackendError):
@@ -105,7 +105,7 @@ class TooLarge(PymagerError):
 
 
 class PictureError(PymagerError):
-    """A picture that is refused; the message tells the client why."""
+    """A picture that is refused; the message says why."""
 
 
 class NotAPicture(PictureError):

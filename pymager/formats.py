@@ -59,7 +59,7 @@ class Output:
 
     `encoder` is Pillow's name. `modes` are the modes among Pillow's L, RGB and RGBA that it accepts, narrowest first.
     `max_side` is the longest possible side in pixels. `settings` are the fields of `Encoding` that change its bytes,
-    beside the background. `palette` says that it has at most 256 colors.
+    in addition to the background. `palette` says that it has at most 256 colors.
     """
 
     encoder: str

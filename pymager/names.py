@@ -10,11 +10,11 @@ from pymager.errors import InvalidName, UnsupportedFormat
 
 MAX_ID_BYTES = 200
 ID_CATEGORIES = ("L", "M", "Nd")
-"""Unicode's categories of the characters that an id can contain, beside `ID_PUNCTUATION`."""
+"""Unicode's categories of the characters that an id can contain, in addition to `ID_PUNCTUATION`."""
 ID_PUNCTUATION = "_-"
 _SIDE = "[1-9][0-9]{0,8}"
 SIZE_PATTERN = f"{_SIDE}x{_SIDE}"
-"""What stands between the id and the extension in the URL of a variant, as a regular expression. OpenAPI has it too."""
+"""The size in the URL of a variant, as a regular expression. The OpenAPI document contains it too."""
 _RULE = f"an id is 1 to {MAX_ID_BYTES} bytes of UTF-8: letters, digits and combining marks of any script, '_' and '-'"
 _DERIVED = re.compile(
     rf"(?P<id>.+)-(?P<width>{_SIDE})x(?P<height>{_SIDE})\.(?P<extension>[A-Za-z0-9]{{1,16}})", re.DOTALL
@@ -24,9 +24,9 @@ _ASCII_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A derived picture as a URL asks for it: a size in pixels, and a format that `pymager.formats` can write.
+    """A derived picture as its URL describes it: a size in pixels, and a format that `pymager.formats` can write.
 
-    Everything from the URL to the worker reads it from here: names, keys, the size policy, recipes, jobs, warming.
+    All code that needs these options takes them from here: names, keys, the size policy, recipes, jobs, `warm`.
     """
 
     width: int
@@ -38,7 +38,7 @@ class Variant:
     """The media type of its bytes."""
 
     def __post_init__(self) -> None:
-        # Once, and not for every request: the hot path keeps the variants that are asked for.
+        # Computed once and not for every request: the hot path caches the requested variants.
         format = formats.FORMATS[self.format]
         object.__setattr__(self, "file_name", f"{self.width}x{self.height}.{format.extension}")
         object.__setattr__(self, "content_type", format.content_type)
@@ -69,7 +69,7 @@ def parse_id(text: str) -> str:
 
 
 def parse_derived(text: str) -> tuple[str, Variant]:
-    """Read `{id}-{width}x{height}.{extension}`, what follows `/derived/`; the last `-WxH` counts.
+    """Parse `{id}-{width}x{height}.{extension}`, the part of a URL after `/derived/`. The last `-WxH` is the size.
 
     Raises `InvalidName`, and `UnsupportedFormat` for an extension that pymager does not write.
     """

@@ -1,4 +1,4 @@
-"""The ports: all that the author of a backend has to read.
+"""The ports: what a backend has to implement.
 
 A backend is a class that takes its URL, is entered with `async with` before use, and has every method of its port.
 `__init__` only parses the URL, without I/O, and raises `ConfigurationError` if it is wrong. An entry point in the group
@@ -6,8 +6,8 @@ A backend is a class that takes its URL, is entered with `async with` before use
 contract of each port as test classes.
 
 A method raises what its docstring lists, and every method can raise `Unavailable`; anything else that escapes is a bug
-in the backend. Every method can be canceled at any time: then it has its whole effect or none of it, and it may have it
-after the cancellation.
+in the backend. Every method can be canceled at any time: it then has its whole effect or none, possibly after the
+cancellation.
 """
 
 import re
@@ -78,8 +78,8 @@ class BlobInfo:
 class Blob:
     """An open blob: `info` describes the whole blob, `chunks` yields the bytes of the requested range.
 
-    `file` is the path of the whole blob as a local file, for stores that have one; it saves a copy. The file can vanish
-    when the blob is deleted, but its content never changes.
+    `file` is the path of the whole blob as a local file, for stores that have one; using it saves a copy. The file can
+    vanish when the blob is deleted, but its content never changes.
     """
 
     info: BlobInfo
@@ -140,9 +140,9 @@ class Backend(Protocol):
         """
 
     async def tidy(self, older_than: float) -> int:
-        """Remove what a crash has left and only the backend can see, if untouched for `older_than` seconds.
+        """Remove leftovers of crashes that only the backend can see, if untouched for `older_than` seconds.
 
-        That is temporary files, parts of incomplete uploads, abandoned leases. Returns how many were removed.
+        Examples are temporary files, parts of incomplete uploads and abandoned leases. Returns how many were removed.
         """
 
     async def ping(self) -> None:
@@ -228,7 +228,7 @@ class Leases(Protocol):
     async def acquire(self, name: str, instead_of: str | None = None) -> Lease:
         """Take a lease in one atomic step; with `instead_of`, take it over from the holder of that token.
 
-        Raises `LeaseHeld` with the current token. A free lease is also given if `instead_of` is not None.
+        Raises `LeaseHeld` with the current token. With `instead_of`, a free lease can be taken too.
         """
 
     async def renew(self, lease: Lease) -> Lease:

@@ -82,7 +82,7 @@ def missing(entry: EntryPoint, error: ModuleNotFoundError) -> str:
 def _extra_with(distribution: Distribution, scheme: str, module: str) -> str | None:
     """The extra that installs the module: the one named like the scheme, or else the smallest one.
 
-    A distribution is assumed to have the name of its module: one that is missing cannot be asked.
+    A distribution is assumed to have the name of its module: the metadata of a missing one cannot be read.
     """
     extras: dict[str, set[str]] = {}
     for line in distribution.requires or ():

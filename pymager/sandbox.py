@@ -1,4 +1,4 @@
-"""The limits that a process puts on itself before it reads a stranger's picture. Linux only.
+"""The limits that a process puts on itself before it reads an untrusted picture. Linux only.
 
 They are a second line of defense: if a picture gets past the checks of its decoder, it ends the process and not the
 machine.

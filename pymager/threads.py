@@ -33,7 +33,7 @@ class Threads:
         return future.result()
 
     async def run_with_timeout(self, seconds: float, work: Callable[[], object]) -> None:
-        """Run `work`, and wait for it at most `seconds`. Raises `TimeoutError`; the work then runs on."""
+        """Run `work`, and wait for it at most `seconds`. Raises `TimeoutError`; the work then continues."""
         async with asyncio.timeout(seconds):
             await asyncio.wrap_future(self._pool.submit(work))
 

@@ -15,11 +15,11 @@ from pymager_aws.session import REQUEST_TIMEOUT_SECONDS, new_session, translated
 if TYPE_CHECKING:
     from obstore.store import S3Credential
 
-_RENEW_SECONDS = 900  # before they expire, start to renew them while the old ones stay in use
-_MIN_VALID_SECONDS = 120  # with less left, wait for new ones
+_RENEW_SECONDS = 900  # renewal starts this long before the expiry; the old credentials stay in use meanwhile
+_MIN_VALID_SECONDS = 120  # if the credentials expire sooner than this, a request waits for new ones
 _CHECK_INTERVAL_SECONDS = 10.0
 _LOOKUP_INTERVAL_SECONDS = 540.0  # how often credentials that never expire are read again: a file may have changed
-# For obstore, which calls again when less than 5 minutes are left. So it uses a key for 4 minutes at most.
+# obstore requests a new key 5 minutes before the old one expires, so it uses a key for 4 minutes at most.
 _PROVIDED_MIN_VALID_SECONDS = 600
 _PROVIDED_LIFETIME = timedelta(minutes=9)
 _NOT_FOUND = (
@@ -39,10 +39,10 @@ class Key:
 
 
 class Credentials:
-    """Finds the credentials and renews them before they expire, without making anyone wait for it.
+    """Finds credentials, and renews them in the background before they expire.
 
-    A request takes `key`, or `await get()` where that is None. An instance is also a `credential_provider` of obstore.
-    All callers share one lookup.
+    A request uses `key`, or `await get()` if `key` is None. An instance is also a `credential_provider` of obstore.
+    Concurrent callers share one lookup.
     """
 
     def __init__(self, profile: str | None) -> None:
@@ -125,7 +125,7 @@ def _retrieve_exception(lookup: asyncio.Task[None]) -> None:
 
 
 def _find(found: Any, profile: str | None) -> tuple[Any, Key]:
-    """botocore's credentials and the key in them. Only credentials that expire renew themselves."""
+    """botocore's credentials and their key. Credentials that never expire are read again."""
     with translated_errors("credentials"):
         if not hasattr(found, "refresh_needed"):
             found = new_session(profile).get_credentials()

@@ -44,7 +44,7 @@ def configured_region(session: Any) -> str | None:
 
 @contextmanager
 def translated_errors(wanted: str) -> Iterator[None]:
-    """Turn botocore's errors into `ConfigurationError` and `Unavailable`, while `wanted` is looked up.
+    """Translate botocore's errors during the lookup of `wanted` into `ConfigurationError` and `Unavailable`.
 
     Errors are not chained: a cause can quote the request that failed.
     """
@@ -52,6 +52,6 @@ def translated_errors(wanted: str) -> Iterator[None]:
         yield
     except _CONFIGURATION_ERRORS as error:
         raise ConfigurationError(f"invalid AWS configuration: {error}") from None
-    # RuntimeError: botocore renewed credentials and they had expired already. OSError: a credential_process.
+    # RuntimeError: the renewed credentials had already expired. OSError: a credential_process did not run.
     except (BotoCoreError, ClientError, RuntimeError, OSError) as error:
         raise Unavailable(f"cannot get the AWS {wanted}: {error}", outcome_known=True) from None

@@ -14,7 +14,7 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True, slots=True)
 class _Canonical:
-    """The headers of requests in one second, and how they go into the signature."""
+    """The headers that the requests of one second share, and their canonical form for the signature."""
 
     headers: dict[str, str]
     lines: str
@@ -24,7 +24,7 @@ class _Canonical:
 class Signer:
     """Signs requests to one host of a service in one region.
 
-    The signing key is derived once a day, and what requests of one second share is written once.
+    The signing key is derived once a day. The headers that the requests of one second share are built once.
     """
 
     def __init__(self, service: str, region: str, host: str) -> None:
@@ -40,7 +40,8 @@ class Signer:
     def headers(self, key: Key, method: str, path: str, extra: Headers, payload_sha256: str) -> dict[str, str]:
         """The headers of a signed request without a query: `extra`, host, date, session token and signature.
 
-        `path` is quoted. Names in `extra` are in lower case, and few combinations of them are in use. All are signed.
+        `path` is quoted. Names in `extra` are in lower case. All headers are signed. Use few
+        different values of `extra`: each is cached for a second.
         """
         second = int(time.time())
         if second != self._second or key is not self._key:

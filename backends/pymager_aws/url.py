@@ -60,7 +60,7 @@ class StoreUrl:
 
 
 def parse(url: str, form: str, known: Collection[str]) -> StoreUrl:
-    """Split a URL; `form` shows a right one, `known` are its parameters. Raises `ConfigurationError`."""
+    """Split a URL; `form` describes a valid URL, `known` are its possible parameters. Raises `ConfigurationError`."""
     scheme = url.partition(":")[0]
     try:
         parts = urlsplit(url)

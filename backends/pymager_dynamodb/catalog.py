@@ -100,7 +100,7 @@ class Catalog:
     async def list_page(self, cursor: str | None, limit: int) -> Page:
         """A page in the order of the table's partitions.
 
-        It has fewer rows, or none, if half the time limit passes while it skips items of ids without a row.
+        It has fewer rows, or none, if skipping the items of ids without a row takes more than half of the time limit.
         """
         key = None if cursor is None else key_of(cursor)
         deadline = self._client.deadline()

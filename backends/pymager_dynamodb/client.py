@@ -30,7 +30,7 @@ _API_VERSION = "DynamoDB_20120810"
 _MIN_ATTEMPT_SECONDS = 0.2
 _MAX_ATTEMPTS = 3
 _MAX_ATTEMPTS_WITH_NEW_CREDENTIALS = 2
-_MAX_ATTEMPTS_WHEN_THROTTLED = 1_000_000  # the deadline ends them
+_MAX_ATTEMPTS_WHEN_THROTTLED = 1_000_000  # only the deadline ends the attempts
 _FIRST_PAUSE_SECONDS = 0.05
 _MAX_PAUSE_SECONDS = 1.0
 _THROTTLED = (
@@ -87,7 +87,9 @@ class DynamoClient:
                 if attempt >= error.max_attempts or monotonic() + wait + _MIN_ATTEMPT_SECONDS > end:
                     raise error.final from error.__cause__
                 await asyncio.sleep(wait)
-                if monotonic() + _MIN_ATTEMPT_SECONDS > end:  # slept longer; this error is better than a lost response
+                if (
+                    monotonic() + _MIN_ATTEMPT_SECONDS > end
+                ):  # the pause took too long; this error says more than a lost response
                     raise error.final from error.__cause__
             attempt, pause = attempt + 1, min(2 * pause, _MAX_PAUSE_SECONDS)
 
@@ -95,7 +97,7 @@ class DynamoClient:
         key = self.credentials.key or await self._find_key(end)
         timeout = (end - monotonic()) * share
         if timeout <= 0:
-            raise Unavailable("the time limit was over before the request to DynamoDB", outcome_known=True)
+            raise Unavailable("the time limit passed before the request to DynamoDB was sent", outcome_known=True)
         try:
             response = await self.pool.post(self._headers(key, action, body), body, timeout)
         except RequestNotSent as error:
@@ -145,7 +147,7 @@ def reason(error: Exception) -> str:
 
 
 def _is_conflict(error: Exception) -> bool:
-    """Whether a write lost to one in another region of a global table: it was not applied."""
+    """Whether a write conflicted with one in another region of a global table. It was not applied."""
     return isinstance(error, UnknownError) and reason(error).startswith("ReplicatedWriteConflictException")
 
 
@@ -158,11 +160,11 @@ def _decoded(body: bytes, *, is_mutation: bool) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise _lost_response("the response is not JSON, so not DynamoDB's", is_mutation=is_mutation) from error
+        raise _lost_response("the response is not JSON, so it is not from DynamoDB", is_mutation=is_mutation) from error
 
 
 def _parsed(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        return "a response that is not DynamoDB's"
+        return "a response that is not from DynamoDB"

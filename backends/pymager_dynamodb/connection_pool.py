@@ -1,4 +1,4 @@
-"""HTTP connections to DynamoDB, and what is known when a request gets no response."""
+"""HTTP connections to DynamoDB. A failed request reports whether anything of it was sent."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class _Generation:
 class ConnectionPool:
     """Up to 64 persistent connections. It sends no request twice.
 
-    After a failure all idle connections are suspect, since they use the same route: from then on it opens new ones.
+    After a failure, requests use new connections: the idle ones share a network route, so they may have failed too.
     """
 
     def __init__(self, endpoint: URL) -> None:

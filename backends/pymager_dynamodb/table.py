@@ -90,7 +90,7 @@ async def _is_expiry_enabled(client: DynamoClient, table: str) -> bool:
     if is_on and rule.get("AttributeName") != EXPIRES_ATTRIBUTE:
         raise ConfigurationError(
             f"items of the table '{table}' must expire by the attribute '{EXPIRES_ATTRIBUTE}', not by "
-            f"'{rule.get('AttributeName')}': it belongs to another program; name another table"
+            f"'{rule.get('AttributeName')}': it belongs to another program; use another table"
         )
     return is_on
 
@@ -101,7 +101,7 @@ def _check_key_schema(table: str, description: dict[str, Any]) -> None:
     if keys != _KEY_SCHEMA or [kind for kind in types if kind in _ATTRIBUTE_DEFINITIONS] != _ATTRIBUTE_DEFINITIONS:
         raise ConfigurationError(
             f"the table '{table}' must have the partition key pk and the sort key sk, both strings; its key is "
-            "different, so name another table"
+            "different; use another table"
         )
 
 

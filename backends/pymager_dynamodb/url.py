@@ -14,7 +14,7 @@ _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB developer guide, namin
 
 @dataclass(frozen=True, slots=True)
 class DynamoUrl:
-    """Where a table is. None is left to the AWS configuration; `timeout` is in seconds."""
+    """The location of a table. A field that is None comes from the AWS configuration. `timeout` is in seconds."""
 
     table: str
     region: str | None

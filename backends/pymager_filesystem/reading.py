@@ -28,7 +28,7 @@ def status_of(layout: Layout, key: str) -> os.stat_result:
 
 
 class OpenBlob:
-    """A context manager for one open blob. Reads a small range at once and closes the file; a large one in chunks."""
+    """A context manager for an open blob. Reads a small range as a whole and closes the file; a large one in chunks."""
 
     __slots__ = (
         "_body", "_cache", "_fd", "_info", "_is_exited", "_is_reading", "_is_small", "_key", "_layout", "_path",
@@ -99,7 +99,7 @@ class OpenBlob:
         return True
 
     def _open(self) -> None:
-        """Do in a thread what the page cache could not."""
+        """Open the file in a thread, and read a small range: it was not in the page cache."""
         if self._fd < 0:
             try:
                 self._fd = os.open(self._path, OPEN_FLAGS)
@@ -134,7 +134,7 @@ class OpenBlob:
         raise Unavailable(f"the file of blob {self._key!r} was truncated", outcome_known=True)
 
     def _close(self) -> None:
-        """Close the file, or leave that to the thread that reads it: the number could already be another file's."""
+        """Close the file, unless a thread reads it: the thread could then read a file that reuses the descriptor."""
         if self._fd >= 0 and not self._is_reading:
             fd, self._fd = self._fd, -1
             os.close(fd)

@@ -93,7 +93,7 @@ def _place(temporary: bytes, path: bytes) -> None:
             return os.rename(temporary, path)
         except FileNotFoundError:
             os.stat(temporary)
-        # A concurrent delete can cause either. If a file is where a folder should be, the rename reports it.
+        # A concurrent delete can cause either error. If a file has the name of a folder, the next rename reports it.
         with suppress(FileNotFoundError, FileExistsError):
             os.makedirs(folder, exist_ok=True)
     raise OSError(errno.ENOENT, "concurrent deletes keep removing the folder", folder)

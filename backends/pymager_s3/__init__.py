@@ -2,8 +2,8 @@
 
 import os
 
-# obstore's runtime reads it when it is first used. With a thread per core, threads hand requests to each other; a
-# single thread takes a fifth less processor time per GET, and still handles more than the event loop can take.
+# obstore's runtime reads this variable at its first use. With a thread per core, requests move between threads. A
+# single thread takes a fifth less CPU time per GET, and still handles more requests than the event loop can.
 os.environ.setdefault("TOKIO_WORKER_THREADS", "1")
 
 from pymager_s3.store import S3Blobs

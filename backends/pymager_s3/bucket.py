@@ -1,4 +1,4 @@
-"""Rare operations on the whole bucket: create it, and find uploads that were left behind."""
+"""Rare operations on the whole bucket: create it, and find abandoned uploads."""
 
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
@@ -40,7 +40,7 @@ def create(client_of: BotocoreClient, bucket: str) -> list[str]:
 def old_uploads(client_of: BotocoreClient, bucket: str, prefix: str, older_than: float) -> Iterator[dict[str, str]]:
     """The multipart uploads under the prefix that began `older_than` seconds ago. Raises botocore's errors.
 
-    It lists the whole bucket, since MinIO lists no uploads for a prefix. Both times of an age are the server's, so
+    Lists the whole bucket, since MinIO cannot list uploads by prefix. Ages are computed from the server's times, so
     the local clock does not matter.
     """
     for page in client_of().get_paginator("list_multipart_uploads").paginate(Bucket=bucket):

@@ -1,4 +1,4 @@
-"""The clients of a bucket: our own for GETs, obstore for all frequent requests, botocore for the rest."""
+"""The clients of a bucket: `fast_get` for GETs, obstore for other frequent requests, botocore for the rest."""
 
 import threading
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _NO_LIMIT = timedelta(days=30)
 class Clients:
     """`fast_get` for GETs, with `reads` as its fallback; `reads` and `writes` are obstore's.
 
-    `reads` gives up a connection that stalls. `writes` does not: during a slow upload nothing is read.
+    `reads` closes a connection on which nothing arrives. `writes` does not: nothing arrives during a slow upload.
     """
 
     fast_get: FastGetClient
@@ -80,7 +80,7 @@ def create_clients(url: S3Url, credentials: Credentials) -> Clients:
         writes = _store(url, endpoint, region, credentials, options)
     except (BotoCoreError, BaseError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise ConfigurationError(f"the s3 URL does not lead to the bucket '{url.bucket}': {reason}") from None
+        raise ConfigurationError(f"the s3 URL is not valid for the bucket '{url.bucket}': {reason}") from None
     root = "/" if url.is_virtual else f"/{url.bucket}/"
     requests = GetRequests(Signer("s3", region, urlsplit(endpoint).netloc), root, credentials)
     return Clients(FastGetClient(endpoint, requests, ca=url.ca, timeout=stall), reads, writes)
@@ -142,7 +142,7 @@ def _store(url: S3Url, endpoint: str, region: str, credentials: Credentials, opt
     }
     return S3Store(
         url.bucket,
-        # Complete, since obstore reads missing settings from the environment.
+        # Every option is set, because obstore reads missing ones from the environment.
         config={
             "endpoint": endpoint,
             "aws_endpoint_url_s3": endpoint,

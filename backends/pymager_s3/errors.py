@@ -35,7 +35,7 @@ _REMEDIES = {
     "SignatureDoesNotMatch": "the secret key does not belong to the access key",
     "301": "it is in another region; set region= in the URL",
     "403": "the credentials lack a permission; see the minimum IAM policy in docs/backends.md",
-    "certificate": "the server's certificate is not trusted; name its authority with ca=",
+    "certificate": "the server's certificate is not trusted; set ca= in the URL to its authority's certificates",
 }
 
 

@@ -1,7 +1,7 @@
 """GETs of objects on the event loop: what a hit needs, for half the processor time of obstore's GET.
 
-Only the expected responses are used: the object, whole or in the requested range, or that it does not exist.
-Otherwise (a redirect, an error, an unreachable server) obstore repeats the request, retries, and reports the error.
+It handles only the expected responses: the object, whole or in the requested range, or that it does not exist.
+In all other cases (a redirect, an error, an unreachable server) obstore repeats the request and reports errors.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class FastGetClient:
         self._timeout = timeout
         self._idle: list[tuple[float, HttpConnection]] = []
         self._unusable_responses = 0
-        # obstore knows how to use a proxy.
+        # Only obstore supports proxies.
         needs_proxy = parts.scheme in getproxies() and not proxy_bypass(self._host)
         self._disabled_until = float("inf") if needs_proxy else 0.0
 
@@ -98,7 +98,7 @@ class FastGetClient:
                 if is_new or connection.has_answered:
                     self._count_unusable_response()
                     return None
-                # The server closed it while it was idle: the next connection can still work.
+                # The server closed this connection while it was idle: another one can still work.
             except FileNotFoundError:
                 raise  # the response was read to its end
             except BaseException:

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 connection that sends GETs and reads each body straight into the buffer that is handed on."""
+"""An HTTP/1.1 connection that sends GETs and reads each body directly into the buffers that the caller gets."""
 
 import asyncio
 import re
@@ -28,7 +28,7 @@ class ResponseHead:
 
 
 class ConnectionBroken(ConnectionError):
-    """The connection was closed, or it received something other than a readable response."""
+    """The connection was closed, or the server sent something that is not a valid response."""
 
 
 class HttpConnection(asyncio.BufferedProtocol):
@@ -66,7 +66,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         return self._is_open and self._is_persistent and not self._is_pending and not self._chunks
 
     def abort(self) -> None:
-        """Close it at once, also during a response."""
+        """Close the connection immediately, even during a response."""
         self._is_persistent = False
         if self._is_open:
             self._transport.abort()

@@ -32,7 +32,9 @@ _CONFIG = TransferConfig(
     max_request_concurrency=_CONCURRENT_PARTS,
     max_submission_concurrency=1,
 )
-_stopped: ContextVar[threading.Event] = ContextVar("_stopped")  # in s3transfer's threads: of the upload they work for
+_stopped: ContextVar[threading.Event] = ContextVar(
+    "_stopped"
+)  # in s3transfer's threads: the event that stops their upload
 
 
 class MultipartUploads:
@@ -50,7 +52,7 @@ class MultipartUploads:
         try:
             await self._threads.run(work, stopped.set)
         except ClientError as error:
-            # A first attempt completed the upload and its response was lost. The caller checks the object.
+            # An earlier attempt completed the upload, but its response was lost. The caller checks the object.
             if error.operation_name != "CompleteMultipartUpload" or error.response["Error"]["Code"] != "NoSuchUpload":
                 raise
 
@@ -105,7 +107,7 @@ def _add_checksum(params: dict[str, Any], **_: object) -> dict[str, Any]:
 
 
 def _retry_pause(response: Any, attempts: int, caught_exception: Exception | None, **_: object) -> float | None:
-    """Seconds until botocore's next attempt, None to give up, as it does outside of uploads.
+    """Seconds until botocore's next attempt, or None for no further attempt. Outside of uploads it never retries.
 
     botocore's own pauses are up to 8 s long, and nothing interrupts them when the upload is canceled.
     """

@@ -162,7 +162,7 @@ class BlobReader:
     def _disconnect(self) -> None:
         """Release the connection, or abort it if it has unread body; reading resumes with a new request.
 
-        Also for a slow reader: MinIO does not delete an object while it sends it, and every server closes such a
+        Also called for a slow reader: MinIO does not delete an object while it sends it, and every server closes such a
         connection after some time.
         """
         if isinstance(self._result, FastGetResult):

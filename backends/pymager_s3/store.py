@@ -43,8 +43,8 @@ class S3Blobs:
     """Blobs as objects `{prefix}{key}` of a bucket, with their content type and no other metadata.
 
     A call ends within the URL's `timeout`. For a read the time counts from chunk to chunk, and a put gets one more
-    second per megabyte. The store remembers no outage: when the server is back, the next call succeeds. An invalid key
-    raises `ValueError`.
+    second per megabyte. An outage has no lasting effect: when the server is back, the next call succeeds. An invalid
+    key raises `ValueError`.
     """
 
     def __init__(self, url: str) -> None:
@@ -58,7 +58,7 @@ class S3Blobs:
     async def __aenter__(self) -> Self:
         """Check the bucket once. Raises `ConfigurationError` when it is not usable.
 
-        An unreachable server does not stop the start: every call raises `Unavailable` until the server is there.
+        An unreachable server is not an error here: every call raises `Unavailable` until the server is reachable.
         """
         self._threads = Threads(_THREADS, "s3")
         self._credentials = Credentials(self._url.profile)
@@ -132,7 +132,7 @@ class S3Blobs:
             await self._list_nothing()
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> AbstractAsyncContextManager[Blob]:
-        """Open a blob with one GET; a range without a byte of it takes a HEAD instead."""
+        """Open a blob with one GET, or with one HEAD if the range contains no byte of it."""
         check_key(key)
         return BlobReader(self._clients, f"{self._prefix}{key}", key, slice(start, stop), self._timeout)
 
@@ -175,7 +175,7 @@ class S3Blobs:
             try:
                 await obstore.put_async(self._clients.writes, name, body, attributes=attributes, use_multipart=False)
             except AlreadyExistsError as error:
-                # versitygw, while it removes a folder that became empty. No key is the folder of another.
+                # versitygw responds so while it removes an empty folder. No key is really a folder of another key.
                 if pause is None or error_details(error).code != _IS_FOLDER_CODE:
                     raise
                 await asyncio.sleep(pause)

@@ -18,7 +18,7 @@ _MAX_PREFIX_BYTES = 300  # with a key of 700 bytes it stays within the 1024 that
 
 @dataclass(frozen=True, slots=True)
 class S3Url:
-    """Where the blobs are. `prefix` is empty or ends in `/`; None is left to the AWS configuration.
+    """The location of blobs. `prefix` is empty or ends in `/`. A field that is None comes from the AWS configuration.
 
     `is_virtual` puts the bucket into the host name; otherwise it is in the path. `timeout` is in seconds.
     """
@@ -73,7 +73,9 @@ def _prefix(path: str) -> str:
     prefix = path.removeprefix("/").removesuffix("/")
     if not prefix:
         if path not in ("", "/"):
-            raise ConfigurationError("the prefix in the s3 URL must not be empty between slashes; leave it out")
+            raise ConfigurationError(
+                "the prefix in the s3 URL must not be empty; write s3://BUCKET for the whole bucket"
+            )
         return ""
     for segment in prefix.split("/"):
         if not is_key_segment(segment):

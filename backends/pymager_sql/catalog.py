@@ -37,7 +37,7 @@ def add(connection: Connection, original: Original) -> None:
     try:
         connection.execute(_INSERT, values(original))
     except IntegrityError as error:
-        raise AlreadyExists(f"'{original.id}' has a row already") from error
+        raise AlreadyExists(f"the id '{original.id}' already has a row") from error
 
 
 def replace(connection: Connection, original: Original, expected: str | None) -> Original:
@@ -82,7 +82,7 @@ def page(rows: Sequence[Row], limit: int) -> Page:
 
 
 def after(cursor: str | None) -> str:
-    """Return the id of a cursor; without one, a text less than every id, not '', which is NULL in Oracle.
+    """Return the id of a cursor; for None, a text that is less than every id. It is not '', which is NULL in Oracle.
 
     Raises `ValueError`.
     """
@@ -113,7 +113,7 @@ def lock_row(connection: Connection, id: str, expected: str | None) -> Original:
     if row is None:
         raise NotFound(f"no row has the id '{id}'")
     if expected is not None and row.revision != expected:
-        raise RevisionMismatch(f"'{id}' is of revision {row.revision}, not {expected}")
+        raise RevisionMismatch(f"the revision of '{id}' is {row.revision}, not {expected}")
     return original(row)
 
 

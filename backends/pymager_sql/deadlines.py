@@ -1,4 +1,4 @@
-"""Deadlines of calls: at the deadline, the socket that a call waits on is shut down, which wakes up its thread.
+"""Enforces the deadlines of calls: shuts down the socket that a late call waits on, which wakes up its thread.
 
 The drivers have no option for this: psycopg and libpq keep waiting for a server that is connected but silent.
 """
@@ -34,7 +34,7 @@ class Call:
     def watch_socket(self, descriptor: int | None) -> None:
         """Register the socket that the call waits on, if it is known. Raises `Unavailable` after the deadline.
 
-        The descriptor is duplicated, because the driver can close its own at any time and the number be reused.
+        The descriptor is duplicated, because the driver can close its own at any time, and the number can be reused.
         """
         with self._lock:
             self._drop()
@@ -44,12 +44,12 @@ class Call:
                 self._socket = socket.socket(fileno=os.dup(descriptor))
 
     def forget_socket(self) -> None:
-        """The call no longer waits on a socket."""
+        """Unregister the socket: the call no longer waits on it."""
         with self._lock:
             self._drop()
 
     def cancel(self) -> None:
-        """Shut the socket down, and prevent that the call starts anything else."""
+        """Shut the socket down, and prevent the call from starting anything else."""
         with self._lock:
             self._is_canceled = True
             if self._socket is not None:
@@ -73,7 +73,7 @@ def watch_socket(descriptor: int | None) -> None:
 
 
 def forget_socket() -> None:
-    """The current call no longer waits on a socket."""
+    """Unregister the socket: the current call no longer waits on it."""
     if (call := current.get()) is not None:
         call.forget_socket()
 

@@ -34,7 +34,7 @@ class Dialect(Protocol):
         """Change persistent settings of a database that is known to be pymager's. Returns one sentence for each."""
 
     def transaction_engine(self) -> Engine:
-        """An engine for durable transactions. No two change one row at the same time."""
+        """An engine for durable transactions. No two of them change the same row at the same time."""
 
     def statement_engine(self) -> Engine:
         """An engine with one connection in autocommit, for single statements that need not be durable."""

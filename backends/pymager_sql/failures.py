@@ -47,7 +47,7 @@ def translate_errors(
 
 @contextmanager
 def transaction(engine: Engine, classify: Classifier, *, needs_space: bool = False) -> Iterator[Connection]:
-    """A transaction that is sent once. Before COMMIT nothing is changed; if its answer is lost, the outcome is unknown.
+    """A transaction that is sent once. Nothing changes before COMMIT; if its answer is lost, the outcome is unknown.
 
     If the database is full, COMMIT fails before its last page is written, so that outcome is known too.
     """
@@ -74,7 +74,7 @@ def statement(engine: Engine, classify: Classifier, *, needs_space: bool = False
 
 @contextmanager
 def autocommit_connection(engine: Engine, classify: Classifier, *, needs_space: bool = False) -> Iterator[Connection]:
-    """A connection in autocommit. Once a statement is sent, only the server's answer tells the outcome."""
+    """A connection in autocommit. After a statement is sent, its outcome is unknown until the server answers."""
     with translate_errors(outcome_known=True):
         connection = engine.connect()
     with connection, translate_errors(outcome_known=False, classify=classify, needs_space=needs_space):

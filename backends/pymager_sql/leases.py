@@ -14,7 +14,7 @@ from pymager_sql.tables import leases
 
 _SAME_TOKEN = (leases.c.name == bindparam("this_name")) & (leases.c.token == bindparam("this_token"))
 _INSERT = insert(leases).execution_options(preserve_rowcount=True)
-_INSERTS: dict[str, Executable] = {  # so that a conflict is not an error that the server logs
+_INSERTS: dict[str, Executable] = {  # with these, the server does not log a conflict as an error
     "postgresql": postgresql.insert(leases).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
     "sqlite": sqlite.insert(leases).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
 }

@@ -145,9 +145,9 @@ class PipelinedReads:
                 connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
         except (Error, OSError, TimeoutError) as error:
             self._connecting = None
-            came_before = [read for read in self._waiting if read.deadline <= latest]
-            self._fail(came_before, f"cannot connect to the database: {_message(error)}")
-            self._send()  # for reads that arrived meanwhile
+            requested_before = [read for read in self._waiting if read.deadline <= latest]
+            self._fail(requested_before, f"cannot connect to the database: {_message(error)}")
+            self._send()  # the reads that arrived in the meantime
         else:
             self._connecting = None
             self._start(connection)
@@ -190,7 +190,7 @@ class PipelinedReads:
             read.answer.set_result(_rows(result))
 
     def _drop_connection(self, error: Exception) -> None:
-        """Close the connection, and send each read that was sent once again on a new one."""
+        """Close the connection. Send the reads without an answer on a new one, unless they were sent twice already."""
         self._disconnect()
         reads = self._take_back_sent()
         self._fail([read for read in reads if read.is_repeated], f"the database did not answer: {_message(error)}")

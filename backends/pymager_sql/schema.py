@@ -36,7 +36,7 @@ def is_current(dialect: Dialect) -> bool:
 def initialize(dialect: Dialect) -> None:
     """Create the tables in an empty database.
 
-    Raises `ConfigurationError` for a database with another version of the schema or with foreign tables.
+    Raises `ConfigurationError` for a database with another version of the schema, or with only other programs' tables.
     """
     version, tables = _inspect_database(dialect)
     if _is_being_upgraded(version, tables):
@@ -46,8 +46,8 @@ def initialize(dialect: Dialect) -> None:
         _check(version)
     elif tables and VERSION_TABLE not in tables:
         raise ConfigurationError(
-            f"the database has tables ({_shorten(tables)}), but none of pymager's: is it the right one? "
-            "If it is, run `pymager init`, which leaves them alone"
+            f"the database has tables ({_shorten(tables)}), but none of pymager's; if the URL names the right "
+            "database, run `pymager init`, which does not change these tables"
         )
     dialect.configure()
     _upgrade(dialect, None)
@@ -56,7 +56,8 @@ def initialize(dialect: Dialect) -> None:
 def prepare(dialect: Dialect, target: str | None = None) -> list[str]:
     """Upgrade the schema to version `target`; None means the version of this release.
 
-    Returns one sentence for each step. Raises `ConfigurationError` for a newer schema or for foreign tables.
+    Returns one sentence for each step. Raises `ConfigurationError` for a newer schema, or for
+    tables of another program with the same names.
     """
     done = dialect.prepare_location()
     _refuse_foreign(*_inspect_database(dialect))
@@ -95,8 +96,8 @@ def _refuse_foreign(version: str | None, tables: set[str]) -> None:
         _refuse_newer(version)
     elif VERSION_TABLE not in tables and (clash := tables & set(metadata.tables)):
         raise ConfigurationError(
-            f"the database has tables with the names of pymager's ({_shorten(clash)}) that pymager "
-            "did not create; use another database"
+            f"the database has tables with the names of pymager's tables ({_shorten(clash)}), but pymager did not "
+            "create them; use another database"
         )
 
 
@@ -111,8 +112,8 @@ def _refuse_newer(version: str) -> None:
     known = [step.revision for step in _steps().walk_revisions()]
     if version not in known:
         raise ConfigurationError(
-            f"the catalog's schema is at version {version}, made by a newer pymager: "
-            f"this one knows versions up to {known[0]}"
+            f"the catalog's schema is at version {version}, made by a newer pymager, but "
+            f"this release supports versions up to {known[0]}; install the newer release"
         )
 
 

@@ -58,7 +58,7 @@ class SingleStatements:
                 connection.execute(_ADD, catalog.values(original))
             except IntegrityError as error:
                 if _table(error) == originals.name:
-                    raise AlreadyExists(f"'{original.id}' has a row already") from error
+                    raise AlreadyExists(f"the id '{original.id}' already has a row") from error
                 raise _fenced(original.revision) from error
 
     def replace(self, original: Original, expected: str | None) -> Original:

@@ -71,7 +71,7 @@ class Sqlite:
         )
 
     def transaction_engine(self) -> Engine:
-        """Transactions that take the write lock at BEGIN, so none can fail half way because of another one."""
+        """Transactions that take the write lock at BEGIN, so that none can fail halfway because of another."""
         engine = self._engine("FULL")
         event.listen(engine, "begin", _begin)
         return engine

@@ -28,7 +28,7 @@ class SqlMetadata:
     """A metadata store in the SQL database of a URL in SQLAlchemy's form.
 
     Several processes can share the database. Opening an empty database creates the tables. Opening one with an older
-    schema fails until `prepare` was called.
+    schema fails until `prepare` has been called.
     """
 
     _reads: Reads

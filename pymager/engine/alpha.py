@@ -1,4 +1,4 @@
-"""Transparency in all the ways in which files have it; and palettes, which cannot be scaled."""
+"""Transparency in all of its representations, and palettes, which cannot be scaled."""
 
 from PIL import Image
 

@@ -57,6 +57,6 @@ def _transform(profile: bytes, space: str) -> "ImageCmsTransform | None":
 
 
 def _is_identity(transform: "ImageCmsTransform") -> bool:
-    """Whether the profile is sRGB under whatever name: no color of a grid changes by more than rounding."""
+    """Whether the profile is sRGB, whatever its name is: no color of a grid changes by more than rounding."""
     grid = Image.frombytes("RGB", (len(_COLOR_GRID) // 3, 1), _COLOR_GRID)
     return max(ImageChops.difference(grid, transform.apply(grid)).tobytes()) <= _ROUNDING_ERROR

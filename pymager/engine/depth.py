@@ -43,7 +43,7 @@ def _from_32(picture: Image.Image) -> Image.Image:
 
 
 def _from_float(picture: Image.Image) -> Image.Image:
-    """Values from 0 to 1 have white at 1, as in floating-point TIFF and PFM; up to 255 at 255; others are stretched."""
+    """White is 1 for values up to 1, as in TIFF and PFM, and 255 for values up to 255. Others are stretched."""
     low, high = _extrema(picture)
     if not (isfinite(low) and isfinite(high)) or (low >= 0 and high <= 1):
         return _stretched(picture, 0, 1)

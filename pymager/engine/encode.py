@@ -12,7 +12,7 @@ _MODES = ("L", "RGB", "RGBA")
 
 
 def encode(picture: Image.Image, job: RenderJob) -> bytes:
-    """The file of a picture in mode L, RGB or RGBA. Its `info` must be empty: Pillow writes what is in there.
+    """Encode a picture in mode L, RGB or RGBA. Its `info` must be empty: Pillow would write its content into the file.
 
     Raises `ValueError` for an alpha channel if the format has no transparency.
     """

@@ -9,7 +9,7 @@ from pymager import formats
 from pymager.errors import ConfigurationError
 
 _REFUSED_DECODERS = frozenset({"EPS", "WMF", "PDF", "MPEG", "IPTC"})
-"""Decoders that are never used. EPS runs a program (Ghostscript), WMF is drawn by one, PDF and MPEG are not pictures,
+"""Decoders that are never used. EPS and WMF need another program to draw them, PDF and MPEG are not pictures,
 and IPTC opens whatever is embedded in it. Stubs, which pass the file to a registered program, are left out too."""
 
 

@@ -81,12 +81,12 @@ def start_request(memory_bytes: int, cpu_seconds: int, limits: PictureLimits) ->
 
 
 def inspect_request(path: Path) -> bytes:
-    """Ask what the file at `path` is. Answered by INSPECTION or FAILED."""
+    """Request an inspection of the file at `path`. Answered by INSPECTION or FAILED."""
     return _request(job="inspect", path=str(path))
 
 
 def render_request(path: Path, job: RenderJob, file: Path) -> bytes:
-    """Ask for a variant; a large one is written to the new `file`. Answered by BODY, FILE, ORIGINAL or FAILED."""
+    """Request a variant; a large one is written to the new `file`. Answered by BODY, FILE, ORIGINAL or FAILED."""
     return _request(job="render", path=str(path), render=job, file=str(file))
 
 

@@ -10,7 +10,7 @@ PIPELINE_VERSION: int = 1
 
 
 def recipe(encoding: Encoding, format: str) -> str:
-    """A fingerprint, 12 hexadecimal digits, of everything that changes the bytes of a variant beside its name.
+    """A fingerprint, 12 hexadecimal digits, of everything except its name that changes the bytes of a variant.
 
     The settings of other formats do not change it.
     """

@@ -21,7 +21,7 @@ def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
 
 
 DECODE_STEPS: tuple[Step, ...] = (depth.eight_bits, alpha.expand, alpha.clear_outside_frame)
-"""Steps that belong to decoding: the picture is to blame for their errors. They run before scaling, on all pixels."""
+"""Steps that belong to decoding: their errors are errors of the picture. They run before scaling, on all pixels."""
 
 OUTPUT_STEPS: tuple[Step, ...] = (
     scale.crop_and_scale,
@@ -38,9 +38,9 @@ _COPYABLE_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 
 
 def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
-    """The original in a file, cropped around its center and scaled to the variant's size.
+    """Crop the original in a file around its center, and scale it to the variant's size.
 
-    None means that the original's own bytes are the variant. Of an animation it is the first frame. Raises
+    None means that the original's own bytes are the variant. An animation gives its first frame. Raises
     `NotAPicture`, `Undecodable` and `MemoryError` as `inspect` does.
     """
     decoded = _decode(path, limits, job)

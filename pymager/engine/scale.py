@@ -1,4 +1,4 @@
-"""Crops around the center and scales in one step, so that nothing is ever larger than the original or the variant."""
+"""Crops around the center and scales in one step, so that no picture in between is larger than both of them."""
 
 from functools import cache
 
@@ -16,7 +16,7 @@ _RESIZER_MODES = frozenset({"L", "RGB", "RGBA", "CMYK"})
 def centered_crop(size: tuple[int, int], target: tuple[int, int]) -> Rectangle:
     """The largest part around the center of a picture that has the target's aspect ratio.
 
-    It can have fractions of pixels, except if it needs no scaling: there half a pixel would only blur.
+    It can have fractions of pixels, except if no scaling is needed: then half a pixel would only blur the picture.
     """
     (width, height), (target_width, target_height) = size, target
     if width * target_height >= height * target_width:
@@ -43,7 +43,7 @@ def jpeg_reduction(crop: Rectangle, target: tuple[int, int]) -> int:
 def crop_and_scale(picture: Image.Image, context: StepContext) -> Image.Image:
     """Scale the context's crop to the variant's size with a Lanczos filter of three lobes.
 
-    It overwrites a picture that has an alpha channel.
+    Overwrites a picture that has an alpha channel.
     """
     size = size_before_orientation(context.job.variant, context.orientation)
     left, top, right, bottom = context.crop

@@ -44,7 +44,7 @@ def main(load_handlers: Callable[[], JobHandlers]) -> NoReturn:
     """Run a worker process. `load_handlers` is called once, inside the sandbox, and can import what it needs."""
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     sandbox.die_with_parent(parent)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # for the server, which ends its workers when it has drained
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the server handles it, and ends its workers after it has drained
     faulthandler.enable()
     with socket.socket(fileno=descriptor) as channel, channel.makefile("rb") as requests:
         start = protocol.read_request(requests.read)

@@ -10,11 +10,11 @@ from pymager.ports import BlobInfo
 
 _ENTRY_OVERHEAD_BYTES = 1_024
 _MAX_VALIDATORS = 32_768
-_LARGEST_SHARE = 8  # one body takes at most this part of the limit
+_LARGEST_SHARE = 8  # a body can take at most an eighth of the limit
 
 
 class Cache:
-    """Caches the bodies used last, up to `limit` bytes, and the descriptions of more variants than those."""
+    """Caches the most recently used bodies, up to `limit` bytes, and the descriptions of more variants."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

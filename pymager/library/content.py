@@ -14,8 +14,8 @@ MEMORY, BUCKET, RENDERED = "memory", "bucket", "rendered"
 class VariantContent:
     """A variant that was found or rendered: its bytes are `body`, or come in `chunks` if it is large.
 
-    Both are None where the caller needed no bytes. `tier` is where it came from. Leave it with `async with`, which
-    ends the transfer of a large one. Without a transfer it can be shared.
+    Both are None if the caller needs no bytes. `tier` is where it came from. Use it in `async with`, which ends the
+    transfer of a large variant. An instance without `chunks` can be shared.
     """
 
     __slots__ = ("_opening", "body", "chunks", "info", "tier")

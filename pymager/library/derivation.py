@@ -34,7 +34,7 @@ def check_size(original: Original, info: BlobInfo) -> None:
 
 
 class Derivation:
-    """Makes variants, each once. Remembers for a minute which could not be made."""
+    """Renders missing variants, each once. Caches for a minute that a picture cannot be rendered."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Derivation:
         deadline: float,
         observer: Observer = OFF,
     ) -> None:
-        """`deadline` is in seconds, for a render that another replica holds the lease of."""
+        """`deadline` is how many seconds to wait for a variant while other replicas hold its lease."""
         self._blobs = blobs
         self._metadata = metadata
         self._cache = cache
@@ -64,12 +64,12 @@ class Derivation:
         return keys.derived_key(original, self.recipes[variant.format], variant)
 
     def cached(self, key: str, needs_body: Callable[[BlobInfo], bool]) -> VariantContent | None:
-        """The variant from the cache. A description without the body is enough if `needs_body` says so of it."""
+        """The variant from the cache. A description without the body is enough if `needs_body` returns False for it."""
         content = self._cache.get(key)
         return content if content is not None and (content.body is not None or not needs_body(content.info)) else None
 
     async def stored(self, key: str) -> VariantContent:
-        """The variant from the blob store; from now on it is cached. Raises `NotFound`."""
+        """Read the variant from the blob store, and cache it. Raises `NotFound`."""
         opening = self._blobs.open(key)
         blob = await opening.__aenter__()
         if blob.info.size > _MAX_WHOLE_BYTES:
@@ -85,7 +85,7 @@ class Derivation:
         return VariantContent(blob.info, body, BUCKET)
 
     async def render(self, original: Original, variant: Variant, key: str) -> VariantContent:
-        """The variant, rendered here or by whoever else is about to.
+        """The variant, rendered here or by the replica that holds its lease.
 
         Raises `RevisionGone`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
@@ -104,7 +104,7 @@ class Derivation:
         await self._flights.close(seconds)
 
     async def _rendered(self, original: Original, variant: Variant, key: str) -> VariantContent:
-        """What the one render of a key gives; a large variant comes without its bytes."""
+        """The result of the shared render of a key; a large variant comes without its bytes."""
         self._raise_known_failure(key)
 
         async def look() -> VariantContent | None:
@@ -168,7 +168,7 @@ class Derivation:
                 path.unlink(missing_ok=True)
 
     async def _check_revision(self, original: Original, key: str) -> None:
-        """Delete what was written for a revision that has gone meanwhile. Raises `RevisionGone`."""
+        """Delete the variant if its revision was deleted or replaced in the meantime. Raises `RevisionGone`."""
         with suppress(NotFound):
             if (await self._metadata.get(original.id)).revision == original.revision:
                 return

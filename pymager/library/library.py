@@ -161,7 +161,7 @@ class Library:
         self._sizes.check(variant)
 
     async def locate(self, id: str, variant: Variant) -> Located:
-        """The original and the key of a variant, without looking for it. Raises `OriginalNotFound`."""
+        """The original and the key of a variant, which may not exist. Raises `OriginalNotFound`."""
         original = await self.get(id)
         return Located(original, variant, self._derivation.key(original, variant))
 
@@ -230,7 +230,7 @@ class Library:
     async def _commit(self, original: Original, mutation: Coroutine[Any, Any, Any], *, keep: bool = False) -> None:
         """Send the mutation once. If its answer is lost, read the row and compare revisions.
 
-        The blob of an upload that lost is deleted, unless `keep` says that another attempt follows.
+        The blob of an upload that lost a race is deleted, unless `keep` says that another attempt follows.
         """
         try:
             await mutation
@@ -258,7 +258,7 @@ class Library:
         return current is not None and current.revision == original.revision
 
     async def _discard(self, original: Original) -> None:
-        """Delete the blob of an upload that lost, after a read has shown that the row has another revision."""
+        """Delete the blob of an upload that lost a race, after a read has shown that the row has another revision."""
         try:
             current = await self._current(original.id)
             if current is None or current.revision != original.revision:

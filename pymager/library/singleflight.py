@@ -27,7 +27,7 @@ S = TypeVar("S")
 
 
 class SingleFlight(Generic[T, S]):
-    """Runs the work for a key once, however many callers ask for it here and on other replicas.
+    """Runs the work for a key once, however many callers need it here and on other replicas.
 
     `reserve` gives the scarce resource that the work needs, such as a free worker. It is reserved before the lease is
     taken.
@@ -54,7 +54,7 @@ class SingleFlight(Generic[T, S]):
         return len(self._running)
 
     async def run(self, key: str, look: Callable[[], Awaitable[T | None]], make: Callable[[S], Awaitable[T]]) -> T:
-        """What `look` finds, or else what `make` makes. A caller that is canceled does not stop it for the others.
+        """Return what `look` finds, or else what `make` returns. Canceling a caller does not stop the work for others.
 
         Raises `Overloaded` if no resource can be reserved, `Unavailable` after the deadline, and what the two raise.
         """
@@ -68,7 +68,7 @@ class SingleFlight(Generic[T, S]):
             return await asyncio.shield(task)
 
     async def close(self, seconds: float) -> None:
-        """Wait for the work that runs, and cancel it after this many seconds. Every lease is released."""
+        """Wait for running work, and cancel it after this many seconds. Every lease is released."""
         if self._running:
             await asyncio.wait(list(self._running.values()), timeout=seconds)
         for task in list(self._running.values()):
@@ -110,4 +110,6 @@ class SingleFlight(Generic[T, S]):
             found = await look()
             if found is not None:
                 return found
-        raise Unavailable("another replica holds the lease of this variant and does not finish", outcome_known=True)
+        raise Unavailable(
+            "another replica holds the lease of this variant and did not finish in time", outcome_known=True
+        )

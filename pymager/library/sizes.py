@@ -1,4 +1,4 @@
-"""The size policy: which variants may be asked for."""
+"""The size policy: which sizes a variant can have."""
 
 from dataclasses import dataclass
 

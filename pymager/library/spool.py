@@ -1,4 +1,4 @@
-"""The spool: request bodies on local disk, in a folder of the process's own whose lock ends with the process."""
+"""The spool: request bodies on local disk. Each process has its own folder, with a lock that ends with the process."""
 
 import asyncio
 import errno
@@ -33,7 +33,7 @@ class Spooled:
 
 
 class Spool:
-    """A folder for bodies. Entering it also removes the folders of processes that are gone."""
+    """A folder for bodies. Entering it also removes the folders of processes that have ended."""
 
     def __init__(self, parent: Path | None = None) -> None:
         self._parent = parent or Path(tempfile.gettempdir())
@@ -83,7 +83,7 @@ class Spool:
 
 
 async def write(path: Path, chunks: AsyncIterable[bytes]) -> Spooled:
-    """Write the chunks to a new file and hash them. Raises `NoSpace`; the incomplete file stays then."""
+    """Write the chunks to a new file and hash them. Raises `NoSpace`, and then leaves an incomplete file."""
     digest = hashlib.sha256()
     size = 0
     pending: list[bytes] = []
@@ -111,7 +111,7 @@ async def write(path: Path, chunks: AsyncIterable[bytes]) -> Spooled:
 
 
 async def _in_thread(work: Callable[[list[bytes]], None], parts: list[bytes]) -> None:
-    """Finish also when canceled: the thread must not write to a descriptor that is closed and reused."""
+    """Finish even if canceled: the thread must not write to a descriptor that is closed and reused."""
     running = asyncio.get_running_loop().run_in_executor(None, work, parts)
     try:
         await asyncio.shield(running)

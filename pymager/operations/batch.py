@@ -47,7 +47,7 @@ class Batch:
         self._stopped.set()
 
     def print_line(self, line: str) -> None:
-        """Print a line beside the progress."""
+        """Print a line above the progress."""
         self._progress.print_line(line)
 
     async def run(

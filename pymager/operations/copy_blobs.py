@@ -145,7 +145,7 @@ class BlobCopier:
         if stored_hash == fetched.sha256:
             return Done(fetched.size)
         return Failed(
-            f"TO returns other bytes than it was given: SHA-256 {stored_hash} instead of {fetched.sha256}; "
+            f"TO returns other bytes than were written: SHA-256 {stored_hash} instead of {fetched.sha256}; "
             + await self._delete_damaged(key)
         )
 

@@ -93,7 +93,7 @@ class Sweep:
         self.report = SweepReport()
 
     async def run(self) -> SweepReport:
-        """Sweep once. Raises `Unavailable`; what was deleted before that was deleted safely."""
+        """Sweep once. Raises `Unavailable`; all deletions until then were safe."""
         now = datetime.now(UTC)
         await self._read_marks(now)
         garbage: list[BlobInfo] = []

@@ -37,7 +37,7 @@ def run(
 ) -> int:
     """Serve until a signal; returns the exit code. `echo` prints a line for the person at the terminal.
 
-    One of several server processes gets the listening socket and the shared memory for its metrics as open files.
+    A child of the supervisor gets the listening socket and the shared memory for its metrics as open files.
     Raises `ConfigurationError`.
     """
     if not dev:

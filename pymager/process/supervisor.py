@@ -30,7 +30,7 @@ def supervise(
 ) -> int:
     """Run `count` processes that serve on the socket until SIGTERM or SIGINT; returns the exit code.
 
-    A process that ends is replaced. One that fails to start ends all of them. `metrics` collects what they count.
+    A process that ends is replaced. One that fails to start ends all of them. `metrics` collects their metrics.
     """
     listener.set_inheritable(True)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
@@ -83,7 +83,7 @@ def _become_child(parent: int) -> None:
 
 
 def _stop(listener: socket.socket, children: list[subprocess.Popen[bytes]], number: int) -> int:
-    """Pass this signal and later ones on until all processes have ended. SIGINT follows SIGTERM and skips the delay."""
+    """Forward this signal and later ones until all processes have ended. SIGINT follows SIGTERM and skips the delay."""
     listener.close()  # otherwise new clients would connect, and wait for an answer that never comes
     while True:
         for child in children:

@@ -45,7 +45,7 @@ class MetricsCollector:
         self._metrics.value(SERVER_RESTARTS).add()
 
     def collect(self, *, supervisor: bool) -> Series:
-        """Every series by name and label values, summed over the processes; `supervisor`: this one serves nothing."""
+        """Every series by name and label values, summed over the processes; `supervisor` adds this one's memory."""
         self._metrics.value(PROCESSES).set(len(self._running))
         if supervisor:
             for kind, size in process_memory.own().items():

@@ -19,9 +19,9 @@ TraceIds = Callable[[], dict[str, str]]
 
 
 def configure(level: str, style: str, ids: TraceIds | None = None) -> None:
-    """Set logging up for the process; `style` is `console`, `json` or `auto`.
+    """Set up logging for the process; `style` is `console`, `json` or `auto`.
 
-    A line that is written while a request is handled carries its `request_id`, and what `ids` tells of its trace.
+    A line that is written while a request is handled has its `request_id`, and the trace ids that `ids` returns.
     """
     number = getattr(logging, level.upper())
     console = is_for_people(style)
@@ -45,9 +45,9 @@ def configure(level: str, style: str, ids: TraceIds | None = None) -> None:
 
 
 def access_log(level: str, style: str, ids: TraceIds | None = None) -> Callable[[dict[str, Any]], None] | None:
-    """Writes the one line of a request, or None where requests are not logged.
+    """A function that writes the line of a request; None if requests are not logged.
 
-    In JSON it goes past structlog, which would cost more than all the rest of a hit from memory.
+    JSON lines bypass structlog, which would cost more than the rest of a hit from memory.
     """
     if getattr(logging, level.upper()) > logging.INFO:
         return None
@@ -94,7 +94,7 @@ class _StandardError:
 
 
 class _LibraryLogs(logging.Handler):
-    """Sends what libraries log through the same pipe."""
+    """Sends the log records of libraries to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger(record.name)

@@ -37,7 +37,7 @@ _NOTHING = nullcontext()
 
 
 def failure(error: BaseException) -> str | None:
-    """The name of a failure; None for a normal answer of a store, and for a request that was given up."""
+    """The name of a failure; None for a normal answer of a store, and for a canceled request."""
     if isinstance(error, _ANSWERS):
         return None
     if isinstance(error, Unavailable):

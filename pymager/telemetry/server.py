@@ -44,7 +44,7 @@ class _Server(socketserver.ThreadingTCPServer):
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves is not an error."""
+        """A client that disconnects is not an error."""
 
 
 def _cut(connection: socket.socket) -> None:

@@ -10,7 +10,7 @@ class Timings:
         self._seconds: dict[str, float] = {}
 
     def add(self, name: str, seconds: float) -> None:
-        """Add time; what runs side by side is counted twice."""
+        """Add time; the times of concurrent operations add up."""
         self._seconds[name] = self._seconds.get(name, 0.0) + seconds
 
     def header(self, tier: str | None) -> str:

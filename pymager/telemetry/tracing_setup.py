@@ -9,7 +9,7 @@ _REQUIRED_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.htt
 
 
 def trace_ids(enabled: bool) -> TraceIds | None:
-    """What gives a log line its trace ids; None if traces are off.
+    """The function that returns the trace ids for a log line; None if traces are off.
 
     Raises `ConfigurationError` if OpenTelemetry is not installed, or is configured for what pymager does not support.
     """

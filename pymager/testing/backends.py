@@ -1,4 +1,4 @@
-"""The in-memory backends. They keep the same contracts as every other backend; tests use them instead of mocks."""
+"""The in-memory backends. They pass the same contracts as every other backend; tests use them instead of mocks."""
 
 from pymager.testing.blobs_memory import MemoryBlobs
 from pymager.testing.metadata_memory import MemoryMetadata

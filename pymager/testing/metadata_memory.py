@@ -67,7 +67,7 @@ class MemoryMetadata:
         """Add a row. Raises `AlreadyExists` and `Fenced`."""
         await asyncio.sleep(0)
         if original.id in self._data.originals:
-            raise AlreadyExists(f"'{original.id}' has a row already")
+            raise AlreadyExists(f"the id '{original.id}' already has a row")
         self._use_revision(original.revision)
         self._data.originals[original.id] = original
 
@@ -133,7 +133,7 @@ class MemoryMetadata:
         if row is None:
             raise NotFound(f"no row has the id '{id}'")
         if expected is not None and row.revision != expected:
-            raise RevisionMismatch(f"'{id}' has revision {row.revision}, not {expected}")
+            raise RevisionMismatch(f"the revision of '{id}' is {row.revision}, not {expected}")
         return row
 
     def _use_revision(self, revision: str) -> None:

@@ -46,7 +46,7 @@ async def race(calls: Iterable[Coroutine[Any, Any, T]]) -> Outcomes[T]:
 
 
 async def cancel_after(steps: int, call: Coroutine[Any, Any, Any]) -> None:
-    """Start the call, cancel it after that many turns of the event loop, and ignore its outcome."""
+    """Start the call, cancel it after that many iterations of the event loop, and ignore its outcome."""
     task = asyncio.ensure_future(call)
     for _ in range(steps):
         await asyncio.sleep(0)

@@ -51,7 +51,7 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
 
 
 async def _defer_expect(request: web.Request) -> None:
-    """Leave `Expect` to the handlers: a write first refuses what it can without the body, and a read needs no body."""
+    """Leave `Expect` to the handlers: a write first checks the headers, and a read needs no body."""
 
 
 def _add_routes(app: web.Application, parts: Components) -> None:

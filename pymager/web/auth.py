@@ -19,14 +19,14 @@ from pymager.web.failures import Unauthorized, WritesDisabled
 
 _CACHE_TTL_SECONDS = 300.0
 _MAX_CACHED_CREDENTIALS = 1_024
-_MAX_CONCURRENT_CHECKS = 1  # guessing passwords must not take all of the CPU
+_MAX_CONCURRENT_CHECKS = 1  # so that guessing passwords cannot use all of the CPU
 _MAX_PENDING_CHECKS = 16
 _MAX_PASSWORD_CHARACTERS = 1_024
 _RETRY_AFTER_SECONDS = 2
 
 
 class Auth:
-    """Checks credentials. Caches for five minutes that a password was right, under a keyed hash of it."""
+    """Checks credentials. Caches for five minutes that credentials are right, under a keyed hash of them."""
 
     def __init__(self, users: Mapping[str, str], tokens: Mapping[str, str]) -> None:
         self._users = dict(users)
@@ -60,7 +60,7 @@ class Auth:
             if hmac.compare_digest(known, digest):
                 found = name
         if not found:
-            raise Unauthorized("the bearer token is unknown")
+            raise Unauthorized("the bearer token is wrong")
         return found
 
     async def _check_basic(self, value: str) -> str:
@@ -84,7 +84,7 @@ class Auth:
         return name
 
     async def _verify(self, name: str, password: str) -> bool:
-        """Whether the password is the user's. Takes as long for an unknown name."""
+        """Whether the password is the user's. Takes the same time for an unknown name."""
         if self._pending_checks >= _MAX_PENDING_CHECKS:
             raise Overloaded("too many passwords are being checked; try again", retry_after=_RETRY_AFTER_SECONDS)
         self._pending_checks += 1

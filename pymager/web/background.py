@@ -1,4 +1,4 @@
-"""Work that runs beside the server."""
+"""Background work of the server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine

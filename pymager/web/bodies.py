@@ -21,7 +21,7 @@ _MAX_BOUNDARY_CHARACTERS = 70  # RFC 2046 section 5.1.1
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """Limits of a body: at most `max_bytes`, and at least `min_rate` bytes a second in each `stall_timeout` seconds."""
+    """Limits of a body: at most `max_bytes`, and at least `min_rate` bytes per second over `stall_timeout` seconds."""
 
     max_bytes: int
     stall_timeout: float
@@ -31,9 +31,9 @@ class BodyLimits:
 def check_headers(request: web.Request, limits: BodyLimits) -> None:
     """Refuse a body by its headers, before it is sent. Raises `TooLarge`, `UnsupportedCoding` and `BadRequest`."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedCoding("Content-Encoding is not supported; send the picture's bytes without one")
+        raise UnsupportedCoding("Content-Encoding is not supported; send the picture's bytes without this header")
     if "Content-Range" in request.headers:
-        raise BadRequest("Content-Range is not supported; send the whole picture without one")
+        raise BadRequest("Content-Range is not supported; send the whole picture without this header")
     if (request.content_length or 0) > limits.max_bytes + (_MAX_FORM_OVERHEAD_BYTES if _is_form(request) else 0):
         raise _too_large(limits)
 
@@ -44,9 +44,9 @@ async def send_continue(request: web.Request) -> None:
     if expectation is None or request.version < HttpVersion11:
         return
     if expectation.lower() != "100-continue":
-        raise BadRequest("the Expect header is not supported, except with 100-continue")
+        raise BadRequest("the Expect header must be 100-continue")
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    # aiohttp counts these bytes as part of the response, and would take it for begun.
+    # aiohttp counts these bytes as part of the response, and would treat the response as started.
     request.writer.output_size = 0
     request[CONTEXT].sent_continue = True
 
@@ -127,7 +127,8 @@ async def _chunks(request: web.Request, limits: BodyLimits) -> AsyncIterator[byt
                 chunk = await request.content.readany()
         except TimeoutError:
             raise RequestTimeout(
-                f"the body stalled: it must have {limits.min_rate} bytes a second over {limits.stall_timeout:g} seconds"
+                f"the body stalled: send at least {limits.min_rate} bytes per second over "
+                f"{limits.stall_timeout:g} seconds"
             ) from None
         except web.RequestPayloadError as error:
             raise BadRequest(f"the body is malformed: {error}") from None

@@ -22,8 +22,8 @@ Address = IPv4Address | IPv6Address
 class ClientResolver:
     """Finds the client's address of a request. `trusted` are networks of proxies that report it in `header`.
 
-    Each proxy appends the address that it was called from, so anything that a client makes up is further left. From
-    the right, the first address that does not belong to a trusted proxy is the client's.
+    Each proxy appends the address of its peer, so addresses that a client forges are further left. Read from the
+    right, the first address that does not belong to a trusted proxy is the client's.
     """
 
     def __init__(self, trusted: Sequence[str], header: str) -> None:
@@ -65,7 +65,7 @@ def _reversed_elements(value: str) -> Iterator[str]:
     """The elements of a list (RFC 9110 section 5.6.1), the last one first.
 
     The list is read from the right, so that what a client wrote does not change what proxies append: read from the
-    left, a quotation that the client leaves open would swallow it.
+    left, an unclosed quotation mark from the client would hide them.
     """
     if not value:
         return

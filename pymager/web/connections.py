@@ -131,7 +131,7 @@ class Connection(RequestHandler):
         return self._waiter is not None and not self._waiter.done()
 
     def _expects_headers(self) -> bool:
-        """Whether bytes that arrive now are headers of the next request, also while the last one is being handled."""
+        """Whether bytes that arrive now are headers of the next request, even while the last one is being handled."""
         return self._current_request is None or self._current_request.content.is_eof()
 
     def _start_header_timer(self) -> None:

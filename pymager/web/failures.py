@@ -1,6 +1,6 @@
 """Errors over HTTP: the one table from error to status, and problem documents (RFC 9457).
 
-Messages of errors are written as Python's own are: lower case, no period. `error_response` makes sentences of them.
+Error messages follow Python's style: lower case, no period. `error_response` turns them into sentences.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from pymager import errors
 
 
 class WebError(errors.PymagerError):
-    """An error that only HTTP knows. Its message goes to the client, with these headers."""
+    """An error that exists only in HTTP. Its message goes to the client, with these headers."""
 
     headers: ClassVar[Mapping[str, str]] = {}
 
@@ -56,7 +56,7 @@ class PreconditionFailed(WebError):
 
 
 class RangeNotSatisfiable(WebError):
-    """The range contains no byte of the `size` bytes that there are (RFC 9110 section 15.5.17)."""
+    """The range contains none of the original's `size` bytes (RFC 9110 section 15.5.17)."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"the range is outside of the original, which has {size} bytes")
@@ -100,8 +100,11 @@ _INTERNAL_ERROR = "Internal error. The server log has details under this request
 _NO_ROUTE = (
     "No such route. Available routes: /original, /original/{id}, /derived/{id}-{width}x{height}.{extension}, /info/{id}"
 )
-_UNAVAILABLE = "A part of the service is unavailable."
-_OUTCOME_UNKNOWN = "A part of the service is unavailable. It is not known whether the request took effect."
+_UNAVAILABLE = "A part of the service is unavailable. Try again later."
+_OUTCOME_UNKNOWN = (
+    "A part of the service is unavailable. It is not known whether the request took effect: "
+    "check before you send it again."
+)
 # The messages of these errors come from a backend, in its own terms.
 _DETAILS: Mapping[type[BaseException], str] = {
     errors.AlreadyExists: "An original with this id already exists. Use PUT to replace it.",
@@ -112,7 +115,7 @@ _DETAILS: Mapping[type[BaseException], str] = {
 
 
 def error_response(error: BaseException, request_id: str) -> web.Response:
-    """The response to a request that ended in an error. A 500 tells the client nothing about its cause."""
+    """The response to a request that ended in an error. A 500 does not reveal its cause."""
     status = STATUS_BY_ERROR.get(type(error), 500)
     headers = dict(getattr(error, "headers", {}))
     if isinstance(error, RangeNotSatisfiable):

@@ -37,7 +37,7 @@ def representation(
 
 
 def response_headers(context: RequestContext) -> dict[str, str]:
-    """The headers of every response. `Server` tells the program's name, and no version."""
+    """The headers of every response. `Server` names the program without its version."""
     headers = {"X-Request-ID": context.id, "Server": SERVER}
     if context.timings is not None and context.tier != NO_TIER:
         headers["Server-Timing"] = context.timings.header(context.tier)

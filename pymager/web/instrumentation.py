@@ -42,7 +42,7 @@ Handler = Callable[[Any], Awaitable[Any]]
 
 
 def instrument(handler: Handler, observer: Observer) -> Handler:
-    """Wrap the handler in what is switched on: traces, metrics, both or neither."""
+    """Wrap the handler with the instrumentation that is on: traces, metrics, both or neither."""
     if observer.tracer is not None:
         handler = TracingHandler(handler, observer)
     return handler if observer.metrics is None else CountingHandler(handler, observer.metrics)

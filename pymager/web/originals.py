@@ -187,7 +187,7 @@ def _page_size(text: str | None) -> int:
     if text is None:
         return DEFAULT_PAGE_SIZE
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_PAGE_SIZE):
-        raise BadRequest(f"the limit must be a number from 1 to {MAX_PAGE_SIZE}")
+        raise BadRequest(f"the limit must be a number from 1 to {MAX_PAGE_SIZE}, got '{text[:20]}'")
     return int(text[:9])
 
 

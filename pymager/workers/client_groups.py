@@ -1,4 +1,4 @@
-"""Which clients share a place in the queue."""
+"""Which clients share a turn in the queue."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 

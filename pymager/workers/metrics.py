@@ -87,7 +87,7 @@ def reason(error: BaseException) -> str:
 def exit_reason(code: int, *, killed: bool) -> str:
     """Why a process ended, by its exit code as `subprocess` gives it.
 
-    `killed` says that its own server killed it: after a time limit, a client that left, or a malformed answer.
+    `killed` says that its own server killed it: after a time limit, a canceled job, or a malformed answer.
     """
     if killed:
         return "stopped"

@@ -1,4 +1,4 @@
-"""The worker pool: all decoding of strangers' bytes happens in its processes.
+"""The worker pool: all decoding of untrusted bytes happens in its processes.
 
 One bad picture costs one request: a decoder that crashes, hangs or exhausts memory ends its process, which is replaced.
 """
@@ -53,7 +53,7 @@ class WorkerLimits:
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """Counts. `idle` and `busy` are slots; the rest of `size` is starting. `renders` and `inspections` are waiting.
+    """Counts. `idle` and `busy` are slots; the rest of `size` is starting. `renders` and `inspections` wait for a slot.
 
     `started` counts all processes since the start, `restarts` those that ended unexpectedly.
     """
@@ -78,7 +78,7 @@ class Worker:
     async def render(self, path: Path, job: RenderJob, spool: Path) -> bytes | Path | None:
         """Render a variant of the file at `path`. None means that the file's own bytes are the variant.
 
-        A variant of over 4 MiB is returned as a file in the folder `spool`, which the caller owns then. Raises
+        A variant of over 4 MiB is returned as a file in the folder `spool`; the caller then owns the file. Raises
         `PictureError`, `UnsupportedFormat`, `NotFound` if the file is gone, `NoSpace`, `Unavailable` and `Overloaded`.
         """
         file = spool / secrets.token_hex(8)
@@ -199,7 +199,7 @@ class WorkerPool:
             self._queue.give_back(slot, usable=slot.ready)
 
     async def _run(self, slot: Slot, message: bytes, read: Callable[[Status, bytes], T]) -> T:
-        """Run a job, and once more if its process was killed from outside. A canceled job is ended."""
+        """Run a job; run it again if its process was killed from outside. Canceling a job kills its process."""
 
         def outcome(status: Status, payload: bytes) -> T | Failure:
             return protocol.read_failure(payload) if status is Status.FAILED else read(status, payload)

@@ -1,4 +1,4 @@
-"""One worker process, from the server's side: start it, ask it, watch it, end it."""
+"""One worker process, from the server's side: start it, send it requests, watch it, end it."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from contextlib import suppress
 from pymager.engine import protocol
 from pymager.engine.protocol import Status
 
-# The only environment variables that a worker process inherits: it must not learn a secret.
+# The only environment variables that a worker process inherits: secrets must not reach it.
 _INHERITED_VARIABLES = (
     "PATH",
     "LANG",
@@ -96,7 +96,7 @@ class WorkerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether its end has not been noticed yet."""
+        """Whether it runs; False as soon as its end has been detected."""
         return not self.exit.done()
 
     async def prepare(self, start: bytes) -> None:
@@ -104,18 +104,18 @@ class WorkerProcess:
         self._socket.setblocking(False)
         self._streams = await asyncio.open_connection(sock=self._socket, limit=_READ_BUFFER_BYTES)
         try:
-            status, _ = await self.ask(start, _START_TIMEOUT_SECONDS)
+            status, _ = await self.request(start, _START_TIMEOUT_SECONDS)
         except (TimeoutError, WorkerExited, protocol.ProtocolError) as error:
             raise WorkerStartFailed(str(error) or f"not ready after {_START_TIMEOUT_SECONDS:.0f} seconds") from None
         if status is not Status.READY or not self.alive:
-            raise WorkerStartFailed(f"its first answer was {status.name}" if self.alive else "it ended at once")
+            raise WorkerStartFailed(f"its first answer was {status.name}" if self.alive else "it ended immediately")
         self.jobs = 0
 
-    async def ask(self, message: bytes, seconds: float) -> tuple[Status, bytes]:
+    async def request(self, message: bytes, seconds: float) -> tuple[Status, bytes]:
         """Send a request and return the answer.
 
         Raises `TimeoutError` after `seconds`, `WorkerExited`, and `ProtocolError`. After any of them, and when it is
-        canceled, the process is killed: it may be in the middle of anything.
+        canceled, the process is killed: its state is unknown.
         """
         assert self._streams is not None
         reader, writer = self._streams
@@ -160,7 +160,7 @@ class WorkerProcess:
         return self.exit.result()
 
     def _watch(self) -> None:
-        """Notice its end at once, without a thread or a SIGCHLD handler: pidfd_open(2)."""
+        """Detect its end immediately, without a thread or a SIGCHLD handler: pidfd_open(2)."""
         try:
             descriptor = os.pidfd_open(self.pid)
         except OSError:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class JobKind(Enum):
-    """What a resource is wanted for; the value is the plural for messages."""
+    """What a resource is used for; the value is the plural for messages."""
 
     RENDER = "renders"
     INSPECTION = "uploads"
@@ -31,10 +31,10 @@ class JobKind(Enum):
 class FairQueue(Generic[T]):
     """Hands out `size` resources; at most `bound` jobs of each kind wait for one.
 
-    The kinds take turns when both wait, and so do the clients of one kind. No client can keep the others out: a
-    quarter more places are reserved for clients that have none, and when those are taken too, a client with few waiting
-    jobs gets a place of the client with most. Inspections never hold all resources if there are two or more, so that
-    uploads do not stop renders.
+    The kinds take turns when both wait, and so do the clients of one kind. No client can shut the others out: a
+    quarter more places are reserved for clients without a waiting job. When these are taken too, a client with few
+    waiting jobs takes a place from the client with the most. Inspections never hold all resources if there are
+    two or more, so that uploads do not stop renders.
     """
 
     def __init__(self, size: int, bound: int) -> None:
@@ -42,7 +42,7 @@ class FairQueue(Generic[T]):
         self._bound = bound
         self._spare = bound // 4
         self._free: deque[T] = deque()
-        self._held: dict[T, tuple[JobKind, float]] = {}  # with the time since when
+        self._held: dict[T, tuple[JobKind, float]] = {}  # with the time at which it was handed out
         self._waiting: dict[JobKind, RoundRobin[asyncio.Future[T]]] = {kind: RoundRobin() for kind in JobKind}
         self._max_held = {JobKind.RENDER: size, JobKind.INSPECTION: max(1, size - 1)}
         self._next_kind = JobKind.RENDER
@@ -112,7 +112,7 @@ class FairQueue(Generic[T]):
         surplus = self._waiting[kind].pop_surplus(client)
         if surplus is None:
             raise Overloaded(message, retry_after=retry_after)
-        if not surplus.done():  # it may have left just now
+        if not surplus.done():  # it may have been canceled just now
             surplus.set_exception(Overloaded(f"{message}, most of them from this client", retry_after=retry_after))
 
     def _may_take(self, kind: JobKind) -> bool:
@@ -139,7 +139,7 @@ class FairQueue(Generic[T]):
         return None
 
     def _retry_after(self) -> int:
-        """Whole seconds until today's queue is worked off, by the moving average of a job's time."""
+        """Whole seconds until the current queue is empty, estimated from the moving average of a job's duration."""
         ahead = sum(len(places) for places in self._waiting.values()) + self._size
         return min(_MAX_RETRY_AFTER_SECONDS, max(1, ceil(ahead * self._job_seconds / self._size)))
 

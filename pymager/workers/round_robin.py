@@ -1,4 +1,4 @@
-"""Items that wait, served round robin: clients take turns, and the items of a client keep their order."""
+"""Round-robin scheduling: clients with waiting items take turns, and the items of a client stay in order."""
 
 from collections import OrderedDict, deque
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class RoundRobin(Generic[T]):
-    """One line of items for each client that waits; a client without waiting items is not remembered.
+    """One line of items for each client that waits; a client without waiting items uses no memory.
 
     A client that returns goes to the end of the rotation.
     """
@@ -34,10 +34,10 @@ class RoundRobin(Generic[T]):
         self._count += 1
 
     def pop(self) -> T:
-        """Remove the next item and return it. Raises `KeyError` if nothing waits."""
+        """Remove the next item and return it. Raises `KeyError` if no item is waiting."""
         client = next(iter(self._lines), None)
         if client is None:
-            raise KeyError("nothing waits")
+            raise KeyError("no item is waiting")
         item = self._lines[client].popleft()
         self._lines.move_to_end(client)
         self._removed_from(client)
@@ -53,7 +53,7 @@ class RoundRobin(Generic[T]):
     def pop_surplus(self, client: str) -> T | None:
         """Remove the last item of the longest line to make room for one of `client`, and return it.
 
-        None unless the line of `client` stays the shorter one even with one more item.
+        None if that line would not be longer than the line of `client` with its new item.
         """
         longest = max(self._lines, key=self.count, default=client)
         if self.count(longest) <= self.count(client) + 1:

@@ -29,8 +29,8 @@ T = TypeVar("T")
 class Slot:
     """Keeps a worker process running, and runs jobs on it one at a time.
 
-    A process that ends is replaced at once; after failed starts, with exponential backoff. A process that has done
-    `max_jobs` jobs is replaced when its successor is ready. `on_ready_changed` is called when `ready` changes, and
+    A process that ends is replaced: immediately, or with exponential backoff after failed starts. A process that has
+    done `max_jobs` jobs is replaced when its successor is ready. `on_ready_changed` is called when `ready` changes, and
     `on_replace` with the reason when a process has to be replaced.
     """
 
@@ -96,7 +96,7 @@ class Slot:
     async def run(self, message: bytes, seconds: float, read: Callable[[Status, bytes], T]) -> T:
         """Run a job and read its answer. A process whose answer cannot be read is killed.
 
-        Raises what `WorkerProcess.ask` and `read` raise, and `Overloaded` if no process starts.
+        Raises what `WorkerProcess.request` and `read` raise, and `Overloaded` if no process starts.
         """
         if self._is_busy:
             raise RuntimeError("a worker process runs one job at a time")
@@ -104,7 +104,7 @@ class Slot:
         try:
             process = await self._ready_process()
             try:
-                result = read(*await process.ask(message, seconds))
+                result = read(*await process.request(message, seconds))
             except BaseException:
                 process.kill()
                 self._lose(process)
@@ -207,7 +207,7 @@ class Slot:
         self._lose(process)
 
     def _lose(self, process: WorkerProcess) -> None:
-        """A process cannot be used any more: it has ended, or is about to."""
+        """Stop using a process: it has ended, or is about to end."""
         if process is self._successor:
             self._successor = None
         elif process is self._process:

@@ -145,7 +145,7 @@ async def test_a_private_authority_is_trusted_if_the_url_names_it(minio: Minio, 
         parts = [head.lower() for head in front.heads if "partNumber" in head]
         assert len(parts) == 2
         assert all("\r\nx-amz-checksum-sha256: " in head and "trailer" not in head for head in parts)
-        with pytest.raises(ConfigurationError, match="certificate is not trusted; name its authority with ca="):
+        with pytest.raises(ConfigurationError, match="certificate is not trusted; set ca= in the URL"):
             async with S3Blobs(url):
                 pass
 

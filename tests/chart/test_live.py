@@ -70,7 +70,7 @@ async def test_a_release_serves_from_its_first_installation_on(
         Client(one.url) as uploading,
         Client(other.url) as reading,
     ):
-        assert (await uploading.ask("PUT", "/original/cat", data=jpeg(400, 300))).status == 201
+        assert (await uploading.request("PUT", "/original/cat", data=jpeg(400, 300))).status == 201
         assert (await reading.get("/derived/cat-100x100.jpg")).picture.size == (100, 100)
         swept = await _run(rest, "CronJob", tmp_path, monkeypatch)
         assert (swept.code, " 0 orphans," in swept.out) == (0, True), swept

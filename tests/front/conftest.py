@@ -35,7 +35,7 @@ class Way:
         lines = self.origin.logged("request")
         return [line for line in lines if (line["method"], line["path"]) == ("GET", path)]
 
-    def asked(self, path: str) -> list[object]:
+    def statuses(self, path: str) -> list[object]:
         """The statuses that the origin answered to GETs of a path."""
         return [line["status"] for line in self.lines(path)]
 

@@ -63,7 +63,7 @@ def _certify(folder: Path, name: str) -> None:
     (folder / f"{name}.key").write_bytes(key.private_bytes(*form))
 
 
-async def ask(front: ClosedNginx, certificates: Path, path: str, shown: str = "", **options: object) -> int:
+async def request(front: ClosedNginx, certificates: Path, path: str, shown: str = "", **options: object) -> int:
     """The status of one request over TLS; with `shown`, the client shows this certificate."""
     context = ssl.create_default_context(cafile=certificates / "origin.pem")
     if shown:
@@ -84,16 +84,16 @@ async def test_who_has_the_secret_is_answered_and_nobody_else(origin: Program, c
     changes = {"THE-SECRET-OF-NOW": _NOW, "THE-SECRET-BEFORE": _BEFORE}
     with ClosedNginx(origin.port, certificates, "cdn/origin-secret.conf", changes) as front:
         for secret in (_NOW, _BEFORE, "", _NOW[:-1], f"{_NOW}0", "default", secrets.token_hex(16)):
-            status = await ask(front, certificates, "/info/cat", headers={"X-Origin-Secret": secret})
+            status = await request(front, certificates, "/info/cat", headers={"X-Origin-Secret": secret})
             assert status == (200 if secret in (_NOW, _BEFORE) else 403), secret
-        assert await ask(front, certificates, "/info/cat") == 403
+        assert await request(front, certificates, "/info/cat") == 403
         cdn = {"X-Origin-Secret": _NOW}
-        assert await ask(front, certificates, "/healthz", headers=cdn) == 404
-        assert await ask(front, certificates, "/original?limit=1", headers=cdn) == 404
+        assert await request(front, certificates, "/healthz", headers=cdn) == 404
+        assert await request(front, certificates, "/original?limit=1", headers=cdn) == 404
         for method in ("POST", "PUT", "DELETE"):
-            assert await ask(front, certificates, "/original/cat", method=method, headers=cdn) == 403
+            assert await request(front, certificates, "/original/cat", method=method, headers=cdn) == 403
         seen = cdn | {"X-Forwarded-For": "192.0.2.7, 198.51.100.9"}  # the CDN wrote the last one
-        assert await ask(front, certificates, "/info/seen", headers=seen) == 404
+        assert await request(front, certificates, "/info/seen", headers=seen) == 404
     (line,) = [line for line in origin.logged("request") if line["path"] == "/info/seen"]
     assert line["client"] == "198.51.100.9"
 
@@ -103,24 +103,24 @@ async def test_who_has_the_secret_is_answered_and_nobody_else(origin: Program, c
 async def test_who_shows_the_certificate_is_answered_and_nobody_else(origin: Program, certificates: Path) -> None:
     changes = {"/etc/nginx/cdn-ca.pem": str(certificates / "cdn.pem")}
     with ClosedNginx(origin.port, certificates, "cdn/origin-certificate.conf", changes) as front:
-        assert await ask(front, certificates, "/info/cat", shown="cdn") == 200
-        assert await ask(front, certificates, "/info/cat") == 403
-        assert await ask(front, certificates, "/info/cat", shown="stranger") == 400
+        assert await request(front, certificates, "/info/cat", shown="cdn") == 200
+        assert await request(front, certificates, "/info/cat") == 403
+        assert await request(front, certificates, "/info/cat", shown="stranger") == 400
 
 
 @pytest.mark.parametrize("more", ["", "signed-urls.json"])
 def test_the_distribution_has_the_shape_of_cloudfronts_api(more: str) -> None:
-    told = json.loads((_CDN / "cloudfront.json").read_text())
+    config = json.loads((_CDN / "cloudfront.json").read_text())
     if more:
-        told["DefaultCacheBehavior"] |= json.loads((_CDN / more).read_text())
+        config["DefaultCacheBehavior"] |= json.loads((_CDN / more).read_text())
     shape = botocore.session.get_session().get_service_model("cloudfront").shape_for("DistributionConfig")
-    assert ParamValidator().validate(told, shape).generate_report() == ""
-    lists = [part for part in _parts(told) if "Quantity" in part]
+    assert ParamValidator().validate(config, shape).generate_report() == ""
+    lists = [part for part in _parts(config) if "Quantity" in part]
     assert lists
     assert all(part["Quantity"] == len(part["Items"]) for part in lists)
 
 
-def _parts(told: object) -> list[dict[str, object]]:
-    if isinstance(told, list):
-        return [part for each in told for part in _parts(each)]
-    return [told, *_parts(list(told.values()))] if isinstance(told, dict) else []
+def _parts(config: object) -> list[dict[str, object]]:
+    if isinstance(config, list):
+        return [part for each in config for part in _parts(each)]
+    return [config, *_parts(list(config.values()))] if isinstance(config, dict) else []

@@ -9,7 +9,7 @@ import pytest
 
 from tests.front.conftest import Way
 from tests.live.client import connected, head
-from tests.live.program import PATIENCE, until
+from tests.live.program import TIMEOUT_SECONDS, until
 from tests.pictures import jpeg
 from tests.servers.front import FrontServer, Nginx, Varnish
 
@@ -33,7 +33,7 @@ def name(request: pytest.FixtureRequest, kind: type[FrontServer]) -> str:
 
 def from_elsewhere(port: int, path: str, **headers: str) -> int:
     """The status of a GET that comes from another address of this machine; names are written with `_` for `-`."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE, source_address=("127.0.0.9", 0))
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS, source_address=("127.0.0.9", 0))
     try:
         connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         return connection.getresponse().status
@@ -50,7 +50,7 @@ async def test_a_second_get_is_served_by_the_cache_whatever_its_query(ways: dict
         again = [await way.outside.get(path + query) for query in ("", "?a=1", "?b=2&c", "")]
         assert {answer.body for answer in again} == {first.body}
         assert {answer.headers["etag"] for answer in again} == {first.headers["etag"]}
-        assert way.asked(path) == [200]
+        assert way.statuses(path) == [200]
         assert not any(path in line["path"] and "?" in line["path"] for line in way.origin.logged("request"))
 
 
@@ -69,7 +69,7 @@ async def test_made_up_hosts_do_not_fill_the_cache(ways: dict[str, Way], name: s
     assert (await way.writer.post(name, _PHOTO)).status == 201
     for host in ("img.example.org", "a.example", "b.example"):
         assert (await way.outside.get(path, Host=host)).status == 200
-    assert way.asked(path) == [200]
+    assert way.statuses(path) == [200]
 
 
 async def test_other_spellings_of_a_path_do_not_fill_the_cache(
@@ -80,8 +80,8 @@ async def test_other_spellings_of_a_path_do_not_fill_the_cache(
     await way.outside.get(f"/info/{name}")
     for _ in range(2):
         assert await asyncio.to_thread(from_elsewhere, way.port, spelled) == 200
-    asked = way.asked(f"/info/{name}") + way.asked(spelled)
-    assert asked == [200] * (1 if kind is Nginx else 3)  # the same key, or none
+    statuses = way.statuses(f"/info/{name}") + way.statuses(spelled)
+    assert statuses == [200] * (1 if kind is Nginx else 3)  # the same key, or none
 
 
 @only(Nginx, Varnish)  # Apache has no such lock
@@ -90,7 +90,7 @@ async def test_many_first_gets_are_one_at_the_origin(ways: dict[str, Way], name:
     assert (await way.writer.post(name, _PHOTO)).status == 201
     answers = await asyncio.gather(*(way.outside.get(path) for _ in range(20)))
     assert {answer.status for answer in answers} == {200}
-    assert way.asked(path) == [200]
+    assert way.statuses(path) == [200]
 
 
 async def test_a_spelling_that_is_not_ascii_is_kept(ways: dict[str, Way], name: str) -> None:
@@ -98,15 +98,15 @@ async def test_a_spelling_that_is_not_ascii_is_kept(ways: dict[str, Way], name: 
     assert (await way.writer.post(f"{name}-é", _PHOTO)).status == 201
     for _ in range(2):
         assert (await way.outside.get(f"/info/{name}-é")).status == 200
-    assert way.asked(path) == [200]
+    assert way.statuses(path) == [200]
 
 
 async def test_what_has_expired_is_asked_for_with_its_etag(ways: dict[str, Way], name: str) -> None:
     way, path = ways["soon"], f"/derived/{name}-80x60.jpg"
     assert (await way.writer.post(name, _PHOTO)).status == 201
     body = (await way.outside.get(path)).body
-    async with asyncio.timeout(PATIENCE):
-        while 304 not in way.asked(path):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while 304 not in way.statuses(path):
             assert (await way.outside.get(path)).body == body
             await asyncio.sleep(0.05)
 
@@ -119,7 +119,7 @@ async def test_a_delete_is_final_once_the_file_says_so(ways: dict[str, Way], nam
         assert (await way.outside.get(path)).status == 200
     assert (await way.writer.delete(name)).status == 204
     for path in paths:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while (await way.outside.get(path)).status != 404:
                 await asyncio.sleep(0.1)
         assert [(await way.outside.get(path)).status for _ in range(3)] == [404] * 3
@@ -134,14 +134,14 @@ async def test_the_old_one_is_served_while_the_origin_is_slow(ways: dict[str, Wa
     fresh = await way.outside.get(path)
     way.origin.signal(signal.SIGSTOP)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while (answer := await way.outside.get(path)).headers["x-cache"] not in _STALE:
                 assert (answer.status, answer.body) == (200, fresh.body)
                 await asyncio.sleep(0.05)
     finally:
         way.origin.signal(signal.SIGCONT)
     assert (answer.status, answer.body) == (200, fresh.body)
-    await until(lambda: 304 in way.asked(path), "the origin's word that it still holds")
+    await until(lambda: 304 in way.statuses(path), "the origin's word that it still holds")
 
 
 async def test_nothing_deleted_is_served_because_the_origin_hangs_or_is_away(ways: dict[str, Way], name: str) -> None:
@@ -152,7 +152,7 @@ async def test_nothing_deleted_is_served_because_the_origin_hangs_or_is_away(way
     assert (await way.writer.delete(name)).status == 204
     way.origin.signal(signal.SIGSTOP)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while await _soon(way, path) == 200:
                 await asyncio.sleep(0.05)
         one_asks = asyncio.create_task(way.outside.get(path))
@@ -164,7 +164,7 @@ async def test_nothing_deleted_is_served_because_the_origin_hangs_or_is_away(way
         way.origin.signal(signal.SIGCONT)
         await way.relay.mend()
     for each, status in ((other, 200), (path, 404)):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while (answer := await way.outside.get(each)).status >= 500:  # a failure is not kept
                 await asyncio.sleep(0.05)
         assert answer.status == status
@@ -224,7 +224,7 @@ async def test_conditional_range_and_head_are_answered(ways: dict[str, Way], nam
     assert (await way.outside.get(path, **{"If-None-Match": tag})).status == 304
     part = await way.outside.get(path, Range="bytes=10-19")
     assert (part.status, part.body) == (206, _PHOTO[10:20])
-    head = await way.outside.ask("HEAD", path)
+    head = await way.outside.request("HEAD", path)
     assert (head.status, head.headers["etag"], head.body) == (200, tag, b"")
     assert head.headers["content-length"] == str(len(_PHOTO))
 

@@ -24,7 +24,7 @@ LOCKED = (
     "--pids-limit=256",
 )
 _SETTINGS = {"workers": 1, "sizes": "*", "tokens": f"tests:{sha256(TOKEN.encode()).hexdigest()}"}
-_PATIENCE = 60.0
+_TIMEOUT_SECONDS = 60.0
 _PAUSE = 0.05
 
 
@@ -49,7 +49,7 @@ class Container:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, method=method)
         request.add_header("Authorization", f"Bearer {self.token}")
         try:
-            with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
                 return Answer(response.status, response.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -74,7 +74,7 @@ class Container:
 
     def answers(self) -> None:
         """Wait until it is alive."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _TIMEOUT_SECONDS
         while not self._is_alive():
             assert self.state()["Running"], f"the container ended: {self.log()}"
             assert time.monotonic() < end, f"the container does not answer: {self.log()}"

@@ -1,4 +1,4 @@
-"""Whether a history of one id is one that could have happened, decided by Porcupine (see main.go)."""
+"""Checks with Porcupine whether the history of an id is linearizable (see main.go)."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ _SOURCES = [Path(__file__).with_name(name) for name in ("main.go", "go.mod", "go
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a client asked for, when, and what it was told; times in nanoseconds of one monotonic clock.
+    """A client's operation: its request, its outcome and its times, in nanoseconds of one monotonic clock.
 
     `outcome` is `seen` for a get, with the content in `seen` (0 for a 404), or one of created, replaced, exists,
     deleted, absent, unknown.
@@ -47,7 +47,7 @@ def checker() -> Path:
 
 
 def impossible(histories: dict[str, Iterable[Operation]]) -> list[str]:
-    """The histories, by their ids, that no order of the operations explains; 'undecided' counts as such."""
+    """The ids of the histories that are not linearizable; 'undecided' counts as not linearizable."""
     lines = (
         json.dumps({"id": id, "operations": [operation.as_json() for operation in operations]})
         for id, operations in histories.items()

@@ -1,4 +1,4 @@
-"""A load balancer for TCP, as simple as Kubernetes' own: who is not ready gets nothing new, and nothing is retried."""
+"""A load balancer for TCP, like Kubernetes' own: replicas that are not ready get no new connections; no retries."""
 
 import asyncio
 from contextlib import suppress
@@ -13,7 +13,7 @@ _PIECE = 1 << 16
 
 @dataclass(slots=True)
 class Target:
-    """A replica's port, whether it was ready when last asked, and how many connections lead to it."""
+    """A replica's port, whether its last `/readyz` was 200, and its number of open connections."""
 
     port: int
     ready: bool = False
@@ -42,18 +42,18 @@ class Balancer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def add(self, port: int) -> Target:
-        """A replica that gets connections once it is ready."""
+        """Add a replica; it gets connections when it is ready."""
         target = Target(port)
         self.targets.append(target)
         self._keep(asyncio.create_task(self._watch(target)))
         return target
 
     def remove(self, target: Target) -> None:
-        """A replica that is gone."""
+        """Remove a replica."""
         self.targets.remove(target)
 
     def target_of(self, port: int) -> Target | None:
-        """To whom the connection of a client's port leads."""
+        """The replica that the connection from a client's port leads to."""
         return self._chosen.get(port)
 
     async def _watch(self, target: Target) -> None:
@@ -96,7 +96,7 @@ async def _is_ready(port: int) -> bool:
 
 
 async def _joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
-    """Carry bytes both ways until the replica hangs up, or the client does."""
+    """Forward bytes in both directions until either side disconnects."""
     try:
         upstream, into = await asyncio.open_connection("127.0.0.1", port)
     except OSError:

@@ -1,4 +1,4 @@
-"""A client of the running program, and a raw connection for what no client would send."""
+"""An HTTP client of the running program, and a raw connection for invalid requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -11,12 +11,12 @@ import aiohttp
 import orjson
 from PIL import Image
 
-from tests.live.program import PATIENCE, WRITER
+from tests.live.program import TIMEOUT_SECONDS, WRITER
 
 
 @dataclass(frozen=True, repr=False)
 class Answer:
-    """A whole answer; the names of `headers` are in lower case."""
+    """A complete response; the names of `headers` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,15 +38,15 @@ class Answer:
 
 
 class Lost(Exception):
-    """No answer came, or only a part of one."""
+    """No response arrived, or only a part of one."""
 
 
 class Client:
-    """Asks a program; every request has the token, unless `headers` say otherwise."""
+    """A client of a program; every request has the token, unless `headers` say otherwise."""
 
     def __init__(self, url: str, connections: int = 100, *, headers: Mapping[str, str] = WRITER) -> None:
         connector = aiohttp.TCPConnector(limit=connections)
-        timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         self._session = aiohttp.ClientSession(url, connector=connector, timeout=timeout, headers=headers)
 
     async def __aenter__(self) -> Self:
@@ -55,8 +55,8 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def ask(self, method: str, path: str, **options: Any) -> Answer:
-        """Raises `Lost`; but an answer to a mutation counts from its head on."""
+    async def request(self, method: str, path: str, **options: Any) -> Answer:
+        """Send a request. Raises `Lost`; a response to a mutation counts as soon as its head has arrived."""
         try:
             async with self._session.request(method, path, **options) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
@@ -71,22 +71,22 @@ class Client:
             raise Lost from error
 
     async def get(self, path: str, **headers: str) -> Answer:
-        return await self.ask("GET", path, headers=headers)
+        return await self.request("GET", path, headers=headers)
 
     async def post(self, id: str, body: Any) -> Answer:
         form = aiohttp.FormData()
         form.add_field("file", _readable(body), filename="a-picture")
-        return await self.ask("POST", f"/original/{id}", data=form)
+        return await self.request("POST", f"/original/{id}", data=form)
 
     async def put(self, id: str, body: Any, **headers: str) -> Answer:
-        return await self.ask("PUT", f"/original/{id}", data=_readable(body), headers=headers)
+        return await self.request("PUT", f"/original/{id}", data=_readable(body), headers=headers)
 
     async def delete(self, id: str) -> Answer:
-        return await self.ask("DELETE", f"/original/{id}")
+        return await self.request("DELETE", f"/original/{id}")
 
 
 class Raw:
-    """A connection that sends and reads just what it is told to."""
+    """A connection that sends raw bytes and reads responses."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -98,24 +98,24 @@ class Raw:
         await self.writer.drain()
 
     async def head(self) -> tuple[int, dict[str, str]]:
-        """The next answer's status and headers, their names in lower case."""
-        async with asyncio.timeout(PATIENCE):
+        """Read the next response's status and headers, with names in lower case."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines[1:] if line)
         return int(lines[0].split()[1]), {name.lower(): value for name, value in headers.items()}
 
     async def answer(self) -> Answer:
-        """The next answer as a whole."""
+        """Read the next response completely."""
         status, headers = await self.head()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             body = await self.reader.readexactly(int(headers.get("content-length", "0")))
         return Answer(status, headers, body)
 
     async def rest(self) -> bytes:
-        """What comes until the other side hangs up, however it does that."""
+        """Read until the other side closes or resets the connection."""
         pieces = []
         with suppress(ConnectionError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 while piece := await self.reader.read(1 << 16):
                     pieces.append(piece)
         return b"".join(pieces)

@@ -19,7 +19,7 @@ _OUTCOMES = {
 
 
 class Histories:
-    """Sends operations and writes down what came of them; an answer that never came, and a 503, count as unknown."""
+    """Sends operations and records their outcomes. A missing response and a 503 count as unknown."""
 
     def __init__(self) -> None:
         self.answers: Counter[str] = Counter()
@@ -38,11 +38,11 @@ class Histories:
         return len(self._operations[id])
 
     async def write(self, client: Client, method: str, id: str, number: int = 0) -> Answer | None:
-        """POST, PUT or DELETE; None where no answer came."""
+        """Send a POST, PUT or DELETE; None if no response arrived."""
         content, data = (0, b"") if method == "DELETE" else self._pictures.new_picture()
         started = Operation(number, method.lower(), content, time.monotonic_ns(), 0, "unknown")
         place = len(self._operations[id])
-        self._operations[id].append(started)  # it counts from now on, also if nobody ever hears of it again
+        self._operations[id].append(started)  # it counts from now on, even if no response arrives
         try:
             match method:
                 case "POST":
@@ -61,7 +61,7 @@ class Histories:
         return answer
 
     async def read(self, client: Client, id: str, size: tuple[int, int] | None = None, number: int = 0) -> int | None:
-        """GET of the original, or of a derived picture: the content's number, 0 for 404, None where no answer came."""
+        """GET the original or a variant: the number of the content, 0 for a 404, None if no response arrived."""
         began = time.monotonic_ns()
         path = f"/original/{id}" if size is None else f"/derived/{id}-{size[0]}x{size[1]}.png"
         try:
@@ -79,11 +79,11 @@ class Histories:
         return seen
 
     def impossible(self) -> list[str]:
-        """The ids whose history no order explains, each with its operations."""
+        """The ids whose history is not linearizable, each with its operations."""
         found = [line.split()[0] for line in impossible(dict(self._operations))]
-        return [f"{id}: {self._told(id)}" for id in found]
+        return [f"{id}: {self._described(id)}" for id in found]
 
-    def _told(self, id: str) -> str:
+    def _described(self, id: str) -> str:
         operations = sorted(self._operations[id], key=lambda operation: operation.call)
         first = operations[0].call
         return "; ".join(

@@ -1,8 +1,8 @@
 """What a client knows of the ids that it writes: the oracle of the kills.
 
-Of each id the ledger holds what may stand under it: the number of a picture, or None where there is none. An answer
-leaves one possibility; one that never came leaves the old and the new, of which the next answer tells which it is,
-and from then on it has to stay so.
+For each id the ledger has the set of possible states: the number of a picture, or None if there is no original. A
+response leaves one possibility. If the response is lost, the old and the new state are both possible, until the next
+response shows which is true. From then on it must stay true.
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _EVENTS = 12
 
 @dataclass
 class Entry:
-    """An id. `version` changes with every mutation that begins, `busy` is true until its answer is in."""
+    """An id. `version` changes with every mutation that begins, `busy` is true until its response has arrived."""
 
     id: str
     possible: set[Content] = field(default_factory=lambda: {None})
@@ -36,11 +36,11 @@ class Entry:
         self.note(event)
 
     def note(self, event: str) -> None:
-        """Remember what happened, for the message of a failure."""
+        """Record an event for the message of a failure."""
         self.events = [*self.events[-_EVENTS:], event]
 
     def require(self, outcomes: set[Content], event: str) -> None:
-        """Only these can be: at least one of them has to have been possible."""
+        """Restrict the possible states to these. Fails if none of them was possible."""
         self.note(f"{event}: {self._shown(outcomes)} of {self._shown(self.possible)}")
         left = self.possible & outcomes
         assert left, f"{self.id} can't be so; what happened: {'; '.join(self.events)}"
@@ -48,7 +48,7 @@ class Entry:
 
     @property
     def present(self) -> set[Content]:
-        """The pictures that may stand there."""
+        """The pictures that the id may have."""
         return self.possible - {None}
 
     @staticmethod
@@ -73,7 +73,7 @@ class Ledger:
         return number, data
 
     def written(self, entry: Entry, method: str, number: Content, answer: Answer | None) -> None:
-        """The answer to a mutation that would leave `number` there; None where none came."""
+        """Record the response to a mutation whose new state is `number`; None if no response arrived."""
         match method, None if answer is None else answer.status:
             # 503: not done, or not known whether.
             case ("POST", None | 503) if None not in entry.possible:
@@ -99,7 +99,7 @@ class Ledger:
         entry.busy = False
 
     def content_of_original(self, answer: Answer) -> Content:
-        """Which picture an answer's bytes are: to the last bit one that was sent, or None for a 404."""
+        """The number of the picture whose bytes a response has, None for a 404. Fails for any other bytes."""
         if answer.status == 404:
             return None
         assert answer.status == 200, answer
@@ -108,14 +108,14 @@ class Ledger:
         return number
 
     def content_of_info(self, answer: Answer) -> Content:
-        """Which picture `/info` tells of."""
+        """The number of the picture that `/info` describes."""
         if answer.status == 404:
             return None
         assert answer.status == 200, answer
         return self._by_hash[answer.json["sha256"]]
 
     def content_of_derived(self, answer: Answer, size: tuple[int, int]) -> Content:
-        """Which picture a derived one, which has to be whole and of just this size, was made from."""
+        """The number of the picture that a variant shows. Fails unless it is complete and has this size."""
         if answer.status == 404:
             return None
         assert answer.status == 200, answer

@@ -1,4 +1,4 @@
-"""A way to a database on which the answer to one chosen question is lost, after it has been done."""
+"""A proxy in front of a database that loses the answer to one chosen request, after the request took effect."""
 
 import asyncio
 import re
@@ -8,11 +8,11 @@ from typing import Self
 
 
 class Losing:
-    """A port of 127.0.0.1 that leads to a server's.
+    """Forwards a port of 127.0.0.1 to the port of a server.
 
-    After `lose` the first answer to a question in which the pattern is found is awaited, thrown away, and the
-    connection cut on both sides; `lost` counts them. With `and_all_after` nothing gets through from then on, until
-    `mend`: nobody can ask what became of the question.
+    After `lose`, the proxy waits for the first answer to a request that matches the pattern, drops it, and closes the
+    connection on both sides. `lost` counts dropped answers. With `and_all_after` nothing gets through from then on,
+    until `mend`: nobody can find out the outcome of the request.
     """
 
     def __init__(self, upstream: int) -> None:
@@ -37,16 +37,16 @@ class Losing:
         await self._server.wait_closed()
 
     def lose(self, pattern: bytes, *, and_all_after: bool = False) -> None:
-        """Lose the next answer to a question with this in it."""
+        """Lose the answer to the next request that matches the pattern."""
         self._pattern = re.compile(pattern, re.DOTALL)
         self._and_all_after = and_all_after
 
     def mend(self) -> None:
-        """Nothing is lost any more."""
+        """Lose nothing from now on."""
         self._pattern, self._is_cut = None, False
 
     def _cut(self) -> None:
-        """What else is under way is lost too, where that was asked for."""
+        """With `and_all_after`, lose everything else in progress too."""
         self._is_cut = self._and_all_after
         for task in self._served if self._is_cut else ():
             task.cancel()
@@ -59,10 +59,10 @@ class Losing:
             return
         self._served.add(task)
         server, to_server = await asyncio.open_connection("127.0.0.1", self._upstream)
-        asked = bytearray()
+        request = bytearray()
         pumps = [
-            asyncio.create_task(self._questions(client, to_server, asked)),
-            asyncio.create_task(self._answers(server, to_client, asked)),
+            asyncio.create_task(self._requests(client, to_server, request)),
+            asyncio.create_task(self._answers(server, to_client, request)),
         ]
         with suppress(asyncio.CancelledError):
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -73,21 +73,23 @@ class Losing:
         await asyncio.gather(*pumps, return_exceptions=True)
         self._served.discard(task)
 
-    async def _questions(self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter, asked: bytearray) -> None:
+    async def _requests(
+        self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter, request: bytearray
+    ) -> None:
         with suppress(ConnectionError):
             while data := await client.read(1 << 16):
-                asked += data
+                request += data
                 to_server.write(data)
                 await to_server.drain()
 
-    async def _answers(self, server: asyncio.StreamReader, to_client: asyncio.StreamWriter, asked: bytearray) -> None:
+    async def _answers(self, server: asyncio.StreamReader, to_client: asyncio.StreamWriter, request: bytearray) -> None:
         with suppress(ConnectionError):
             while data := await server.read(1 << 16):
-                if self._pattern is not None and self._pattern.search(asked):
+                if self._pattern is not None and self._pattern.search(request):
                     self._pattern = None
                     self.lost += 1
                     self._cut()
                     return
-                asked.clear()
+                request.clear()
                 to_client.write(data)
                 await to_client.drain()

@@ -20,7 +20,7 @@ import psutil
 
 TOKEN = "a-token-of-the-tests"
 WRITER = {"Authorization": f"Bearer {TOKEN}"}
-PATIENCE = 120.0
+TIMEOUT_SECONDS = 120.0
 _PAUSE = 0.01
 _HOOKED = Path(__file__).with_name("hooked")
 _URL = re.compile(r"pymager serves on (http://\S+)")
@@ -29,7 +29,7 @@ _PR_SET_PDEATHSIG = 1
 _WORKER = "pymager.engine.worker"
 
 
-async def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+async def until(condition: Callable[[], Any], what: str, seconds: float = TIMEOUT_SECONDS) -> Any:
     """What `condition` gives once that is true; fails after `seconds`."""
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -79,7 +79,7 @@ async def command(folder: Path, *arguments: str, stdin: str = "", **settings: ob
         cwd=folder,
     )
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             out, err = await process.communicate(stdin.encode())
     finally:
         with suppress(ProcessLookupError):
@@ -141,14 +141,14 @@ class Program:
         assert match is not True, f"the program ended with {self.code} at its start: {self.log}"
         self.url = match[1]
 
-    async def ended(self, seconds: float = PATIENCE) -> int:
+    async def ended(self, seconds: float = TIMEOUT_SECONDS) -> int:
         """Wait for its end and for that of all its processes, and give its exit code."""
         await until(lambda: self.code is not None, "the program's end", seconds)
         await until(lambda: not self.processes(), "the end of the program's other processes")
         assert self.code is not None
         return self.code
 
-    async def stop(self, seconds: float = PATIENCE) -> int:
+    async def stop(self, seconds: float = TIMEOUT_SECONDS) -> int:
         """SIGTERM, and the exit code."""
         self._look()
         self.signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""One short history for each promise of a cluster, in which breaking it shows."""
+"""One short history for each guarantee of a cluster; it fails if the guarantee is broken."""
 
 import asyncio
 import signal
@@ -28,13 +28,13 @@ class Pair:
     histories: Histories = field(default_factory=Histories)
 
     def order(self, point: str, how: str) -> None:
-        """Have the first replica send itself a signal when it comes to this point."""
+        """Make the first replica send itself a signal at this failpoint."""
         draft = self.folder / "order.draft"
         draft.write_text(f"{point} 1 {how}")
         draft.rename(self.folder / "order")
 
     async def struck(self, point: str) -> None:
-        """Wait until it was there."""
+        """Wait until the first replica has reached the point."""
         killed = self.folder / "killed"
         await until(lambda: killed.exists() and killed.read_text() == point, point)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from pymager import registry
 from tests.live.balancer import Balancer, Target
 from tests.live.client import Answer, Raw, connected, head
-from tests.live.program import PATIENCE, Program, running, until
+from tests.live.program import TIMEOUT_SECONDS, Program, running, until
 from tests.live.replicas import Stores
 from tests.pictures import jpeg
 
@@ -34,7 +34,7 @@ class Tally:
     replaced: int = 0
 
     async def count(self, kind: str, expected: int, asking: Awaitable[Answer]) -> Answer | None:
-        """Await an answer. None where none came."""
+        """Await a response; None if none arrived."""
         try:
             answer = await asking
         except (OSError, EOFError, TimeoutError) as error:
@@ -62,7 +62,7 @@ class Rollout:
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def start(self) -> tuple[Program, Target]:
-        """A new replica; the balancer asks it from now on whether it is ready."""
+        """Start a new replica; the balancer checks from now on whether it is ready."""
         settings = {
             "blobs": self.stores.blobs,
             "metadata": self.stores.metadata,
@@ -78,7 +78,7 @@ class Rollout:
         return program, target
 
     async def replace(self, program: Program, target: Target) -> tuple[Program, Target]:
-        """Start another and end this one, over which a slow upload runs all the time."""
+        """Start another replica and end this one, during a slow upload to it."""
         before = self.tally.answered.copy()
         starting = asyncio.create_task(self.start())
         async with self._slow_upload(target) as upload:
@@ -99,12 +99,12 @@ class Rollout:
         return new
 
     async def leases_left(self) -> int:
-        """How many leases nobody gave back."""
+        """How many leases were not released."""
         async with registry.load_metadata(self.stores.metadata) as metadata:
             return await metadata.tidy(-60)  # also those that were touched just now
 
     def _since(self, before: Counter[str], kind: str) -> int:
-        return self.tally.answered[kind] - before[kind] + (PATIENCE if self.tally.failures else 0)
+        return self.tally.answered[kind] - before[kind] + (TIMEOUT_SECONDS if self.tally.failures else 0)
 
     @asynccontextmanager
     async def _slow_upload(self, target: Target) -> AsyncIterator[Raw]:
@@ -142,7 +142,7 @@ async def rollout(
 
 @asynccontextmanager
 async def loaded(port: int, tally: Tally) -> AsyncIterator[None]:
-    """Clients of all kinds, each asking again as soon as it was answered."""
+    """Clients of all kinds; each sends its next request after the last response."""
     async with connected(port) as raw:
         await raw.send(head("PUT", "/original/cat", Content_Length=len(PHOTO)) + PHOTO)
         assert (await raw.answer()).status == 201
@@ -161,7 +161,7 @@ LOADS = {"hit": _HITS, "cold": _COLD, "upload": _UPLOADS}
 
 
 async def _client(port: int, kind: str, numbers: "itertools.count[int]", tally: Tally, done: asyncio.Event) -> None:
-    """One connection after the other, each kept until the server closes it."""
+    """One connection after the other, each used until the server closes it."""
     while not done.is_set():
         try:
             async with connected(port) as raw:
@@ -187,6 +187,6 @@ def _request(kind: str, number: int) -> tuple[int, bytes]:
 
 
 def refuses(port: int) -> bool:
-    """Whether nobody listens there."""
+    """Whether nothing listens on the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -39,10 +39,10 @@ class Cluster:
     async def stopped(self, point: str, asking: Coroutine[Any, Any, Answer]) -> "asyncio.Task[Answer]":
         """A request to the first replica, which has stopped at this point of it."""
         _order(self.folder, point)
-        asked = asyncio.create_task(asking)
+        pending = asyncio.create_task(asking)
         await until(lambda: self.sleeper.process.status() == psutil.STATUS_STOPPED, f"the stop at {point}")
         assert (self.folder / "killed").read_text() == point
-        return asked
+        return pending
 
     def wake(self) -> None:
         self.sleeper.signal(signal.SIGCONT)
@@ -212,9 +212,9 @@ async def _upload_and_warm(cluster: Cluster, id: str) -> None:
 
 
 async def _assert_gone(clients: list[Client], id: str) -> None:
-    asked = [(path, client.get(path)) for path in _paths(id) for client in clients]
-    answers = await asyncio.gather(*(asking for _, asking in asked))
-    found = [(path, answer) for (path, _), answer in zip(asked, answers, strict=True) if answer.status != 404]
+    pending = [(path, client.get(path)) for path in _paths(id) for client in clients]
+    answers = await asyncio.gather(*(asking for _, asking in pending))
+    found = [(path, answer) for (path, _), answer in zip(pending, answers, strict=True) if answer.status != 404]
     assert found == []
 
 

@@ -51,7 +51,7 @@ async def test_a_hash_that_was_made_lets_its_user_in(tmp_path: Path) -> None:
         for password, status in (("wrong", 401), ("right", 201)):
             credentials = b"ann:" + password.encode()
             header = {"Authorization": "Basic " + base64.b64encode(credentials).decode()}
-            answer = await client.ask("PUT", "/original/cat", data=jpeg(64, 48), headers=header)
+            answer = await client.request("PUT", "/original/cat", data=jpeg(64, 48), headers=header)
             assert answer.status == status
     assert (await command(tmp_path, "hash-password", stdin="\n")).code == 2
     assert (await command(tmp_path, "hash-password", "--name", "a b", stdin="right\n")).code == 2
@@ -136,11 +136,11 @@ async def test_an_import_that_was_killed_continues_when_it_is_run_again(tmp_path
     finally:
         process.kill()
         assert process.wait() == -signal.SIGKILL
-    kept = len(catalog(tmp_path))
-    assert 0 < kept < 60
+    stored = len(catalog(tmp_path))
+    assert 0 < stored < 60
     done = await command(tmp_path, "import", str(folder))
     assert done.code == 0
-    assert re.fullmatch(rf"{60 - kept} imported \([\d,]+ bytes\), {kept} already there, 0 failed\n", done.out)
+    assert re.fullmatch(rf"{60 - stored} imported \([\d,]+ bytes\), {stored} already there, 0 failed\n", done.out)
     assert len(catalog(tmp_path)) == 60
     await assert_swept(tmp_path)
 
@@ -162,9 +162,9 @@ async def test_an_import_that_is_stopped_finishes_its_files_and_says_how_to_cont
         process.kill()
     assert process.returncode == 1
     assert err == "stopped by SIGTERM; run the same command again to continue\n"
-    kept = len(catalog(tmp_path))
-    assert 5 < kept < 60
-    assert out.startswith(f"{kept} imported (")
+    stored = len(catalog(tmp_path))
+    assert 5 < stored < 60
+    assert out.startswith(f"{stored} imported (")
     assert out.endswith(" bytes), 0 already there, 0 failed\n")
     assert list((tmp_path / "spool").iterdir()) == []
     assert (await command(tmp_path, "import", str(folder))).code == 0

@@ -141,11 +141,11 @@ async def test_what_is_in_to_with_other_content_is_refused_and_stays(tmp_path: P
 @pytest.mark.parametrize("point", ["file.written", "file.renamed", "file.synced"])
 async def test_a_copy_of_blobs_continues_after_kill_9(tmp_path: Path, data: Path, point: str) -> None:
     await _killed(tmp_path, point, 30, "copy-blobs", f"file:{tmp_path}/data", f"file:{tmp_path}/to")
-    kept = len(list((tmp_path / "to/blobs").rglob("*.jpg")))
-    assert 20 <= kept <= 40
+    stored = len(list((tmp_path / "to/blobs").rglob("*.jpg")))
+    assert 20 <= stored <= 40
     done = await blobs(tmp_path)
-    assert (done.code, done.out.splitlines()[-1].split("(")[0]) == (0, f"{_COUNT + 1 - kept} copied ")
-    assert f" {kept} already there, 0 failed" in done.out
+    assert (done.code, done.out.splitlines()[-1].split("(")[0]) == (0, f"{_COUNT + 1 - stored} copied ")
+    assert f" {stored} already there, 0 failed" in done.out
     await assert_blobs_equal(tmp_path)
     assert list((tmp_path / "spool").iterdir()) == []
 
@@ -155,10 +155,10 @@ async def test_a_copy_of_rows_continues_after_kill_9(tmp_path: Path, data: Path,
     await _killed(
         tmp_path, point, 30, "copy-metadata", f"sqlite:///{tmp_path}/data/catalog.db", f"sqlite:///{tmp_path}/to.db"
     )
-    kept = len(await rows_of(tmp_path / "to.db"))
-    assert 20 <= kept <= 40
+    stored = len(await rows_of(tmp_path / "to.db"))
+    assert 20 <= stored <= 40
     done = await metadata(tmp_path)
-    assert (done.code, done.out) == (0, f"{_COUNT + 1 - kept} copied, {kept} already there, 0 failed\n")
+    assert (done.code, done.out) == (0, f"{_COUNT + 1 - stored} copied, {stored} already there, 0 failed\n")
     await assert_equal_rows(tmp_path)
 
 
@@ -179,9 +179,9 @@ async def test_a_copy_that_is_stopped_reports_how_much_it_copied(
     code, done = await _signalled(tmp_path, number, 10)
     assert code == 1
     assert done.err == f"stopped by {number.name}; run the same command again to continue\n"
-    kept = len(list((tmp_path / "to/blobs").rglob("*.jpg")))
-    assert 10 <= kept < _COUNT
-    assert done.out.splitlines()[-1].startswith(f"{kept} copied (")
+    stored = len(list((tmp_path / "to/blobs").rglob("*.jpg")))
+    assert 10 <= stored < _COUNT
+    assert done.out.splitlines()[-1].startswith(f"{stored} copied (")
     assert list((tmp_path / "to/tmp").iterdir()) == list((tmp_path / "spool").iterdir()) == []
     assert (await blobs(tmp_path)).code == 0
     await assert_blobs_equal(tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.client import Answer, Client, Lost
-from tests.live.program import PATIENCE, Program
+from tests.live.program import TIMEOUT_SECONDS, Program
 from tests.live.replicas import Stores, new_stores, replicas
 from tests.pictures import jpeg
 from tests.servers import DynamoLocal, Minio, Postgres, Proxy, Toxiproxy
@@ -35,14 +35,14 @@ class Faulty:
     sizes: int = 100
 
     async def cold(self) -> Answer:
-        """A size that was never asked for."""
+        """A size that was not requested before."""
         self.sizes += 1
         return await self.client.get(f"/derived/cat-{self.sizes}x60.jpg")
 
     async def upload(self, id: str) -> None:
         """201; where a slow machine exceeds the limit, 503 and then 201, or 409 if the upload was stored after all."""
         allowed = {201}
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT_SECONDS
         while (answer := await self.client.post(id, _PHOTO)).status == 503:
             assert time.monotonic() < end, answer
             allowed = {201, 409}
@@ -50,7 +50,7 @@ class Faulty:
 
     async def ready(self, **backends: str) -> None:
         """Ready whatever is away, and before long with these states: a slow machine exceeds the limit now and then."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT_SECONDS
         while True:
             answer = await self.client.get("/readyz")
             assert answer.status == 200
@@ -60,7 +60,7 @@ class Faulty:
 
     async def healed(self) -> None:
         """All works again, without a restart."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT_SECONDS
         while (answer := await self.cold()).status != 200:
             assert time.monotonic() < end, answer
         assert (await answered(self.client, "/original/cat")).body == _PHOTO
@@ -69,7 +69,7 @@ class Faulty:
 
 async def answered(client: Client, path: str) -> Answer:
     """The first answer that is not a 503."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_SECONDS
     while (answer := await client.get(path)).status == 503:
         assert time.monotonic() < end, answer
     return answer
@@ -168,13 +168,13 @@ async def test_while_the_bucket_is_away_memory_serves_and_the_rest_is_503(
 async def test_while_the_catalog_is_away_all_is_503(faulty_catalog: Faulty, kind: str) -> None:
     faulty = faulty_catalog
     end = _FAULTS[kind](faulty.catalog)
-    asked = [
+    pending = [
         faulty.client.get(_WARM),
         faulty.cold(),
         faulty.client.get("/original/cat"),
         faulty.client.get("/info/cat"),
     ]
-    for answer in await asyncio.gather(*asked, faulty.client.post("dog", _PHOTO), faulty.client.delete("cat")):
+    for answer in await asyncio.gather(*pending, faulty.client.post("dog", _PHOTO), faulty.client.delete("cat")):
         assert (answer.status, "retry-after" in answer.headers) == (503, True)
     await faulty.ready(blobs="ok", metadata="unavailable")
     end()
@@ -225,12 +225,12 @@ async def test_a_catalog_that_goes_away_during_a_render_leaves_no_lease_stuck(fa
     for worker in workers:
         worker.suspend()
     path = "/derived/cat-800x600.jpg"
-    asked = asyncio.create_task(faulty.client.get(path))
+    pending = asyncio.create_task(faulty.client.get(path))
     await asyncio.sleep(0)
     faulty.catalog.cut()
     for worker in workers:
         worker.resume()
-    assert (await asked).status in (200, 503)
+    assert (await pending).status in (200, 503)
     faulty.catalog.mend()
     await faulty.healed()
     assert (await answered(faulty.client, path)).status == 200

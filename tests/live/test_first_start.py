@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.live.client import Client
-from tests.live.program import PATIENCE, Program, running
+from tests.live.program import TIMEOUT_SECONDS, Program, running
 from tests.pictures import jpeg
 
 pytestmark = pytest.mark.live
@@ -41,9 +41,9 @@ async def test_the_password_is_shown_once_and_its_hash_is_for_the_owner_only(tmp
         assert _password(second) is None
         assert await _uploads(second, "admin", password) == 201
         assert await _uploads(second, "admin", "another") == 401
-    kept = tmp_path / "data/first-user"
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert password not in kept.read_text()
+    file = tmp_path / "data/first-user"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert password not in file.read_text()
 
 
 async def test_programs_that_start_together_on_a_new_folder_agree_on_one_user(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ async def _uploads(program: Program, user: str, password: str) -> int:
     """The status of an upload of `cat` with these credentials."""
     credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
     async with Client(program.url) as client:
-        answer = await client.ask(
+        answer = await client.request(
             "POST",
             "/original/cat",
             data={"file": BytesIO(jpeg(120, 90))},
@@ -96,7 +96,7 @@ async def _curl(folder: Path, *arguments: str) -> str:
     process = await asyncio.create_subprocess_exec(
         "curl", "--silent", "--show-error", *arguments, cwd=folder, stdout=-1, stderr=-1
     )
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         out, err = await process.communicate()
     assert process.returncode == 0, err
     return out.decode()

@@ -38,14 +38,14 @@ async def test_nothing_acknowledged_is_lost_and_nothing_deleted_comes_back_whate
             for number, storm in enumerate(storms):
                 group.create_task(storm.run(kills[number::_SIDE_BY_SIDE]))
     finally:
-        summarize(_told(seed, storms))
+        summarize(_summary(seed, storms))
     struck = _summed(storm.kills for storm in storms)
     assert struck.total() >= 100
     assert {name: struck[name] for name in failpoints.NAMES if struck[name] < _LEAST} == {}
     assert struck[RANDOM] > 0
 
 
-def _told(seed: int, storms: list[Storm]) -> str:
+def _summary(seed: int, storms: list[Storm]) -> str:
     struck = _summed(storm.kills for storm in storms)
     answers = _summed(storm.answers for storm in storms)
     lines = [f"{struck.total()} kills with STORM_SEED={seed}"]

@@ -25,16 +25,16 @@ async def test_every_request_has_one_line_under_the_id_that_it_was_answered_with
             await client.get("/derived/cat-80x60.jpg"),
             await client.get("/original/nothing"),
             await client.get("/nowhere"),
-            await client.ask("PATCH", "/original/cat"),
+            await client.request("PATCH", "/original/cat"),
             await client.get("/openapi.json", **{"X-Request-ID": "of-the-client"}),
             await client.put("dog", b"no picture"),
         ]
         assert await program.stop() == 0
     lines = [json.loads(line) for line in program.log.splitlines()]
     assert all({"event", "level", "timestamp"} <= line.keys() for line in lines)
-    told = {line["request_id"]: line["status"] for line in lines if line["event"] == "request"}
-    assert told == {answer.headers["x-request-id"]: answer.status for answer in answers}
-    assert told["of-the-client"] == 200
+    logged = {line["request_id"]: line["status"] for line in lines if line["event"] == "request"}
+    assert logged == {answer.headers["x-request-id"]: answer.status for answer in answers}
+    assert logged["of-the-client"] == 200
     assert len([line for line in lines if line["event"] == "request"]) == len(answers)
 
 
@@ -45,12 +45,12 @@ async def test_a_probe_that_finds_all_well_has_a_line_for_those_who_debug_only(t
         program.signal(signal.SIGTERM)
         await until(lambda: program.logged("stopping"), "the delay")
         assert (await client.get("/readyz")).status == 503
-        await until(lambda: ("/readyz", 503) in _told(program), "the last line")
-        assert (("/healthz", 200) in _told(program)) is (level == "debug")
+        await until(lambda: ("/readyz", 503) in _logged(program), "the last line")
+        assert (("/healthz", 200) in _logged(program)) is (level == "debug")
         program.signal(signal.SIGINT)
 
 
-def _told(program: Program) -> set[tuple[str, int]]:
+def _logged(program: Program) -> set[tuple[str, int]]:
     return {(line["path"], line["status"]) for line in program.logged("request")}
 
 
@@ -64,11 +64,11 @@ async def test_no_secret_is_ever_logged(tmp_path: Path) -> None:
             secrets.add(basic.removeprefix("Basic "))
             for authorization in (basic, f"Bearer {password}", password, f"Basic {password}"):
                 for path in ("/original/cat", "/original/a%20cat"):
-                    await client.ask("PUT", path, data=jpeg(64, 48), headers={"Authorization": authorization})
+                    await client.request("PUT", path, data=jpeg(64, 48), headers={"Authorization": authorization})
         assert (await client.get("/original/cat")).status == 200
         await until(lambda: len(program.logged("request")) == 17, "the requests' lines")
         log = program.log
     assert [secret for secret in secrets if secret in log] == []
     assert "authorization" not in log.lower()
-    kept = (tmp_path / "data/first-user").read_text().partition(":")[2].strip()
-    assert kept not in log
+    hash = (tmp_path / "data/first-user").read_text().partition(":")[2].strip()
+    assert hash not in log

@@ -1,4 +1,4 @@
-"""The database did what it was asked, and its answer is lost: nothing is half done, and nothing stays stuck."""
+"""The database executes a request, but its answer is lost: nothing is done by half, and nothing is stuck."""
 
 import asyncio
 import secrets
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 _PHOTO, _OTHER = jpeg(1600, 1200), jpeg(400, 300, seed=2)
 _HEALED_WITHIN = 20.0
 _UNKNOWN = "not known whether the request took effect"
-# What a question looks like on its way.
+# What the requests look like on the network.
 _ORIGINAL = rb"UpdateItem.*original#"
 _ADD = {"postgresql": rb"INSERT INTO originals", "dynamodb": _ORIGINAL}
 _REPLACE = {"postgresql": rb"UPDATE originals", "dynamodb": _ORIGINAL}
@@ -43,7 +43,7 @@ class Pair:
     there: Client
 
     async def everywhere(self, path: str) -> list[Answer]:
-        """From the second first: it tells what is so, and the first has to say the same once it reaches the catalog."""
+        """The responses of both replicas. The first must agree with the second when it reaches the catalog."""
         return [await self.there.get(path), await self.healed(path)]
 
     async def healed(self, path: str) -> Answer:
@@ -81,7 +81,7 @@ def pair(started: Pair) -> Iterator[Pair]:
 
 @pytest.fixture(params=[False, True], ids=["one-answer", "all-from-then-on"])
 def and_all_after(request: pytest.FixtureRequest) -> bool:
-    """Whether the replica can ask what became of its question."""
+    """Whether the replica loses all further answers, so that it cannot find out the outcome."""
     return bool(request.param)
 
 
@@ -92,7 +92,7 @@ def cat() -> str:
 
 
 def _is_unknown(answer: Answer) -> bool:
-    """Whether the client is told to look for itself."""
+    """Whether the response says that the outcome is unknown."""
     return answer.status == 503 and "retry-after" in answer.headers and _UNKNOWN in answer.json["detail"]
 
 
@@ -153,12 +153,12 @@ async def test_a_lease_whose_answer_was_lost_is_not_stuck(
         worker.suspend()
     lost = pair.way.lost
     pair.way.lose(question[pair.kind], and_all_after=and_all_after)
-    asked = asyncio.create_task(pair.here.get(derived))
+    pending = asyncio.create_task(pair.here.get(derived))
     await until(lambda: pair.way.lost > lost, "the answer's loss")
     pair.way.mend()
     for worker in workers:
         worker.resume()
-    first = await asked
+    first = await pending
     assert first.status == 200 or (first.status == 503 and "retry-after" in first.headers)
     here, there = await pair.healed(derived), await pair.there.get(derived)
     assert (here.status, here.body, here.headers["etag"]) == (there.status, there.body, there.headers["etag"])

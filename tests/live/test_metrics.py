@@ -31,7 +31,7 @@ _PHOTO = jpeg(640, 480)
 
 
 @dataclass
-class Asked:
+class Service:
     program: Program
     port: int
 
@@ -43,7 +43,7 @@ class Asked:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     """Two server processes, and requests of every kind that were made of them."""
     port, folder = free_port(), tmp_path_factory.mktemp("metrics")
     async with running(folder, "--processes", "2", metrics_port=port, sweep_interval=1) as program:
@@ -52,23 +52,23 @@ async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked
             assert (await client.put("cat", _PHOTO)).status == 201
             assert (await client.put("dog", b"not a picture")).status == 400
             assert (await client.get("/derived/cat-80x60.jpg")).status == 200
-            assert (await client.ask("PURGE", "/a/path/of/a/stranger")).status == 404
-            assert (await client.ask("BREW", "/coffee")).status == 400
-        yield Asked(program, port)
+            assert (await client.request("PURGE", "/a/path/of/a/stranger")).status == 404
+            assert (await client.request("BREW", "/coffee")).status == 400
+        yield Service(program, port)
 
 
-async def _hits(asked: Asked, number: int) -> None:
+async def _hits(service: Service, number: int) -> None:
     """Each over a connection of its own, so that both processes get some."""
     for _ in range(number):
-        async with Client(asked.program.url) as client:
+        async with Client(service.program.url) as client:
             assert (await client.get("/derived/cat-80x60.jpg")).status == 200
 
 
 @module
-async def test_requests_are_counted_exactly_over_both_processes(asked: Asked) -> None:
-    before = await asked.scrape()
-    await _hits(asked, 40)
-    after = await asked.scrape()
+async def test_requests_are_counted_exactly_over_both_processes(service: Service) -> None:
+    before = await service.scrape()
+    await _hits(service, 40)
+    after = await service.scrape()
 
     def more(name: str, **labels: str) -> float:
         return after.total(name, **labels) - before.total(name, **labels)
@@ -82,14 +82,14 @@ async def test_requests_are_counted_exactly_over_both_processes(asked: Asked) ->
 
 
 @module
-async def test_a_process_that_is_killed_takes_no_count_with_it(asked: Asked) -> None:
-    await _hits(asked, 20)
-    before = await asked.scrape()
-    serving = len(asked.program.logged("serving"))
-    asked.program.servers()[0].kill()
-    await until(lambda: len(asked.program.logged("serving")) == serving + 1, "the replacement")
-    await _hits(asked, 10)
-    after = await asked.scrape()
+async def test_a_process_that_is_killed_takes_no_count_with_it(service: Service) -> None:
+    await _hits(service, 20)
+    before = await service.scrape()
+    serving = len(service.program.logged("serving"))
+    service.program.servers()[0].kill()
+    await until(lambda: len(service.program.logged("serving")) == serving + 1, "the replacement")
+    await _hits(service, 10)
+    after = await service.scrape()
     counted = "pymager_requests_total"
     assert after.total(counted, status="200") == before.total(counted, status="200") + 10
     assert after.total("pymager_server_restarts_total") == before.total("pymager_server_restarts_total") + 1
@@ -100,20 +100,20 @@ async def test_a_process_that_is_killed_takes_no_count_with_it(asked: Asked) -> 
 
 
 @module
-async def test_a_worker_that_is_killed_is_counted_under_its_reason(asked: Asked) -> None:
-    before = (await asked.scrape()).total("pymager_worker_restarts_total", reason="killed")
-    asked.program.workers()[0].kill()
+async def test_a_worker_that_is_killed_is_counted_under_its_reason(service: Service) -> None:
+    before = (await service.scrape()).total("pymager_worker_restarts_total", reason="killed")
+    service.program.workers()[0].kill()
 
     async def counted() -> None:
-        while (await asked.scrape()).total("pymager_worker_restarts_total", reason="killed") != before + 1:
+        while (await service.scrape()).total("pymager_worker_restarts_total", reason="killed") != before + 1:
             await asyncio.sleep(0.01)
 
     await asyncio.wait_for(counted(), 30)
 
 
 @module
-async def test_what_strangers_send_makes_no_new_label(asked: Asked) -> None:
-    shown = await asked.scrape()
+async def test_what_strangers_send_makes_no_new_label(service: Service) -> None:
+    shown = await service.scrape()
     assert shown.total("pymager_requests_total", route="unmatched", method="other", status="404") == 1
     assert shown.total("pymager_requests_total", route="unmatched", method="other", status="400") == 1
     assert shown.total("pymager_job_failures_total", kind="inspection", reason="not_a_picture") == 1
@@ -122,53 +122,53 @@ async def test_what_strangers_send_makes_no_new_label(asked: Asked) -> None:
 
 
 @module
-async def test_a_client_that_leaves_before_its_answer_is_counted_as_one(asked: Asked) -> None:
-    async with connected(asked.program.port) as client:
+async def test_a_client_that_leaves_before_its_answer_is_counted_as_one(service: Service) -> None:
+    async with connected(service.program.port) as client:
         await client.send(head("PUT", "/original/half", Content_Length=1_000) + _PHOTO[:10])
 
     async def counted() -> None:
-        while not (await asked.scrape()).total("pymager_requests_total", method="PUT", status="499"):
+        while not (await service.scrape()).total("pymager_requests_total", method="PUT", status="499"):
             await asyncio.sleep(0.01)
 
     await asyncio.wait_for(counted(), 30)
 
 
 @module
-async def test_it_is_answered_also_while_every_server_process_hangs(asked: Asked) -> None:
-    before = await asked.derived()
-    servers = asked.program.servers()
+async def test_it_is_answered_also_while_every_server_process_hangs(service: Service) -> None:
+    before = await service.derived()
+    servers = service.program.servers()
     for server in servers:
         server.suspend()
     try:
-        assert await asyncio.wait_for(asked.derived(), 10) == before
+        assert await asyncio.wait_for(service.derived(), 10) == before
     finally:
         for server in servers:
             server.resume()
 
 
 @module
-async def test_only_metrics_are_served_on_their_port_and_not_on_the_others(asked: Asked) -> None:
-    async with Client(f"http://127.0.0.1:{asked.port}") as client:
+async def test_only_metrics_are_served_on_their_port_and_not_on_the_others(service: Service) -> None:
+    async with Client(f"http://127.0.0.1:{service.port}") as client:
         assert [(await client.get(path)).status for path in ("/", "/healthz")] == [404, 404]
-        assert (await client.ask("HEAD", "/metrics")).status == 200
-        assert (await client.ask("POST", "/metrics")).status == 501
-    async with Client(asked.program.url) as client:
+        assert (await client.request("HEAD", "/metrics")).status == 200
+        assert (await client.request("POST", "/metrics")).status == 501
+    async with Client(service.program.url) as client:
         assert (await client.get("/metrics")).status == 404
 
 
 @module
-async def test_a_port_that_is_taken_stops_the_start_and_its_setting_is_named(asked: Asked, tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_stops_the_start_and_its_setting_is_named(service: Service, tmp_path: Path) -> None:
     for processes in (1, 2):
-        done = await command(tmp_path, "serve", metrics_port=asked.port, processes=processes)
+        done = await command(tmp_path, "serve", metrics_port=service.port, processes=processes)
         assert (done.code, "PYMAGER_METRICS_PORT" in done.err) == (2, True), done
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def swept(asked: Asked) -> Scrape:
+async def swept(service: Service) -> Scrape:
     """What is shown once there was a sweep too, in OpenMetrics."""
-    await until(lambda: asked.program.logged("sweep finished"), "a sweep")
-    await _hits(asked, 1)
-    return await asked.scrape(openmetrics=True)
+    await until(lambda: service.program.logged("sweep finished"), "a sweep")
+    await _hits(service, 1)
+    return await service.scrape(openmetrics=True)
 
 
 def _shown(family: Family) -> str:

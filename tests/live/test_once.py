@@ -58,7 +58,7 @@ async def test_two_hundred_who_ask_at_once_get_one_render(
         servers = [(program.port, server) for program, _ in pairs for server in program.servers() or [program.process]]
         crowd = [raw for server in servers for raw in await _connections(stack, server, servers)]
         workers = [worker for program, _ in pairs for worker in program.workers()]
-        for worker in workers:  # so that nobody is done before all have asked
+        for worker in workers:  # so that no request ends before all are sent
             worker.suspend()
         for raw in crowd:
             raw.writer.write(head("GET", _PATH))
@@ -80,10 +80,10 @@ async def test_the_others_are_served_by_the_one_render_when_the_first_client_lea
         async with connected(program.port) as first:
             await first.send(head("GET", _PATH))
             await until(lambda: _passes(tmp_path, "derive.leased"), "the render")
-        asked = [asyncio.create_task(client.get(_PATH)) for _ in range(_CROWD - 1)]
+        pending = [asyncio.create_task(client.get(_PATH)) for _ in range(_CROWD - 1)]
         await until(lambda: len(clients_of(program.process)) >= _CROWD - 1, "the others")
         worker.resume()
-        answers = await asyncio.gather(*asked)
+        answers = await asyncio.gather(*pending)
     assert {answer.status for answer in answers} == {200}
     assert len({answer.headers["etag"] for answer in answers}) == 1
     assert _passes(tmp_path, "derive.rendered") == 1
@@ -92,11 +92,11 @@ async def test_the_others_are_served_by_the_one_render_when_the_first_client_lea
 async def test_another_program_takes_over_from_one_that_died_with_the_lease(tmp_path: Path) -> None:
     async with _programs(tmp_path, 2) as [(dying, its_client), (_, client)]:
         lost = await _rendering(tmp_path, dying, its_client)
-        asked = asyncio.create_task(client.get(_PATH))
+        pending = asyncio.create_task(client.get(_PATH))
         await dying.kill()
         with pytest.raises(Lost):
             await lost
-        answer = await asked
+        answer = await pending
     assert (answer.status, answer.picture.size) == (200, (800, 600))
     assert _passes(tmp_path, "derive.rendered") == 1
 
@@ -141,9 +141,9 @@ async def _rendering(folder: Path, program: Program, client: Client) -> asyncio.
     """A request whose render is under way: its worker was suspended."""
     (worker,) = program.workers()
     worker.suspend()
-    asked = asyncio.create_task(client.get(_PATH))
+    pending = asyncio.create_task(client.get(_PATH))
     await until(lambda: _passes(folder, "derive.leased"), "the render")
-    return asked
+    return pending
 
 
 def _passes(folder: Path, point: str) -> int:

@@ -17,7 +17,7 @@ _QUEUE = 6
 _GREEDY, _MODEST, _OTHER = "192.0.2.66", "192.0.2.1", "2001:db8::1"
 _PHOTO = jpeg(640, 480)
 
-Asked = asyncio.Task[Answer]
+Pending = asyncio.Task[Answer]
 
 
 @asynccontextmanager
@@ -34,14 +34,14 @@ async def busy(folder: Path, **settings: object) -> AsyncIterator[tuple[Program,
             worker.resume()
 
 
-def ask(client: Client, address: str, sides: range) -> list[Asked]:
+def request(client: Client, address: str, sides: range) -> list[Pending]:
     """Cold requests of one client behind the proxy."""
     paths = [f"/derived/cat-{side}x{side}.jpg" for side in sides]
     return [asyncio.create_task(client.get(path, **{"X-Forwarded-For": address})) for path in paths]
 
 
-def refused(asked: list[Asked]) -> list[Answer]:
-    return [task.result() for task in asked if task.done()]
+def refused(pending: list[Pending]) -> list[Answer]:
+    return [task.result() for task in pending if task.done()]
 
 
 def served(program: Program) -> list[str]:
@@ -52,9 +52,9 @@ def served(program: Program) -> list[str]:
 
 async def test_what_is_over_the_bound_is_refused_and_hits_are_served(tmp_path: Path) -> None:
     async with busy(tmp_path) as (program, client):
-        asked = ask(client, _GREEDY, range(100, 100 + 10 * (_QUEUE + 1)))
-        await until(lambda: len(refused(asked)) == 9 * (_QUEUE + 1), "all that is too much to be refused")
-        for answer in refused(asked):
+        pending = request(client, _GREEDY, range(100, 100 + 10 * (_QUEUE + 1)))
+        await until(lambda: len(refused(pending)) == 9 * (_QUEUE + 1), "all that is too much to be refused")
+        for answer in refused(pending):
             assert answer.status == 503
             assert 1 <= int(answer.headers["retry-after"]) <= 30
         for _ in range(20):
@@ -64,18 +64,18 @@ async def test_what_is_over_the_bound_is_refused_and_hits_are_served(tmp_path: P
         assert (await client.get("/original/cat")).body == _PHOTO
         await client.get("/derived/cat-9x9.jpg", **{"X-Forwarded-For": f"6.6.6.6, {_OTHER}"})
         assert program.logged("request")[-1]["client"] == _OTHER
-        assert len(refused(asked)) == 9 * (_QUEUE + 1)
+        assert len(refused(pending)) == 9 * (_QUEUE + 1)
         for worker in program.workers():
             worker.resume()
-        answers = await asyncio.gather(*asked)
+        answers = await asyncio.gather(*pending)
     assert sum(answer.status == 200 for answer in answers) == _QUEUE + 1
 
 
 async def test_a_greedy_client_does_not_keep_others_waiting(tmp_path: Path) -> None:
     async with busy(tmp_path) as (program, client):
-        greedy = ask(client, _GREEDY, range(100, 130))
+        greedy = request(client, _GREEDY, range(100, 130))
         await until(lambda: len(refused(greedy)) == 30 - _QUEUE - 1, "the queue to be full")
-        others = ask(client, _MODEST, range(130, 131)) + ask(client, f"6.6.6.6, {_OTHER}", range(131, 132))
+        others = request(client, _MODEST, range(130, 131)) + request(client, f"6.6.6.6, {_OTHER}", range(131, 132))
         await until(lambda: len(refused(greedy)) == 30 - _QUEUE, "one place to be given away, beside the spare one")
         assert refused(others) == []
         for worker in program.workers():
@@ -90,9 +90,9 @@ async def test_a_greedy_client_does_not_keep_others_waiting(tmp_path: Path) -> N
 
 async def test_who_is_not_behind_a_trusted_proxy_is_who_he_is(tmp_path: Path) -> None:
     async with busy(tmp_path, trusted_proxies=None) as (program, client):
-        greedy = ask(client, _GREEDY, range(100, 130))
+        greedy = request(client, _GREEDY, range(100, 130))
         await until(lambda: len(refused(greedy)) == 30 - _QUEUE - 1, "the queue to be full")
-        (another,) = ask(client, _MODEST, range(130, 131))
+        (another,) = request(client, _MODEST, range(130, 131))
         assert (await another).status == 503
         for worker in program.workers():
             worker.resume()

@@ -47,11 +47,11 @@ async def test_nothing_is_left_when_a_server_is_killed_in_the_middle_of_renders(
         await client.put("cat", _PHOTO)
         for worker in program.workers():
             worker.suspend()
-        asked = [asyncio.create_task(client.get(f"/derived/cat-{side}x{side}.jpg")) for side in (10, 20)]
+        pending = [asyncio.create_task(client.get(f"/derived/cat-{side}x{side}.jpg")) for side in (10, 20)]
         await asyncio.sleep(0)
         await program.kill()
         assert program.processes() == []
-        await asyncio.gather(*asked, return_exceptions=True)
+        await asyncio.gather(*pending, return_exceptions=True)
 
 
 async def test_a_worker_that_is_killed_in_the_middle_of_a_render_costs_nobody_a_picture(tmp_path: Path) -> None:
@@ -60,10 +60,10 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_render_costs_nobody_a_
         await client.put("cat", _PHOTO)
         (worker,) = program.workers()
         worker.suspend()
-        asked = asyncio.create_task(client.get("/derived/cat-80x60.jpg"))
+        pending = asyncio.create_task(client.get("/derived/cat-80x60.jpg"))
         await until(lambda: "derive.leased" in count.read_text(), "the render")
         worker.kill()
-        answer = await asked
+        answer = await pending
         assert (answer.status, answer.picture.size) == (200, (80, 60))
         assert (await client.put("dog", _PHOTO)).status == 201
         assert [process.pid for process in program.workers()] != [worker.pid]

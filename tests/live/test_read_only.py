@@ -46,7 +46,7 @@ async def test_writes_are_refused_and_pictures_are_served_and_derived(tmp_path: 
         assert (made.status, made.picture.size) == (200, (80, 60))
         assert (await client.get("/original/cat")).body == _PHOTO
         assert [(await client.get(path)).status for path in ("/info/cat", "/original", "/info/dog")] == [200, 200, 404]
-        assert (await client.ask("POST", "/healthz")).status == 405
+        assert (await client.request("POST", "/healthz")).status == 405
         ready = await client.get("/readyz")
         assert (ready.status, ready.json["status"], ready.json["read_only"]) == (200, "ready", True)
         assert (await client.get("/openapi.json")).json == contract

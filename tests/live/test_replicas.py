@@ -15,7 +15,7 @@ import pytest_asyncio
 from pymager import keys, registry
 from tests.live.client import Answer, Client, Lost
 from tests.live.cluster_storm import assert_swept
-from tests.live.program import PATIENCE, Program, running, until
+from tests.live.program import TIMEOUT_SECONDS, Program, running, until
 from tests.live.replicas import Stores, new_stores
 from tests.live.scraped import scraped
 from tests.pictures import jpeg
@@ -56,17 +56,17 @@ class Cluster:
         leased = self.passes("derive.leased")
         for worker in program.workers():
             worker.suspend()
-        asked = asyncio.create_task(client.get(path))
+        pending = asyncio.create_task(client.get(path))
         await until(lambda: self.passes("derive.leased") > leased, "the lease")
-        return asked
+        return pending
 
     async def waiting(self, number: int, path: str) -> "asyncio.Task[tuple[float, Answer]]":
         """A request to a replica that has seen another's lease and waits for it."""
-        port, asked = self.ports[number], {"name": "pymager_leases_total", "outcome": "waited"}
-        before = (await scraped(port)).total(**asked)
+        port, labels = self.ports[number], {"name": "pymager_leases_total", "outcome": "waited"}
+        before = (await scraped(port)).total(**labels)
         task = asyncio.create_task(_timed(self.clients[number], path))
-        async with asyncio.timeout(PATIENCE):
-            while (await scraped(port)).total(**asked) == before:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while (await scraped(port)).total(**labels) == before:
                 await asyncio.sleep(0.01)
         return task
 
@@ -127,7 +127,7 @@ async def test_a_thousand_who_ask_three_replicas_get_one_render(cluster: Cluster
     path = "/derived/crowded-800x600.jpg"
     assert (await cluster.clients[0].post("crowded", _PHOTO)).status == 201
     workers = [worker for program in cluster.programs for worker in program.workers()]
-    for worker in workers:  # so that nobody is done before all have asked
+    for worker in workers:  # so that no request ends before all are sent
         worker.suspend()
     crowd = [asyncio.create_task(cluster.clients[number % 3].get(path)) for number in range(_CROWD)]
     await until(lambda: cluster.passes("derive.leased"), "the lease")
@@ -166,13 +166,13 @@ async def test_after_a_delete_nobody_serves_it_nor_a_replica_that_slept_through_
     cluster.programs[0].signal(signal.SIGSTOP)
     assert (await other.get(cold)).status == 200  # it takes the lease over
     assert (await third.delete("cat")).status == 204
-    asked = [asyncio.create_task(paused.get(path)) for path in (warm, "/original/cat", "/info/cat")]
+    pending = [asyncio.create_task(paused.get(path)) for path in (warm, "/original/cat", "/info/cat")]
     for path in (warm, cold, "/original/cat", "/info/cat"):
         assert [(await client.get(path)).status for client in (other, third)] == [404, 404]
     cluster.programs[0].signal(signal.SIGCONT)
     for worker in cluster.programs[0].workers():
         worker.resume()
-    assert [answer.status for answer in await asyncio.gather(*asked)] == [404, 404, 404]
+    assert [answer.status for answer in await asyncio.gather(*pending)] == [404, 404, 404]
     assert (await late).status in (200, 404)  # it was asked for before the DELETE
     assert (await other.post("cat", _OTHER)).status == 201
     fresh = await cluster.everywhere("/original/cat")

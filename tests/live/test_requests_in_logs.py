@@ -20,10 +20,10 @@ async def test_what_happens_in_a_request_is_logged_under_its_id_and_what_happens
         assert (await client.put("cat", jpeg(640, 480))).status == 201
         (worker,) = program.workers()
         worker.suspend()
-        asked = asyncio.create_task(client.get("/derived/cat-80x60.jpg", **{"X-Request-ID": "mine"}))
+        pending = asyncio.create_task(client.get("/derived/cat-80x60.jpg", **{"X-Request-ID": "mine"}))
         await until(lambda: "derive.leased" in count.read_text(), "the render")
         worker.kill()
-        answer = await asked
+        answer = await pending
         assert (answer.status, answer.headers["x-request-id"]) == (200, "mine")
         assert [line.get("request_id") for line in program.logged(_ENDED)] == ["mine"]
         (successor,) = await until(program.workers, "the next worker")

@@ -17,7 +17,7 @@ _ROUNDS = 3
 _LONG = 600
 
 
-async def asked(raw: Raw, path: str = "/healthz") -> Answer:
+async def requested(raw: Raw, path: str = "/healthz") -> Answer:
     await raw.send(head("GET", path))
     return await raw.answer()
 
@@ -26,19 +26,19 @@ async def asked(raw: Raw, path: str = "/healthz") -> Answer:
 async def test_before_it_stops_listening_it_says_so_and_serves_everything(tmp_path: Path, processes: int) -> None:
     async with (
         running(tmp_path, drain_delay=_LONG, processes=processes) as program,
-        connected(program.port) as kept,
+        connected(program.port) as connection,
         connected(program.port) as idle,
     ):
-        assert [(await asked(raw)).status for raw in (kept, idle)] == [200, 200]
+        assert [(await requested(raw)).status for raw in (connection, idle)] == [200, 200]
         program.signal(signal.SIGTERM)
         await until(lambda: len(program.logged("stopping")) == processes, "the beginning of the end")
         program.signal(signal.SIGTERM)  # systemd sends it to every process, and so does a supervisor
         async with connected(program.port) as raw:
-            ready = await asked(raw, "/readyz")
+            ready = await requested(raw, "/readyz")
             assert (ready.status, ready.json["status"], ready.headers["connection"]) == (503, "draining", "close")
-        last = await asked(kept)
+        last = await requested(connection)
         assert (last.status, last.headers["connection"]) == (200, "close")
-        assert await kept.rest() == b""
+        assert await connection.rest() == b""
         async with Client(program.url) as client:
             assert (await client.put("cat", PHOTO)).status == 201
             for _ in range(2):  # rendered, and from memory
@@ -52,7 +52,7 @@ async def test_before_it_stops_listening_it_says_so_and_serves_everything(tmp_pa
 
 async def test_the_delay_ends_by_itself(tmp_path: Path) -> None:
     async with running(tmp_path, drain_delay=0.3) as program, connected(program.port) as idle:
-        assert (await asked(idle)).status == 200
+        assert (await requested(idle)).status == 200
         program.signal(signal.SIGTERM)
         assert await idle.rest() == b""
         assert await program.ended() == 0

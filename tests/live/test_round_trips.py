@@ -1,4 +1,4 @@
-"""How often a request asks the bucket and the catalog, counted at a proxy before the one and at the other's log."""
+"""How many requests an HTTP request makes to the bucket (counted by a proxy) and the catalog (in its log)."""
 
 import re
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ _READS = {"SELECT", "GetItem", "Query", "Scan"}
 
 @dataclass
 class Counted:
-    """A replica that has a memory cache and one that has none, and what both ask for."""
+    """A replica with a memory cache and one without, and their requests to the stores."""
 
     warm: Client
     bare: Client
@@ -37,19 +37,19 @@ class Counted:
 
     def begin(self) -> None:
         """Count from here on."""
-        self._marks = [len(self.front.requests), len(self._questions())]
+        self._marks = [len(self.front.requests), len(self._queries())]
 
     def bucket(self) -> list[str]:
-        """What the bucket was asked: `GET` of an object, `LIST`, `POST` for a bulk delete, and so on."""
+        """The requests to the bucket: `GET` of an object, `LIST`, `POST` for a bulk delete, and so on."""
         return [_shape(request) for request in self.front.requests[self._marks[0] :]]
 
     def catalog(self) -> tuple[int, int]:
         """Reads and writes of the catalog and the leases."""
-        asked = self._questions()[self._marks[1] :]
-        reads = sum(question in _READS for question in asked)
-        return reads, len(asked) - reads
+        queries = self._queries()[self._marks[1] :]
+        reads = sum(query in _READS for query in queries)
+        return reads, len(queries) - reads
 
-    def _questions(self) -> list[str]:
+    def _queries(self) -> list[str]:
         if self.middle is not None:
             return [action for action, _ in self.middle.questions]
         assert self.log is not None
@@ -87,7 +87,7 @@ async def counted(request: pytest.FixtureRequest, tmp_path: Path, minio: Minio) 
         yield counted
 
 
-async def _asked(counted: Counted, client: Client, path: str, **headers: str) -> Answer:
+async def _requested(counted: Counted, client: Client, path: str, **headers: str) -> Answer:
     counted.begin()
     return await client.get(path, **headers)
 
@@ -97,20 +97,20 @@ async def test_a_hit_asks_the_catalog_once_and_the_bucket_at_most_once(counted: 
     path = "/derived/cat-40x30.png"
     assert (await counted.warm.get(path)).status == 200
     for client, expected in ((counted.warm, []), (counted.bare, ["GET"])):
-        answer = await _asked(counted, client, path)
+        answer = await _requested(counted, client, path)
         assert (answer.status, counted.bucket(), counted.catalog()) == (200, expected, (1, 0))
         known = answer.headers["etag"]
-    answer = await _asked(counted, counted.warm, path, **{"If-None-Match": known})
+    answer = await _requested(counted, counted.warm, path, **{"If-None-Match": known})
     assert (answer.status, counted.bucket(), counted.catalog()) == (304, [], (1, 0))
 
 
 async def test_an_original_asks_each_once_and_its_304_and_its_row_only_the_catalog(counted: Counted) -> None:
     assert (await counted.warm.post("cat", numbered(3))).status == 201
-    answer = await _asked(counted, counted.bare, "/original/cat")
+    answer = await _requested(counted, counted.bare, "/original/cat")
     assert (answer.status, counted.bucket(), counted.catalog()) == (200, ["GET"], (1, 0))
-    answer = await _asked(counted, counted.bare, "/original/cat", **{"If-None-Match": answer.headers["etag"]})
+    answer = await _requested(counted, counted.bare, "/original/cat", **{"If-None-Match": answer.headers["etag"]})
     assert (answer.status, counted.bucket(), counted.catalog()) == (304, [], (1, 0))
-    answer = await _asked(counted, counted.bare, "/info/cat")
+    answer = await _requested(counted, counted.bare, "/info/cat")
     assert (answer.status, counted.bucket(), counted.catalog()) == (200, [], (1, 0))
 
 
@@ -118,7 +118,7 @@ async def test_a_render_looks_twice_loads_once_and_writes_once(counted: Counted)
     assert (await counted.warm.post("cat", numbered(3))).status == 201
     counts = []
     for width in (41, 42, 43):  # a render that takes a second has its lease renewed: the least of three counts
-        answer = await _asked(counted, counted.warm, f"/derived/cat-{width}x30.png")
+        answer = await _requested(counted, counted.warm, f"/derived/cat-{width}x30.png")
         assert (answer.status, sorted(counted.bucket())) == (200, ["GET", "GET", "GET", "HEAD", "PUT"])
         await until(lambda: counted.catalog()[1] >= 2, "the release of the lease")
         counts.append(counted.catalog())

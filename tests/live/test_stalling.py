@@ -179,10 +179,10 @@ async def test_connections_over_the_bound_are_told_to_come_back(tmp_path: Path) 
         full[0].writer.close()
         await until(lambda: len(clients_of(program.process)) < _MOST, "room for one more")
         async with connected(program.port) as welcome:
-            assert (await _asked(welcome)) == 200
+            assert (await _requested(welcome)) == 200
 
 
-async def _asked(raw: Raw) -> int:
+async def _requested(raw: Raw) -> int:
     await raw.send(head("GET", "/healthz"))
     return (await raw.answer()).status
 

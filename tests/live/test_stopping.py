@@ -43,12 +43,12 @@ async def test_a_render_under_way_is_finished(tmp_path: Path) -> None:
         await client.put("cat", _PHOTO)
         (worker,) = program.workers()
         worker.suspend()
-        asked = asyncio.create_task(client.get("/derived/cat-80x60.jpg"))
+        pending = asyncio.create_task(client.get("/derived/cat-80x60.jpg"))
         await until(lambda: "derive.leased" in count.read_text(), "the render")
         program.signal(signal.SIGTERM)
         await until(lambda: _refuses(program.port), "no new connections")
         worker.resume()
-        answer = await asked
+        answer = await pending
         assert (answer.status, answer.picture.size) == (200, (80, 60))
         assert await program.ended() == 0
 

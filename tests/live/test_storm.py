@@ -39,13 +39,13 @@ async def test_every_history_of_a_cluster_is_one_that_could_have_been(
     try:
         await storm.run(points)
     finally:
-        summarize(_told(f"{scheme}, STORM_SEED={seed}", storm, named))
+        summarize(_summary(f"{scheme}, STORM_SEED={seed}", storm, named))
     kills = storm.struck.total() - storm.struck[STOPPED]
     assert kills >= rounds * (len(named) + _BESIDES.count(RANDOM))
     assert {name for name in named if not storm.struck[name]} == set()
 
 
-def _told(title: str, storm: ClusterStorm, named: list[str]) -> str:
+def _summary(title: str, storm: ClusterStorm, named: list[str]) -> str:
     struck, histories = storm.struck, storm.histories
     lines = [f"{title}: {struck.total() - struck[STOPPED]} kills, {struck[STOPPED]} stops"]
     lines += [f"  {struck[name]:4} {name}" for name in (*named, RANDOM)]

@@ -37,7 +37,7 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def kept(tmp_path: Path, album: Path) -> Path:
+async def library(tmp_path: Path, album: Path) -> Path:
     """A folder whose service has these originals."""
     assert (await command(tmp_path, "import", str(album))).code == 0
     return tmp_path
@@ -52,52 +52,52 @@ def derived(folder: Path) -> list[str]:
     return sorted(f"{key[1]}/{key[-1]}" for key in blob_keys(folder) if key[0] == "derived")
 
 
-async def test_what_is_warm_is_served_without_a_render_and_not_rendered_again(kept: Path) -> None:
-    first = await warm(kept, "--sizes", "80x60,40x30", "--formats", "jpg,webp,JPEG")
+async def test_what_is_warm_is_served_without_a_render_and_not_rendered_again(library: Path) -> None:
+    first = await warm(library, "--sizes", "80x60,40x30", "--formats", "jpg,webp,JPEG")
     assert (first.code, first.err) == (0, "")
     assert first.out.startswith("16 rendered (") and first.out.endswith(" bytes), 0 already there, 0 failed\n")
     names = {f"{size}.{format}" for size in ("80x60", "40x30") for format in ("jpg", "webp")}
-    assert derived(kept) == sorted(f"{id}/{name}" for id in _IDS for name in names)
-    assert (await warm(kept, "--sizes", "80x60")).out == "0 rendered, 4 already there, 0 failed\n"
-    count = kept / "count"
-    async with running(kept, failpoint_count=count) as program, Client(program.url) as client:
+    assert derived(library) == sorted(f"{id}/{name}" for id in _IDS for name in names)
+    assert (await warm(library, "--sizes", "80x60")).out == "0 rendered, 4 already there, 0 failed\n"
+    count = library / "count"
+    async with running(library, failpoint_count=count) as program, Client(program.url) as client:
         assert (await client.get("/derived/cat-80x60.webp")).picture.size == (80, 60)
     assert "derive.leased" not in (count.read_text() if count.exists() else "")
 
 
-async def test_sizes_are_those_of_the_settings_unless_named_and_never_others(kept: Path) -> None:
-    assert (await warm(kept, sizes="20x20,30x30")).code == 0
-    assert derived(kept) == sorted(f"{id}/{side}x{side}.jpg" for id in _IDS for side in (20, 30))
+async def test_sizes_are_those_of_the_settings_unless_named_and_never_others(library: Path) -> None:
+    assert (await warm(library, sizes="20x20,30x30")).code == 0
+    assert derived(library) == sorted(f"{id}/{side}x{side}.jpg" for id in _IDS for side in (20, 30))
     for arguments, sentence in (
         (["--sizes", "21x21"], "size 21x21 is not allowed; allowed sizes: 20x20, 30x30"),
         (["--sizes", "20y20"], "comma-separated sizes such as 800x600"),
         (["--formats", "doc"], "'doc' is not an output format"),
     ):
-        done = await warm(kept, *arguments, sizes="20x20,30x30")
+        done = await warm(library, *arguments, sizes="20x20,30x30")
         assert (done.code, done.out) == (2, "")
         assert sentence in done.err
-    assert "PYMAGER_SIZES allows any size" in (await warm(kept)).err
+    assert "PYMAGER_SIZES allows any size" in (await warm(library)).err
 
 
-async def test_originals_are_chosen_by_prefix_or_named_and_unknown_ones_are_listed(kept: Path) -> None:
-    assert (await warm(kept, "--sizes", "20x20", "--prefix", "dog-")).out.startswith("3 rendered")
-    done = await warm(kept, "--sizes", "20x20,30x30", "--from", "-", stdin="cat\nbird\n\na b\ndog-1")
+async def test_originals_are_chosen_by_prefix_or_named_and_unknown_ones_are_listed(library: Path) -> None:
+    assert (await warm(library, "--sizes", "20x20", "--prefix", "dog-")).out.startswith("3 rendered")
+    done = await warm(library, "--sizes", "20x20,30x30", "--from", "-", stdin="cat\nbird\n\na b\ndog-1")
     assert done.code == 0
     assert done.out.startswith("3 rendered (")
     assert done.out.endswith(" bytes), 1 already there, 0 failed, 3 without an original\n")
     assert done.err.splitlines()[0] == "bird: no original has this id"
     assert done.err.splitlines()[1].startswith("a b: the id contains the character ' '")
-    (kept / "ids").write_text("dog-2\n")
-    assert (await warm(kept, "--sizes", "30x30", "--from", "ids")).out.startswith("1 rendered")
-    assert (await warm(kept, "--sizes", "30x30", "--from", "none")).code == 2
+    (library / "ids").write_text("dog-2\n")
+    assert (await warm(library, "--sizes", "30x30", "--from", "ids")).out.startswith("1 rendered")
+    assert (await warm(library, "--sizes", "30x30", "--from", "none")).code == 2
 
 
-async def test_what_cannot_be_rendered_is_named_with_the_reason_and_the_rest_is_rendered(kept: Path) -> None:
-    (lost,) = (kept / "data/blobs/original").rglob("cat/*.jpg")
+async def test_what_cannot_be_rendered_is_named_with_the_reason_and_the_rest_is_rendered(library: Path) -> None:
+    (lost,) = (library / "data/blobs/original").rglob("cat/*.jpg")
     lost.unlink()
-    (damaged,) = (kept / "data/blobs/original").rglob("dog-1/*.jpg")
+    (damaged,) = (library / "data/blobs/original").rglob("dog-1/*.jpg")
     damaged.write_bytes(bytes(damaged.stat().st_size))
-    done = await warm(kept, "--sizes", "20x20")
+    done = await warm(library, "--sizes", "20x20")
     assert done.code == 1
     assert done.out.startswith("2 rendered (") and done.out.endswith(" bytes), 0 already there, 2 failed\n")
     reasons = dict(line.split(": ", 1) for line in done.err.splitlines() if line.startswith(("cat", "dog")))
@@ -105,42 +105,42 @@ async def test_what_cannot_be_rendered_is_named_with_the_reason_and_the_rest_is_
     assert "can no longer be decoded" in reasons["dog-1-20x20.jpg"]
 
 
-async def test_a_run_that_was_killed_continues_when_it_is_run_again(kept: Path) -> None:
-    killed = await struck(kept, "derive.blob-put 2")
+async def test_a_run_that_was_killed_continues_when_it_is_run_again(library: Path) -> None:
+    killed = await struck(library, "derive.blob-put 2")
     assert killed.code == -signal.SIGKILL
-    assert len(derived(kept)) == 2
-    again = await warm(kept, "--sizes", "20x20")
+    assert len(derived(library)) == 2
+    again = await warm(library, "--sizes", "20x20")
     assert (again.code, again.out.split(" rendered")[0]) == (0, "2")
     assert ", 2 already there, 0 failed" in again.out
 
 
-async def test_a_signal_stops_the_run_after_the_variants_in_progress(kept: Path) -> None:
-    stopped = await struck(kept, "derive.leased 2 SIGINT")
+async def test_a_signal_stops_the_run_after_the_variants_in_progress(library: Path) -> None:
+    stopped = await struck(library, "derive.leased 2 SIGINT")
     assert stopped.code == 1
     assert stopped.out.startswith("2 rendered")
     assert "stopped by SIGINT; run the same command again to continue" in stopped.err
     assert "Traceback" not in stopped.err
-    assert (await warm(kept, "--sizes", "20x20")).out.startswith("2 rendered")
+    assert (await warm(library, "--sizes", "20x20")).out.startswith("2 rendered")
 
 
-async def test_what_replicas_render_at_the_same_time_is_not_rendered_twice(kept: Path) -> None:
-    count = kept / "count"
+async def test_what_replicas_render_at_the_same_time_is_not_rendered_twice(library: Path) -> None:
+    count = library / "count"
     names = [f"{id}-{side}x{side}.jpg" for id in _IDS for side in (20, 30, 40)]
-    async with running(kept, failpoint_count=count) as program, Client(program.url) as client:
-        runs = [warm(kept, "--sizes", "20x20,30x30,40x40", failpoint_count=count) for _ in range(2)]
-        asked = [client.get(f"/derived/{name}") for name in names]
-        *done, answers = await asyncio.gather(*runs, asyncio.gather(*asked))
+    async with running(library, failpoint_count=count) as program, Client(program.url) as client:
+        runs = [warm(library, "--sizes", "20x20,30x30,40x40", failpoint_count=count) for _ in range(2)]
+        requests = [client.get(f"/derived/{name}") for name in names]
+        *done, answers = await asyncio.gather(*runs, asyncio.gather(*requests))
     assert [one.code for one in done] == [0, 0]
     assert {answer.status for answer in answers} == {200}
     assert count.read_text().split().count("derive.rendered") == len(names)
 
 
 async def test_the_position_in_the_listing_is_saved_for_the_next_run(
-    kept: Path, monkeypatch: pytest.MonkeyPatch
+    library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(warming, "_PAGE_SIZE", 2)
-    settings = settings_for(kept)
-    file = kept / "checkpoint"
+    settings = settings_for(library)
+    file = library / "checkpoint"
     leases = itertools.count(1)
 
     async def warmed(prefix: str) -> Report:

@@ -12,7 +12,7 @@ from tests.servers import Minio
 
 URL = "http://127.0.0.1:8000"
 AS_SERVICE = ("systemd-run", "--pipe", "--wait", "--uid=pymager", "-pEnvironmentFile=-/etc/default/pymager")
-_PATIENCE = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 def install(debian: Debian, package: Path) -> str:
@@ -27,7 +27,7 @@ def install(debian: Debian, package: Path) -> str:
 
 def until(debian: Debian, condition: Callable[[], bool], what: str) -> None:
     """Wait for it."""
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < end, f"waited for {what}: {journal(debian)}"
         time.sleep(0.05)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.client import Client
-from tests.live.program import PATIENCE, TOKEN, until
+from tests.live.program import TIMEOUT_SECONDS, TOKEN, until
 from tests.pictures import jpeg
 
 pytestmark = pytest.mark.live
@@ -84,7 +84,7 @@ async def test_the_wheel_alone_serves_and_converts_a_picture(dist: Path, tmp_pat
             for extension, format in (("jpg", "JPEG"), ("webp", "WEBP"), ("avif", "AVIF")):
                 assert (await client.get(f"/derived/cat-80x60.{extension}")).picture.format == format
         process.terminate()
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(TIMEOUT_SECONDS) == 0
     finally:
         process.kill()
         process.wait()

@@ -1,4 +1,4 @@
-"""What is built once and kept outside the checkout, for all checkouts and processes of the machine."""
+"""A cache of built programs outside the checkout, shared by all checkouts and processes of the machine."""
 
 import fcntl
 import os
@@ -14,12 +14,12 @@ _BUILD_SECONDS = 1_500
 
 
 def cache_root() -> Path:
-    """The folder of everything that is kept outside the checkout."""
+    """The folder of the cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pymager"
 
 
 def cached(name: str, make: Callable[[Path], None]) -> Path:
-    """The folder `name` of the cache; `make` fills it first where it is not there. Raises `Missing`."""
+    """The folder `name` of the cache; `make` fills it if it does not exist. Raises `Missing`."""
     root = cache_root() / "servers"
     root.mkdir(parents=True, exist_ok=True)
     folder = root / name

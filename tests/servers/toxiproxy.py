@@ -25,25 +25,25 @@ class Proxy:
         """Add a toxic (`latency`, `timeout`, `limit_data`, `reset_peer`, ...) and return its name."""
         name = f"{type}-{secrets.token_hex(4)}"
         toxic = {"name": name, "type": type, "stream": stream, "toxicity": toxicity, "attributes": attributes}
-        self._ask("POST", "/toxics", toxic)
+        self._request("POST", "/toxics", toxic)
         return name
 
     def remove(self, name: str) -> None:
         """Take a toxic away."""
-        self._ask("DELETE", f"/toxics/{name}")
+        self._request("DELETE", f"/toxics/{name}")
 
     def cut(self) -> None:
         """Close all connections and refuse new ones."""
-        self._ask("POST", "", {"enabled": False})
+        self._request("POST", "", {"enabled": False})
 
     def mend(self) -> None:
-        self._ask("POST", "", {"enabled": True})
+        self._request("POST", "", {"enabled": True})
 
     def delete(self) -> None:
-        self._ask("DELETE", "")
+        self._request("DELETE", "")
 
-    def _ask(self, method: str, path: str, body: Any = None) -> None:
-        ask(method, f"{self.api}/proxies/{self.name}{path}", body)
+    def _request(self, method: str, path: str, body: Any = None) -> None:
+        request(method, f"{self.api}/proxies/{self.name}{path}", body)
 
 
 class Toxiproxy(Server):
@@ -68,12 +68,12 @@ class Toxiproxy(Server):
         """A new way to a port of 127.0.0.1."""
         name, port = secrets.token_hex(6), free_port()
         way = {"name": name, "listen": f"127.0.0.1:{port}", "upstream": f"127.0.0.1:{upstream_port}", "enabled": True}
-        ask("POST", f"{self.api}/proxies", way)
+        request("POST", f"{self.api}/proxies", way)
         return Proxy(self.api, name, port)
 
 
-def ask(method: str, url: str, body: Any = None) -> None:
-    """Ask toxiproxy's API. Raises `HTTPError`."""
+def request(method: str, url: str, body: Any = None) -> None:
+    """Send a request to toxiproxy's API. Raises `HTTPError`."""
     data = None if body is None else json.dumps(body).encode()
     with urlopen(Request(url, data, {"Content-Type": "application/json"}, method=method), timeout=10) as answer:
         answer.read()

@@ -15,7 +15,7 @@ settings.load_profile("pymager")
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    """A library with everything that it needs, sound at the end whatever was done to it."""
+    """A library with all of its parts; its stores are consistent at the end of every test."""
     async with opened(tmp_path) as place:
         yield place
         await place.library.close()

@@ -1,4 +1,4 @@
-"""Backends that do something on purpose before or after a call, and do the call itself as ever."""
+"""In-memory backends with hooks that run before or after a call."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,7 +15,7 @@ Hook = Callable[..., Awaitable[None]]
 
 
 class Hooked:
-    """Passes every call on to a backend; `before` and `after` hold what is called around the methods named."""
+    """Passes every call on to a backend. `before` and `after` map the names of methods to hooks."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -70,17 +70,17 @@ class HookedBlobs(Hooked):
 
 
 async def lost(*arguments: Any) -> None:
-    """The answer, or the question, gets lost."""
+    """A hook: the request or its answer is lost."""
     raise Unavailable("the connection broke", outcome_known=False)
 
 
 async def away(*arguments: Any) -> None:
-    """Nothing was sent."""
+    """A hook: the backend is unreachable, and nothing was sent."""
     raise Unavailable("the connection was refused", outcome_known=True)
 
 
 def once(hook: Hook) -> Hook:
-    """The hook, only at the first call."""
+    """A hook that does something only at the first call."""
     done = False
 
     async def first(*arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""A whole library over backends in memory, with real workers whose jobs do what the original's text says."""
+"""A library over in-memory backends, with real workers. The text of an original says how its job behaves."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ OLD = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 @dataclass(slots=True)
 class Place:
-    """The parts, and what tests do with them."""
+    """The parts of a library, and short forms of what tests do with them."""
 
     blobs: HookedBlobs
     metadata: HookedMetadata
@@ -55,14 +55,14 @@ class Place:
             yield body
 
     async def plant(self, text: str, id: str = "cat", created: datetime = OLD) -> Original:
-        """An original that nobody verified."""
+        """Store an original without an inspection."""
         original = planted(id, text, created)
         await self.blobs.inner.put(keys.original_key(original), text.encode(), "image/jpeg")
         await self.metadata.inner.add(original)
         return original
 
     async def derived(self, original: Original, variant: Variant = VARIANT) -> bytes:
-        """The variant as whoever has read this row some time ago gets it."""
+        """The variant for a caller that has read this row earlier."""
         key = self.derivation.key(original, variant)
         try:
             return await body_of(await self.derivation.stored(key))
@@ -94,7 +94,7 @@ async def body_of(content: VariantContent) -> bytes:
 
 @asynccontextmanager
 async def opened(folder: Path, blobs: Any = None, cache_bytes: int = 1 << 20) -> AsyncIterator[Place]:
-    """A library of its own; at the end its clean-ups are done."""
+    """A new library; its clean-ups are finished at the end."""
     hooked_blobs, metadata, cache = HookedBlobs(blobs), HookedMetadata(), Cache(cache_bytes)
     with Spool(folder) as spool:
         async with pool(2) as workers:

@@ -228,7 +228,7 @@ def test_a_connection_takes_the_limits_that_are_passed_to_it() -> None:
 
 
 class Answer:
-    """All that a connection may ask of a response: the hot path answers with an object that has no more."""
+    """The attributes that a connection may use of a response: the hot path's response has no others."""
 
     keep_alive = True
 
@@ -408,7 +408,7 @@ def test_the_table_lists_only_what_is_used() -> None:
 
 
 class _Handler(RequestHandler):
-    """What the scan is tried on."""
+    """The sample that the scan is tested with."""
 
     __slots__ = ("_own",)
 

@@ -1,4 +1,4 @@
-"""The rules of the house: who may import whom, and that lists written in two places agree."""
+"""The rules of the code base: permitted imports, and lists in two places that must agree."""
 
 import ast
 import re
@@ -49,7 +49,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield node.module
 
 
-def test_imports_go_one_way() -> None:
+def test_the_import_contracts_hold() -> None:
     program = (
         "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
     )
@@ -59,7 +59,7 @@ def test_imports_go_one_way() -> None:
 
 
 def test_no_file_imports_a_backend_by_its_folder() -> None:
-    """In an editable install it would work, and make a second copy of every class."""
+    """In an editable install such an import works, but creates a second copy of every class."""
     wrong = [
         f"{path.relative_to(ROOT)}: {name}"
         for path, text in sources(*OURS)
@@ -105,15 +105,15 @@ async def test_every_route_is_in_the_openapi_document_and_the_other_way_round(pl
         for route in app.router.routes()
         if route.resource is not None and route.method != "OPTIONS"
     }
-    told = {
+    documented = {
         (path, method.upper())
         for path, methods in document()["paths"].items()
         for method in methods
         if method != "parameters"
     }
-    assert served == told
+    assert served == documented
 
 
-def test_nothing_in_the_code_names_a_path_of_this_machine() -> None:
+def test_no_file_names_the_path_of_this_checkout() -> None:
     here = str(ROOT)
     assert [str(path) for path, text in sources(*OURS) if here in text] == []

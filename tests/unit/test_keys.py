@@ -1,4 +1,4 @@
-"""Keys, and whose they are."""
+"""The keys of blobs, and their owners."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ VARIANT = Variant(8, 6, "webp")
 CAT = Original("cat", REVISION, "jpeg", 4, 3, 100, "0" * 64, datetime(2024, 5, 6, tzinfo=UTC))
 
 
-def test_every_key_of_a_revision_holds_id_and_revision() -> None:
+def test_every_key_of_a_revision_contains_the_id_and_the_revision() -> None:
     assert keys.original_key(CAT) == f"original/cat/{REVISION}.jpg"
     assert keys.derived_key(CAT, "abcdefabcdef", VARIANT) == f"derived/cat/{REVISION}/abcdefabcdef/8x6.webp"
     assert keys.recipe_key("abcdefabcdef") == "recipe/abcdefabcdef"
@@ -25,7 +25,7 @@ def test_a_derived_key_starts_with_its_revisions_prefix() -> None:
     assert keys.derived_prefix(CAT).endswith("/")
 
 
-def test_a_key_tells_whose_it_is() -> None:
+def test_the_owner_of_a_key_is_found() -> None:
     assert keys.owner_of(keys.original_key(CAT)) == Owner("cat", REVISION, None)
     assert keys.owner_of(keys.derived_key(CAT, "abc", VARIANT)) == Owner("cat", REVISION, "abc")
 
@@ -44,5 +44,5 @@ def test_a_key_tells_whose_it_is() -> None:
         "other/cat/x.jpg",
     ],
 )
-def test_a_key_that_pymager_did_not_make_is_nobodys(key: str) -> None:
+def test_a_key_that_pymager_did_not_make_has_no_owner(key: str) -> None:
     assert keys.owner_of(key) is None

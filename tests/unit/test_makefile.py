@@ -27,5 +27,5 @@ def test_every_target_that_makes_no_file_is_phony() -> None:
     assert set(re.findall(r"^([a-z-]+):(?!=)", text, re.MULTILINE)) == set(help_page())
 
 
-def test_the_page_that_contributors_read_names_the_quick_loop() -> None:
+def test_the_contributing_page_names_the_quick_loop() -> None:
     assert "make test-quick" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")

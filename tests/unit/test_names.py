@@ -21,7 +21,7 @@ EXTENSIONS = st.sampled_from([*OUTPUTS, *map(str.upper, OUTPUTS)])
 
 
 @pytest.mark.parametrize("id", ["cat", "A", "_", "-", "2024-06_12", "日本語", "кот", "x" * 200, "é" * 100, "३"])
-def test_an_id_of_letters_digits_and_marks_is_taken_as_it_is(id: str) -> None:
+def test_an_id_of_letters_digits_and_marks_is_unchanged(id: str) -> None:
     assert parse_id(id) == id
 
 
@@ -51,7 +51,7 @@ def test_two_spellings_of_one_text_are_one_id() -> None:
         "½",
     ],
 )
-def test_what_is_no_letter_digit_or_mark_is_refused(text: str) -> None:
+def test_other_characters_in_an_id_are_refused(text: str) -> None:
     with pytest.raises(InvalidName):
         parse_id(text)
 
@@ -72,7 +72,7 @@ def test_the_refusal_shows_the_character_that_is_wrong() -> None:
 
 
 @given(GOOD_IDS)
-def test_every_id_is_its_own_id(text: str) -> None:
+def test_parsing_a_valid_id_again_does_not_change_it(text: str) -> None:
     id = parse_id(text)
     assert parse_id(id) == id
     assert len(id.encode()) <= names.MAX_ID_BYTES
@@ -80,7 +80,7 @@ def test_every_id_is_its_own_id(text: str) -> None:
 
 @given(st.text())
 @example("\udc80")
-def test_any_text_is_an_id_or_a_bad_name(text: str) -> None:
+def test_any_text_is_an_id_or_an_invalid_name(text: str) -> None:
     try:
         id = parse_id(text)
     except InvalidName as error:
@@ -123,13 +123,13 @@ def test_the_last_size_in_a_derived_name_counts(text: str, width: int, height: i
         "a\n-800x600.jpg",
     ],
 )
-def test_what_is_no_derived_name_is_refused(text: str) -> None:
+def test_an_invalid_derived_name_is_refused(text: str) -> None:
     with pytest.raises(InvalidName):
         parse_derived(text)
 
 
 @given(st.text() | st.from_regex(r"[^/]*-[0-9x]+\.[a-z.]*"))
-def test_any_text_is_a_derived_name_or_a_bad_name(text: str) -> None:
+def test_any_text_is_a_derived_name_or_a_known_error(text: str) -> None:
     try:
         id, variant = parse_derived(text)
     except (InvalidName, UnsupportedFormat) as error:

@@ -1,4 +1,4 @@
-"""Backends are found by their URL's scheme; what is wrong is told in a sentence."""
+"""The registry finds backends by the scheme of a URL, and explains what is wrong."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_a_scheme_names_its_backend(tmp_path: Path) -> None:
     assert isinstance(registry.load_metadata("memory:"), MemoryMetadata)
 
 
-def test_a_scheme_with_a_driver_is_found_by_what_stands_before_the_plus(install: Install) -> None:
+def test_a_scheme_with_a_driver_is_found_by_its_part_before_the_plus(install: Install) -> None:
     install("pymager-plus", "[pymager.blobs]\nplus = plus_first:str\nplus+own = plus_second:Own",
             plus_first="str = str", plus_second="class Own(str): pass")  # fmt: skip
     assert registry.load_blobs("plus+driver:x") == "plus+driver:x"
@@ -53,22 +53,22 @@ def test_a_scheme_with_a_driver_is_found_by_what_stands_before_the_plus(install:
     assert refusal("nosuch+driver:x").startswith("unknown blob store 'nosuch")
 
 
-def test_loading_touches_nothing(tmp_path: Path) -> None:
+def test_loading_a_backend_creates_nothing(tmp_path: Path) -> None:
     registry.load_blobs(f"file://{tmp_path}/not-there")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("scheme", ["FILE", "File", "fILE"])
-def test_a_schemes_case_does_not_matter(tmp_path: Path, scheme: str) -> None:
+def test_a_scheme_is_found_in_any_case(tmp_path: Path, scheme: str) -> None:
     assert isinstance(registry.load_blobs(f"{scheme}:{tmp_path}"), FolderBlobs)
 
 
 @pytest.mark.parametrize("url", ["", "/var/lib/pymager", "pictures", "1:x", ":x", "ünder:x"])
-def test_a_url_without_a_scheme_is_told_which_there_are(url: str) -> None:
+def test_a_url_without_a_scheme_is_refused_with_a_list_of_schemes(url: str) -> None:
     assert refusal(url) == "must be the URL of a blob store that starts with one of: file:, memory:, s3:"
 
 
-def test_an_unknown_scheme_is_told_which_there_are() -> None:
+def test_an_unknown_scheme_is_refused_with_a_list_of_schemes() -> None:
     assert refusal("ftp://host/x") == "unknown blob store 'ftp:'; known: file:, memory:, s3:"
 
 
@@ -78,11 +78,11 @@ def test_a_scheme_of_the_other_kind_is_unknown() -> None:
         registry.load_metadata("file:x")
 
 
-def test_what_a_backend_says_about_its_url_is_told_as_it_is() -> None:
+def test_the_error_of_a_backend_about_its_url_is_unchanged() -> None:
     assert refusal("file://host/x").startswith("'file://host/x' names the host 'host'")
 
 
-def test_a_missing_module_is_told_with_the_extra_that_brings_it(install: Install) -> None:
+def test_a_missing_module_is_reported_with_the_extra_that_installs_it(install: Install) -> None:
     install(
         "pymager-tape",
         "[pymager.blobs]\ntape = lacking_a_driver:Blobs",
@@ -97,7 +97,7 @@ def test_a_missing_module_is_told_with_the_extra_that_brings_it(install: Install
     assert refusal("tape:x") == "backend 'tape' needs the module 'tape_driver'; run: pip install 'pymager-tape[reels]'"
 
 
-def test_the_extra_of_the_schemes_own_name_comes_first(install: Install) -> None:
+def test_the_extra_with_the_name_of_the_scheme_comes_first(install: Install) -> None:
     install(
         "pymager-reel",
         "[pymager.blobs]\nreel = lacking_a_reel:Blobs",
@@ -107,7 +107,7 @@ def test_the_extra_of_the_schemes_own_name_comes_first(install: Install) -> None
     assert refusal("reel:x").endswith("pip install 'pymager-reel[reel]'")
 
 
-def test_our_own_extras_are_named_like_any_others() -> None:
+def test_the_extras_of_pymager_are_reported_too() -> None:
     (entry,) = registry.entry_points(group=registry.METADATA, name="sqlite")
     missing = ModuleNotFoundError("No module named 'sqlalchemy.engine'", name="sqlalchemy.engine")
     assert (
@@ -116,12 +116,12 @@ def test_our_own_extras_are_named_like_any_others() -> None:
     )
 
 
-def test_a_missing_module_that_no_extra_brings_is_told_with_the_distribution(install: Install) -> None:
+def test_a_missing_module_without_an_extra_is_reported_with_the_distribution(install: Install) -> None:
     install("pymager-drum", "[pymager.blobs]\ndrum = lacking_a_drum:Blobs", lacking_a_drum="import drum_driver")
     assert refusal("drum:x") == "backend 'drum' needs the module 'drum_driver'; run: pip install 'pymager-drum'"
 
 
-def test_a_module_that_is_missing_only_when_the_backend_is_made_is_told_alike(install: Install) -> None:
+def test_a_module_that_is_missing_when_the_backend_is_created_is_reported(install: Install) -> None:
     install(
         "pymager-late", "[pymager.blobs]\nlate = needs_it_late:make", needs_it_late="def make(url): import late_driver"
     )
@@ -129,7 +129,7 @@ def test_a_module_that_is_missing_only_when_the_backend_is_made_is_told_alike(in
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "reason"),
     [
         ("raise ImportError('libtape.so.1: cannot open shared object file')", "ImportError: libtape.so.1"),
         ("Tapes = 1", "AttributeError: "),
@@ -137,11 +137,13 @@ def test_a_module_that_is_missing_only_when_the_backend_is_made_is_told_alike(in
         ("def :", "SyntaxError: "),
     ],
 )
-def test_a_backend_that_does_not_load_is_told_with_its_distribution(install: Install, source: str, told: str) -> None:
+def test_a_backend_that_does_not_load_is_reported_with_its_distribution(
+    install: Install, source: str, reason: str
+) -> None:
     name = f"does_not_load_{abs(hash(source))}"
     install("pymager-broken", f"[pymager.blobs]\nbroken = {name}:Blobs", **{name: source})
     message = refusal("broken:x")
-    assert message.startswith(f"backend 'broken' (pymager-broken) failed to load from {name}:Blobs: {told}")
+    assert message.startswith(f"backend 'broken' (pymager-broken) failed to load from {name}:Blobs: {reason}")
 
 
 def test_a_scheme_that_two_distributions_claim_is_refused_with_both_named(install: Install) -> None:
@@ -153,14 +155,14 @@ def test_a_scheme_that_two_distributions_claim_is_refused_with_both_named(instal
     )
 
 
-def test_nobody_can_take_over_a_scheme_of_ours(install: Install) -> None:
+def test_a_scheme_of_pymager_cannot_be_taken_over(install: Install) -> None:
     install("pymager-usurper", "[pymager.blobs]\nfile = usurper:Blobs")
     message = refusal("file:x")
     assert "pymager (pymager_filesystem:FolderBlobs)" in message
     assert "pymager-usurper (usurper:Blobs)" in message
 
 
-def test_a_broken_backend_harms_no_other(install: Install, tmp_path: Path) -> None:
+def test_a_broken_backend_does_not_affect_the_others(install: Install, tmp_path: Path) -> None:
     install("pymager-bad", "[pymager.blobs]\nbad = not_there_at_all:Blobs")
     assert isinstance(registry.load_blobs(f"file:{tmp_path}"), FolderBlobs)
     assert refusal("nowhere:x").endswith("known: bad:, file:, memory:, s3:")

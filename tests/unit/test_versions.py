@@ -1,4 +1,4 @@
-"""One version, wherever it stands."""
+"""All places name the same version."""
 
 import re
 import subprocess

@@ -14,8 +14,8 @@ _PROGRESSIVE_MARKERS = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _TABLE_MARKERS = frozenset({0xC4, 0xCC, 0xDB, 0xDD}) | _FRAME_MARKERS
 _APP0, _APP14 = 0xE0, 0xEE
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-"""A marker in entropy-coded data: there, FF 00 is a stuffed byte, and FF D0 to FF D7 are restart markers. It is one
-search in C. FF DA and FF D9 also occur inside of segments, where they mean nothing."""
+"""A marker in entropy-coded data: there, FF 00 is a stuffed byte, and FF D0 to FF D7 are restart markers. The
+search runs in C. FF DA and FF D9 also occur inside of segments, where they mean nothing."""
 
 _MAX_FULL_SIZE_SCANS = 16
 """The scans of a progressive JPEG can cost as much as this many scans of a picture of the largest accepted size."""

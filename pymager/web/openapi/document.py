@@ -55,7 +55,7 @@ def document() -> dict[str, Any]:
             },
             "/healthz": _fixed("The process is alive.", json_of("Alive")),
             "/readyz": _fixed(
-                "The process is ready. `backends` tells which backends are available.",
+                "The process is ready. `backends` says which backends are available.",
                 json_of("Ready"),
                 {"503": _response("The process is draining and stops soon.", json_of("Ready"))},
             ),

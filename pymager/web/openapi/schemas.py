@@ -139,7 +139,7 @@ _HEADER_FORMATS = {
 
 
 def headers(*also: str) -> dict[str, Any]:
-    """Headers that a response always has, beside those that all responses have."""
+    """The headers that a response always has: these, and those that all responses have."""
     return {name: {"required": True, "schema": STRING} for name in (*also, "Cache-Control", "X-Request-ID")}
 
 

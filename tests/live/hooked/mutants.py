@@ -1,4 +1,4 @@
-"""The program with one of its promises broken on purpose, to show that the tests of a cluster would see it.
+"""The program with one of its guarantees broken on purpose, to show that the tests of a cluster detect it.
 
 FAILPOINT_MUTANT names the function below that breaks it, before the program starts.
 """
@@ -20,7 +20,7 @@ _TRIES = 400
 
 
 def the_sweep_deletes_without_a_fence() -> None:
-    """An uploader that was stopped before its commit acknowledges what is gone."""
+    """An uploader that was stopped before its commit acknowledges a deleted blob."""
 
     async def is_orphaned(self: Any, id: str, revision: str) -> bool:
         try:
@@ -33,7 +33,7 @@ def the_sweep_deletes_without_a_fence() -> None:
 
 
 def the_blob_goes_before_its_row() -> None:
-    """A crash between the two leaves a row that points nowhere."""
+    """A crash between the two leaves a row without its blob."""
 
     async def remove(self: Any, id: str, revision: str | None = None) -> None:
         original = await self.get(id)
@@ -48,16 +48,16 @@ def the_cache_is_served_without_asking() -> None:
     """A replica that has served an original or a variant serves it again after another replica's DELETE."""
     known: dict[str, Original] = {}
     served: dict[tuple[str, Variant], Any] = {}
-    ask, ask_for_variant = Library.get, Library.variant
+    original_get, original_variant = Library.get, Library.variant
 
     async def get(self: Library, id: str) -> Original:
         if id not in known:
-            known[id] = await ask(self, id)
+            known[id] = await original_get(self, id)
         return known[id]
 
     async def variant(self: Library, id: str, variant: Variant, needs_body: Any) -> Any:
         if (id, variant) not in served:
-            served[id, variant] = await ask_for_variant(self, id, variant, needs_body)
+            served[id, variant] = await original_variant(self, id, variant, needs_body)
         return served[id, variant]
 
     Library.get = get  # type: ignore[method-assign]
@@ -65,7 +65,7 @@ def the_cache_is_served_without_asking() -> None:
 
 
 def a_mutation_is_retried() -> None:
-    """A second DELETE for one that was done takes away somebody's new upload."""
+    """A repeated DELETE deletes a new upload of another client."""
 
     async def remove(self: Any, id: str, revision: str | None = None) -> None:
         await self._metadata.remove(id, revision)  # and its answer is lost
@@ -82,7 +82,7 @@ def a_mutation_is_retried() -> None:
 
 
 def a_derived_key_has_no_revision() -> None:
-    """After a replace the old picture is found under the new one's key."""
+    """After a replace, the key of the new picture has the old one."""
 
     def derived_key(original: Original, recipe: str, variant: Variant) -> str:
         return f"{keys.DERIVED}{original.id}/{'0' * 32}/{recipe}/{variant.file_name}"

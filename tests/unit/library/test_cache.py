@@ -18,19 +18,19 @@ def info(key: str, size: int = 100) -> BlobInfo:
 
 
 def kept_bodies(cache: Cache, *keys: str) -> list[str]:
-    return [key for key in keys if (kept := cache.get(key)) is not None and kept.body is not None]
+    return [key for key in keys if (cached := cache.get(key)) is not None and cached.body is not None]
 
 
-def test_what_was_put_is_found_with_its_bytes() -> None:
+def test_a_cached_variant_is_found_with_its_bytes() -> None:
     cache = Cache(1 << 20)
     cache.put(info("a"), b"x" * 100)
-    kept = cache.get("a")
-    assert kept is not None
-    assert (kept.info, kept.body) == (info("a"), b"x" * 100)
+    cached = cache.get("a")
+    assert cached is not None
+    assert (cached.info, cached.body) == (info("a"), b"x" * 100)
     assert cache.get("b") is None
 
 
-def test_the_picture_not_asked_for_longest_goes_first() -> None:
+def test_the_least_recently_used_body_is_evicted_first() -> None:
     size = 10_000
     cache = Cache(8 * (size + COST))
     for number in range(8):
@@ -40,17 +40,17 @@ def test_the_picture_not_asked_for_longest_goes_first() -> None:
     assert kept_bodies(cache, *"012345678") == list("02345678")
 
 
-def test_validators_outlast_the_bytes() -> None:
+def test_descriptions_outlast_the_bodies() -> None:
     size = 10_000
     cache = Cache(8 * (size + COST))
     for number in range(20):
         cache.put(info(str(number)), b"x" * size)
-    kept = cache.get("0")
-    assert kept is not None
-    assert (kept.info, kept.body) == (info("0"), None)
+    cached = cache.get("0")
+    assert cached is not None
+    assert (cached.info, cached.body) == (info("0"), None)
 
 
-def test_a_picture_of_over_an_eighth_of_the_room_is_not_kept_but_its_validators_are() -> None:
+def test_a_body_over_an_eighth_of_the_limit_is_not_cached_but_its_description_is() -> None:
     cache = Cache(80_000)
     assert cache.accepts(10_000 - COST)
     assert not cache.accepts(10_000 - COST + 1)
@@ -60,14 +60,14 @@ def test_a_picture_of_over_an_eighth_of_the_room_is_not_kept_but_its_validators_
     assert cache.get("big") is not None
 
 
-def test_a_limit_of_nothing_keeps_no_bytes() -> None:
+def test_a_limit_of_zero_caches_no_bodies() -> None:
     cache = Cache(0)
     cache.put(info("a"), b"")
     assert kept_bodies(cache, "a") == []
     assert cache.used == 0
 
 
-def test_validators_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_descriptions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_module, "_MAX_VALIDATORS", 3)
     cache = Cache(0)
     for key in "abcd":
@@ -76,7 +76,7 @@ def test_validators_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> No
     assert [key for key in "abcd" if cache.get(key) is not None] == ["a", "c", "d"]
 
 
-def test_forgetting_a_prefix_takes_just_what_is_below_it() -> None:
+def test_discarding_a_prefix_discards_only_keys_below_it() -> None:
     cache = Cache(1 << 20)
     for key in ("cat/1/a", "cat/1/b", "cat/2/a", "catalog/1/a"):
         cache.put(info(key), b"x")
@@ -94,12 +94,12 @@ def test_putting_a_key_again_counts_it_once() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 4_000), st.booleans())))
-def test_the_room_is_counted_right_and_never_exceeded(steps: list[tuple[str, int, bool]]) -> None:
+def test_the_used_bytes_are_counted_exactly_and_never_exceed_the_limit(steps: list[tuple[str, int, bool]]) -> None:
     cache = Cache(16_384)
     for key, size, forget in steps:
         if forget:
             cache.discard(key)
         else:
             cache.put(info(key), b"x" * size)
-        bodies = [kept.body for k in "abcdefgh" if (kept := cache.get(k)) is not None and kept.body is not None]
+        bodies = [cached.body for k in "abcdefgh" if (cached := cache.get(k)) is not None and cached.body is not None]
         assert cache.used == sum(len(body) + COST for body in bodies) <= cache.limit

@@ -1,4 +1,4 @@
-"""Derived pictures: made once, written back, and never left behind for a revision that is gone."""
+"""Variants: rendered once, written back, and never left behind for a deleted revision."""
 
 import asyncio
 import gc
@@ -37,26 +37,26 @@ async def made(place: Place, original: Original) -> bytes:
     return await body_of(await had(place, original))
 
 
-async def test_a_picture_is_made_once_and_then_comes_from_the_store(place: Place) -> None:
+async def test_a_variant_is_rendered_once_and_then_read_from_the_store(place: Place) -> None:
     cat = await place.plant("picture")
     first = await made(place, cat)
     assert b"80x60" in first
     assert await place.blobs.keys(keys.DERIVED) == {place.derivation.key(cat, VARIANT)}
     assert await made(place, cat) == first
     assert place.blobs.calls["put"] == 1
-    kept = place.library.cache.get(place.derivation.key(cat, VARIANT))
-    assert kept is not None
-    assert kept.body == first
+    cached = place.library.cache.get(place.derivation.key(cat, VARIANT))
+    assert cached is not None
+    assert cached.body == first
 
 
-async def test_many_who_ask_at_once_have_it_made_and_written_once(place: Place) -> None:
+async def test_concurrent_requests_render_and_write_a_variant_once(place: Place) -> None:
     cat = await place.plant("picture")
     bodies = await asyncio.gather(*(made(place, cat) for _ in range(100)))
     assert len(set(bodies)) == 1
     assert place.blobs.calls["put"] == 1
 
 
-async def test_sizes_formats_and_recipes_are_pictures_of_their_own(place: Place) -> None:
+async def test_each_size_format_and_recipe_is_its_own_variant(place: Place) -> None:
     cat = await place.plant("picture")
     other = Derivation(
         place.blobs, place.metadata, place.workers, Cache(0), Encoding(jpeg_quality=50), place.spool.folder, 60.0
@@ -68,7 +68,7 @@ async def test_sizes_formats_and_recipes_are_pictures_of_their_own(place: Place)
     assert place.derivation.key(cat, variant("80x60.jpeg")) == place.derivation.key(cat, VARIANT)
 
 
-async def test_what_was_deleted_from_the_store_is_made_again(place: Place) -> None:
+async def test_a_variant_that_was_deleted_from_the_store_is_rendered_again(place: Place) -> None:
     cat = await place.plant("picture")
     await made(place, cat)
     await place.blobs.inner.delete([place.derivation.key(cat, VARIANT)])
@@ -76,7 +76,7 @@ async def test_what_was_deleted_from_the_store_is_made_again(place: Place) -> No
     assert place.blobs.calls["put"] == 2
 
 
-async def test_a_revision_that_went_while_its_picture_was_made_leaves_nothing(place: Place) -> None:
+async def test_a_revision_that_is_deleted_during_a_render_leaves_no_variant(place: Place) -> None:
     cat = await place.plant("picture")
 
     async def remove(*arguments: object) -> None:
@@ -89,7 +89,7 @@ async def test_a_revision_that_went_while_its_picture_was_made_leaves_nothing(pl
     assert place.library.cache.get(place.derivation.key(cat, VARIANT)) is None
 
 
-async def test_a_revision_whose_original_is_gone_is_gone(place: Place) -> None:
+async def test_a_render_without_the_original_blob_raises_revision_gone(place: Place) -> None:
     cat = await place.plant("picture")
     await place.metadata.inner.remove("cat")
     await place.blobs.inner.delete([keys.original_key(cat)])
@@ -97,14 +97,14 @@ async def test_a_revision_whose_original_is_gone_is_gone(place: Place) -> None:
         await made(place, cat)
 
 
-async def test_an_original_that_goes_under_its_worker_is_gone_and_no_bad_picture(place: Place) -> None:
+async def test_an_original_that_is_deleted_during_a_job_is_not_a_bad_picture(place: Place) -> None:
     cat = await place.plant("unlink")
     for _ in range(2):
         with pytest.raises(RevisionGone):
             await made(place, cat)
 
 
-async def test_a_bad_picture_is_remembered_for_a_minute(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failure_to_render_is_cached_for_a_minute(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     cat, tries = await place.plant("too-much"), []
     for now in (1_000.0, 1_001.0, 1_059.0, 1_061.0, 1_120.0):
         monkeypatch.setattr(derivation_module, "monotonic", partial(float, now))
@@ -115,7 +115,7 @@ async def test_a_bad_picture_is_remembered_for_a_minute(place: Place, monkeypatc
     place.derivation._raise_known_failure(place.derivation.key(cat, variant("1x1.jpg")))
 
 
-async def test_bad_pictures_are_remembered_in_bounded_number(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cache_of_failures_is_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(derivation_module, "_MAX_FAILURES", 2)
     several = [await place.plant("too-much", id) for id in "abc"]
     for cat in (*several, several[1], several[0]):
@@ -124,26 +124,26 @@ async def test_bad_pictures_are_remembered_in_bounded_number(place: Place, monke
     assert place.metadata.calls["acquire"] == 4
 
 
-async def test_what_is_remembered_of_a_bad_picture_keeps_no_request_alive(place: Place) -> None:
+async def test_a_cached_failure_keeps_no_request_alive(place: Place) -> None:
     class Request:
         pass
 
     cat = await place.plant("too-much")
 
-    async def ask() -> weakref.ref[Request]:
+    async def make_request() -> weakref.ref[Request]:
         request = Request()
         with pytest.raises(Undecodable):
             await made(place, cat)
         return weakref.ref(request)
 
-    request = await ask()
+    request = await make_request()
     await asyncio.sleep(0)  # the loop lets go of what it ran last
     gc.collect()
     assert request() is None
 
 
 @pytest.mark.parametrize("hook", [away, lost])
-async def test_a_failure_of_the_store_is_not_the_pictures_fault(place: Place, hook: object) -> None:
+async def test_a_failure_of_the_store_is_not_cached(place: Place, hook: object) -> None:
     cat = await place.plant("picture")
     place.blobs.before["put"] = once(hook)  # type: ignore[arg-type]
     with pytest.raises(Unavailable):
@@ -151,14 +151,14 @@ async def test_a_failure_of_the_store_is_not_the_pictures_fault(place: Place, ho
     assert b"80x60" in await made(place, cat)
 
 
-async def test_a_full_spool_is_not_the_pictures_fault(place: Place) -> None:
+async def test_a_full_spool_is_not_a_bad_picture(place: Place) -> None:
     cat = await place.plant("picture" + " " * 300_000)
     with files_of_at_most(100_000), pytest.raises(NoSpace):
         await made(place, cat)
     assert b"80x60" in await made(place, cat)
 
 
-async def test_a_picture_too_big_for_memory_is_streamed(place: Place) -> None:
+async def test_a_variant_too_large_for_the_cache_is_streamed(place: Place) -> None:
     cat = await place.plant("big")
     for _ in range(2):
         content = await had(place, cat)
@@ -166,19 +166,19 @@ async def test_a_picture_too_big_for_memory_is_streamed(place: Place) -> None:
         assert content.info.size == 5 << 20
         assert await body_of(content) == b"\xff" * (5 << 20)
     assert place.blobs.calls["put"] == 1
-    kept = place.library.cache.get(place.derivation.key(cat, VARIANT))
-    assert kept is not None
-    assert kept.body is None
+    cached = place.library.cache.get(place.derivation.key(cat, VARIANT))
+    assert cached is not None
+    assert cached.body is None
 
 
-async def test_a_big_picture_asked_for_by_many_is_made_once(place: Place) -> None:
+async def test_a_large_variant_is_rendered_once_for_concurrent_requests(place: Place) -> None:
     cat = await place.plant("big")
     bodies = await asyncio.gather(*(made(place, cat) for _ in range(10)))
     assert {len(body) for body in bodies} == {5 << 20}
     assert place.blobs.calls["put"] == 1
 
 
-async def test_where_the_originals_bytes_are_the_answer_they_are_written_back(place: Place) -> None:
+async def test_an_original_that_is_its_own_variant_is_written_back(place: Place) -> None:
     cat = await place.plant("original")
     assert await made(place, cat) == await made(place, cat) == b"original"
     assert place.blobs.calls["put"] == 1
@@ -218,7 +218,7 @@ async def test_a_client_that_leaves_does_not_stop_the_render(place: Place) -> No
     assert await place.blobs.keys(keys.DERIVED) == {place.derivation.key(cat, VARIANT)}
 
 
-async def test_a_full_queue_refuses_a_picture_that_is_not_there_and_no_other(place: Place) -> None:
+async def test_a_full_queue_refuses_only_missing_variants(place: Place) -> None:
     there, waiting = await place.plant("picture", "there"), await place.plant("wait", "waiting")
     await made(place, there)
     busy = [asyncio.create_task(made_as(place, waiting, f"{side}x1.jpg")) for side in range(1, 11)]

@@ -1,4 +1,4 @@
-"""Reading, forgetting and cleaning up: what is promised of originals and of what is derived from them."""
+"""Reading and deleting originals and their variants."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -50,14 +50,14 @@ def replacing(place: Place, text: str) -> Callable[..., Awaitable[None]]:
     return put
 
 
-async def test_an_original_comes_back_as_it_is_and_in_parts(place: Place) -> None:
+async def test_an_original_is_read_whole_and_in_ranges(place: Place) -> None:
     cat = await place.plant("0123456789")
     assert await place.library.get("cat") == cat
     assert await read(place, cat) == (cat, b"0123456789")
     assert await read(place, cat, 2, 5) == (cat, b"234")
 
 
-async def test_an_id_without_a_row_is_no_original(place: Place) -> None:
+async def test_an_id_without_a_row_is_not_found(place: Place) -> None:
     with pytest.raises(OriginalNotFound, match="'cat'"):
         await place.library.get("cat")
     with pytest.raises(OriginalNotFound):
@@ -66,7 +66,7 @@ async def test_an_id_without_a_row_is_no_original(place: Place) -> None:
         await place.library.locate("cat", VARIANT)
 
 
-async def test_a_get_that_meets_a_delete_finds_nothing(place: Place) -> None:
+async def test_a_get_during_a_delete_finds_nothing(place: Place) -> None:
     cat = await place.plant("picture")
     await removing(place)()
     with pytest.raises(OriginalNotFound):
@@ -75,7 +75,7 @@ async def test_a_get_that_meets_a_delete_finds_nothing(place: Place) -> None:
         await place.derived(cat)
 
 
-async def test_a_get_that_meets_a_replace_starts_again_from_the_row(place: Place) -> None:
+async def test_a_get_during_a_replace_starts_again_from_the_row(place: Place) -> None:
     cat = await place.plant("0123456789")
     await replacing(place, "abcdefghij")()
     (new,) = await place.rows()
@@ -85,7 +85,7 @@ async def test_a_get_that_meets_a_replace_starts_again_from_the_row(place: Place
     assert await place.blobs.keys(keys.DERIVED) == {place.derivation.key(new, VARIANT)}
 
 
-async def test_a_get_that_meets_a_replace_every_time_is_told_to_come_again(place: Place) -> None:
+async def test_a_get_that_is_always_overtaken_by_a_replace_is_overloaded(place: Place) -> None:
     cat = await place.plant("picture")
     place.blobs.before["open"] = replacing(place, "picture")
     with pytest.raises(Overloaded, match="being replaced repeatedly"):
@@ -94,7 +94,7 @@ async def test_a_get_that_meets_a_replace_every_time_is_told_to_come_again(place
 
 
 @pytest.mark.parametrize("change", ["remove", "replace"])
-async def test_a_render_that_meets_a_change_leaves_nothing_of_the_old_revision(place: Place, change: str) -> None:
+async def test_a_render_during_a_change_leaves_nothing_of_the_old_revision(place: Place, change: str) -> None:
     cat = await place.plant("picture")
     place.blobs.after["put"] = once(removing(place) if change == "remove" else replacing(place, "picture"))
     if change == "remove":
@@ -107,7 +107,7 @@ async def test_a_render_that_meets_a_change_leaves_nothing_of_the_old_revision(p
         assert await place.blobs.keys() == {keys.original_key(new), place.derivation.key(new, VARIANT)}
 
 
-async def test_a_row_whose_blob_is_gone_is_a_loss_and_not_tried_again(place: Place) -> None:
+async def test_a_row_without_its_blob_is_a_lost_original_and_not_retried(place: Place) -> None:
     cat = await place.plant("picture")
     await place.blobs.inner.delete([keys.original_key(cat)])
     with pytest.raises(OriginalLost, match=cat.revision):
@@ -127,14 +127,14 @@ async def test_a_failure_of_the_store_is_not_a_loss(place: Place) -> None:
         await place.derived(cat)
 
 
-async def test_a_reader_that_fails_fails_by_its_own_error(place: Place) -> None:
+async def test_an_error_of_the_reader_is_not_translated(place: Place) -> None:
     cat = await place.plant("picture")
     with pytest.raises(ConnectionResetError):
         async with place.library.open(cat):
             raise ConnectionResetError
 
 
-async def test_what_was_removed_is_gone_with_all_that_was_derived_from_it(place: Place) -> None:
+async def test_a_remove_deletes_the_original_and_its_variants(place: Place) -> None:
     cat = await place.plant("picture")
     dog = await place.plant("picture", "dog")
     for original in (cat, dog):
@@ -149,7 +149,7 @@ async def test_what_was_removed_is_gone_with_all_that_was_derived_from_it(place:
     assert place.library.cache.get(place.derivation.key(cat, Variant(1, 1, "jpeg"))) is None
 
 
-async def test_a_remove_is_done_before_its_clean_up(place: Place) -> None:
+async def test_a_remove_returns_before_its_clean_up(place: Place) -> None:
     await place.plant("picture")
     stuck = asyncio.Event()
 
@@ -172,7 +172,7 @@ async def test_a_clean_up_that_fails_is_left_to_the_sweep(place: Place, method: 
     assert place.derivation.key(cat, VARIANT) in await place.blobs.keys()
 
 
-async def test_more_than_a_thousand_derived_pictures_go_in_several_deletes(place: Place) -> None:
+async def test_more_than_a_thousand_variants_are_deleted_in_several_calls(place: Place) -> None:
     cat = await place.plant("picture")
     for number in range(1, 1_102):
         await place.blobs.inner.put(keys.derived_key(cat, "a" * 12, Variant(number, 1, "jpeg")), b"x", "image/jpeg")
@@ -198,7 +198,7 @@ async def test_of_many_removes_one_succeeds(place: Place) -> None:
 
 
 @pytest.mark.parametrize("done", [True, False])
-async def test_a_remove_whose_answer_was_lost_is_sent_once_and_told_as_unknown(place: Place, done: bool) -> None:
+async def test_a_remove_with_a_lost_answer_is_sent_once_and_its_outcome_is_unknown(place: Place, done: bool) -> None:
     cat = await place.plant("picture")
     (place.metadata.after if done else place.metadata.before)["remove"] = lost
     with pytest.raises(Unavailable) as caught:
@@ -209,7 +209,7 @@ async def test_a_remove_whose_answer_was_lost_is_sent_once_and_told_as_unknown(p
     assert await place.blobs.keys() == {keys.original_key(cat)}
 
 
-async def test_a_listing_is_the_catalogs(place: Place) -> None:
+async def test_a_listing_comes_from_the_catalog(place: Place) -> None:
     several = [await place.plant("picture", id) for id in "abc"]
     page = await place.library.page(None, 2)
     assert list(page.items) == several[:2]
@@ -218,7 +218,7 @@ async def test_a_listing_is_the_catalogs(place: Place) -> None:
         await place.library.page("nonsense", 2)
 
 
-async def test_a_derived_picture_is_located_by_the_row_that_stands(place: Place) -> None:
+async def test_a_variant_is_located_by_the_current_row(place: Place) -> None:
     cat = await place.plant("picture")
     assert await place.library.locate("cat", VARIANT) == Located(cat, VARIANT, place.derivation.key(cat, VARIANT))
 
@@ -234,13 +234,15 @@ async def test_a_derived_picture_is_located_by_the_row_that_stands(place: Place)
         ("cat-999999999x999999999.jpg", SizeNotAllowed),
     ],
 )
-async def test_what_can_not_be_made_is_refused_with_a_sentence(place: Place, name: str, kind: type[Exception]) -> None:
+async def test_an_impossible_variant_is_refused_with_an_explanation(
+    place: Place, name: str, kind: type[Exception]
+) -> None:
     with pytest.raises(kind) as caught:
         place.library.check(parse_derived(name)[1])
     assert len(str(caught.value)) > 20
 
 
-async def test_what_can_be_made_is_not_refused(place: Place) -> None:
+async def test_a_possible_variant_is_accepted(place: Place) -> None:
     for name in ("cat-4096x1.jpg", "cat-1x1.JPEG", "cat-256x256.ico", "cat-4096x4096.webp"):
         place.library.check(parse_derived(name)[1])
 
@@ -255,7 +257,7 @@ def test_listed_sizes_are_allowed_and_no_others() -> None:
         SizePolicy(frozenset(), 4096).check(VARIANT)
 
 
-async def test_what_stands_is_never_changed_by_reading(place: Place) -> None:
+async def test_reading_changes_nothing(place: Place) -> None:
     cat = await place.plant("picture")
     before = await place.blobs.keys()
     await read(place, cat)

@@ -1,4 +1,4 @@
-"""Uploads and replacements: one winner, no lost bytes, and the truth about answers that were lost."""
+"""Uploads and replacements: one winner, no lost bytes, and a correct outcome after a lost answer."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ async def originals(place: Place) -> set[str]:
     return await place.blobs.keys(keys.ORIGINALS)
 
 
-async def test_an_upload_is_kept_with_what_was_found_out_about_it(place: Place) -> None:
+async def test_an_upload_is_stored_with_the_result_of_its_inspection(place: Place) -> None:
     cat = await place.add("picture")
     assert (cat.id, cat.format, cat.width, cat.size) == ("cat", "jpeg", 12_345, 7)
     assert cat.sha256 == planted("cat", "picture").sha256
@@ -36,7 +36,7 @@ async def test_an_upload_is_kept_with_what_was_found_out_about_it(place: Place) 
     assert await place.rows() == [cat]
 
 
-async def test_what_is_no_picture_leaves_nothing(place: Place) -> None:
+async def test_a_refused_picture_leaves_nothing(place: Place) -> None:
     with pytest.raises(NotAPicture, match="poem"):
         await place.add("no-picture")
     with pytest.raises(NotAPicture, match="poem"):
@@ -52,7 +52,7 @@ async def test_of_many_uploads_of_one_id_one_succeeds_and_its_bytes_stay(place: 
     assert await originals(place) == {keys.original_key(winners[0])}
 
 
-async def test_a_loser_deletes_its_blob_only_after_it_saw_another_revision_in_the_row(place: Place) -> None:
+async def test_a_losing_upload_deletes_its_blob_only_if_the_row_has_another_revision(place: Place) -> None:
     await place.plant("first")
     seen: list[int] = []
 
@@ -65,7 +65,7 @@ async def test_a_loser_deletes_its_blob_only_after_it_saw_another_revision_in_th
     assert seen == [1]
 
 
-async def test_a_loser_whose_own_revision_stands_deletes_nothing(place: Place) -> None:
+async def test_an_upload_whose_revision_is_current_deletes_nothing(place: Place) -> None:
     async def twice(*arguments: object) -> None:
         raise AlreadyExists("as a driver that retries would say")
 
@@ -75,7 +75,7 @@ async def test_a_loser_whose_own_revision_stands_deletes_nothing(place: Place) -
     assert len(await originals(place)) == len(await place.rows()) == 1
 
 
-async def test_a_loser_that_can_not_read_the_row_leaves_its_blob_to_the_sweep(place: Place) -> None:
+async def test_a_losing_upload_that_cannot_read_the_row_leaves_its_blob_to_the_sweep(place: Place) -> None:
     await place.plant("first")
     place.metadata.before["get"] = away
     with pytest.raises(AlreadyExists):
@@ -83,7 +83,7 @@ async def test_a_loser_that_can_not_read_the_row_leaves_its_blob_to_the_sweep(pl
     assert len(await originals(place)) == 2
 
 
-async def test_an_upload_that_was_fenced_off_is_not_acknowledged_and_leaves_nothing(place: Place) -> None:
+async def test_a_fenced_upload_is_not_acknowledged_and_leaves_nothing(place: Place) -> None:
     async def sweep(original: Original, *arguments: object) -> None:
         assert await place.metadata.inner.fence("cat", original.revision)
 
@@ -118,7 +118,7 @@ async def test_an_upload_that_certainly_was_not_committed_leaves_nothing(place: 
     assert await originals(place) == {keys.original_key(cat)}
 
 
-async def test_an_add_that_was_done_though_its_answer_was_lost_is_acknowledged(place: Place) -> None:
+async def test_an_add_that_took_effect_with_a_lost_answer_is_acknowledged(place: Place) -> None:
     place.metadata.after["add"] = lost
     cat = await place.add("picture")
     assert await place.rows() == [cat]
@@ -127,7 +127,7 @@ async def test_an_add_that_was_done_though_its_answer_was_lost_is_acknowledged(p
 
 
 @pytest.mark.parametrize("verb", ["add", "put"])
-async def test_an_add_that_was_lost_is_unknown_and_deletes_nothing(place: Place, verb: str) -> None:
+async def test_a_lost_add_has_an_unknown_outcome_and_deletes_nothing(place: Place, verb: str) -> None:
     place.metadata.before["add"] = lost
     with pytest.raises(Unavailable) as caught:
         await getattr(place, verb)("picture")
@@ -136,7 +136,7 @@ async def test_an_add_that_was_lost_is_unknown_and_deletes_nothing(place: Place,
     assert len(await originals(place)) == 1
 
 
-async def test_an_add_whose_answer_was_lost_and_whose_row_is_anothers_is_unknown(place: Place) -> None:
+async def test_a_lost_answer_and_another_row_give_an_unknown_outcome(place: Place) -> None:
     async def removed_and_added(*arguments: object) -> None:
         await place.metadata.inner.remove("cat")
         await place.plant("another's")
@@ -150,8 +150,8 @@ async def test_an_add_whose_answer_was_lost_and_whose_row_is_anothers_is_unknown
 
 
 @pytest.mark.parametrize("verb", ["add", "replace"])
-async def test_where_the_row_can_not_be_read_after_a_lost_answer_it_is_unknown(place: Place, verb: str) -> None:
-    """The read's failure is known to have changed nothing; the mutation's is not."""
+async def test_a_lost_answer_and_a_failed_read_give_an_unknown_outcome(place: Place, verb: str) -> None:
+    """The failed read certainly changed nothing, but the failed mutation may have."""
 
     async def lost_for_good(*arguments: object) -> None:
         place.metadata.before["get"] = away
@@ -166,13 +166,13 @@ async def test_where_the_row_can_not_be_read_after_a_lost_answer_it_is_unknown(p
     place.metadata.before.clear()
 
 
-async def test_a_put_where_nothing_stands_is_new(place: Place) -> None:
+async def test_a_put_without_an_original_is_new(place: Place) -> None:
     cat, is_new = await place.put("picture")
     assert is_new
     assert await place.rows() == [cat]
 
 
-async def test_a_put_takes_the_place_of_what_stands_and_all_that_was_derived_from_it(place: Place) -> None:
+async def test_a_put_replaces_the_original_and_deletes_its_variants(place: Place) -> None:
     old = await place.plant("old picture")
     await place.derived(old)
     new, is_new = await place.put("new picture")
@@ -193,7 +193,7 @@ async def test_a_replacement_is_dated_a_second_later_whatever_the_clocks_say(pla
         before = new.created
 
 
-async def test_the_condition_is_held_against_what_stands_before_each_attempt(place: Place) -> None:
+async def test_the_condition_gets_the_current_row_before_each_attempt(place: Place) -> None:
     first = await place.plant("first")
     seen: list[Original | None] = []
 
@@ -211,7 +211,7 @@ async def test_the_condition_is_held_against_what_stands_before_each_attempt(pla
     assert await place.rows() == [third]
 
 
-async def test_a_condition_that_does_not_hold_leaves_what_stands_and_nothing_else(place: Place) -> None:
+async def test_a_failed_condition_changes_nothing(place: Place) -> None:
     def refuse(current: Original | None) -> None:
         raise PreconditionFailed("no")
 
@@ -247,9 +247,7 @@ async def test_a_put_that_meets_an_add_becomes_a_replace(place: Place) -> None:
 
 
 @pytest.mark.parametrize("error", [RevisionMismatch, NotFound])
-async def test_a_put_that_always_comes_too_late_gives_up_and_leaves_nothing(
-    place: Place, error: type[PymagerError]
-) -> None:
+async def test_a_put_that_loses_every_race_gives_up_and_leaves_nothing(place: Place, error: type[PymagerError]) -> None:
     cat = await place.plant("old")
 
     async def late(*arguments: object) -> None:
@@ -262,18 +260,18 @@ async def test_a_put_that_always_comes_too_late_gives_up_and_leaves_nothing(
     assert (await place.rows(), await originals(place)) == ([cat], {keys.original_key(cat)})
 
 
-async def test_many_who_put_one_id_leave_one_original_and_its_blob(place: Place) -> None:
+async def test_concurrent_puts_of_one_id_leave_one_original_and_its_blob(place: Place) -> None:
     outcomes = await asyncio.gather(*(place.put(f"picture {n}") for n in range(9)), return_exceptions=True)
-    kept = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
-    assert {type(outcome) for outcome in outcomes if outcome not in kept} <= {Overloaded}
-    assert [is_new for _, is_new in kept].count(True) == 1
+    stored = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
+    assert {type(outcome) for outcome in outcomes if outcome not in stored} <= {Overloaded}
+    assert [is_new for _, is_new in stored].count(True) == 1
     await place.library.close()
     (row,) = await place.rows()
-    assert row in [original for original, _ in kept]
+    assert row in [original for original, _ in stored]
     assert await originals(place) == {keys.original_key(row)}
 
 
-async def test_a_replace_that_was_done_though_its_answer_was_lost_is_acknowledged_and_cleaned_up(place: Place) -> None:
+async def test_a_replace_that_took_effect_with_a_lost_answer_is_acknowledged_and_cleaned_up(place: Place) -> None:
     old = await place.plant("old")
     await place.derived(old)
     place.metadata.after["replace"] = lost
@@ -284,7 +282,7 @@ async def test_a_replace_that_was_done_though_its_answer_was_lost_is_acknowledge
     assert place.metadata.calls["replace"] == 1
 
 
-async def test_a_replace_that_was_lost_is_unknown_and_deletes_nothing(place: Place) -> None:
+async def test_a_lost_replace_has_an_unknown_outcome_and_deletes_nothing(place: Place) -> None:
     old = await place.plant("old")
     await place.derived(old)
     before = await place.blobs.keys()
@@ -298,7 +296,7 @@ async def test_a_replace_that_was_lost_is_unknown_and_deletes_nothing(place: Pla
     assert len(await originals(place)) == 2
 
 
-async def test_a_put_that_can_not_read_the_row_leaves_what_stands(place: Place) -> None:
+async def test_a_put_that_cannot_read_the_row_changes_nothing(place: Place) -> None:
     cat = await place.plant("old")
     place.metadata.before["get"] = once(away)
     with pytest.raises(Unavailable):

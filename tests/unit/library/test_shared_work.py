@@ -10,7 +10,7 @@ from pymager.testing.backends import MemoryMetadata
 from tests.waiting import until
 
 
-async def test_what_several_wait_for_is_on_behalf_of_who_asked_first() -> None:
+async def test_shared_work_belongs_to_the_first_client_that_requested_it() -> None:
     charged: list[str] = []
     go_on = asyncio.Event()
 
@@ -29,13 +29,13 @@ async def test_what_several_wait_for_is_on_behalf_of_who_asked_first() -> None:
     async with MemoryMetadata("memory:") as leases:
         flight: SingleFlight[str, None] = SingleFlight(leases, slots)
 
-        async def ask(client: str) -> str:
+        async def request(client: str) -> str:
             CURRENT.set(RequestContext(client, client, 0.0))
             return await flight.run("picture", nothing, made)
 
-        first = asyncio.create_task(ask("first"))
+        first = asyncio.create_task(request("first"))
         await until(lambda: charged)
-        second = asyncio.create_task(ask("second"))
+        second = asyncio.create_task(request("second"))
         await asyncio.sleep(0)
         go_on.set()
         assert await asyncio.gather(first, second) == ["first", "first"]

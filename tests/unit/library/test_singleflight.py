@@ -1,4 +1,4 @@
-"""One render at a time: in a process, between replicas, and whatever happens to the one who renders."""
+"""Single-flight: one render at a time in a process and between replicas, even if the holder fails."""
 
 import asyncio
 import gc
@@ -21,7 +21,7 @@ KEY = "derived/cat"
 
 
 class Pictures:
-    """What is there, how often each was made, and a gate through which makers go."""
+    """The pictures that exist, how often each was made, and a gate that holds renders back."""
 
     def __init__(self) -> None:
         self.there: dict[str, str] = {}
@@ -57,7 +57,7 @@ async def slot() -> AsyncIterator[int]:
 
 @pytest.fixture(autouse=True)
 async def _nothing_left_behind() -> AsyncIterator[None]:
-    """No task runs on, and no exception of one goes unseen."""
+    """No task is left running, and no exception of a task is lost."""
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
     before = asyncio.all_tasks()
@@ -94,7 +94,7 @@ async def is_free(leases: HookedMetadata, key: str = KEY) -> bool:
     return True
 
 
-async def test_two_hundred_who_ask_at_once_make_one(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_two_hundred_concurrent_callers_render_once(pictures: Pictures, leases: HookedMetadata) -> None:
     flight = flight_over(leases)
     results = await asyncio.gather(*(pictures.run(flight) for _ in range(200)))
     assert set(results) == {f"{KEY} by 1"}
@@ -104,7 +104,7 @@ async def test_two_hundred_who_ask_at_once_make_one(pictures: Pictures, leases: 
     assert await is_free(leases)
 
 
-async def test_two_replicas_make_one(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_two_replicas_render_once(pictures: Pictures, leases: HookedMetadata) -> None:
     replicas = [flight_over(leases), flight_over(leases), flight_over(HookedMetadata(leases.inner))]
     pictures.gate.clear()
     tasks = [pictures.run(replica) for replica in replicas for _ in range(50)]
@@ -114,7 +114,7 @@ async def test_two_replicas_make_one(pictures: Pictures, leases: HookedMetadata)
     assert pictures.made == [KEY]
 
 
-async def test_different_pictures_do_not_wait_for_each_other(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_different_variants_do_not_wait_for_each_other(pictures: Pictures, leases: HookedMetadata) -> None:
     flight = flight_over(leases)
     pictures.gate.clear()
     tasks = [pictures.run(flight, str(number)) for number in range(20)]
@@ -124,7 +124,9 @@ async def test_different_pictures_do_not_wait_for_each_other(pictures: Pictures,
     assert sorted(pictures.made) == sorted(map(str, range(20)))
 
 
-async def test_who_gets_the_lease_looks_once_more_before_making(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_the_holder_of_the_lease_looks_again_before_it_renders(
+    pictures: Pictures, leases: HookedMetadata
+) -> None:
     async def finished_by_another(*arguments: object) -> None:
         pictures.there[KEY] = "another's"
 
@@ -134,7 +136,7 @@ async def test_who_gets_the_lease_looks_once_more_before_making(pictures: Pictur
     assert await is_free(leases)
 
 
-async def test_the_first_client_may_leave_without_stopping_it(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_the_render_continues_when_the_first_client_leaves(pictures: Pictures, leases: HookedMetadata) -> None:
     flight = flight_over(leases)
     pictures.gate.clear()
     first, second = pictures.run(flight), pictures.run(flight)
@@ -147,7 +149,7 @@ async def test_the_first_client_may_leave_without_stopping_it(pictures: Pictures
     assert pictures.made == [KEY]
 
 
-async def test_it_is_finished_also_when_every_client_has_left(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_the_render_is_finished_even_if_every_client_has_left(pictures: Pictures, leases: HookedMetadata) -> None:
     for count, error in enumerate((None, NotAPicture("broken")), 1):
         pictures.error = error
         pictures.gate.clear()
@@ -163,7 +165,7 @@ async def test_it_is_finished_also_when_every_client_has_left(pictures: Pictures
     assert pictures.made == ["None"]
 
 
-async def test_a_makers_failure_reaches_all_and_frees_the_lease(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_a_failure_reaches_all_callers_and_releases_the_lease(pictures: Pictures, leases: HookedMetadata) -> None:
     flight = flight_over(leases)
     pictures.error = NotAPicture("broken")
     outcomes = await asyncio.gather(*(pictures.run(flight) for _ in range(200)), return_exceptions=True)
@@ -173,14 +175,14 @@ async def test_a_makers_failure_reaches_all_and_frees_the_lease(pictures: Pictur
     assert await pictures.run(flight) == f"{KEY} by 1"
 
 
-async def test_a_bug_in_the_maker_frees_the_lease_too(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_a_bug_releases_the_lease_too(pictures: Pictures, leases: HookedMetadata) -> None:
     pictures.error = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
         await pictures.run(flight_over(leases))
     assert await is_free(leases)
 
 
-async def test_where_no_slot_is_to_be_had_it_is_refused(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_without_a_free_slot_it_is_refused(pictures: Pictures, leases: HookedMetadata) -> None:
     @asynccontextmanager
     async def none() -> AsyncIterator[int]:
         raise Overloaded("full")
@@ -191,7 +193,7 @@ async def test_where_no_slot_is_to_be_had_it_is_refused(pictures: Pictures, leas
     assert leases.calls["acquire"] == 0
 
 
-async def test_who_waits_for_another_already_is_not_refused_for_want_of_a_slot(
+async def test_a_caller_that_waits_for_another_replica_needs_no_slot(
     pictures: Pictures, leases: HookedMetadata
 ) -> None:
     tries = 0
@@ -250,7 +252,7 @@ async def test_a_lease_whose_token_changes_is_never_taken_over(
     assert len(attempts) == 10
 
 
-async def test_a_lease_is_renewed_as_long_as_the_making_takes(
+async def test_a_lease_is_renewed_during_the_whole_render(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held_leases, "RENEWAL_SECONDS", 0.01)
@@ -264,7 +266,7 @@ async def test_a_lease_is_renewed_as_long_as_the_making_takes(
     assert await is_free(leases)
 
 
-async def test_a_paused_holder_that_wakes_up_does_no_harm(
+async def test_a_paused_holder_that_continues_is_harmless(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held_leases, "RENEWAL_SECONDS", 0.01)
@@ -289,7 +291,7 @@ async def test_a_paused_holder_that_wakes_up_does_no_harm(
     assert await is_free(leases)
 
 
-async def test_a_renewal_that_fails_is_tried_again(
+async def test_a_failed_renewal_is_retried(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held_leases, "RENEWAL_SECONDS", 0.01)
@@ -302,7 +304,7 @@ async def test_a_renewal_that_fails_is_tried_again(
     assert await is_free(leases)
 
 
-async def test_a_renewal_whose_answer_was_lost_stops_no_render(
+async def test_a_renewal_with_a_lost_answer_does_not_stop_the_render(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held_leases, "RENEWAL_SECONDS", 0.01)
@@ -314,12 +316,12 @@ async def test_a_renewal_whose_answer_was_lost_stops_no_render(
     assert await making == f"{KEY} by 1"
 
 
-async def test_a_release_that_fails_does_not_take_the_picture_away(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_a_failed_release_does_not_affect_the_result(pictures: Pictures, leases: HookedMetadata) -> None:
     leases.before["release"] = away
     assert await pictures.run(flight_over(leases)) == f"{KEY} by 1"
 
 
-async def test_past_the_deadline_it_is_given_up(
+async def test_after_the_deadline_waiting_ends(
     pictures: Pictures, leases: HookedMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(singleflight, "TAKEOVER_SECONDS", 60.0)
@@ -329,13 +331,13 @@ async def test_past_the_deadline_it_is_given_up(
     assert caught.value.outcome_known
 
 
-async def test_where_the_leases_are_away_it_fails_as_that(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_unavailable_leases_raise_unavailable(pictures: Pictures, leases: HookedMetadata) -> None:
     leases.before["acquire"] = away
     with pytest.raises(Unavailable):
         await pictures.run(flight_over(leases))
 
 
-async def test_draining_waits_for_what_is_under_way(pictures: Pictures, leases: HookedMetadata) -> None:
+async def test_closing_waits_for_running_work(pictures: Pictures, leases: HookedMetadata) -> None:
     flight = flight_over(leases)
     await flight.close(60)
     pictures.gate.clear()
@@ -349,9 +351,7 @@ async def test_draining_waits_for_what_is_under_way(pictures: Pictures, leases: 
     assert await making == f"{KEY} by 1"
 
 
-async def test_aborting_stops_what_is_under_way_and_releases_its_lease(
-    pictures: Pictures, leases: HookedMetadata
-) -> None:
+async def test_closing_cancels_late_work_and_releases_its_lease(pictures: Pictures, leases: HookedMetadata) -> None:
     flight = flight_over(leases)
     pictures.gate.clear()
     making = pictures.run(flight)

@@ -1,4 +1,4 @@
-"""The folder where bodies wait: whole, hashed, and gone afterwards."""
+"""The spool: bodies are written whole, hashed, and deleted afterwards."""
 
 import asyncio
 import fcntl
@@ -39,7 +39,7 @@ def bodies(spool: Spool) -> list[str]:
     "chunks",
     [(), (b"",), (b"a",), (b"a" * 300_000, b"b"), (b"ab",) * 200_000, (b"x" * (1 << 18),) * 3, (b"", b"a", b"")],
 )
-async def test_a_body_comes_out_as_it_came_in_with_its_hash(spool: Spool, chunks: Iterable[bytes]) -> None:
+async def test_a_body_is_spooled_unchanged_with_its_hash(spool: Spool, chunks: Iterable[bytes]) -> None:
     body = b"".join(chunks)
     async with spool.spooled(chunks_of(*chunks)) as spooled:
         assert spooled.path.read_bytes() == body
@@ -58,19 +58,19 @@ async def test_a_body_that_breaks_off_leaves_nothing(spool: Spool) -> None:
     assert bodies(spool) == []
 
 
-async def test_a_failure_of_whoever_reads_leaves_nothing(spool: Spool) -> None:
+async def test_an_error_of_the_reader_leaves_nothing(spool: Spool) -> None:
     with pytest.raises(KeyError):
         async with spool.spooled(chunks_of(b"x")):
             raise KeyError
     assert bodies(spool) == []
 
 
-async def test_a_file_that_was_taken_away_is_no_failure(spool: Spool) -> None:
+async def test_a_file_that_was_deleted_already_is_not_an_error(spool: Spool) -> None:
     async with spool.spooled(chunks_of(b"x")) as body:
         body.path.unlink()
 
 
-async def test_a_full_disk_is_told_and_leaves_nothing(spool: Spool) -> None:
+async def test_a_full_disk_raises_no_space_and_leaves_nothing(spool: Spool) -> None:
     with files_of_at_most(400_000), pytest.raises(NoSpace):
         async with spool.spooled(chunks_of(b"x" * 300_000, b"y" * 300_000)):
             pytest.fail("half a body was handed out")
@@ -78,17 +78,17 @@ async def test_a_full_disk_is_told_and_leaves_nothing(spool: Spool) -> None:
 
 
 class HeldThreads(ThreadPoolExecutor):
-    """Threads that begin a job only when they are let."""
+    """Threads that start a job only when the test permits it."""
 
     def __init__(self) -> None:
         super().__init__(1)
-        self.asked = threading.Event()
+        self.requested = threading.Event()
         self.go_on = threading.Event()
         self.jobs: list[Future[Any]] = []
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         def held() -> Any:
-            self.asked.set()
+            self.requested.set()
             assert self.go_on.wait(20)
             return function(*args, **kwargs)
 
@@ -96,7 +96,7 @@ class HeldThreads(ThreadPoolExecutor):
         return self.jobs[-1]
 
 
-async def test_a_canceled_upload_does_not_close_its_file_under_the_thread_that_writes(spool: Spool) -> None:
+async def test_a_canceled_upload_closes_its_file_after_the_thread_has_written(spool: Spool) -> None:
     threads = HeldThreads()
     asyncio.get_running_loop().set_default_executor(threads)
 
@@ -105,7 +105,7 @@ async def test_a_canceled_upload_does_not_close_its_file_under_the_thread_that_w
             pytest.fail("a canceled upload went on")
 
     task = asyncio.create_task(upload())
-    await until(threads.asked.is_set)
+    await until(threads.requested.is_set)
     task.cancel()
     await asyncio.wait([task], timeout=0.05)
     assert not task.done()
@@ -122,11 +122,11 @@ def test_leaving_removes_the_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_folder_is_its_owners_alone(spool: Spool) -> None:
+def test_only_the_owner_can_enter_the_folder(spool: Spool) -> None:
     assert spool.folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_missing_parent_is_made(tmp_path: Path) -> None:
+def test_a_missing_parent_is_created(tmp_path: Path) -> None:
     with Spool(tmp_path / "a" / "b") as spool:
         assert spool.folder.parent == tmp_path / "a" / "b"
 
@@ -140,14 +140,16 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_the_folder_of_a_killed_process_goes_and_that_of_a_live_one_stays(tmp_path: Path, spool: Spool) -> None:
+def test_the_folder_of_a_killed_process_is_removed_and_that_of_a_running_one_stays(
+    tmp_path: Path, spool: Spool
+) -> None:
     subprocess.run([sys.executable, "-c", _DIE, str(tmp_path)], check=False)
     assert len(list(tmp_path.iterdir())) == 2
     with Spool(tmp_path) as other:
         assert set(tmp_path.iterdir()) == {spool.folder, other.folder}
 
 
-def test_what_is_no_spool_of_pymagers_is_left_alone(tmp_path: Path) -> None:
+def test_other_folders_are_not_removed(tmp_path: Path) -> None:
     (tmp_path / "pymager-spool-file").write_bytes(b"")
     (tmp_path / "pymager-spool-nolock").mkdir()
     (tmp_path / "other").mkdir()

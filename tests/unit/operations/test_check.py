@@ -1,4 +1,4 @@
-"""The check that nothing was lost."""
+"""`check`: finds lost and damaged originals."""
 
 import pytest
 
@@ -33,14 +33,14 @@ async def findings(blobs: HookedBlobs, metadata: HookedMetadata) -> dict[str, st
     return {found.id: found.problem async for _, found in check_rows(blobs, metadata) if found is not None}
 
 
-async def test_every_row_is_gone_through_once(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
+async def test_every_row_is_checked_once(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     for number in range(1_207):
         await keep(blobs, metadata, f"id{number}")
     seen = [original.id async for original, found in check_rows(blobs, metadata) if found is None]
     assert len(seen) == len(set(seen)) == 1_207
 
 
-async def test_an_empty_catalog_has_nothing_wrong(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
+async def test_an_empty_catalog_has_no_findings(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     assert await findings(blobs, metadata) == {}
 
 
@@ -58,7 +58,7 @@ async def test_each_kind_of_loss_is_reported(blobs: HookedBlobs, metadata: Hooke
     assert "SHA-256" in found["changed"]
 
 
-async def test_a_blob_that_can_not_be_read_is_reported_and_the_others_are_checked(
+async def test_an_unreadable_blob_is_reported_and_the_others_are_checked(
     blobs: HookedBlobs, metadata: HookedMetadata
 ) -> None:
     for id in "abc":
@@ -70,7 +70,7 @@ async def test_a_blob_that_can_not_be_read_is_reported_and_the_others_are_checke
 
 
 @pytest.mark.parametrize("replaced", [True, False])
-async def test_what_goes_while_it_is_looked_at_is_not_lost(
+async def test_an_original_that_is_deleted_during_the_check_is_not_a_finding(
     blobs: HookedBlobs, metadata: HookedMetadata, replaced: bool
 ) -> None:
     cat = await keep(blobs, metadata, "cat")
@@ -85,7 +85,7 @@ async def test_what_goes_while_it_is_looked_at_is_not_lost(
     assert await findings(blobs, metadata) == {}
 
 
-async def test_a_catalog_that_is_away_ends_the_check(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
+async def test_an_unavailable_catalog_ends_the_check(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     metadata.before["list_page"] = away
     with pytest.raises(Unavailable):
         await findings(blobs, metadata)

@@ -1,4 +1,4 @@
-"""Blobs copied from store to store: all of them, proved, none overwritten, in flat memory."""
+"""`copy-blobs`: copies and verifies every blob, overwrites none, and uses constant memory."""
 
 import hashlib
 import io
@@ -74,7 +74,7 @@ async def fill(store: Any, count: int = 20) -> dict[str, bytes]:
     return given
 
 
-async def test_everything_is_copied_and_what_is_not_pymagers_is_not(tmp_path: Path) -> None:
+async def test_every_blob_of_pymager_is_copied_and_no_other(tmp_path: Path) -> None:
     source, target = MemoryBlobs("memory:"), MemoryBlobs("memory:")
     given = await fill(source)
     await source.put("readme.txt", b"another's", "text/plain")
@@ -86,13 +86,13 @@ async def test_everything_is_copied_and_what_is_not_pymagers_is_not(tmp_path: Pa
     assert (again.done, again.existing, again.is_complete) == (0, len(given), True)
 
 
-async def test_derived_pictures_can_be_left(tmp_path: Path, source: HookedBlobs, target: HookedBlobs) -> None:
+async def test_variants_can_be_excluded(tmp_path: Path, source: HookedBlobs, target: HookedBlobs) -> None:
     given = await fill(source)
     await copied(source, target, tmp_path, originals_only=True)
     assert await contents(target) == {key: body for key, body in given.items() if key.startswith("original/")}
 
 
-async def test_a_store_with_nothing_in_it_is_not_taken_for_a_success(tmp_path: Path, source: HookedBlobs) -> None:
+async def test_an_empty_store_is_not_a_success(tmp_path: Path, source: HookedBlobs) -> None:
     assert not (await copied(source, HookedBlobs(), tmp_path)).is_complete
 
 
@@ -119,7 +119,7 @@ async def test_a_blob_is_put_with_its_content_type(tmp_path: Path, source: Hooke
     assert given == [type]
 
 
-async def test_a_blob_of_another_size_is_refused_and_left_as_it_is(
+async def test_a_blob_of_another_size_is_reported_and_unchanged(
     tmp_path: Path, source: HookedBlobs, target: HookedBlobs, screen: io.StringIO
 ) -> None:
     given = await fill(source)
@@ -131,7 +131,7 @@ async def test_a_blob_of_another_size_is_refused_and_left_as_it_is(
     assert screen.getvalue() == f"{key}: TO has 9 bytes under this key, FROM has 0\n"
 
 
-async def test_a_blob_of_the_same_size_is_compared_when_that_is_asked_for(
+async def test_a_blob_of_the_same_size_is_compared_with_verify(
     tmp_path: Path, source: HookedBlobs, target: HookedBlobs, screen: io.StringIO
 ) -> None:
     given = await fill(source)
@@ -147,7 +147,7 @@ async def test_a_blob_of_the_same_size_is_compared_when_that_is_asked_for(
 
 
 class Flipping(MemoryBlobs):
-    """A store that keeps what it is given, and gives back one bit of it wrong for the keys that are `bad`."""
+    """A store that returns one wrong bit for the keys in `bad`."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -167,7 +167,7 @@ async def _flipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("id", ["id7", "large"])
-async def test_a_blob_that_comes_back_damaged_is_refused_and_not_left_there(
+async def test_a_blob_that_is_read_back_damaged_is_reported_and_deleted(
     tmp_path: Path, source: HookedBlobs, screen: io.StringIO, id: str
 ) -> None:
     given = await fill(source)
@@ -175,7 +175,7 @@ async def test_a_blob_that_comes_back_damaged_is_refused_and_not_left_there(
     target.bad = next(key for key in given if key.startswith(f"original/{id}/"))
     report = await copied(source, target, tmp_path, screen)
     assert (report.done, report.failed) == (len(given) - 1, 1)
-    assert f"{target.bad}: TO returns other bytes than it was given" in screen.getvalue()
+    assert f"{target.bad}: TO returns other bytes than were written" in screen.getvalue()
     with pytest.raises(NotFound):
         await target.stat(target.bad)
     target.bad = ""
@@ -184,7 +184,7 @@ async def test_a_blob_that_comes_back_damaged_is_refused_and_not_left_there(
     assert await contents(target) == given
 
 
-async def test_a_damaged_blob_that_cant_be_deleted_again_is_named(
+async def test_a_damaged_blob_that_cannot_be_deleted_is_named(
     tmp_path: Path, source: HookedBlobs, screen: io.StringIO
 ) -> None:
     target = HookedBlobs(Flipping("memory:"))
@@ -212,7 +212,7 @@ async def test_a_blob_that_is_deleted_during_the_copy_is_counted_as_missing(
 
 @pytest.mark.parametrize("method", ["stat", "put", "open"])
 @pytest.mark.parametrize("side", ["source", "target"])
-async def test_a_store_that_is_away_for_a_moment_is_asked_again(tmp_path: Path, side: str, method: str) -> None:
+async def test_an_outage_of_a_moment_is_retried(tmp_path: Path, side: str, method: str) -> None:
     source, target = HookedBlobs(), HookedBlobs()
     given = await fill(source)
     {"source": source, "target": target}[side].before[method] = once(away)
@@ -221,7 +221,7 @@ async def test_a_store_that_is_away_for_a_moment_is_asked_again(tmp_path: Path, 
     assert await contents(target) == given
 
 
-async def test_what_cant_be_had_is_refused_with_the_reason_and_the_others_are_copied(
+async def test_an_unreadable_blob_is_reported_and_the_others_are_copied(
     tmp_path: Path, source: HookedBlobs, target: HookedBlobs, screen: io.StringIO
 ) -> None:
     given = await fill(source)
@@ -237,7 +237,7 @@ async def test_what_cant_be_had_is_refused_with_the_reason_and_the_others_are_co
     assert screen.getvalue() == f"{bad}: the disk can't read it\n"
 
 
-async def test_a_blob_that_can_be_put_and_not_be_read_back_is_not_counted_as_copied(
+async def test_a_blob_that_cannot_be_read_back_is_not_counted_as_copied(
     tmp_path: Path, source: HookedBlobs, target: HookedBlobs, screen: io.StringIO
 ) -> None:
     given = await fill(source)
@@ -247,7 +247,9 @@ async def test_a_blob_that_can_be_put_and_not_be_read_back_is_not_counted_as_cop
     assert "cannot read it back: the connection was refused; run again with --verify" in screen.getvalue()
 
 
-async def test_a_store_that_stays_away_ends_the_copy(tmp_path: Path, source: HookedBlobs, target: HookedBlobs) -> None:
+async def test_a_store_that_stays_unavailable_ends_the_copy(
+    tmp_path: Path, source: HookedBlobs, target: HookedBlobs
+) -> None:
     given = await fill(source, 60)
     target.before["put"] = away
     report = await copied(source, target, tmp_path)
@@ -279,7 +281,7 @@ async def test_a_listing_that_fails_ends_the_copy_with_the_reason(
     assert (report.processed, report.stopped) == (0, "the listing failed: the connection was refused")
 
 
-async def test_a_copy_that_is_asked_to_stop_finishes_what_it_began(
+async def test_a_stopped_copy_finishes_the_blobs_in_progress(
     tmp_path: Path, source: HookedBlobs, target: HookedBlobs
 ) -> None:
     given = await fill(source)
@@ -299,7 +301,7 @@ async def test_a_copy_that_is_asked_to_stop_finishes_what_it_began(
 
 
 class Endless:
-    """Lists many blobs without holding any: a blob's bytes follow from its key. What `put` gets has to be they."""
+    """Lists many blobs without storing any: a blob's bytes follow from its key. `put` checks its bytes."""
 
     def __init__(self, count: int, *, has_them: bool) -> None:
         self._count = count

@@ -1,4 +1,4 @@
-"""Rows copied from catalog to catalog: with every field, none overwritten, and what is only in TO is listed."""
+"""`copy-metadata`: copies rows with every field, overwrites none, and lists rows that are only in TO."""
 
 import asyncio
 import io
@@ -73,7 +73,7 @@ async def test_every_row_is_copied_with_every_field(
 
 
 @pytest.mark.parametrize("change", [{"width": 7}, {"revision": new_revision()}, {"created": datetime.now(UTC)}])
-async def test_another_row_in_its_place_is_refused_and_left_as_it_is(
+async def test_a_different_row_in_to_is_reported_and_unchanged(
     source: HookedMetadata, target: HookedMetadata, screen: io.StringIO, change: dict[str, Any]
 ) -> None:
     given = await fill(source)
@@ -87,7 +87,7 @@ async def test_another_row_in_its_place_is_refused_and_left_as_it_is(
     assert screen.getvalue() == f"{other.id}: TO has a different row for this id: {name} is {value}, in FROM {ours}\n"
 
 
-async def test_a_row_that_only_to_has_is_named(
+async def test_a_row_that_is_only_in_to_is_named(
     source: HookedMetadata, target: HookedMetadata, screen: io.StringIO
 ) -> None:
     given = await fill(source)
@@ -101,7 +101,7 @@ async def test_a_row_that_only_to_has_is_named(
 
 
 class Rounding(MemoryMetadata):
-    """A catalog that gives back times as another zone's, and one size wrong."""
+    """A catalog that returns times in another time zone, and one wrong size."""
 
     async def get(self, id: str) -> Original:
         row = await super().get(id)
@@ -109,7 +109,7 @@ class Rounding(MemoryMetadata):
         return replace(row, size=row.size + 1) if id == "id7" else row
 
 
-async def test_a_row_that_comes_back_changed_is_refused(source: HookedMetadata, screen: io.StringIO) -> None:
+async def test_a_row_that_is_read_back_changed_is_reported(source: HookedMetadata, screen: io.StringIO) -> None:
     given = await fill(source)
     target = Rounding("memory:")
     report = await copied(source, target, screen)
@@ -120,7 +120,7 @@ async def test_a_row_that_comes_back_changed_is_refused(source: HookedMetadata, 
 @pytest.mark.parametrize("method", ["get", "add"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("hook", [away, lost])
-async def test_an_answer_that_is_lost_makes_no_second_row_and_loses_none(
+async def test_a_lost_answer_neither_duplicates_nor_loses_a_row(
     source: HookedMetadata, target: HookedMetadata, method: str, moment: str, hook: Any
 ) -> None:
     given = await fill(source)
@@ -130,7 +130,7 @@ async def test_an_answer_that_is_lost_makes_no_second_row_and_loses_none(
     assert await contents(target) == given
 
 
-async def test_a_page_that_is_lost_is_asked_for_again(source: HookedMetadata, target: HookedMetadata) -> None:
+async def test_a_lost_page_is_read_again(source: HookedMetadata, target: HookedMetadata) -> None:
     await fill(source)
     source.before["list_page"] = once(away)
     assert (await copied(source, target)).is_complete
@@ -149,9 +149,7 @@ async def test_a_revision_that_was_deleted_or_fenced_in_to_is_refused(
     assert screen.getvalue().count("TO rejects this revision") == 2
 
 
-async def test_a_row_that_another_writes_at_the_same_moment_is_compared(
-    source: HookedMetadata, target: HookedMetadata
-) -> None:
+async def test_a_row_that_is_written_concurrently_is_compared(source: HookedMetadata, target: HookedMetadata) -> None:
     given = await fill(source)
 
     async def first(original: Original) -> None:
@@ -163,7 +161,7 @@ async def test_a_row_that_another_writes_at_the_same_moment_is_compared(
 
 
 class Endless:
-    """A catalog of many rows that holds none: a row follows from its id."""
+    """A catalog of many rows without storing any: a row follows from its id."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -192,7 +190,7 @@ async def test_memory_stays_flat_however_many_rows_there_are() -> None:
     assert peak < 4_000_000
 
 
-async def test_an_empty_catalog_is_not_taken_for_a_success(source: HookedMetadata, target: HookedMetadata) -> None:
+async def test_an_empty_catalog_is_not_a_success(source: HookedMetadata, target: HookedMetadata) -> None:
     assert not (await copied(source, target)).is_complete
 
 

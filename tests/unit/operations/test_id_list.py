@@ -32,7 +32,7 @@ async def test_lines_come_without_their_ends_from_files_and_from_pipes(tmp_path:
         assert [line async for line in read_lines(name)] == expected
 
 
-async def test_what_can_not_be_read_is_named(tmp_path: Path) -> None:
+async def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot read .*none: No such file"):
         [line async for line in read_lines(str(tmp_path / "none"))]
     (tmp_path / "long").write_bytes(b"cat\n" + b"a" * 70_000)

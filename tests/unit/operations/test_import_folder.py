@@ -77,7 +77,7 @@ async def test_what_cannot_be_imported_is_named_with_the_reason(
 
 
 @pytest.mark.parametrize(("store", "method"), [("blobs", "put"), ("metadata", "get"), ("metadata", "add")])
-async def test_a_store_that_is_unavailable_for_a_moment_is_asked_again(
+async def test_a_store_that_is_unavailable_for_a_moment_is_retried(
     place: Place, tmp_path: Path, store: str, method: str
 ) -> None:
     folder = album(tmp_path / "album", "cat.jpg", "dog.jpg")

@@ -1,4 +1,4 @@
-"""The sweep: finds all that is left behind, takes nothing that is not, also while others write."""
+"""The sweep: deletes everything that is left behind and nothing else, also during concurrent writes."""
 
 import asyncio
 import random
@@ -50,7 +50,9 @@ async def swept(blobs: HookedBlobs, metadata: HookedMetadata, **options: Any) ->
     return await Sweep(blobs, metadata, {CURRENT}, **given).run()
 
 
-async def test_orphans_of_every_kind_go_and_what_is_in_use_stays(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
+async def test_orphans_of_every_kind_are_deleted_and_blobs_in_use_stay(
+    blobs: HookedBlobs, metadata: HookedMetadata
+) -> None:
     cat = await row(metadata, "cat")
     ghost, old = planted("ghost", "x"), planted("cat", "x")
     used = {await keep(blobs, key(cat)) for key in (keys.original_key, _derived)}
@@ -60,7 +62,7 @@ async def test_orphans_of_every_kind_go_and_what_is_in_use_stays(blobs: HookedBl
     assert (report.seen, report.orphans, report.deleted, report.freed) == (6, len(orphans), 4, 40)
 
 
-async def test_a_sweep_of_a_prefix_takes_only_what_begins_so_and_many_take_all(
+async def test_a_sweep_of_a_prefix_deletes_only_ids_with_this_prefix(
     blobs: HookedBlobs, metadata: HookedMetadata
 ) -> None:
     orphans = {id: await keep(blobs, keys.original_key(planted(id, "x"))) for id in ("ant", "cat", "cow", "élan")}
@@ -76,7 +78,7 @@ def _derived(original: Original, recipe: str = CURRENT) -> str:
     return keys.derived_key(original, recipe, Variant(8, 6, "jpeg"))
 
 
-async def test_what_is_young_is_left_alone(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
+async def test_young_blobs_stay(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     ghost = planted("ghost", "x")
     for age in (0.0, HOUR - 60, -DAY):
         key = await keep(blobs, keys.original_key(ghost), age)
@@ -104,7 +106,7 @@ async def test_what_is_young_is_left_alone(blobs: HookedBlobs, metadata: HookedM
         "readme.txt",
     ],
 )
-async def test_what_pymager_did_not_make_is_left_alone(blobs: HookedBlobs, metadata: HookedMetadata, key: str) -> None:
+async def test_blobs_that_pymager_did_not_write_stay(blobs: HookedBlobs, metadata: HookedMetadata, key: str) -> None:
     await keep(blobs, key, 1_000 * DAY)
     report = await swept(blobs, metadata)
     assert await blobs.keys() == {key}
@@ -138,7 +140,7 @@ async def test_an_uploader_paused_between_put_and_commit_is_refused(place: Place
     assert (await place.rows(), await place.blobs.keys()) == ([], set())
 
 
-async def test_an_uploader_that_commits_just_before_the_fence_keeps_its_bytes(
+async def test_an_upload_that_commits_just_before_the_fence_keeps_its_blob(
     blobs: HookedBlobs, metadata: HookedMetadata
 ) -> None:
     cat = planted("cat", "x")
@@ -153,7 +155,7 @@ async def test_an_uploader_that_commits_just_before_the_fence_keeps_its_bytes(
     assert (report.orphans, report.deleted) == (0, 0)
 
 
-async def test_a_revision_is_asked_for_once_however_many_blobs_it_has(
+async def test_each_revision_is_looked_up_once_for_all_of_its_blobs(
     blobs: HookedBlobs, metadata: HookedMetadata
 ) -> None:
     for original in (planted("ghost", "x"), await row(metadata, "cat")):
@@ -163,9 +165,7 @@ async def test_a_revision_is_asked_for_once_however_many_blobs_it_has(
     assert (metadata.calls["get"], metadata.calls["fence"]) == (2, 1)
 
 
-async def test_derived_pictures_of_a_former_recipe_are_kept_for_days_and_then_go(
-    blobs: HookedBlobs, metadata: HookedMetadata
-) -> None:
+async def test_variants_of_a_former_recipe_are_deleted_after_days(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     cat = await row(metadata, "cat")
     current = await keep(blobs, _derived(cat), 1_000 * DAY)
     former = await keep(blobs, _derived(cat, FORMER), 6 * DAY)
@@ -177,7 +177,7 @@ async def test_derived_pictures_of_a_former_recipe_are_kept_for_days_and_then_go
     assert metadata.calls["fence"] == 0
 
 
-async def test_a_recipe_that_another_server_marked_lately_is_current(
+async def test_a_recipe_that_another_replica_marked_recently_is_current(
     blobs: HookedBlobs, metadata: HookedMetadata
 ) -> None:
     cat = await row(metadata, "cat")
@@ -207,7 +207,9 @@ async def test_recipes_are_marked_once_a_day(blobs: HookedBlobs) -> None:
     assert blobs.calls["put"] == 3
 
 
-async def test_a_dry_run_lists_what_would_go_and_changes_nothing(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
+async def test_a_dry_run_lists_what_it_would_delete_and_changes_nothing(
+    blobs: HookedBlobs, metadata: HookedMetadata
+) -> None:
     cat, ghost = await row(metadata, "cat"), planted("ghost", "x")
     garbage = {
         await keep(blobs, keys.original_key(ghost)),
@@ -225,7 +227,7 @@ async def test_a_dry_run_lists_what_would_go_and_changes_nothing(blobs: HookedBl
     await metadata.add(ghost)  # not fenced
 
 
-async def test_the_backends_are_told_to_tidy_what_only_they_see(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
+async def test_both_backends_tidy(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     ages: list[float] = []
 
     async def note(older_than: float) -> None:
@@ -238,7 +240,7 @@ async def test_the_backends_are_told_to_tidy_what_only_they_see(blobs: HookedBlo
     assert ages == [HOUR, HOUR, 60.0, 60.0]
 
 
-async def test_more_orphans_than_go_in_one_delete(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
+async def test_more_orphans_than_fit_in_one_delete(blobs: HookedBlobs, metadata: HookedMetadata) -> None:
     for number in range(1_200):
         await keep(blobs, keys.derived_key(planted(f"ghost{number}", "x"), CURRENT, Variant(8, 6, "jpeg")))
     assert (await swept(blobs, metadata)).deleted == 1_200
@@ -257,7 +259,7 @@ async def test_an_interrupted_sweep_can_be_started_again(blobs: HookedBlobs, met
 
 
 class Endless(HookedBlobs):
-    """Lists many blobs of one dead revision each, without holding them."""
+    """Lists many blobs, each of its own dead revision, without storing them."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -292,7 +294,7 @@ async def test_memory_stays_flat_however_many_blobs_there_are(
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_sweeping_while_others_write_takes_nothing_that_was_acknowledged(place: Place, seed: int) -> None:
+async def test_a_sweep_during_writes_deletes_nothing_that_was_acknowledged(place: Place, seed: int) -> None:
     """Every blob is old enough at once; the tasks interleave at random points."""
     chance = random.Random(seed)
 
@@ -306,7 +308,7 @@ async def test_sweeping_while_others_write_takes_nothing_that_was_acknowledged(p
     acknowledged: dict[str, Original] = {}
 
     async def write(id: str) -> None:
-        """The only one who writes this id, so that what was acknowledged is known."""
+        """The only writer of this id, so that the acknowledged state is known."""
         for _ in range(6):
             try:
                 if chance.random() < 0.3 and id in acknowledged:

@@ -1,4 +1,4 @@
-"""Several processes on one socket, with a program in the place of the server that does what it is told."""
+"""The supervisor and several processes on one socket, with a simple program in place of the server."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 
 _CHILD = """
 import os, pathlib, signal, sys, time
@@ -38,14 +38,14 @@ sys.exit(supervise(listener, 2, ["serve"], dict(os.environ) | {"PYTHONPATH": sys
 
 def wait_for(condition: object) -> None:
     assert callable(condition)
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.005)
 
 
 class Family:
-    """A supervisor and its children, whose program lies in a folder of the test's."""
+    """A supervisor and its children; their program is in the test's folder."""
 
     def __init__(self, folder: Path, code: str = "", goodbye: str = "0") -> None:
         self.folder = folder
@@ -66,11 +66,11 @@ class Family:
 
     @property
     def pids(self) -> set[int]:
-        """Everyone who ever came up."""
+        """The ids of all children that have started."""
         return {int(path.name.removeprefix("pid-")) for path in self.folder.glob("pid-*")}
 
     def ended(self) -> int:
-        return self.parent.wait(PATIENCE)
+        return self.parent.wait(TIMEOUT_SECONDS)
 
 
 def is_alive(pid: int) -> bool:
@@ -91,7 +91,7 @@ def families(tmp_path: Path) -> Iterator[list[Family]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_them_all_and_says_that_all_went_well(
+def test_a_signal_stops_all_processes_with_exit_code_0(
     tmp_path: Path, families: list[Family], number: signal.Signals
 ) -> None:
     families.append(family := Family(tmp_path))
@@ -101,7 +101,7 @@ def test_it_stops_them_all_and_says_that_all_went_well(
     assert not any(map(is_alive, family.pids))
 
 
-def test_a_process_that_does_not_end_well_is_told(tmp_path: Path, families: list[Family]) -> None:
+def test_a_process_that_fails_at_its_end_gives_exit_code_1(tmp_path: Path, families: list[Family]) -> None:
     families.append(family := Family(tmp_path, goodbye="3"))
     wait_for(lambda: len(family.pids) == 2)
     family.parent.terminate()
@@ -129,7 +129,9 @@ def test_processes_that_end_at_once_are_all_replaced(tmp_path: Path, families: l
 
 
 @pytest.mark.parametrize("code", ["1", "2"])
-def test_where_none_can_start_it_gives_up_with_their_code(tmp_path: Path, families: list[Family], code: str) -> None:
+def test_if_no_process_can_start_the_supervisor_exits_with_their_code(
+    tmp_path: Path, families: list[Family], code: str
+) -> None:
     families.append(family := Family(tmp_path, code=code))
     assert family.ended() == int(code)
     assert family.pids == set()

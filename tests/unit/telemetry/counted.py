@@ -1,4 +1,4 @@
-"""What stands on a shared."""
+"""Reads numbers from the shared memory for metrics."""
 
 import json
 
@@ -6,12 +6,12 @@ from pymager.telemetry.shared_memory import SharedMetrics
 
 
 def counted(shared: SharedMetrics, *name: str) -> list[float]:
-    """The numbers of one series, by the metric's name and the labels' values."""
+    """The numbers of one series, by the name of the metric and the values of its labels."""
     return next(numbers for row, numbers in shared.rows() if json.loads(row) == list(name))
 
 
 def times(shared: SharedMetrics, *name: str) -> float:
-    """How many values a histogram has."""
+    """How many values a histogram has counted."""
     return sum(counted(shared, *name)[:-1])
 
 

@@ -1,4 +1,4 @@
-"""Why jobs fail and workers end, as it is counted: with real workers that crash, hang and lie."""
+"""Metrics of failed jobs and ended workers, with real workers that crash, hang and send malformed answers."""
 
 import asyncio
 import os
@@ -13,17 +13,17 @@ from pymager.telemetry.observer import Observer
 from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.workers.pool import WorkerLimits, WorkerPool
 from tests.unit.telemetry.counted import above_zero, counted, times
-from tests.unit.workers.pools import ACCEPTED, MISBEHAVING, PATIENCE, rendered, until
+from tests.unit.workers.pools import ACCEPTED, MISBEHAVING, TIMEOUT_SECONDS, rendered, until
 
 
-def told(folder: Path, behaviour: str) -> Path:
-    path = folder / "asked"
+def job_file(folder: Path, behaviour: str) -> Path:
+    path = folder / "job"
     path.write_text(behaviour)
     return path
 
 
 def pool(shared: SharedMetrics, **limits: float) -> WorkerPool:
-    given = WorkerLimits(**{"wall_seconds": PATIENCE} | limits)
+    given = WorkerLimits(**{"wall_seconds": TIMEOUT_SECONDS} | limits)
     return WorkerPool(1, 0, given, ACCEPTED, program=MISBEHAVING, observer=Observer(Metrics(shared)))
 
 
@@ -47,7 +47,7 @@ async def test_a_job_that_fails_and_its_worker_are_counted_under_their_reasons(
     shared = SharedMetrics()
     async with pool(shared, **limits) as workers:
         with pytest.raises(PymagerError):
-            await rendered(workers, told(tmp_path, behaviour))
+            await rendered(workers, job_file(tmp_path, behaviour))
         assert above_zero(shared, "pymager_job_failures_total") == {("render", reason): 1}
         if end is not None:
             await until(lambda: bool(above_zero(shared, "pymager_worker_restarts_total")))
@@ -55,13 +55,13 @@ async def test_a_job_that_fails_and_its_worker_are_counted_under_their_reasons(
         assert counted(shared, "pymager_jobs_running", "render") == [0.0]
 
 
-async def test_a_job_that_is_under_way_is_running_and_who_is_refused_is_counted(tmp_path: Path) -> None:
+async def test_running_and_refused_jobs_are_counted(tmp_path: Path) -> None:
     shared = SharedMetrics()
     async with pool(shared) as workers:
-        job = asyncio.create_task(rendered(workers, told(tmp_path, "hang")))
+        job = asyncio.create_task(rendered(workers, job_file(tmp_path, "hang")))
         await until(lambda: counted(shared, "pymager_jobs_running", "render") == [1.0])
         with pytest.raises(Overloaded):
-            await workers.inspect(tmp_path / "asked")
+            await workers.inspect(tmp_path / "job")
         assert above_zero(shared, "pymager_job_failures_total") == {("inspection", "overloaded"): 1}
         job.cancel()
         await asyncio.wait([job])
@@ -69,11 +69,11 @@ async def test_a_job_that_is_under_way_is_running_and_who_is_refused_is_counted(
         assert ("render", "other") not in above_zero(shared, "pymager_job_failures_total")
 
 
-async def test_a_worker_that_has_done_its_jobs_is_counted_as_that_and_one_that_is_killed_is_not(tmp_path: Path) -> None:
+async def test_a_worker_replaced_after_its_jobs_has_its_own_reason(tmp_path: Path) -> None:
     shared = SharedMetrics()
     async with pool(shared, max_jobs=2) as workers:
         for _ in range(2):
-            await rendered(workers, told(tmp_path, "fine"))
+            await rendered(workers, job_file(tmp_path, "fine"))
         await until(lambda: above_zero(shared, "pymager_worker_restarts_total") == {("max_jobs",): 1})
         await until(lambda: workers.state.started == 2 and len(workers.state.pids) == 1)
         os.kill(workers.state.pids[0], signal.SIGKILL)

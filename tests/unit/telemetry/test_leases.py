@@ -1,4 +1,4 @@
-"""What becomes of leases, as it is counted."""
+"""Metrics of leases: won, waited for, taken over and lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ async def test_a_lease_that_is_free_is_won() -> None:
     assert above_zero(shared, "pymager_leases_total") == {("won",): 1}
 
 
-async def test_one_that_is_held_is_waited_for_and_taken_over_once_its_holder_is_gone(
+async def test_a_held_lease_is_waited_for_and_taken_over_when_its_holder_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(singleflight, "TAKEOVER_SECONDS", 0.2)
@@ -50,7 +50,7 @@ async def test_one_that_is_held_is_waited_for_and_taken_over_once_its_holder_is_
     assert above_zero(shared, "pymager_leases_total") == {("waited",): 1, ("taken_over",): 1}
 
 
-async def test_one_that_another_took_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lease_that_another_holder_took_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(held_leases, "RENEWAL_SECONDS", 0.02)
     shared, leases = SharedMetrics(), MemoryMetadata("memory:")
 

@@ -1,4 +1,4 @@
-"""Logs. Each test in a process of its own: what is configured holds for all of one."""
+"""Logs. Each test runs in its own process, because logging is configured for a whole process."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ def test_an_error_is_logged_with_its_whole_traceback() -> None:
     assert "ZeroDivisionError" in line["exception"]
 
 
-def test_what_json_has_no_form_for_is_logged_all_the_same() -> None:
+def test_a_value_that_json_cannot_represent_is_logged() -> None:
     several = lines(
         "log.info('path', path='bad \\udcff')\nlog.info('number', count=2**70)\nlog.info('object', it=os)\n"
         "log.info('bad \\udcff', it=os)"
@@ -51,12 +51,12 @@ def test_what_json_has_no_form_for_is_logged_all_the_same() -> None:
 
 
 @pytest.mark.parametrize(("level", "expected"), [("debug", "dwe"), ("info", "we"), ("warning", "we"), ("error", "e")])
-def test_what_is_below_the_level_is_not_logged(level: str, expected: str) -> None:
+def test_events_below_the_level_are_not_logged(level: str, expected: str) -> None:
     script = "log.debug('d')\nlog.warning('w')\nlog.error('e')"
     assert "".join(line["event"] for line in lines(script, level)) == expected
 
 
-def test_what_libraries_log_comes_through_the_same_pipe() -> None:
+def test_the_records_of_libraries_have_the_same_format() -> None:
     script = "logging.getLogger('lib').info('quiet')\nlogging.getLogger('lib').warning('%s%%', 5)"
     (line,) = lines(script)
     assert (line["event"], line["logger"], line["level"]) == ("5%", "lib", "warning")
@@ -68,12 +68,12 @@ def test_a_librarys_error_keeps_its_traceback() -> None:
 
 
 @pytest.mark.parametrize(("number", "expected"), [(35, "warning"), (45, "error"), (50, "critical"), (99, "critical")])
-def test_a_librarys_own_level_is_logged_as_the_next_lower(number: int, expected: str) -> None:
+def test_a_custom_level_of_a_library_is_logged_as_the_next_lower_one(number: int, expected: str) -> None:
     (line,) = lines(f"logging.getLogger('lib').log({number}, 'odd')")
     assert line["level"] == expected
 
 
-def test_for_people_there_are_lines_of_text() -> None:
+def test_the_console_format_is_lines_of_text() -> None:
     text = logged("log.info('it happened', id='cat')", style="console")
     assert "it happened" in text
     assert "cat" in text
@@ -93,9 +93,9 @@ def test_above_info_requests_are_not_logged() -> None:
     assert lines("assert logs.access_log('warning', 'json') is None") == []
 
 
-def test_the_access_log_for_people_is_text() -> None:
+def test_the_access_log_of_the_console_format_is_text() -> None:
     assert "request" in logged("logs.access_log('info', 'console')({'status': 200})", style="console")
 
 
-def test_a_log_that_nobody_reads_any_more_stops_no_request() -> None:
+def test_a_log_without_a_reader_does_not_stop_requests() -> None:
     assert logged("write = logs.access_log('info', 'json')\nos.close(2)\nwrite({'status': 200})") == ""

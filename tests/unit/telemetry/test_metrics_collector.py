@@ -1,4 +1,4 @@
-"""Numbers in shared memory, added up over processes, and the text that is made of them."""
+"""Numbers in shared memory, their sums over processes, and the text format."""
 
 import subprocess
 import sys
@@ -64,7 +64,7 @@ def test_a_date_is_the_latest_of_all_processes_and_not_their_sum() -> None:
     assert sample(collector, LAST_SWEEP.name) == 5
 
 
-def test_what_a_process_counted_stays_after_its_end_and_what_it_measured_goes() -> None:
+def test_counters_of_an_ended_process_stay_and_its_gauges_go() -> None:
     collector = MetricsCollector()
     metrics = counting(collector, 1)
     metrics.value(LEASES, "won").add(4)
@@ -111,7 +111,7 @@ def test_a_series_of_another_version_of_the_program_is_left_out() -> None:
     assert sample(collector, "pymager_leases_total", outcome="won") is None
 
 
-def test_a_full_board_takes_no_more_series_and_keeps_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_shared_memory_accepts_no_more_series_and_loses_none(monkeypatch: pytest.MonkeyPatch) -> None:
     shared = SharedMetrics()
     metrics = Metrics(shared)
     metrics.value(LEASES, "won").add()
@@ -125,13 +125,13 @@ def test_a_full_board_takes_no_more_series_and_keeps_those_it_has(monkeypatch: p
     assert len(rows) < 20_000
 
 
-def test_a_wrong_number_of_labels_is_a_mistake_of_the_program() -> None:
+def test_a_wrong_number_of_labels_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="has the labels"):
         Metrics(SharedMetrics()).value(LEASES)
 
 
 def filled() -> MetricsCollector:
-    """Boards with a series of every metric, under labels that have to be escaped."""
+    """Shared memory with a series of every metric, with labels that must be escaped."""
     collector = MetricsCollector()
     metrics = counting(collector, 1)
     for family in FAMILIES:
@@ -153,7 +153,7 @@ def of_openmetrics(shown: str) -> list[Sample]:
 
 
 @pytest.mark.parametrize(("read", "is_open"), [(of_prometheus, False), (of_openmetrics, True)])
-def test_the_text_is_what_the_formats_own_parser_reads(read: Callable[[str], list[Sample]], is_open: bool) -> None:
+def test_prometheus_parses_the_text(read: Callable[[str], list[Sample]], is_open: bool) -> None:
     samples = read(exposition.text(filled().collect(supervisor=True), openmetrics=is_open))
     for family in FAMILIES:
         name = f"{family.name}_count" if family.kind == "histogram" else family.name

@@ -1,4 +1,4 @@
-"""Requests that end without a whole answer, as they are counted."""
+"""Metrics of requests that end without a complete response."""
 
 import asyncio
 from typing import Any
@@ -33,11 +33,11 @@ async def counted(error: BaseException, request: web.Request) -> dict[tuple[str,
     return above_zero(shared, "pymager_requests_total")
 
 
-async def test_one_that_is_given_up_before_it_was_routed_is_counted_and_stays_given_up() -> None:
+async def test_a_request_canceled_before_routing_is_counted_and_stays_canceled() -> None:
     assert await counted(asyncio.CancelledError(), unrouted()) == {("/derived/{name}", "GET", "499"): 1}
 
 
-async def test_an_answer_that_the_server_cut_off_is_its_own_fault() -> None:
+async def test_a_response_that_the_server_cut_off_is_counted_as_a_500() -> None:
     error = ConnectionResetError("answer cut off")
     error.__cause__ = OSError("the disk")
     assert await counted(error, unrouted()) == {("/derived/{name}", "GET", "500"): 1}

@@ -1,4 +1,4 @@
-"""/metrics on its port, among clients who take their time."""
+"""/metrics on its own port, with slow clients."""
 
 import asyncio
 import socket
@@ -20,7 +20,7 @@ _UNTIL = 30.0
 
 @pytest.fixture
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    """Of a server that gives a request half a second in all."""
+    """The port of a server that gives each request half a second."""
     monkeypatch.setattr(server, "_REQUEST_TIMEOUT_SECONDS", 0.5)
     collector, shared, port = MetricsCollector(), SharedMetrics(), free_port()
     collector.add(shared, 1)
@@ -28,7 +28,7 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
         yield port
 
 
-async def test_clients_who_send_a_byte_at_a_time_do_not_keep_prometheus_out(port: int) -> None:
+async def test_slow_clients_do_not_block_prometheus(port: int) -> None:
     with ExitStack() as stack:
         slow = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(_PLACES)]
         sending = asyncio.create_task(_dribble(slow))

@@ -1,4 +1,4 @@
-"""A store that is measured keeps the contract as before, and its operations are counted."""
+"""A measured store still passes the contract, and its operations are counted."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -74,7 +74,7 @@ async def test_reading_a_blob_is_one_operation_whose_bytes_are_counted() -> None
     assert counted(shared, "pymager_store_bytes_total", "written") == [5.0]
 
 
-async def test_what_a_store_may_answer_is_no_failure_and_what_it_can_t_do_is_one() -> None:
+async def test_a_normal_answer_of_a_store_is_not_counted_as_a_failure() -> None:
     class Away(MemoryMetadata):
         async def get(self, id: str) -> None:  # type: ignore[override]
             raise Unavailable("away", outcome_known=True)
@@ -90,7 +90,7 @@ async def test_what_a_store_may_answer_is_no_failure_and_what_it_can_t_do_is_one
     assert (calls(shared, "metadata", "get"), counted(shared, *error)) == (2, [1.0])
 
 
-async def test_a_stores_local_file_is_handed_on(tmp_path: Path) -> None:
+async def test_the_local_file_of_a_blob_is_passed_on(tmp_path: Path) -> None:
     async with ObservedBlobs(FolderBlobs(f"file://{tmp_path}"), Observer(timed=True)) as blobs:
         await blobs.put("original/cat/1", b"12345", "image/jpeg")
         async with blobs.open("original/cat/1") as blob:
@@ -98,7 +98,7 @@ async def test_a_stores_local_file_is_handed_on(tmp_path: Path) -> None:
             assert blob.file.read_bytes() == b"12345"
 
 
-async def test_a_requests_own_timings_have_its_operations_and_nobody_elses() -> None:
+async def test_the_timings_of_a_request_have_only_its_own_operations() -> None:
     metadata = ObservedMetadata(MemoryMetadata("memory:"), Observer(timed=True))
     await metadata.add(an_original("cat"))
     CURRENT.set(RequestContext("1", "", 0.0, timings=(timings := Timings())))

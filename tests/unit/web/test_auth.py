@@ -47,7 +47,7 @@ class Verifications:
 
     def __init__(self) -> None:
         self.hashes: list[str] = []
-        self.at_once = self.most = 0
+        self.concurrent = self.most = 0
         self.go_on = threading.Event()
         self.go_on.set()
         self._lock = threading.Lock()
@@ -56,14 +56,14 @@ class Verifications:
     def verify(self, hasher: PasswordHasher, hash: str, password: str) -> bool:
         with self._lock:
             self.hashes.append(hash)
-            self.at_once += 1
-            self.most = max(self.most, self.at_once)
+            self.concurrent += 1
+            self.most = max(self.most, self.concurrent)
         try:
             assert self.go_on.wait(20)
             return bool(self._verify(hasher, hash, password))
         finally:
             with self._lock:
-                self.at_once -= 1
+                self.concurrent -= 1
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ async def test_a_body_that_stalls_is_cut_off(uploads: Uploads) -> None:
     writer.write(head("Content-Length: 100000") + b"x" * 5_000)
     status, detail = await answer(reader)
     assert status == 408
-    assert "1000 bytes a second over 0.3 seconds" in detail
+    assert "1000 bytes per second over 0.3 seconds" in detail
     assert len(uploads.got) == 5_000
 
 

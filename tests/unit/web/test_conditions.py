@@ -37,16 +37,16 @@ def test_validators_become_headers() -> None:
 def test_during_the_first_second_the_date_is_a_second_earlier() -> None:
     for ahead in (0, 1, 5):  # as by a clock that is a little ahead, or after several replaces in one second
         before = datetime.now(UTC).replace(microsecond=0)
-        told = parsedate_to_datetime(last_modified_header(before + timedelta(seconds=ahead)))
-        assert before <= told + timedelta(seconds=1) <= datetime.now(UTC)
+        date = parsedate_to_datetime(last_modified_header(before + timedelta(seconds=ahead)))
+        assert before <= date + timedelta(seconds=1) <= datetime.now(UTC)
     old = datetime.fromtimestamp(int(time.time()) - 5, UTC)
     assert last_modified_header(old) == format_datetime(old, usegmt=True)
 
 
 def test_an_original_replaced_within_its_first_second_is_modified() -> None:
     now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-    told = last_modified_header(now)
-    assert not is_not_modified(headers(If_Modified_Since=told), Validators("other", now))
+    header = last_modified_header(now)
+    assert not is_not_modified(headers(If_Modified_Since=header), Validators("other", now))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> Callable[[str], Path]:
-    """Makes a file that tells the worker what to do."""
+def job_file(tmp_path: Path) -> Callable[[str], Path]:
+    """A function that writes a file with the behavior of a job."""
     count = iter(range(1_000))
 
     def write(what: str) -> Path:

@@ -1,6 +1,6 @@
-"""A worker program whose jobs do what the file they are given says: crash, hang, lie, or behave.
+"""A worker program whose jobs do what their file says: crash, hang, send malformed answers, or succeed.
 
-It is the real worker with other jobs: the guards, the messages and the limits are those of the service.
+It is the real worker with other jobs: the sandbox, the messages and the limits are those of the service.
 """
 
 import ctypes
@@ -73,7 +73,7 @@ def misbehave(path: Path) -> None:
 
 
 def killed(path: Path, times: int) -> None:
-    """Be killed from outside, as the kernel does when memory runs out, in the first `times` attempts."""
+    """Kill this process in the first `times` attempts, as the kernel does when memory runs out."""
     with path.with_suffix(".attempts").open("a") as attempts:
         attempts.write("x")
     if path.with_suffix(".attempts").stat().st_size <= times:
@@ -81,7 +81,7 @@ def killed(path: Path, times: int) -> None:
 
 
 def report() -> dict[str, Any]:
-    """What this process is and has."""
+    """The limits and resources of this process."""
     prctl = ctypes.CDLL(None).prctl
     signal = ctypes.c_int()
     prctl(GET_DEATH_SIGNAL, ctypes.byref(signal))

@@ -1,4 +1,4 @@
-"""Pools of workers that do as they are told, and waiting for what they do."""
+"""Pools of misbehaving workers, and functions that wait for what they do."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,15 +13,17 @@ from pymager.workers.pool import WorkerLimits, WorkerPool
 MISBEHAVING = (str(Path(__file__).with_name("misbehaving_worker.py")),)
 ACCEPTED = PictureLimits(("JPEG",), pixels=12_345)
 TARGET = RenderJob(Variant(80, 60, "jpeg"), Encoding(background=(1, 2, 3)))
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 def pool(count: int = 1, queue: int = 8, program: tuple[str, ...] = MISBEHAVING, **limits: float) -> WorkerPool:
-    return WorkerPool(count, queue, WorkerLimits(**{"wall_seconds": PATIENCE} | limits), ACCEPTED, program=program)
+    return WorkerPool(
+        count, queue, WorkerLimits(**{"wall_seconds": TIMEOUT_SECONDS} | limits), ACCEPTED, program=program
+    )
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while not condition():
             await asyncio.sleep(0.005)
 

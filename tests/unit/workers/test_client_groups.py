@@ -1,4 +1,4 @@
-"""Clients that share a place in the queue."""
+"""Clients that share a turn in the queue."""
 
 import pytest
 

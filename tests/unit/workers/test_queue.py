@@ -1,4 +1,4 @@
-"""The order in which those who wait for a worker get one."""
+"""The order in which waiting jobs get a worker."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ def queue_of(*things: str, bound: int = 16) -> FairQueue[str]:
 
 
 class Line:
-    """Those who wait, each with a name; `served` is the order in which they got a thing."""
+    """Waiting jobs, each with a name; `served` is the order in which they got a resource."""
 
     def __init__(self, queue: FairQueue[str]) -> None:
         self.queue = queue
@@ -35,7 +35,7 @@ class Line:
         self.queue.give_back(thing)
 
 
-async def test_each_kind_is_served_in_the_order_of_coming_and_the_kinds_take_turns() -> None:
+async def test_each_kind_is_served_in_order_and_the_kinds_take_turns() -> None:
     line = Line(queue_of("a"))
     held = await line.queue.take(RENDER)
     for number in range(3):
@@ -47,7 +47,7 @@ async def test_each_kind_is_served_in_the_order_of_coming_and_the_kinds_take_tur
 
 
 @pytest.mark.parametrize(("size", "most"), [(1, 1), (2, 1), (4, 3)])
-async def test_uploads_never_have_all_of_several(size: int, most: int) -> None:
+async def test_inspections_never_hold_all_of_several_resources(size: int, most: int) -> None:
     queue = queue_of(*(str(number) for number in range(size)))
     tasks = [asyncio.create_task(queue.take(INSPECTION)) for _ in range(size + 2)]
     await asyncio.sleep(0)
@@ -61,7 +61,7 @@ async def test_uploads_never_have_all_of_several(size: int, most: int) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_a_waiter_who_leaves_frees_the_place() -> None:
+async def test_a_canceled_wait_frees_its_place() -> None:
     line = Line(queue_of("a", bound=2))
     held = await line.queue.take(RENDER)
     await line.join("first", RENDER)
@@ -76,7 +76,7 @@ async def test_a_waiter_who_leaves_frees_the_place() -> None:
     assert line.served == ["second", "third"]
 
 
-async def test_a_waiter_who_leaves_in_the_moment_of_being_served_gives_the_thing_on() -> None:
+async def test_a_wait_canceled_while_being_served_passes_the_resource_on() -> None:
     line = Line(queue_of("a"))
     held = await line.queue.take(RENDER)
     await line.join("first", RENDER)
@@ -88,7 +88,7 @@ async def test_a_waiter_who_leaves_in_the_moment_of_being_served_gives_the_thing
     assert (line.queue.free, line.queue.held) == (1, 0)
 
 
-async def test_a_waiter_who_has_just_left_is_passed_over() -> None:
+async def test_a_wait_that_was_just_canceled_is_skipped() -> None:
     line = Line(queue_of("a"))
     held = await line.queue.take(RENDER)
     await line.join("first", RENDER)
@@ -100,7 +100,7 @@ async def test_a_waiter_who_has_just_left_is_passed_over() -> None:
     assert (line.queue.free, line.queue.held) == (1, 0)
 
 
-async def test_a_thing_that_is_out_of_order_comes_back_when_it_is_put() -> None:
+async def test_an_unusable_resource_returns_when_it_is_put() -> None:
     queue = queue_of("a", "b")
     queue.withdraw("a")
     assert await queue.take(RENDER) == "b"
@@ -113,7 +113,7 @@ async def test_a_thing_that_is_out_of_order_comes_back_when_it_is_put() -> None:
     assert (queue.free, queue.held) == (0, 1)
 
 
-async def test_all_who_wait_can_be_sent_away() -> None:
+async def test_all_waits_can_be_refused() -> None:
     line = Line(queue_of("a"))
     await line.queue.take(RENDER)
     await line.join("render", RENDER)
@@ -123,7 +123,7 @@ async def test_all_who_wait_can_be_sent_away() -> None:
     assert [(str(outcome), outcome.retry_after) for outcome in outcomes] == [("closed", 7)] * 2
 
 
-async def test_the_time_to_come_again_grows_with_the_queue_up_to_half_a_minute() -> None:
+async def test_retry_after_grows_with_the_queue_up_to_half_a_minute() -> None:
     queue = queue_of("a", bound=1_000)
     assert queue._retry_after() == 1
     held = await queue.take(RENDER)
@@ -135,7 +135,7 @@ async def test_the_time_to_come_again_grows_with_the_queue_up_to_half_a_minute()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_clients_take_turns_however_much_one_asks_for() -> None:
+async def test_clients_take_turns_however_many_jobs_one_has() -> None:
     line = Line(queue_of("a"))
     held = await line.queue.take(RENDER)
     for number in range(4):
@@ -147,7 +147,7 @@ async def test_clients_take_turns_however_much_one_asks_for() -> None:
     assert line.served == ["greedy 0", "modest 0", "other 0", "greedy 1", "greedy 2", "greedy 3"]
 
 
-async def test_where_all_places_are_taken_the_greediest_gives_one_to_who_has_none() -> None:
+async def test_in_a_full_queue_the_client_with_most_jobs_loses_one_to_a_client_without() -> None:
     line = Line(queue_of("a", bound=3))
     held = await line.queue.take(RENDER)
     for number in range(3):
@@ -167,7 +167,7 @@ async def test_where_all_places_are_taken_the_greediest_gives_one_to_who_has_non
     assert (line.queue.free, line.queue.held, line.queue.waiting(RENDER)) == (1, 0, 0)
 
 
-async def test_a_place_that_was_given_away_is_not_given_away_twice() -> None:
+async def test_a_freed_place_is_not_given_away_twice() -> None:
     line = Line(queue_of("a", bound=2))
     await line.queue.take(RENDER)
     for number in range(2):
@@ -181,7 +181,7 @@ async def test_a_place_that_was_given_away_is_not_given_away_twice() -> None:
     await asyncio.gather(*line.tasks.values(), return_exceptions=True)
 
 
-async def test_a_quarter_more_places_are_for_clients_who_have_none() -> None:
+async def test_an_extra_quarter_of_the_places_is_for_clients_without_a_job() -> None:
     line = Line(queue_of("a", bound=8))
     await line.queue.take(RENDER)
     for number in range(8):

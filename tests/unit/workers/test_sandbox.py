@@ -1,4 +1,4 @@
-"""What a worker process has and can do, and that it never outlives its server."""
+"""The limits of a worker process, which never outlives its server."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ import pytest
 from pymager.workers.pool import WorkerPool
 from tests.unit.workers.pools import MISBEHAVING, is_running, pool, rendered, until
 
-Asked = Callable[[str], Path]
+JobFile = Callable[[str], Path]
 
 SERVER = """
 import asyncio, sys
@@ -35,20 +35,20 @@ else:
 """
 
 
-async def test_a_worker_learns_no_secret(monkeypatch: pytest.MonkeyPatch, asked: Asked) -> None:
+async def test_a_worker_has_no_secret_in_its_environment(monkeypatch: pytest.MonkeyPatch, job_file: JobFile) -> None:
     monkeypatch.setenv("PYMAGER_TOKENS", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     async with pool() as workers:
-        report = json.loads(await rendered(workers, asked("report")))
+        report = json.loads(await rendered(workers, job_file("report")))
     assert "secret" not in report["environment"].values()
     assert "PATH" in report["environment"]
 
 
-async def test_a_worker_has_no_open_file_but_its_connection(asked: Asked) -> None:
+async def test_a_worker_has_no_open_file_but_its_connection(job_file: JobFile) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.set_inheritable(True)  # as in a server process that inherits the socket from its supervisor
         async with pool(3) as workers:
-            reports = [json.loads(await rendered(workers, asked("report"))) for _ in range(3)]
+            reports = [json.loads(await rendered(workers, job_file("report"))) for _ in range(3)]
         port = f"socket:[{os.fstat(listener.fileno()).st_ino}]"
     for report in reports:
         kinds = sorted(name.split(":")[0] for name in report["files"].values())
@@ -56,9 +56,9 @@ async def test_a_worker_has_no_open_file_but_its_connection(asked: Asked) -> Non
         assert port not in report["files"].values()
 
 
-async def test_a_worker_is_limited(asked: Asked) -> None:
+async def test_a_worker_is_limited(job_file: JobFile) -> None:
     async with pool(memory=300 << 20) as workers:
-        report = json.loads(await rendered(workers, asked("report")))
+        report = json.loads(await rendered(workers, job_file("report")))
     assert report["limits"]["AS"] == [300 << 20] * 2
     assert report["limits"]["FSIZE"] == [300 << 20] * 2
     assert report["limits"]["CORE"] == [0, 0]
@@ -71,27 +71,27 @@ async def test_a_worker_is_limited(asked: Asked) -> None:
     assert report["group"]
 
 
-def test_each_job_has_its_own_cpu_time_limit(asked: Asked) -> None:
+def test_each_job_has_its_own_cpu_time_limit(job_file: JobFile) -> None:
     async def use_more_than_the_limit_of_one_job() -> int:
         async with pool(cpu_seconds=1) as workers:
             for _ in range(4):
-                await rendered(workers, asked("spin 0.6"))
+                await rendered(workers, job_file("spin 0.6"))
             return workers.state.restarts
 
     assert asyncio.run(use_more_than_the_limit_of_one_job()) == 0
 
 
-async def test_a_worker_ignores_sigterm(workers: WorkerPool, asked: Asked) -> None:
+async def test_a_worker_ignores_sigterm(workers: WorkerPool, job_file: JobFile) -> None:
     for pid in workers.state.pids:
         os.kill(pid, signal.SIGTERM)
     for _ in range(4):
-        assert await rendered(workers, asked("fine"))
+        assert await rendered(workers, job_file("fine"))
     assert workers.state.restarts == 0
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_a_worker_ends_when_its_server_is_killed(loop: str, asked: Asked) -> None:
-    path = asked("hang")
+def test_a_worker_ends_when_its_server_is_killed(loop: str, job_file: JobFile) -> None:
+    path = job_file("hang")
     command = [sys.executable, "-c", SERVER, *MISBEHAVING, str(path), loop]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

@@ -1,4 +1,4 @@
-"""The worker processes, with real ones that crash, hang and lie."""
+"""The worker pool, with real processes that crash, hang and send malformed answers."""
 
 import asyncio
 import io
@@ -28,25 +28,25 @@ from pymager.workers.pool import WorkerLimits, WorkerPool
 from tests.pictures import jpeg
 from tests.unit.workers.pools import MISBEHAVING, TARGET, is_running, pool, rendered, until
 
-Asked = Callable[[str], Path]
+JobFile = Callable[[str], Path]
 
 
 def open_files() -> int:
-    """How many sockets, pipes and process handles are open here; uvloop opens /dev/null when it likes."""
+    """How many sockets, pipes and process handles are open here; uvloop can open /dev/null at any time."""
     kinds = [str(file.readlink()) for file in list(Path("/proc/self/fd").iterdir()) if file.is_symlink()]
     return sum(not kind.startswith("/") for kind in kinds)
 
 
-async def test_jobs_get_what_was_asked_and_give_what_was_made(workers: WorkerPool, asked: Asked) -> None:
-    inspection = await workers.inspect(asked("fine"))
+async def test_a_job_gets_its_request_and_returns_its_result(workers: WorkerPool, job_file: JobFile) -> None:
+    inspection = await workers.inspect(job_file("fine"))
     assert (inspection.format, inspection.width) == ("jpeg", 12_345)
     assert inspection.height in workers.state.pids
-    assert await rendered(workers, asked("largest")) == bytes(range(256)) * (4 << 12)
-    _, size, background = (await rendered(workers, asked("fine"))).decode().split(" ", 2)
+    assert await rendered(workers, job_file("largest")) == bytes(range(256)) * (4 << 12)
+    _, size, background = (await rendered(workers, job_file("fine"))).decode().split(" ", 2)
     assert (size, background) == ("80x60", "(1, 2, 3)")
 
 
-async def test_the_engine_works_within_the_guards(tmp_path: Path) -> None:
+async def test_the_engine_works_in_the_sandbox(tmp_path: Path) -> None:
     path = tmp_path / "photo"
     path.write_bytes(jpeg(640, 100))
     limits = PictureLimits(("JPEG",))
@@ -60,27 +60,29 @@ async def test_the_engine_works_within_the_guards(tmp_path: Path) -> None:
     assert Image.open(io.BytesIO(body)).size == TARGET.variant.size
 
 
-async def test_the_originals_own_bytes_can_be_the_answer(workers: WorkerPool, asked: Asked, tmp_path: Path) -> None:
+async def test_the_bytes_of_the_original_can_be_the_answer(
+    workers: WorkerPool, job_file: JobFile, tmp_path: Path
+) -> None:
     async with workers.reserve() as worker:
-        assert await worker.render(asked("original"), TARGET, tmp_path) is None
+        assert await worker.render(job_file("original"), TARGET, tmp_path) is None
 
 
-async def test_a_large_picture_comes_as_a_file(workers: WorkerPool, asked: Asked, tmp_path: Path) -> None:
+async def test_a_large_variant_is_returned_as_a_file(workers: WorkerPool, job_file: JobFile, tmp_path: Path) -> None:
     (spool := tmp_path / "spool").mkdir()
     async with workers.reserve() as worker:
-        file = await worker.render(asked("big"), TARGET, spool)
+        file = await worker.render(job_file("big"), TARGET, spool)
     assert list(spool.iterdir()) == [file]
     assert isinstance(file, Path)
     assert file.read_bytes() == b"\xff" * (5 << 20)
 
 
-async def test_a_large_picture_without_a_place_is_no_fault_of_the_picture(workers: WorkerPool, asked: Asked) -> None:
+async def test_a_missing_spool_folder_is_not_a_bad_picture(workers: WorkerPool, job_file: JobFile) -> None:
     async with workers.reserve() as worker:
         with pytest.raises(Unavailable, match="spool"):
-            await worker.render(asked("big"), TARGET, Path("/nonexistent"))
+            await worker.render(job_file("big"), TARGET, Path("/nonexistent"))
 
 
-def test_a_full_spool_is_told_as_such() -> None:
+def test_a_full_spool_raises_no_space() -> None:
     answer = worker._body_answer(bytes(5 << 20), Path("/dev/full"))
     assert isinstance(read_failure(answer[ANSWER_HEADER.size :]).error, NoSpace)
 
@@ -102,46 +104,46 @@ ENDS = {
 
 
 @pytest.mark.parametrize("what", ENDS)
-async def test_a_decoder_that_ends_costs_one_request(what: str, asked: Asked) -> None:
+async def test_a_decoder_that_ends_costs_one_request(what: str, job_file: JobFile) -> None:
     async with pool(2, cpu_seconds=1) as workers:
-        waiting = asked("wait")
+        waiting = job_file("wait")
         other = asyncio.create_task(rendered(workers, waiting))
         await until(waiting.with_suffix(".started").exists)
         with pytest.raises(Undecodable, match=ENDS[what]):
-            await workers.inspect(asked(what))
+            await workers.inspect(job_file(what))
         waiting.with_suffix(".go").touch()
         assert await other
-        assert (await workers.inspect(asked("fine"))).format == "jpeg"
+        assert (await workers.inspect(job_file("fine"))).format == "jpeg"
 
 
-async def test_a_decoder_that_hangs_is_killed_at_the_limit(asked: Asked) -> None:
+async def test_a_decoder_that_hangs_is_killed_at_the_limit(job_file: JobFile) -> None:
     async with pool(wall_seconds=0.5) as workers:
         before = workers.state.pids
         with pytest.raises(Undecodable, match=r"longer than 0\.5 seconds"):
-            await workers.inspect(asked("hang"))
+            await workers.inspect(job_file("hang"))
         await until(lambda: not is_running(before[0]))
         await until(lambda: workers.state.idle == 1)
         assert workers.state.restarts == 1
 
 
-async def test_a_stopped_decoder_is_killed_at_the_limit(asked: Asked) -> None:
+async def test_a_stopped_decoder_is_killed_at_the_limit(job_file: JobFile) -> None:
     async with pool(wall_seconds=0.5) as workers:
         os.kill(workers.state.pids[0], signal.SIGSTOP)
         with pytest.raises(Undecodable, match="longer than"):
-            await workers.inspect(asked("fine"))
+            await workers.inspect(job_file("fine"))
 
 
-async def test_a_picture_that_needs_too_much_memory_is_refused_by_a_worker_that_lives_on(asked: Asked) -> None:
+async def test_a_picture_that_needs_too_much_memory_does_not_end_the_worker(job_file: JobFile) -> None:
     async with pool() as workers:
         before = workers.state.pids
         with pytest.raises(Undecodable, match="1024 MiB"):
-            await workers.inspect(asked("hog"))
-        assert (await workers.inspect(asked("fine"))).height == before[0]
+            await workers.inspect(job_file("hog"))
+        assert (await workers.inspect(job_file("fine"))).height == before[0]
 
 
-async def test_a_worker_killed_from_outside_costs_no_request(asked: Asked) -> None:
+async def test_a_worker_killed_from_outside_costs_no_request(job_file: JobFile) -> None:
     async with pool() as workers:
-        path = asked("killed 1")
+        path = job_file("killed 1")
         assert (await workers.inspect(path)).format == "jpeg"
         assert path.with_suffix(".attempts").stat().st_size == 2
         assert workers.state.restarts == 1
@@ -156,11 +158,11 @@ async def test_a_worker_killed_from_outside_costs_no_request(asked: Asked) -> No
         ("unlink", NotFound, "gone"),
     ],
 )
-async def test_what_a_job_raises_is_raised_here_and_ends_no_process(
-    workers: WorkerPool, asked: Asked, what: str, error: type[Exception], sentence: str
+async def test_an_error_of_a_job_is_raised_and_ends_no_process(
+    workers: WorkerPool, job_file: JobFile, what: str, error: type[Exception], sentence: str
 ) -> None:
     with pytest.raises(error, match=sentence):
-        await workers.inspect(asked(what))
+        await workers.inspect(job_file(what))
     assert workers.state.restarts == 0
 
 
@@ -174,16 +176,16 @@ async def test_a_file_that_cannot_be_read_is_not_a_bad_picture(workers: WorkerPo
         await workers.inspect(tmp_path)
 
 
-async def test_a_decoder_that_complains_without_end_goes_on(workers: WorkerPool, asked: Asked) -> None:
+async def test_a_decoder_that_prints_endlessly_is_not_blocked(workers: WorkerPool, job_file: JobFile) -> None:
     for _ in range(3):
-        assert (await workers.inspect(asked("noise"))).format == "jpeg"
+        assert (await workers.inspect(job_file("noise"))).format == "jpeg"
     assert workers.state.restarts == 0
 
 
-async def test_an_idle_worker_that_is_killed_is_replaced_at_once(workers: WorkerPool, asked: Asked) -> None:
+async def test_an_idle_worker_that_is_killed_is_replaced_at_once(workers: WorkerPool, job_file: JobFile) -> None:
     for _ in range(5):
-        await workers.inspect(asked("fine"))
-        await workers.inspect(asked("fine"))
+        await workers.inspect(job_file("fine"))
+        await workers.inspect(job_file("fine"))
         victims = workers.state.pids
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
@@ -191,36 +193,36 @@ async def test_an_idle_worker_that_is_killed_is_replaced_at_once(workers: Worker
     assert workers.state.restarts == 10
 
 
-async def test_a_worker_killed_while_reserved_is_replaced_for_its_holder(asked: Asked, tmp_path: Path) -> None:
+async def test_a_worker_killed_while_reserved_is_replaced_for_its_holder(job_file: JobFile, tmp_path: Path) -> None:
     async with pool() as workers, workers.reserve() as worker:
-        await worker.render(asked("fine"), TARGET, tmp_path)
+        await worker.render(job_file("fine"), TARGET, tmp_path)
         os.kill(workers.state.pids[0], signal.SIGKILL)
         await until(lambda: workers.state.restarts == 1)
-        assert await worker.render(asked("fine"), TARGET, tmp_path)
+        assert await worker.render(job_file("fine"), TARGET, tmp_path)
 
 
-async def test_a_worker_is_replaced_after_its_jobs(asked: Asked) -> None:
+async def test_a_worker_is_replaced_after_its_jobs(job_file: JobFile) -> None:
     async with pool(max_jobs=3) as workers:
         first = workers.state.pids[0]
         for _ in range(3):
-            assert (await workers.inspect(asked("fine"))).height == first
+            assert (await workers.inspect(job_file("fine"))).height == first
         await until(lambda: len(workers.state.pids) == 1 and workers.state.pids[0] != first)
         assert not is_running(first)
         assert (workers.state.idle, workers.state.restarts, workers.state.started) == (1, 0, 2)
-        assert (await workers.inspect(asked("fine"))).height != first
+        assert (await workers.inspect(job_file("fine"))).height != first
 
 
-async def test_a_lie_told_in_the_last_job_does_not_end_the_successor(asked: Asked) -> None:
+async def test_a_malformed_answer_to_the_last_job_does_not_end_the_successor(job_file: JobFile) -> None:
     async with pool(max_jobs=1) as workers:
         with pytest.raises(Undecodable, match="malformed answer"):
-            await workers.inspect(asked("write 2 0 0 0 2 123 125"))
-        assert (await workers.inspect(asked("fine"))).format == "jpeg"
+            await workers.inspect(job_file("write 2 0 0 0 2 123 125"))
+        assert (await workers.inspect(job_file("fine"))).format == "jpeg"
         assert workers.state.restarts <= 1
 
 
-async def test_a_job_that_is_canceled_ends_its_process_and_frees_the_worker(asked: Asked) -> None:
+async def test_a_job_that_is_canceled_ends_its_process_and_frees_the_worker(job_file: JobFile) -> None:
     async with pool() as workers:
-        path = asked("wait")
+        path = job_file("wait")
         task = asyncio.create_task(workers.inspect(path))
         await until(path.with_suffix(".started").exists)
         (pid,) = workers.state.pids
@@ -228,15 +230,15 @@ async def test_a_job_that_is_canceled_ends_its_process_and_frees_the_worker(aske
         with pytest.raises(asyncio.CancelledError):
             await task
         await until(lambda: not is_running(pid))
-        assert (await workers.inspect(asked("fine"))).format == "jpeg"
+        assert (await workers.inspect(job_file("fine"))).format == "jpeg"
 
 
-async def test_past_the_bound_a_client_is_told_when_to_come_again(asked: Asked) -> None:
+async def test_a_job_over_the_bound_is_refused_with_retry_after(job_file: JobFile) -> None:
     async with pool(queue=1) as workers, workers.reserve():
-        waiting = [asyncio.create_task(rendered(workers, asked("fine")))]
-        waiting.append(asyncio.create_task(workers.inspect(asked("fine"))))
+        waiting = [asyncio.create_task(rendered(workers, job_file("fine")))]
+        waiting.append(asyncio.create_task(workers.inspect(job_file("fine"))))
         await until(lambda: (workers.state.renders, workers.state.inspections) == (1, 1))
-        for job in (rendered(workers, asked("fine")), workers.inspect(asked("fine"))):
+        for job in (rendered(workers, job_file("fine")), workers.inspect(job_file("fine"))):
             with pytest.raises(Overloaded) as refusal:
                 await job
             assert 1 <= refusal.value.retry_after <= 30
@@ -246,23 +248,23 @@ async def test_past_the_bound_a_client_is_told_when_to_come_again(asked: Asked) 
         assert (workers.state.renders, workers.state.inspections) == (0, 0)
 
 
-async def test_uploads_leave_a_worker_for_renders(asked: Asked) -> None:
+async def test_uploads_leave_a_worker_for_renders(job_file: JobFile) -> None:
     async with pool(3) as workers:
-        uploads = [asked("wait") for _ in range(6)]
+        uploads = [job_file("wait") for _ in range(6)]
         tasks = [asyncio.create_task(workers.inspect(path)) for path in uploads]
         await until(lambda: sum(path.with_suffix(".started").exists() for path in uploads) == 2)
         for _ in range(3):
-            assert await rendered(workers, asked("fine"))
+            assert await rendered(workers, job_file("fine"))
         assert (workers.state.busy, workers.state.inspections) == (2, 4)
         for path in uploads:
             path.with_suffix(".go").touch()
         await asyncio.gather(*tasks)
 
 
-async def test_leaving_ends_every_process_and_every_wait(asked: Asked) -> None:
+async def test_closing_the_pool_ends_every_process_and_every_wait(job_file: JobFile) -> None:
     files = open_files()
     async with pool(2) as workers:
-        path = asked("wait")
+        path = job_file("wait")
         tasks = [asyncio.create_task(rendered(workers, path)) for _ in range(4)]
         await until(lambda: workers.state.renders == 2 and path.with_suffix(".started").exists())
         pids = workers.state.pids
@@ -274,25 +276,25 @@ async def test_leaving_ends_every_process_and_every_wait(asked: Asked) -> None:
         await workers.inspect(path)
 
 
-async def test_replaced_processes_leave_no_file_open(asked: Asked) -> None:
+async def test_replaced_processes_leave_no_file_open(job_file: JobFile) -> None:
     async with pool(max_jobs=1) as workers:
-        await workers.inspect(asked("fine"))
+        await workers.inspect(job_file("fine"))
         await until(lambda: workers.state.started == 2 and len(workers.state.pids) == 1)
         files = open_files()
         with pytest.raises(Undecodable):
-            await workers.inspect(asked("vanish"))
+            await workers.inspect(job_file("vanish"))
         await until(lambda: workers.state.idle == 1)
         assert open_files() == files
 
 
-async def test_workers_that_cannot_start_are_a_wrong_setting() -> None:
+async def test_a_pool_whose_workers_cannot_start_raises_a_configuration_error() -> None:
     workers = pool(2, program=("-c", "raise SystemExit('no such decoder')"))
     with pytest.raises(ConfigurationError, match="no such decoder"):
         await workers.__aenter__()
     assert workers.state.pids == ()
 
 
-async def test_workers_that_do_not_start_again_refuse_until_they_do(asked: Asked, tmp_path: Path) -> None:
+async def test_jobs_are_refused_while_no_worker_can_start_again(job_file: JobFile, tmp_path: Path) -> None:
     program = tmp_path / "worker.py"
     sound = f"import runpy; runpy.run_path({MISBEHAVING[0]!r}, run_name='__main__')"
     program.write_text(sound)
@@ -300,11 +302,11 @@ async def test_workers_that_do_not_start_again_refuse_until_they_do(asked: Asked
         workers = await stack.enter_async_context(pool(program=(str(program),)))
         program.write_text("raise SystemExit(1)")
         with pytest.raises(Undecodable):
-            await workers.inspect(asked("vanish"))
+            await workers.inspect(job_file("vanish"))
         with pytest.raises(Overloaded, match="no worker"):
-            await workers.inspect(asked("fine"))
+            await workers.inspect(job_file("fine"))
         with pytest.raises(Overloaded, match="no worker"):
-            await rendered(workers, asked("fine"))
+            await rendered(workers, job_file("fine"))
         program.write_text(sound)
         await until(lambda: workers.state.idle == 1)
-        assert await rendered(workers, asked("fine"))
+        assert await rendered(workers, job_file("fine"))
