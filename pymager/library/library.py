@@ -1,31 +1,25 @@
 """The library: stores originals, derives variants from them, deletes them.
 
 The catalog is the only truth about which originals exist, the blob store is the only truth about variants. A blob is
-written before its row and deleted after it: a crash leaves an unreferenced blob, never a row without its blob.
+written before its row and deleted after it: a crash leaves an orphan, never a row without its blob.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from pymager import formats, keys, names
+from pymager import keys
 from pymager.errors import (
-    AlreadyExists,
     BackendError,
-    Fenced,
-    NoSpace,
     NotFound,
     OriginalLost,
     OriginalNotFound,
     Overloaded,
     RevisionGone,
-    RevisionMismatch,
-    Unavailable,
 )
 from pymager.failpoints import reached
 from pymager.library.cache import Cache
@@ -33,6 +27,7 @@ from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation, check_size
 from pymager.library.sizes import SizePolicy
 from pymager.library.spool import Spooled
+from pymager.library.uploads import Condition, Uploads
 from pymager.names import Variant
 from pymager.ports import Blob, BlobInfo, BlobStore, MetadataStore, Original, Page
 from pymager.workers.pool import WorkerPool
@@ -40,9 +35,6 @@ from pymager.workers.pool import WorkerPool
 _MAX_ATTEMPTS = 8
 _DELETE_BATCH_SIZE = 1_000
 _CLOSE_TIMEOUT_SECONDS = 5.0
-_EPOCH = datetime.fromtimestamp(0, UTC)
-
-Condition = Callable[[Original | None], None]
 
 log = structlog.get_logger("pymager.library")
 
@@ -70,7 +62,7 @@ class Library:
     ) -> None:
         self._blobs = blobs
         self._metadata = metadata
-        self._workers = workers
+        self._uploads = Uploads(blobs, metadata, workers)
         self._derivation = derivation
         self._sizes = sizes
         self._background: set[asyncio.Task[None]] = set()
@@ -89,37 +81,17 @@ class Library:
 
     async def add(self, id: str, body: Spooled) -> Original:
         """Store a new original; it is durable when this returns. Raises `AlreadyExists` and `PictureError`."""
-        original = await self._put_blob(id, body)
-        await self._commit(original, self._metadata.add(original))
-        return original
+        return await self._uploads.add(id, body)
 
     async def put(self, id: str, body: Spooled, condition: Condition) -> tuple[Original, bool]:
         """Store an original, or replace the one that has the id; also returns whether it is new.
 
         Before each attempt `condition` gets the current row, and raises to reject the write.
         """
-        stored = await self._put_blob(id, body)
-        for _ in range(_MAX_ATTEMPTS):
-            try:
-                current = await self._current(id)
-                condition(current)
-            except BaseException:
-                await self._discard(stored)
-                raise
-            try:
-                if current is None:
-                    await self._commit(stored, self._metadata.add(stored), keep=True)
-                    return stored, True
-                # At least a second later than the old one, whatever the clocks say: HTTP dates have no fractions.
-                original = replace(stored, created=max(stored.created, current.created + timedelta(seconds=1)))
-                await self._commit(original, self._metadata.replace(original, current.revision), keep=True)
-            except (AlreadyExists, NotFound, RevisionMismatch):
-                continue
-            reached("replace.committed")
-            self._run_in_background(self._delete_blobs(current))
-            return original, False
-        await self._discard(stored)
-        raise Overloaded(f"too many concurrent writes to '{id}'; try again")
+        original, replaced = await self._uploads.put(id, body, condition)
+        if replaced is not None:
+            self._run_in_background(self._delete_blobs(replaced))
+        return original, replaced is None
 
     async def remove(self, id: str, revision: str | None = None) -> None:
         """Delete an original and its variants; final when this returns.
@@ -205,72 +177,6 @@ class Library:
         await self._derivation.close(_CLOSE_TIMEOUT_SECONDS)
         if self._background:
             await asyncio.wait(list(self._background), timeout=_CLOSE_TIMEOUT_SECONDS)
-
-    async def _put_blob(self, id: str, body: Spooled) -> Original:
-        reached("upload.spooled")
-        inspection = await self._workers.inspect(body.path)
-        reached("upload.verified")
-        draft = Original(
-            id,
-            names.new_revision(),
-            inspection.format,
-            inspection.width,
-            inspection.height,
-            body.size,
-            body.sha256,
-            created=_EPOCH,
-        )
-        try:
-            info = await self._blobs.put(keys.original_key(draft), body.path, formats.content_type(inspection.format))
-        except Unavailable as error:  # whether the blob was written or not: without a row nothing was uploaded
-            raise Unavailable(str(error), outcome_known=True) from error
-        reached("upload.blob-put")
-        return replace(draft, created=info.modified)
-
-    async def _commit(self, original: Original, mutation: Coroutine[Any, Any, Any], *, keep: bool = False) -> None:
-        """Send the mutation once. If its answer is lost, read the row and compare revisions.
-
-        The blob of an upload that lost a race is deleted, unless `keep` says that another attempt follows.
-        """
-        try:
-            await mutation
-        except Unavailable as error:
-            if error.outcome_known:
-                await self._discard(original)
-                raise
-            if not await self._is_committed(original):
-                raise
-        except (Fenced, NoSpace):
-            await self._discard(original)
-            raise
-        except AlreadyExists:
-            if not keep:
-                await self._discard(original)
-            raise
-        reached("upload.committed")
-
-    async def _is_committed(self, original: Original) -> bool:
-        """Whether a read of the row shows the revision."""
-        try:
-            current = await self._current(original.id)
-        except Unavailable:
-            return False
-        return current is not None and current.revision == original.revision
-
-    async def _discard(self, original: Original) -> None:
-        """Delete the blob of an upload that lost a race, after a read has shown that the row has another revision."""
-        try:
-            current = await self._current(original.id)
-            if current is None or current.revision != original.revision:
-                await self._blobs.delete([keys.original_key(original)])
-        except BackendError as error:
-            log.warning("blob not deleted; the sweep will remove it", key=keys.original_key(original), error=str(error))
-
-    async def _current(self, id: str) -> Original | None:
-        try:
-            return await self._metadata.get(id)
-        except NotFound:
-            return None
 
     async def _successor(self, gone: Original) -> Original:
         """The current row, after the blob of a revision was not found. Raises `OriginalNotFound` and `OriginalLost`."""

@@ -1,0 +1,143 @@
+"""Uploads: verify the picture, write its blob, then commit its row.
+
+The blob is written before the row: a crash leaves an orphan, which the sweep removes, never a row without its blob.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from pymager import formats, keys, names
+from pymager.errors import (
+    AlreadyExists,
+    BackendError,
+    Fenced,
+    NoSpace,
+    NotFound,
+    Overloaded,
+    RevisionMismatch,
+    Unavailable,
+)
+from pymager.failpoints import reached
+from pymager.library.spool import Spooled
+from pymager.ports import BlobStore, MetadataStore, Original
+from pymager.workers.pool import WorkerPool
+
+_MAX_ATTEMPTS = 8
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+Condition = Callable[[Original | None], None]
+"""Gets the current row, or None, and raises to reject the write."""
+
+log = structlog.get_logger("pymager.library")
+
+
+class Uploads:
+    """Stores originals in a blob store and a metadata store."""
+
+    def __init__(self, blobs: BlobStore, metadata: MetadataStore, workers: WorkerPool) -> None:
+        self._blobs = blobs
+        self._metadata = metadata
+        self._workers = workers
+
+    async def add(self, id: str, body: Spooled) -> Original:
+        """Store a new original; it is durable when this returns. Raises `AlreadyExists` and `PictureError`."""
+        original = await self._put_blob(id, body)
+        await self._commit(original, self._metadata.add(original))
+        return original
+
+    async def put(self, id: str, body: Spooled, condition: Condition) -> tuple[Original, Original | None]:
+        """Store an original, or replace the one that has the id; also returns the row that it replaced.
+
+        Before each attempt `condition` gets the current row, and raises to reject the write.
+        """
+        stored = await self._put_blob(id, body)
+        for _ in range(_MAX_ATTEMPTS):
+            try:
+                current = await self._current(id)
+                condition(current)
+            except BaseException:
+                await self._discard(stored)
+                raise
+            try:
+                if current is None:
+                    await self._commit(stored, self._metadata.add(stored), keep=True)
+                    return stored, None
+                # At least a second later than the old one, whatever the clocks say: HTTP dates have no fractions.
+                original = replace(stored, created=max(stored.created, current.created + timedelta(seconds=1)))
+                await self._commit(original, self._metadata.replace(original, current.revision), keep=True)
+            except (AlreadyExists, NotFound, RevisionMismatch):
+                continue
+            reached("replace.committed")
+            return original, current
+        await self._discard(stored)
+        raise Overloaded(f"too many concurrent writes to '{id}'; try again")
+
+    async def _put_blob(self, id: str, body: Spooled) -> Original:
+        reached("upload.spooled")
+        inspection = await self._workers.inspect(body.path)
+        reached("upload.verified")
+        draft = Original(
+            id,
+            names.new_revision(),
+            inspection.format,
+            inspection.width,
+            inspection.height,
+            body.size,
+            body.sha256,
+            created=_EPOCH,
+        )
+        try:
+            info = await self._blobs.put(keys.original_key(draft), body.path, formats.content_type(inspection.format))
+        except Unavailable as error:  # whether the blob was written or not: without a row nothing was uploaded
+            raise Unavailable(str(error), outcome_known=True) from error
+        reached("upload.blob-put")
+        return replace(draft, created=info.modified)
+
+    async def _commit(self, original: Original, mutation: Coroutine[Any, Any, Any], *, keep: bool = False) -> None:
+        """Send the mutation once. If its answer is lost, read the row and compare revisions.
+
+        The blob of an upload that lost a race is deleted, unless `keep` says that another attempt follows.
+        """
+        try:
+            await mutation
+        except Unavailable as error:
+            if error.outcome_known:
+                await self._discard(original)
+                raise
+            if not await self._is_committed(original):
+                raise
+        except (Fenced, NoSpace):
+            await self._discard(original)
+            raise
+        except AlreadyExists:
+            if not keep:
+                await self._discard(original)
+            raise
+        reached("upload.committed")
+
+    async def _is_committed(self, original: Original) -> bool:
+        """Whether a read of the row shows the revision."""
+        try:
+            current = await self._current(original.id)
+        except Unavailable:
+            return False
+        return current is not None and current.revision == original.revision
+
+    async def _discard(self, original: Original) -> None:
+        """Delete the blob of an upload that lost a race, after a read has shown that the row has another revision."""
+        try:
+            current = await self._current(original.id)
+            if current is None or current.revision != original.revision:
+                await self._blobs.delete([keys.original_key(original)])
+        except BackendError as error:
+            log.warning("blob not deleted; the sweep will remove it", key=keys.original_key(original), error=str(error))
+
+    async def _current(self, id: str) -> Original | None:
+        try:
+            return await self._metadata.get(id)
+        except NotFound:
+            return None
