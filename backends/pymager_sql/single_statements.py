@@ -9,8 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from pymager.errors import AlreadyExists, Fenced, NotFound
 from pymager.ports import Original
 from pymager_sql import catalog, leases
-from pymager_sql.failures import Classifier, statement
+from pymager_sql.failures import Classifier
 from pymager_sql.tables import originals
+from pymager_sql.transactions import statement
 
 _NAMES = list(originals.c.keys())
 _NAMES_BUT_ID = [name for name in _NAMES if name != "id"]

@@ -13,9 +13,9 @@ from pymager.errors import Fenced, NotFound, Unavailable
 from pymager.ports import Lease, Original, Page
 from pymager_sql import catalog, leases, schema
 from pymager_sql.dialects import dialect
-from pymager_sql.failures import autocommit_connection
 from pymager_sql.reads import Reads
 from pymager_sql.threads import Threads
+from pymager_sql.transactions import autocommit_connection
 from pymager_sql.writes import Writes
 
 T = TypeVar("T")

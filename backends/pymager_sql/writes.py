@@ -6,7 +6,8 @@ from sqlalchemy import Engine
 
 from pymager.ports import Original
 from pymager_sql import catalog, leases
-from pymager_sql.failures import Classifier, transaction
+from pymager_sql.failures import Classifier
+from pymager_sql.transactions import transaction
 
 
 class Writes(Protocol):

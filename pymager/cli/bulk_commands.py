@@ -61,10 +61,10 @@ def copy_blobs(
 def copy_metadata(options: dict[str, Any], source: str, target: str, jobs: int) -> None:
     """Copy all catalog rows from one metadata store to another.
 
-    FROM and TO are URLs as in PYMAGER_METADATA. TO is prepared as `pymager init` does: missing tables are created, but
-    a database other than SQLite must exist. Before you run the command, stop all writes to FROM and TO. Every copied
-    row is read back and compared. Rows that TO already has are never overwritten. Rows that only TO has are listed.
-    After an interruption, run the same command again to continue.
+    FROM and TO are URLs as in PYMAGER_METADATA. TO is prepared as `pymager init` does: missing tables are created.
+    Create the database itself first; only the file of SQLite is created. Before you run the command, stop all writes to
+    FROM and TO. Every copied row is read back and compared. Rows that TO already has are never overwritten. Rows that
+    only TO has are listed. After an interruption, run the same command again to continue.
     """
     from pymager.operations.copy_rows import copy_rows
     from pymager.operations.progress import Progress
@@ -125,7 +125,8 @@ def import_folder(options: dict[str, Any], folder: Path, jobs: int | None) -> No
 @click.option(
     "--resume",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Checkpoint file. The run saves its position there. After an interruption, the next run continues from it.",
+    help="Checkpoint file. The run saves its position there; the next run starts at that "
+    "position instead of looking up every variant again.",
 )
 @click.pass_obj
 def warm(

@@ -44,8 +44,7 @@ def serve(
 def show_config(options: dict[str, Any]) -> None:
     """Print every setting, its value and its source.
 
-    Secrets are masked. The source is `option` for a command-line option, the name of an environment variable, the path
-    of a file, or `default`.
+    Secrets are masked. The source is the name of an environment variable, the path of a file, or `default`.
     """
     loaded = sources.load(options)
     width = max(map(len, Settings.model_fields))

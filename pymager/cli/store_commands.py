@@ -17,9 +17,9 @@ _UNAVAILABLE = "a store is unavailable"
 def init(options: dict[str, Any]) -> None:
     """Create what the stores need: folders, a bucket, tables.
 
-    Run it before the first start if the blob store is a bucket or the metadata store is DynamoDB. Servers create a
-    missing folder and the tables in an empty SQL database themselves. Safe to run more than once: nothing that exists
-    is deleted. An older schema of the catalog is upgraded.
+    Run it before the first start if the blob store is a bucket or the metadata store is DynamoDB. Otherwise it is
+    optional: a server creates a missing folder, and the tables in an empty SQL database. Safe to run more than once:
+    nothing that exists is deleted. An older schema of the catalog is upgraded.
     """
     from pymager.operations.prepare import prepare
 

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
 from pymager import formats
+from pymager.engine.limits import PictureLimits
 from pymager.settings.types import (
     YEAR_SECONDS,
     BaseUrl,
@@ -23,6 +24,9 @@ from pymager.settings.types import (
     Tokens,
     Users,
 )
+
+_ENCODING = formats.Encoding()
+_LIMITS = PictureLimits(decoders=())
 
 
 class Settings(BaseModel):
@@ -61,13 +65,13 @@ class Settings(BaseModel):
     users: Users = Field(
         default_factory=dict,
         description="Users who can upload, delete and list: names and argon2 hashes. `pymager hash-password` prints "
-        "`name:hash`. In the environment: `name:hash` pairs separated by spaces.",
+        "`name:hash`. In the environment: `name:hash` pairs separated by spaces. In the file: a table.",
         json_schema_extra={"secret": True},
     )
     tokens: Tokens = Field(
         default_factory=dict,
         description="Bearer tokens that can upload, delete and list: a name for each token, and the token's SHA-256 in "
-        "lowercase hexadecimal. In the environment: `name:hash` pairs separated by spaces.",
+        "lowercase hexadecimal. In the environment: `name:hash` pairs separated by spaces. In the file: a table.",
         json_schema_extra={"secret": True},
     )
 
@@ -90,19 +94,25 @@ class Settings(BaseModel):
     background: Color = Field(
         "#ffffff", description="Color behind transparent pixels in output formats without transparency."
     )
-    jpeg_quality: int = Field(80, ge=1, le=95, description="Quality of JPEG variants.")
-    webp_quality: int = Field(78, ge=1, le=100, description="Quality of WebP variants.")
-    webp_method: int = Field(2, ge=0, le=6, description="Effort of WebP encoding: 0 is fastest, 6 is smallest.")
-    avif_quality: int = Field(60, ge=1, le=100, description="Quality of AVIF variants.")
-    avif_speed: int = Field(8, ge=0, le=10, description="Speed of AVIF encoding: 0 is smallest, 10 is fastest.")
-    jp2_quality: int = Field(40, ge=1, le=100, description="Quality of JPEG 2000 variants in decibels.")
+    jpeg_quality: int = Field(_ENCODING.jpeg_quality, ge=1, le=95, description="Quality of JPEG variants.")
+    webp_quality: int = Field(_ENCODING.webp_quality, ge=1, le=100, description="Quality of WebP variants.")
+    webp_method: int = Field(
+        _ENCODING.webp_method, ge=0, le=6, description="Effort of WebP encoding: 0 is fastest, 6 is smallest."
+    )
+    avif_quality: int = Field(_ENCODING.avif_quality, ge=1, le=100, description="Quality of AVIF variants.")
+    avif_speed: int = Field(
+        _ENCODING.avif_speed, ge=0, le=10, description="Speed of AVIF encoding: 0 is smallest, 10 is fastest."
+    )
+    jp2_quality: int = Field(
+        _ENCODING.jp2_quality, ge=1, le=100, description="Quality of JPEG 2000 variants in decibels."
+    )
 
     max_body: ByteSize = Field(ByteSize(100_000_000), ge=1, description="Maximum upload size in bytes.")
     max_pixels: int = Field(
-        100_000_000, ge=1, description="Maximum number of pixels of an original: width times height."
+        _LIMITS.pixels, ge=1, description="Maximum number of pixels of an original: width times height."
     )
-    max_frames: int = Field(1_000, ge=1, description="Maximum number of frames of an animated original.")
-    max_scans: int = Field(100, ge=1, description="Maximum number of scans of a progressive JPEG.")
+    max_frames: int = Field(_LIMITS.frames, ge=1, description="Maximum number of frames of an animated original.")
+    max_scans: int = Field(_LIMITS.scans, ge=1, description="Maximum number of scans of a progressive JPEG.")
     max_connections: int = Field(4_096, ge=1, description="Maximum number of open connections per server process.")
     header_timeout: Seconds = Field(10.0, description="Maximum seconds to receive the headers of a request.")
     stall_timeout: Seconds = Field(
@@ -169,16 +179,21 @@ class Settings(BaseModel):
     )
 
     sweep_interval: float = Field(
-        3_600.0, ge=0, le=YEAR_SECONDS, description="Seconds between two sweeps by the server; 0 disables them."
+        3_600.0,
+        ge=0,
+        le=YEAR_SECONDS,
+        description="Seconds between two sweeps by a server process; 0 disables them. A process skips a "
+        "sweep while another one sweeps.",
     )
     sweep_grace: float = Field(
-        3_600.0, ge=0, le=YEAR_SECONDS, description="Minimum age in seconds of a blob that the sweep deletes."
+        3_600.0, ge=0, le=YEAR_SECONDS, description="Seconds for which the sweep keeps every new blob."
     )
     old_recipe_days: float = Field(
         7.0,
         ge=0,
         le=36_500,
-        description="Days after which the sweep deletes variants of a recipe that is no longer current.",
+        description="Days for which the sweep keeps variants that were made with earlier settings, counted "
+        "from the last use of those settings.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum level to log.")

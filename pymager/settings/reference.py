@@ -18,7 +18,7 @@ A setting is read from an environment variable with the name below, or from a TO
 options of the command line override both. pymager does not start with an unknown setting or a wrong value; the error
 names it. `pymager config` shows the current values and their sources.
 
-Sizes are in bytes and can be written as `100MB` or `64MiB`. Times are in seconds. Separate the items of a list with
+Numbers of bytes can be written as `100MB` or `64MiB`. Times are in seconds. Separate the items of a list with
 commas or spaces. This page is generated: `make docs`.
 
 | variable | default | meaning |

@@ -1,8 +1,8 @@
 """The hot path: plain GETs of variants bypass aiohttp's router, middlewares and response classes.
 
 Those cost as much CPU as the catalog read and the response together. A request that is not plain (another URL, a query,
-a body, `Connection: close`) goes through the application. `pymager.web.derived` decides the response of both; this
-module only writes it.
+a body, `Connection: close`) goes through the application. Both get the variant from the library in the same way, and
+`pymager.web.conditions` decides between 200 and 304; this module serializes the response itself.
 """
 
 import re

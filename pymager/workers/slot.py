@@ -18,6 +18,7 @@ _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.1, 5.0
 _BROKEN_AFTER_FAILURES = 3  # failed starts in a row
 _RETIRE_GRACE_SECONDS = 1.0
 _START_WAIT_SECONDS = 30.0
+_RETRY_AFTER_SECONDS = 5
 _MAX_LOGGED_STDERR = 2_000
 STOPPING = "the service is stopping"
 
@@ -134,7 +135,7 @@ class Slot:
         except TimeoutError:
             pass
         if self._process is None:
-            raise Overloaded("no worker process can be started", retry_after=5)
+            raise Overloaded("no worker process can be started", retry_after=_RETRY_AFTER_SECONDS)
         return self._process
 
     def _replace(self) -> None:
