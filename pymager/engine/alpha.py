@@ -12,7 +12,6 @@ _GRAY_MODES = frozenset({"1", "L"})
 def expand(picture: Image.Image, context: StepContext) -> Image.Image:
     """Convert to gray, RGB, RGBA, CMYK or LAB: look up palettes, turn a transparent color into an alpha channel."""
     if picture.has_transparency_data and picture.mode not in ("RGBA", "CMYK", "LAB"):
-        _narrow_transparent_color(picture)
         return picture.convert("RGBA")
     if picture.mode in _EXPANDED_MODES:
         return picture
@@ -37,10 +36,3 @@ def flatten(picture: Image.Image, context: StepContext) -> Image.Image:
     flattened = Image.new("RGB", picture.size, context.job.encoding.background)
     flattened.paste(picture, mask=picture)
     return flattened
-
-
-def _narrow_transparent_color(picture: Image.Image) -> None:
-    """The transparent color of a PNG with 16 bits per channel has 16 bits too; the decoded picture has 8."""
-    color = picture.info.get("transparency")
-    if picture.mode == "RGB" and isinstance(color, tuple) and max(color) > 255:
-        picture.info["transparency"] = tuple(value >> 8 for value in color)

@@ -13,26 +13,36 @@ if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsTransform
 
 _MAX_PROFILE_BYTES = 4 << 20
-_PROFILE_SPACES = {"RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "L": "GRAY"}
-"""The color space of a profile that fits a picture, by Pillow's mode."""
 _COLOR_GRID = bytes(level for color in product(range(0, 256, 51), repeat=3) for level in color)
 _ROUNDING_ERROR = 2
 
 
 def to_srgb(picture: Image.Image, context: StepContext) -> Image.Image:
     """Apply the picture's ICC profile. A profile that is broken, or for another color space, is ignored."""
-    space = _PROFILE_SPACES.get(picture.mode)
-    if not context.profile or not space or len(context.profile) > _MAX_PROFILE_BYTES:
+    return converted(picture, context.profile, gray=context.gray)
+
+
+def converted(picture: Image.Image, profile: bytes | None, *, gray: bool) -> Image.Image:
+    """The picture in sRGB. A gray picture can have a profile for gray or for RGB."""
+    if not profile or len(profile) > _MAX_PROFILE_BYTES or picture.mode not in ("L", "RGB", "RGBA", "CMYK"):
         return picture
-    transform = _transform(context.profile, space)
+    space = profile[16:20].decode("latin-1").strip()
+    if space == "GRAY" and not gray:
+        return picture
+    if space == "RGB" and picture.mode == "L":
+        picture = picture.convert("RGB")
+    if space != ("CMYK" if picture.mode == "CMYK" else "GRAY" if space == "GRAY" and gray else "RGB"):
+        return picture
+    transform = _transform(profile, space)
     if transform is None:
         return picture
-    if picture.mode == "RGBA":
-        converted = transform.apply(picture.convert("RGB"))
-        converted.putalpha(picture.getchannel("A"))
-        return converted
-    converted = transform.apply(picture)
-    return converted.getchannel(0) if space == "GRAY" else converted
+    if picture.mode == "L":
+        return transform.apply(picture).getchannel(0)
+    if picture.mode != "RGBA":
+        return transform.apply(picture) if space != "GRAY" else transform.apply(picture.getchannel("R"))
+    shown = transform.apply(picture.getchannel("R") if space == "GRAY" else picture.convert("RGB"))
+    shown.putalpha(picture.getchannel("A"))
+    return shown
 
 
 def to_rgb(picture: Image.Image, context: StepContext) -> Image.Image:
@@ -50,7 +60,11 @@ def _transform(profile: bytes, space: str) -> "ImageCmsTransform | None":
         if source.profile.xcolor_space.strip() != space:
             return None
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-        transform = ImageCms.ImageCmsTransform(source, srgb, "L" if space == "GRAY" else space, "RGB")
+        # The optimization samples a table anew, which moves white: it is a point of our own tables for PQ and HLG.
+        flags = (
+            ImageCms.Flags.NOOPTIMIZE if profile[128:512].find(b"A2B0") >= 0 and space != "CMYK" else ImageCms.Flags(0)
+        )
+        transform = ImageCms.ImageCmsTransform(source, srgb, "L" if space == "GRAY" else space, "RGB", flags=flags)
         return None if space == "RGB" and _is_identity(transform) else transform
     except Exception:  # ImageCms raises almost anything, and the picture can be shown without its profile
         return None

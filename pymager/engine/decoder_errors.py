@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 
 from pymager import formats
+from pymager.engine.containers.container import Data
 from pymager.engine.limits import PictureLimits
 from pymager.errors import NotAPicture, PictureError, Undecodable
 
+_MIN_SIGNATURE_BYTES = 3
+
 
 @contextmanager
-def translating_errors(limits: PictureLimits) -> Iterator[None]:
+def translating_errors(limits: PictureLimits, data: Data) -> Iterator[None]:
     """Turn every exception of a decoder into `NotAPicture` or `Undecodable`, except `MemoryError`.
 
     Decoders raise almost anything: OSError, ValueError, RuntimeError, TypeError, SyntaxError, NotImplementedError,
@@ -31,21 +34,37 @@ def translating_errors(limits: PictureLimits) -> Iterator[None]:
             f"the picture has more than {limits.pixels} pixels; at most {limits.pixels} are accepted"
         ) from error
     except UnidentifiedImageError as error:
-        raise unknown_format(limits) from error
+        raise unknown_format(limits, data) from error
     except Exception as error:
         raise NotAPicture(
             "the picture is damaged or incomplete and cannot be decoded; send the complete file of a valid picture"
         ) from error
 
 
-def unknown_format(limits: PictureLimits) -> NotAPicture:
+def unknown_format(limits: PictureLimits, data: Data) -> NotAPicture:
     """No accepted decoder recognizes the bytes."""
+    if (known := _format_by_signature(data, limits)) is not None:
+        return NotAPicture(
+            f"the file begins like {known.upper()}, but is damaged or of a kind that is not supported; "
+            "save the picture again, or in another format"
+        )
     if "*" in limits.decoders:
         return NotAPicture("the body is not a picture in a format that pymager can read; send a picture")
     names = [formats.BY_DECODER[name].name if name in formats.BY_DECODER else name.lower() for name in limits.decoders]
     return NotAPicture(
         f"the body is not a picture of an accepted format; accepted formats: {', '.join(dict.fromkeys(names))}"
     )
+
+
+def _format_by_signature(data: Data, limits: PictureLimits) -> str | None:
+    """The accepted format whose signature the file has; None if there is none, or if the signature is short."""
+    for format in formats.FORMATS.values():
+        for signature in format.signatures:
+            end = signature.offset + len(signature.magic)
+            known = len(signature.magic) >= _MIN_SIGNATURE_BYTES and data[signature.offset : end] == signature.magic
+            if known and (limits.decoders == ("*",) or not format.decoders.keys().isdisjoint(limits.decoders)):
+                return format.name
+    return None
 
 
 def incomplete() -> NotAPicture:

@@ -22,16 +22,10 @@ def eight_bits(picture: Image.Image, context: StepContext) -> Image.Image:
 
 
 def _from_16(picture: Image.Image) -> Image.Image:
-    """Take the upper byte of each value. Pixels with the transparent value get an alpha of 0."""
+    """Take the upper byte of each value."""
     big = picture.mode == "I;16B" or (picture.mode == "I;16N" and sys.byteorder == "big")
     values = picture.tobytes("raw", picture.mode)
-    gray = Image.frombytes("L", picture.size, values[0 if big else 1 :: 2])
-    transparent = picture.info.get("transparency")
-    if isinstance(transparent, int):
-        table = [0 if value == transparent else 255 for value in range(_MAX_16_BITS + 1)]
-        gray.putalpha(picture.convert("I").point(table, "L"))
-    gray.info = {key: value for key, value in picture.info.items() if key != "transparency"}
-    return gray
+    return Image.frombytes("L", picture.size, values[0 if big else 1 :: 2])
 
 
 def _from_32(picture: Image.Image) -> Image.Image:

@@ -1,35 +1,44 @@
-"""Verifies an upload: decodes its first frame completely."""
+"""Verifies an upload: decodes its first frame completely, and renders one pixel of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
-
 from pymager.engine import orient
-from pymager.engine.jobs import Inspection
+from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
+from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
-from pymager.engine.original import is_jpeg, open_original
+from pymager.engine.original import open_original
+from pymager.engine.render import DECODE_STEPS, finish
+from pymager.engine.step import StepContext
+from pymager.formats import Encoding
+from pymager.names import Variant
 
-_SMALLEST_SIZE = (1, 1)
+_LARGEST_REDUCTION = 8
+_ONE_PIXEL = RenderJob(Variant(1, 1, "png"), Encoding())
 
 
 def inspect(path: Path, limits: PictureLimits) -> Inspection:
     """Decode the picture in a file, and say what it is.
 
-    A JPEG is decoded in gray at an eighth of its size: that reads every byte. Raises `NotAPicture` if the file is not
-    a picture of an accepted format, or is damaged or incomplete; `Undecodable` if it exceeds a limit; `MemoryError`.
+    A JPEG is decoded at an eighth of its size: that reads every byte. Then one pixel goes through the whole pipeline:
+    what is accepted can be rendered. Raises `NotAPicture` if the file is not a picture of an accepted format, or is
+    damaged or incomplete; `Undecodable` if it exceeds a limit; `MemoryError`.
     """
     with open_original(path, limits, full_walk=True) as original:
-        picture = original.picture
-        size = picture.size
-        if is_jpeg(picture):
-            picture.draft("L", _SMALLEST_SIZE)
-            picture.load()
+        if can_be_reduced(original):
+            size = original.size
+            decoded = decode_jpeg(original, _LARGEST_REDUCTION)
+            if not original.container.has_end:
+                check_jpeg_pixels(original)
         else:
-            picture.load()
-            size = picture.size  # some decoders know the size only after loading
-        width, height = _upright(picture, size)
+            decoded = decode(original, verify=True)
+            size = decoded.picture.size  # some decoders know the size only after decoding
+        context = StepContext(_ONE_PIXEL, (0, 0, 1, 1), decoded.orientation, decoded.profile, decoded.gray)
+        info = decoded.picture.info
+        pixel = decoded.picture.crop((0, 0, 1, 1))
+        pixel.info = info
+        for step in DECODE_STEPS:
+            pixel = step(pixel, context)
+        finish(pixel, replace(context, frame_area=None))
+        width, height = size[::-1] if orient.swaps_sides(decoded.orientation) else size
         return Inspection(original.format, width, height)
-
-
-def _upright(picture: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
-    return size[::-1] if orient.swaps_sides(orient.read_orientation(picture)) else size

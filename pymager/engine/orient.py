@@ -16,12 +16,8 @@ _TRANSPOSITIONS = {
 }
 
 
-def read_orientation(picture: Image.Image) -> int:
-    """The orientation, 1 to 8 (EXIF 2.3, tag 0x0112); 1 if it is missing or cannot be read.
-
-    Call it on a TIFF only after loading: Pillow applies a TIFF's orientation itself.
-    """
-    encoded = picture.info.get("exif")
+def orientation_in(encoded: bytes | None) -> int:
+    """The orientation in EXIF data, 1 to 8 (EXIF 2.3, tag 0x0112); 1 if it is missing or cannot be read."""
     if not encoded:
         return 1
     try:

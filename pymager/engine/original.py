@@ -4,14 +4,16 @@ import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BytesIO
 from pathlib import Path
+from struct import error as struct_error
+from typing import IO
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from pymager import formats
 from pymager.engine import decoder_errors, plugins
-from pymager.engine.containers import walk
+from pymager.engine.containers import jpeg, tiff, walk
 from pymager.engine.containers.container import Container
 from pymager.engine.limits import PictureLimits, check_frames, check_pixels
 from pymager.errors import NotAPicture
@@ -19,11 +21,18 @@ from pymager.errors import NotAPicture
 
 @dataclass(frozen=True, slots=True)
 class OpenOriginal:
-    """An original that is open and not decoded; `format` is a name in `pymager.formats`, or Pillow's in lower case."""
+    """An original that is open and not decoded; `format` is a name in `pymager.formats`, or Pillow's in lower case.
 
-    picture: ImageFile.ImageFile
+    `picture` is Pillow's, read from `file`; None for a TIFF that `pymager.engine.tiff` decodes. `data` are the bytes of
+    the file. `size` is width and height in pixels, before the orientation; some decoders correct it after decoding.
+    """
+
     format: str
+    size: tuple[int, int]
     container: Container
+    picture: ImageFile.ImageFile | None
+    file: IO[bytes]
+    data: mmap.mmap
 
 
 @contextmanager
@@ -34,19 +43,20 @@ def open_original(path: Path, limits: PictureLimits, *, full_walk: bool) -> Iter
     `Undecodable` and `MemoryError`, and `OSError` only if the file itself cannot be opened.
     """
     accepted = plugins.load_decoders(limits.decoders)
-    with path.open("rb") as file, decoder_errors.translating_errors(limits):
-        container = _walk(file, limits, full_walk)
-        if not container.complete:
+    with path.open("rb") as file, _mapped(file) as data, decoder_errors.translating_errors(limits, data):
+        container = walk(data, limits, full_walk=full_walk)
+        if container.cut_frames:
             raise decoder_errors.incomplete()
-        with Image.open(file, formats=accepted) as picture:
+        if "TIFF" in accepted and (size := _size_of_own_tiff(data)) is not None:
+            yield OpenOriginal("tiff", size, container, None, file, data)
+            return
+        source = file if container.repaired is None else BytesIO(container.repaired)
+        if not container.has_end:
+            source = BytesIO(data[:] + jpeg.END)  # without it, the decoder waits for bytes after the last pixel
+        with Image.open(source, formats=accepted) as picture:
             check_pixels(picture.size, limits)
             check_frames(container.frames or _frames(picture), limits)
-            yield OpenOriginal(picture, format_name(picture), container)
-
-
-def is_jpeg(picture: Image.Image) -> bool:
-    """Whether the picture can be decoded at a fraction of its size."""
-    return picture.format in ("JPEG", "MPO")
+            yield OpenOriginal(format_name(picture), picture.size, container, picture, source, data)
 
 
 def format_name(picture: Image.Image) -> str:
@@ -56,15 +66,26 @@ def format_name(picture: Image.Image) -> str:
     return row.name if row else decoder.lower()
 
 
+def _size_of_own_tiff(data: mmap.mmap) -> tuple[int, int] | None:
+    """Width and height of a TIFF that Pillow does not read correctly; None for all other files."""
+    if not tiff.is_tiff(data):
+        return None
+    try:
+        tags, _ = tiff.first_directory(data)
+    except struct_error as error:
+        raise UnidentifiedImageError from error
+    if tiff.is_read_by_pillow(tags, len(data)):
+        return None
+    return tags[tiff.WIDTH][0], tags[tiff.HEIGHT][0]
+
+
 def _frames(picture: ImageFile.ImageFile) -> int:
     """The decoder's count of frames. Use it only if the container was not walked: it can take quadratic time."""
     return int(getattr(picture, "n_frames", 1)) if getattr(picture, "is_animated", False) else 1
 
 
-def _walk(file: BufferedReader, limits: PictureLimits, full_walk: bool) -> Container:
+def _mapped(file: IO[bytes]) -> mmap.mmap:
     try:
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError as error:  # raised for an empty file
         raise NotAPicture("the body is empty; send the bytes of a picture") from error
-    with data:
-        return walk(data, limits, full_walk=full_walk)

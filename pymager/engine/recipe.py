@@ -5,7 +5,7 @@ import json
 
 from pymager.formats import OUTPUTS, Encoding, output_of
 
-PIPELINE_VERSION: int = 1
+PIPELINE_VERSION: int = 2
 """Increase it when the same job gives other bytes than before: all variants are then rendered again."""
 
 

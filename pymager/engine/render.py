@@ -1,16 +1,15 @@
 """Renders a variant: the pipeline from the original's file to the variant's bytes."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
-from PIL.ImageFile import ImageFile
 
 from pymager.engine import alpha, color, depth, orient, scale
+from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg, upright_orientation
 from pymager.engine.encode import encode
 from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits
-from pymager.engine.original import OpenOriginal, is_jpeg, open_original
+from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
 
 
@@ -48,55 +47,50 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
         return None
     picture, context = decoded
     del decoded  # release the full-size picture as soon as there is a small one
-    for step in OUTPUT_STEPS:
-        picture = step(picture, context)
-    return encode(picture, job)
+    return finish(picture, context)
 
 
 def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
     with open_original(path, limits, full_walk=False) as original:
         if not _may_be_the_variant(original, job):
-            return _load(original, job)
+            return load(original, job)
     with open_original(path, limits, full_walk=True) as original:
         if original.container.picture_only and original.container.frames == 1:
             return None
-        return _load(original, job)
+        return load(original, job)
 
 
 def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:
     picture = original.picture
-    same = (original.format, *picture.size) == (job.variant.format, *job.variant.size)
-    return same and picture.mode in _COPYABLE_MODES
+    same = (original.format, *original.size) == (job.variant.format, *job.variant.size)
+    return same and picture is not None and picture.mode in _COPYABLE_MODES
 
 
-def _load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepContext]:
-    picture: Image.Image = original.picture
-    load = _load_jpeg if is_jpeg(picture) else _load_other
-    context = load(original.picture, job)
+def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepContext]:
+    """Decode a picture, a JPEG as small as the variant allows, and run the steps that belong to decoding."""
+    if can_be_reduced(original):
+        target = scale.size_before_orientation(job.variant, upright_orientation(original))
+        crop = scale.centered_crop(original.size, target)
+        factor = scale.jpeg_reduction(crop, target)
+        if not original.container.has_end:
+            check_jpeg_pixels(original)
+        decoded = decode_jpeg(original, factor)
+        left, top, right, bottom = crop
+        crop = (left / factor, top / factor, right / factor, bottom / factor)
+    else:
+        decoded = decode(original)
+        target = scale.size_before_orientation(job.variant, decoded.orientation)
+        crop = scale.centered_crop(decoded.picture.size, target)
+    picture = decoded.picture
+    context = StepContext(job, crop, decoded.orientation, decoded.profile, decoded.gray, decoded.frame_area)
+    del decoded
     for step in DECODE_STEPS:
         picture = step(picture, context)
     return picture, context
 
 
-def _load_other(picture: ImageFile, job: RenderJob) -> StepContext:
-    frame_area = picture.tile[0].extents if picture.format == "GIF" else None
-    picture.load()  # first, because some formats have the orientation, the profile or even the size at their end
-    return replace(_context(picture, job), frame_area=frame_area)
-
-
-def _load_jpeg(picture: ImageFile, job: RenderJob) -> StepContext:
-    """Decode a JPEG as small as the variant allows."""
-    context = _context(picture, job)
-    factor = scale.jpeg_reduction(context.crop, scale.size_before_orientation(job.variant, context.orientation))
-    width, height = picture.size
-    if factor > 1:
-        picture.draft(None, (width // factor, height // factor))
-    picture.load()
-    left, top, right, bottom = context.crop
-    return replace(context, crop=(left / factor, top / factor, right / factor, bottom / factor))
-
-
-def _context(picture: Image.Image, job: RenderJob) -> StepContext:
-    orientation = orient.read_orientation(picture)
-    crop = scale.centered_crop(picture.size, scale.size_before_orientation(job.variant, orientation))
-    return StepContext(job, crop, orientation, picture.info.get("icc_profile"))
+def finish(picture: Image.Image, context: StepContext) -> bytes:
+    """Run the steps towards the variant, and encode it."""
+    for step in OUTPUT_STEPS:
+        picture = step(picture, context)
+    return encode(picture, context.job)

@@ -17,14 +17,16 @@ class StepContext:
     """What the steps need to know of the variant and of its original.
 
     `crop` is the part of the decoded picture that the variant shows, before the orientation is applied. `orientation`
-    is EXIF's, 1 to 8. `profile` is the picture's ICC profile. `frame_area` is the part of the canvas that a GIF's
-    first frame covers; None in other formats.
+    is EXIF's, 1 to 8. `profile` is the ICC profile that is left to apply, and `gray` says whether the original is gray,
+    also if its pixels are stored as RGB by now. `frame_area` is the part of the canvas that a GIF's first frame covers;
+    None in other formats.
     """
 
     job: RenderJob
     crop: Rectangle
     orientation: int = 1
     profile: bytes | None = None
+    gray: bool = False
     frame_area: tuple[int, int, int, int] | None = None
 
 

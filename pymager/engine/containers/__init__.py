@@ -1,7 +1,8 @@
-"""Walks the containers of picture formats without decoding: is a file complete, and does it hold only a picture?
+"""Walks the containers of picture formats without decoding: for safety, and for what decoders do not say.
 
-Pillow accepts some incomplete files (a JPEG without its end, a GIF without its second half). For some headers it
-reserves memory or spends time before the size can be checked. So the container is walked before Pillow opens the file.
+For some headers Pillow reserves memory or spends time before the size can be checked. So the container is walked before
+Pillow opens the file. The walk also finds what a file says about colors and cropping, and whether it holds only a
+picture. Whether all pixels are there is decided by the decoder.
 """
 
 import struct
@@ -13,17 +14,17 @@ from pymager.formats import SIGNATURES
 
 
 def walk(data: Data, limits: PictureLimits, *, full_walk: bool = True) -> Container:
-    """Walk the container whose signature the file has; `NOT_WALKED` if it has none.
+    """Walk the container whose signature the file has; `NOT_WALKED` if it has none, or if its structure is broken.
 
-    Without `full_walk`, a walker can stop where decoding the rest is safe: the file then counts as complete, and not
-    as picture-only. Raises `Undecodable` if the file exceeds a limit.
+    Without `full_walk`, a walker can stop where decoding the rest is safe: the file then does not count as
+    picture-only. Raises `Undecodable` if the file exceeds a limit, `NotAPicture` if its kind is not supported.
     """
     for offset, magic, walker in _WALKERS:
         if data[offset : offset + len(magic)] == magic:
             try:
                 return walker(data, limits, full_walk)
             except (struct.error, IndexError):
-                return Container(complete=False)
+                return NOT_WALKED
     return NOT_WALKED
 
 

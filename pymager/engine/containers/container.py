@@ -5,30 +5,44 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pymager.engine.colorspace import ColorSpace
 from pymager.engine.limits import PictureLimits
 
 Data: TypeAlias = bytes | mmap.mmap
+Box: TypeAlias = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
     """What the container of a file says about it.
 
-    `complete`: the file is not cut short, as far as the container shows. `picture_only`: the file holds one picture
-    and nothing else: no EXIF, XMP, profile, comment, second picture, or bytes after its end; False if the walk is not
-    sure. `frames`: the number of pictures, or 0 if the walk did not count them.
+    `picture_only`: the file holds one picture and nothing else: no EXIF, XMP, profile, comment, second picture, or
+    bytes after its end; False if the walk is not sure. `frames`: the number of pictures, or 0 if the walk did not count
+    them. `cut_frames`: a frame after the first has no end, which no decoder notices at an upload. `color`: what the
+    container says about colors: an ICC profile, or a color space by numbers; None leaves it to the decoder. `crop`: the
+    part to show, before the orientation. `exif`: EXIF that the decoder does not find, or must not. `repaired`: the file
+    without what is broken, if a decoder would refuse it although all pixels are there. `lossless`: a lossless JPEG,
+    which cannot be decoded at a fraction of its size. `has_end`: False for a JPEG without an end marker.
     """
 
-    complete: bool = True
     picture_only: bool = False
     frames: int = 1
+    cut_frames: bool = False
+    color: ColorSpace | bytes | None = None
+    crop: Box | None = None
+    exif: bytes | None = None
+    repaired: bytes | None = None
+    lossless: bool = False
+    has_end: bool = True
 
 
 NOT_WALKED = Container(frames=0)
-"""The result for a format without a walker: only the decoder can judge the file."""
+"""The result for a format without a walker, or a file whose container is broken: only the decoder can judge it."""
 
 Walker: TypeAlias = Callable[[Data, PictureLimits, bool], Container]
 """Takes the file, the limits, and whether to walk to the end of the file.
 
-Raises `struct.error` or `IndexError` if the file ends too early, and `Undecodable` if it exceeds a limit.
+Raises `struct.error` or `IndexError` if the file ends too early, `Undecodable` if it exceeds a limit, and `NotAPicture`
+if its kind is not supported.
 """

@@ -12,7 +12,7 @@ _INTRODUCER = re.compile(rb"[!,;]")
 
 
 def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
-    """Walk from the header to the trailer. Stray bytes between blocks are skipped, as decoders do."""
+    """Walk from the header to the trailer, which can be missing. Stray bytes between blocks are skipped."""
     canvas_width, canvas_height, flags = unpack_from("<HHB", data, 6)
     check_pixels((canvas_width, canvas_height), limits)
     position, frames, picture_only = 13 + _color_table_bytes(flags), 0, True
@@ -21,7 +21,7 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
         position = match.end()
         introducer = data[position - 1]
         if introducer == _TRAILER:
-            return Container(frames > 0, picture_only and position == len(data), frames)
+            return Container(picture_only and position == len(data), frames)
         if introducer == _EXTENSION:
             picture_only = picture_only and data[position] == _GRAPHIC_CONTROL
             position = _skip_sub_blocks(data, position + 1)
@@ -30,8 +30,11 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
             check_frames(frames, limits)
             left, top, width, height, flags = unpack_from("<HHHHB", data, position)
             check_pixels((max(canvas_width, left + width), max(canvas_height, top + height)), limits)
-            position = _skip_sub_blocks(data, position + 10 + _color_table_bytes(flags))
-    return Container(complete=False, frames=frames)
+            try:
+                position = _skip_sub_blocks(data, position + 10 + _color_table_bytes(flags))
+            except IndexError:
+                return Container(frames=frames, cut_frames=frames > 1)
+    return Container(frames=frames)
 
 
 def _color_table_bytes(flags: int) -> int:

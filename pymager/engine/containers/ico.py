@@ -15,10 +15,9 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     """Walk the directory. Check sizes here: Pillow decodes an icon when it opens the file, whatever PNG is inside."""
     (count,) = unpack_from("<H", data, 4)
     check_frames(count, limits)
-    complete, picture_only, largest = count > 0, False, (0, 0)
+    picture_only, largest = False, (0, 0)
     for index in range(count):
-        width, height, length, offset = unpack_from("<BB6xII", data, _HEADER_BYTES + _ENTRY_BYTES * index)
-        complete = complete and offset + length <= len(data)
+        width, height, offset = unpack_from("<BB10xI", data, _HEADER_BYTES + _ENTRY_BYTES * index)
         largest = max(largest, ((width or 256) * (height or 256), offset))
         if data[offset : offset + 8] == _PNG_SIGNATURE:
             check_pixels(unpack_from(">II", data, offset + 16), limits)
@@ -28,7 +27,6 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     offset = largest[1]
     if data[offset : offset + 8] == _PNG_SIGNATURE:
         inner, end = png.walk_from(data, offset, limits)
-        complete = complete and inner.complete
         has_no_gap = (offset, end) == (_HEADER_BYTES + _ENTRY_BYTES, len(data))
         picture_only = inner.picture_only and count == 1 and has_no_gap
-    return Container(complete, picture_only)
+    return Container(picture_only)

@@ -1,19 +1,17 @@
 """AVIF, HEIC and JPEG 2000: boxes (ISO/IEC 14496-12 section 4.2, ISO/IEC 15444-1 annexes A and I)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from struct import error as struct_error
 from struct import unpack_from
 
-from pymager.engine.containers.container import Container, Data
+from pymager.engine import colorspace
+from pymager.engine.colorspace import ColorSpace
+from pymager.engine.containers.container import Box, Container, Data
 from pymager.engine.limits import PictureLimits, check_parts
 
 _MAX_BOXES = 10_000
-_KNOWN_BOXES = frozenset(
-    name.ljust(4).encode()
-    for names in ("ftyp styp pdin meta moov moof mfra sidx mdat free skip wide uuid", "jP jp2h jp2c jp2i xml uinf rreq")
-    for name in names.split()
-)
 _PICTURE_BOXES = frozenset({b"ftyp", b"meta", b"mdat"})
-_DESCRIPTION_BOXES = frozenset({b"meta", b"moov"})
 _METADATA_NAMES = (
     b"Exif",
     b"mime",
@@ -28,44 +26,127 @@ _METADATA_NAMES = (
     b"uuid",
 )
 """Names of metadata, profiles, rotation, mirroring and cropping inside of a meta box."""
-_END_OF_CODESTREAM = b"\xff\xd9"
+_MAX_PROFILE_BYTES = 4 << 20
+_SRGB = 13
+_VIDEO_TRANSFERS = frozenset({1, 6, 14, 15})
+"""The transfer functions of BT.601, BT.709 and BT.2020: for still pictures, browsers take them for sRGB's."""
 
 
 def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     """Walk the top-level boxes of AVIF or HEIC. It is picture-only if no name of metadata occurs in its meta box."""
-    complete, last, meta, kinds = True, 0, b"", set[bytes]()
+    last, meta, kinds = 0, b"", set[bytes]()
     for kind, start, end in _boxes(data):
-        complete = complete and end <= len(data)
         meta = data[start:end] if kind == b"meta" else meta
         kinds.add(kind)
         last = end
-    complete = complete and (b"mdat" in kinds or b"idat" in meta) and bool(kinds & _DESCRIPTION_BOXES)
+    properties = _properties(meta)
     has_metadata = any(name in meta for name in _METADATA_NAMES)
-    picture_only = kinds <= _PICTURE_BOXES and last == len(data) and not has_metadata
-    return Container(complete, picture_only, frames=0 if b"moov" in kinds else 1)
+    picture_only = kinds <= _PICTURE_BOXES and last == len(data) and not has_metadata and not properties.color
+    frames = 0 if b"moov" in kinds else 1
+    return Container(picture_only, frames, color=properties.color, crop=properties.crop)
 
 
 def walk_jp2(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
-    """Walk the boxes of a JP2 file. Its codestream must end with EOC."""
-    complete, has_end = True, False
+    """Walk the boxes of a JP2 file. Boxes of other kinds are skipped, as annex I says."""
+    color: bytes | None = None
     for kind, start, end in _boxes(data):
-        complete = complete and end <= len(data)
-        if kind == b"jp2c":
-            has_end = data.rfind(_END_OF_CODESTREAM, start, end) >= 0
-    return Container(complete and has_end)
+        if kind == b"jp2h":
+            color = _jp2_profile(data[start:end])
+    return Container(color=color)
 
 
 def walk_codestream(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
-    """Look for EOC: inside of its packets a codestream has no marker above FF 8F."""
-    return Container(data.rfind(_END_OF_CODESTREAM) >= 0)
+    """A codestream alone: there is nothing to walk."""
+    return Container()
 
 
-def _boxes(data: Data) -> Iterator[tuple[bytes, int, int]]:
-    """Each top-level box: its type, and the start and the end of its content. The end can be beyond the file.
+def _jp2_profile(header: bytes) -> bytes | None:
+    """The ICC profile of a JP2 header (section I.5.3.3: method 2, or 3 in JPX)."""
+    for kind, start, end in _boxes(header):
+        if kind == b"colr" and header[start] in (2, 3) and end - start <= _MAX_PROFILE_BYTES:
+            return header[start + 3 : end]
+    return None
 
-    Stops at bytes that are not a box: bytes after the end of a picture are harmless.
+
+@dataclass(slots=True)
+class _Properties:
+    """What the properties of the primary item say."""
+
+    color: ColorSpace | bytes | None = None
+    crop: Box | None = None
+    kinds: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+def _properties(meta: bytes) -> _Properties:
+    """Read the properties of the primary item (ISO/IEC 23008-12 section 9.3). A broken meta box gives none."""
+    found = _Properties()
+    try:
+        boxes = {kind: meta[start:end] for kind, start, end in _boxes(meta, 4)}
+        (primary,) = unpack_from(">H" if boxes[b"pitm"][0] == 0 else ">I", boxes[b"pitm"], 4)
+        inner = {kind: boxes[b"iprp"][start:end] for kind, start, end in _boxes(boxes[b"iprp"])}
+        all_properties = [(kind, inner[b"ipco"][start:end]) for kind, start, end in _boxes(inner[b"ipco"])]
+        for index in _associations(inner[b"ipma"], primary):
+            if 0 < index <= len(all_properties):
+                found.kinds.append(all_properties[index - 1])
+        _read(found)
+    except (struct_error, IndexError, KeyError):
+        pass
+    return found
+
+
+def _associations(ipma: bytes, item: int) -> list[int]:
+    """The numbers of an item's properties, from 1 on."""
+    version, wide = ipma[0], ipma[3] & 1
+    (entries,) = unpack_from(">I", ipma, 4)
+    check_parts(entries, _MAX_BOXES, "items with properties")
+    position = 8
+    for _ in range(entries):
+        (id,) = unpack_from(">I" if version else ">H", ipma, position)
+        position += 4 if version else 2
+        count = ipma[position]
+        position += 1
+        size = 2 if wide else 1
+        if id == item:
+            numbers = (int.from_bytes(ipma[position + size * n : position + size * (n + 1)]) for n in range(count))
+            return [number & (0x7FFF if wide else 0x7F) for number in numbers]
+        position += size * count
+    return []
+
+
+def _read(found: _Properties) -> None:
+    size = (0, 0)
+    numbers: ColorSpace | None = None
+    for kind, content in found.kinds:
+        if kind == b"ispe":
+            size = unpack_from(">II", content, 4)
+        elif kind == b"colr" and content[:4] in (b"prof", b"rICC"):
+            found.color = content[4:] if len(content) <= _MAX_PROFILE_BYTES else None
+        elif kind == b"colr" and content[:4] == b"nclx":
+            primaries, transfer = unpack_from(">HH", content, 4)
+            numbers = colorspace.by_code_points(primaries, _SRGB if transfer in _VIDEO_TRANSFERS else transfer)
+        elif kind == b"clap":
+            found.crop = _clean_aperture(content, size)
+    found.color = found.color or numbers
+
+
+def _clean_aperture(content: bytes, size: tuple[int, int]) -> Box | None:
+    """The rectangle of a `clap` property (ISO/IEC 14496-12 section 12.1.4); None if it is not within the picture."""
+    values = unpack_from(">IIIIiIiI", content)
+    if 0 in values[1::2] or 0 in size:
+        return None
+    width, height, x, y = (top / bottom for top, bottom in zip(values[::2], values[1::2], strict=True))
+    left, top = (size[0] - width) / 2 + x, (size[1] - height) / 2 + y
+    box = (round(left), round(top), round(left + width), round(top + height))
+    inside = 0 <= box[0] < box[2] <= size[0] and 0 <= box[1] < box[3] <= size[1]
+    return box if inside and box != (0, 0, *size) else None
+
+
+def _boxes(data: Data, position: int = 0) -> Iterator[tuple[bytes, int, int]]:
+    """Each box from a position on: its type, and the start and the end of its content. The end can be beyond the data.
+
+    Stops at bytes that cannot be a box: bytes after the end of a picture are harmless.
     """
-    position, count = 0, 0
+    count = 0
     while position + 8 <= len(data):
         size, kind = unpack_from(">I4s", data, position)
         start = position + 8
@@ -73,7 +154,7 @@ def _boxes(data: Data) -> Iterator[tuple[bytes, int, int]]:
             (size,) = unpack_from(">Q", data, start)
             start += 8
         end = position + size if size else len(data)
-        if kind not in _KNOWN_BOXES or end < start:
+        if end < start or not kind.isascii():
             return
         yield kind, start, end
         count += 1

@@ -5,9 +5,9 @@ from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
 from pymager.engine.limits import PictureLimits, check_pixels
-from pymager.errors import Undecodable
+from pymager.errors import NotAPicture, Undecodable
 
-_EOI, _SOS, _DNL = 0xD9, 0xDA, 0xDC
+_EOI, _SOS, _DNL, _LOSSLESS = 0xD9, 0xDA, 0xDC, 0xC3
 _STANDALONE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE_MARKERS = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -17,35 +17,62 @@ _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 """A marker in entropy-coded data: there, FF 00 is a stuffed byte, and FF D0 to FF D7 are restart markers. The
 search runs in C. FF DA and FF D9 also occur inside of segments, where they mean nothing."""
 
-_MAX_FULL_SIZE_SCANS = 16
-"""The scans of a progressive JPEG can cost as much as this many scans of a picture of the largest accepted size."""
+_MAX_FULL_SIZE_SCANS = 24
+"""The scans of a progressive JPEG can cost as much as this many scans of a picture of the largest accepted size.
+
+libjpeg's own script for four components, such as CMYK, has 18 scans.
+"""
+_BITS = 8
+_LAST_BYTES = 1 << 16
+END = b"\xff\xd9"
+"""The end marker, EOI."""
+_KINDS_NOT_SUPPORTED = {
+    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical coding"),
+    0xCB: "lossless arithmetic coding",
+}
+"""Frame markers of ITU-T T.81, table B.1."""
 
 
 def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
-    """Walk from SOI to EOI. Without `full_walk`, stop at the first scan of a sequential JPEG."""
+    """Walk from SOI to EOI, which can be missing. Without `full_walk`, stop at the first scan of a sequential JPEG."""
     size: tuple[int, ...] = (0, 0)
-    scans, progressive, picture_only, after_scan, position = 0, False, True, False, 2
+    scans, progressive, lossless, picture_only, after_scan, position = 0, False, False, True, False, 2
     while match := _MARKER.search(data, position):
         picture_only = picture_only and (after_scan or match.start() == position)
         marker, position = match.group()[1], match.end()
         if marker == _EOI:
-            return Container(complete=scans > 0, picture_only=picture_only and position == len(data))
+            return Container(picture_only=picture_only and position == len(data), lossless=lossless)
         if marker in _STANDALONE_MARKERS:
             continue
         (length,) = unpack_from(">H", data, position)
         if marker in _FRAME_MARKERS:
             size = unpack_from(">HH", data, position + 3)[::-1]
-            progressive = marker in _PROGRESSIVE_MARKERS
+            progressive, lossless = marker in _PROGRESSIVE_MARKERS, marker == _LOSSLESS
             check_pixels(size, limits)
+            _check_kind(data, marker, position)
         elif marker == _SOS:
             scans += 1
             _check_scans(scans, size, limits)
             if not full_walk and not progressive:
-                return Container()
+                return Container(lossless=lossless, has_end=_ends_with_marker(data))
         after_scan = marker == _SOS
         picture_only = picture_only and _is_of_the_picture(data, marker, position, length)
         position += max(length, 2)
-    return Container(complete=False)
+    return Container(lossless=lossless, has_end=False)
+
+
+def _ends_with_marker(data: Data) -> bool:
+    """Whether an end marker is among the last bytes: a quick look, after which the file is not walked to its end."""
+    return data.rfind(END, max(0, len(data) - _LAST_BYTES)) >= 0
+
+
+def _check_kind(data: Data, marker: int, position: int) -> None:
+    """Raises `NotAPicture` for a process that no decoder here knows."""
+    precision = data[position + 2]
+    if marker in _KINDS_NOT_SUPPORTED:
+        raise NotAPicture(f"JPEG with {_KINDS_NOT_SUPPORTED[marker]} is not supported; save it as a baseline JPEG")
+    if precision != _BITS:
+        raise NotAPicture(f"JPEG with {precision} bits per sample is not supported; save it with {_BITS} bits")
 
 
 def _check_scans(scans: int, size: tuple[int, ...], limits: PictureLimits) -> None:

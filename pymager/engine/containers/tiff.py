@@ -2,14 +2,45 @@
 
 from dataclasses import dataclass
 from struct import calcsize, unpack_from
+from struct import error as struct_error
 
 from pymager.engine.containers.container import Container, Data
 from pymager.engine.limits import PictureLimits, check_frames, check_parts, check_pixels
+from pymager.errors import NotAPicture
 
-_STRUCT_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
-_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
-_OFFSET_TAGS, _SIZE_TAGS = (273, 324), (279, 325)
-_READ_TAGS = frozenset({_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT, *_OFFSET_TAGS, *_SIZE_TAGS})
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
+STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES = 273, 274, 277, 278, 279
+PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES = 284, 317, 322, 323, 324, 325
+INK_SET, EXTRA_SAMPLES, SAMPLE_FORMAT, ICC_PROFILE = 332, 338, 339, 34_675
+"""The tags that are read (TIFF 6.0, appendix A; ICC.1:2022 annex B.4)."""
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, SEPARATED, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 4, 5, 6, 8, 9
+"""Photometric interpretations (TIFF 6.0, section 8)."""
+
+_PHOTOMETRICS = frozenset({WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR, CIELAB, ICCLAB})
+_OTHER_PHOTOMETRICS = {
+    MASK: "a transparency mask instead of a picture",
+    10: "ITU L*a*b* colors",
+    32_803: "raw sensor data (CFA)",
+    32_844: "LogL samples",
+    32_845: "LogLuv samples",
+    34_892: "raw sensor data (LinearRaw)",
+}
+_LOSSLESS_COMPRESSIONS = frozenset({1, 5, 8, 32_773, 32_946, 34_925, 50_000})
+"""None, LZW, Deflate, PackBits, the older code of Deflate, LZMA and Zstandard."""
+_SIMPLE_KINDS = frozenset({(WHITE_IS_ZERO, 1), (BLACK_IS_ZERO, 1), (PALETTE, 1), (RGB, 3), (SEPARATED, 4), (CIELAB, 3)})
+"""Photometric interpretation and samples per pixel of 8-bit pictures that Pillow reads correctly."""
+_SUBSAMPLING = 530
+_UNSPECIFIED = 0
+
+_STRUCT_CODES = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q"}
+_READ_TAGS = frozenset(
+    {
+        *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER),
+        *(STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES),
+        *(PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES),
+        *(INK_SET, EXTRA_SAMPLES, SAMPLE_FORMAT, _SUBSAMPLING, ICC_PROFILE),
+    }
+)
 _MAX_VALUES = 4_000_000
 """The maximum number of values in all directories together: directories can overlap and share one long list."""
 
@@ -48,32 +79,90 @@ class _Reader:
 
 
 def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
-    """Walk the chain of directories, each once. A strip, tile or directory beyond the end of the file is missing."""
+    """Walk the chain of directories, each once. A broken directory after the first ends the walk."""
     reader = _Reader(data, "<" if data[:2] == b"II" else ">", data[2:4] in (b"+\0", b"\0+"))
     (position,) = reader.values("Q" if reader.big else "I", 8 if reader.big else 4)
     seen: set[int] = set()
-    complete = position > 0
     while position and position not in seen:
         seen.add(position)
         check_frames(len(seen), limits)
-        tags, position = reader.directory(position)
-        _check_sizes(tags, limits)
-        complete = complete and _end(tags) <= len(data)
-    return Container(complete, frames=max(1, len(seen)))
+        try:
+            tags, position = reader.directory(position)
+        except struct_error:
+            if len(seen) == 1:
+                raise
+            break
+        if len(seen) == 1:
+            _check_sizes(tags, limits)
+            _check_kind(tags)
+    return Container(frames=max(1, len(seen)))
+
+
+def is_tiff(data: Data) -> bool:
+    """Whether the file begins like a TIFF or BigTIFF."""
+    return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def first_directory(data: Data) -> tuple[Tags, str]:
+    """The tags of the first directory, and the byte order as in `struct`. Raises `struct.error`."""
+    order = "<" if data[:2] == b"II" else ">"
+    reader = _Reader(data, order, data[2:4] in (b"+\0", b"\0+"))
+    return reader.directory(reader.values("Q" if reader.big else "I", 8 if reader.big else 4)[0])[0], order
+
+
+def is_read_by_pillow(tags: Tags, size: int) -> bool:
+    """Whether Pillow decodes the first picture of a file of `size` bytes correctly; else `pymager.engine.tiff` does."""
+    bits, samples, photometric = tags.get(BITS, (1,))[0], tags.get(SAMPLES, (1,))[0], tags.get(PHOTOMETRIC, (0,))[0]
+    if tags.get(COMPRESSION, (1,))[0] not in _LOSSLESS_COMPRESSIONS or bits not in (8, 16, 32, 64):
+        return True
+    chunky, unsigned = tags.get(PLANAR, (1,))[0] != 2, set(tags.get(SAMPLE_FORMAT, (1,))) == {1}
+    simple = (photometric, samples) in _SIMPLE_KINDS or (
+        (photometric, samples, chunky) == (RGB, 4, True) and tags.get(EXTRA_SAMPLES) != (_UNSPECIFIED,)
+    )
+    if photometric == YCBCR:
+        return True
+    return bits == 8 and unsigned and simple and _has_plausible_sizes(tags, size)
+
+
+def _has_plausible_sizes(tags: Tags, size: int) -> bool:
+    offsets, sizes = tags.get(STRIP_OFFSETS, ()), tags.get(STRIP_SIZES, ())
+    return TILE_OFFSETS in tags or (
+        len(offsets) == len(sizes) and all(n > 0 and at + n <= size for at, n in zip(offsets, sizes, strict=True))
+    )
+
+
+def _check_kind(tags: Tags) -> None:
+    """Raises `NotAPicture` for a kind of TIFF that is not supported."""
+    bits, samples = tags.get(BITS, (1,)), tags.get(SAMPLES, (1,))[0]
+    formats, photometric = set(tags.get(SAMPLE_FORMAT, (1,))), tags.get(PHOTOMETRIC, (WHITE_IS_ZERO,))[0]
+    compression = tags.get(COMPRESSION, (1,))[0]
+    problem = None
+    if photometric not in _PHOTOMETRICS:
+        problem = f"{_OTHER_PHOTOMETRICS.get(photometric, f'the photometric interpretation {photometric}')}"
+    elif formats - {1, 2, 3, 4}:
+        problem = "complex samples" if formats & {5, 6} else f"the sample format {max(formats)}"
+    elif len(set(bits)) > 1:
+        problem = f"samples of {', '.join(map(str, bits))} bits"
+    elif (
+        bits[0] not in (1, 2, 4, 8, 12, 16, 32, 64) or (bits[0] < 8 and samples > 1) or (bits[0] == 12 and samples > 1)
+    ):
+        problem = f"{samples} samples of {bits[0]} bits"
+    elif 3 in formats and bits[0] < 16:
+        problem = f"{bits[0]}-bit float samples"
+    elif photometric == SEPARATED and (tags.get(INK_SET, (1,))[0] != 1 or samples < 4):
+        problem = f"{samples} inks other than cyan, magenta, yellow and black"
+    elif photometric in (RGB, YCBCR, CIELAB, ICCLAB) and samples < 3:
+        problem = f"{samples} samples per pixel in color"
+    elif photometric == PALETTE and bits[0] > 8:
+        problem = f"a palette of {bits[0]} bits"
+    elif photometric == YCBCR and compression in _LOSSLESS_COMPRESSIONS and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
+        problem = "subsampled YCbCr that is not compressed as JPEG"
+    if problem:
+        raise NotAPicture(f"TIFF with {problem} is not supported; save it as 8-bit or 16-bit gray, RGB or CMYK")
 
 
 def _check_sizes(tags: Tags, limits: PictureLimits) -> None:
     """Check tiles too: a tile is decoded completely, however small its picture is."""
-    for width, height in ((_WIDTH, _HEIGHT), (_TILE_WIDTH, _TILE_HEIGHT)):
+    for width, height in ((WIDTH, HEIGHT), (TILE_WIDTH, TILE_HEIGHT)):
         if tags.get(width) and tags.get(height):
             check_pixels((tags[width][0], tags[height][0]), limits)
-
-
-def _end(tags: Tags) -> int:
-    """The position of the end of the last strip or tile."""
-    ends = (
-        offset + size
-        for offsets, sizes in zip(_OFFSET_TAGS, _SIZE_TAGS, strict=True)
-        for offset, size in zip(tags.get(offsets, ()), tags.get(sizes, ()), strict=False)
-    )
-    return max(ends, default=0)

@@ -12,7 +12,7 @@ _MAX_CHUNKS = 100_000
 def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     """Walk the chunks. Check the size here: 34 bytes make the decoder reserve a whole canvas when it opens the file."""
     end = 8 + unpack_from("<I", data, 4)[0]
-    position, chunks, frames, picture_only, complete = 12, 0, 0, True, False
+    position, chunks, frames, picture_only, cut = 12, 0, 0, True, False
     while position < end:
         kind, length = unpack_from("<4sI", data, position)
         check_pixels(_canvas_size(data, kind, position + 8), limits)
@@ -21,9 +21,9 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
         frames += kind == b"ANMF"
         check_frames(frames, limits)
         picture_only = picture_only and kind in _PICTURE_CHUNKS
-        complete = position + 8 + length <= len(data)  # the padding after an odd chunk can be missing at the end
+        cut = position + 8 + length > len(data)  # the padding after an odd chunk can be missing at the end
         position += 8 + length + (length & 1)
-    return Container(complete, picture_only and end == len(data), max(1, frames))
+    return Container(picture_only and end == len(data), max(1, frames), cut_frames=cut and frames > 1)
 
 
 def _canvas_size(data: Data, kind: bytes, position: int) -> tuple[int, int]:

@@ -1,0 +1,211 @@
+"""Decodes originals: from an open file to pixels, and what has to be known of them."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import IO
+
+from PIL import Image, ImageFile
+
+from pymager.engine import colorspace, orient
+from pymager.engine.colorspace import ColorSpace
+from pymager.engine.containers import tiff as containers_tiff
+from pymager.engine.containers.container import Box, Container
+from pymager.engine.containers.jpeg import END
+from pymager.engine.original import OpenOriginal
+
+_GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+_WIDE_PNG_MODES = frozenset({"I;16B", "RGB;16B", "RGBA;16B", "LA;16B"})
+_GRAY_PNG_MODES = frozenset({"LA;16B"})
+_NARROW_GRAY_FACTORS = {"L;2": 85, "L;4": 17}
+"""What a sample of 2 or 4 bits is multiplied by to have 8."""
+
+
+_FILLS = (1, 0)
+"""Values of samples in every mode. Files that end early are rare, and a last row of ones too."""
+_FILLER = b"\x5a\xa5" * 4_096
+"""Bytes that decode as no plain color."""
+_MAX_COMPARED_PIXELS = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A decoded picture. `profile` is the ICC profile that is left to apply, `orientation` EXIF's, 1 to 8.
+
+    `gray` says whether the original is gray, also if its pixels are stored as RGB. `frame_area` is the part of the
+    canvas that a GIF's first frame covers; None in other formats.
+    """
+
+    picture: Image.Image
+    profile: bytes | None
+    orientation: int
+    gray: bool
+    frame_area: Box | None = None
+
+
+def decode(original: OpenOriginal, *, verify: bool = False) -> Decoded:
+    """Decode the first picture completely. Raises what a decoder raises.
+
+    With `verify`, it also raises `OSError` for missing pixels that a decoder does not notice.
+    """
+    picture, container = original.picture, original.container
+    if picture is None:
+        return _decode_tiff(original)
+    if original.format == "png":
+        return _decode_png(picture, original, verify)
+    if original.format == "ico":
+        return Decoded(_decode_icon(picture), None, 1, gray=False)
+    frame_area = picture.tile[0].extents if picture.format == "GIF" else None
+    gray = picture.mode in _GRAY_MODES
+    picture.load()  # first, because some formats have the orientation, the profile or even the size at their end
+    decoded = Decoded(picture, _profile(picture, container), _orientation(picture, original), gray, frame_area)
+    if picture.mode.startswith("I;16") and decoded.profile:
+        decoded = _narrowed(decoded)
+    if container.crop is not None and picture.format == "AVIF":  # the HEIC decoder crops by itself
+        decoded = replace(decoded, picture=picture.crop(container.crop))
+    return decoded
+
+
+def decode_jpeg(original: OpenOriginal, factor: int = 1) -> Decoded:
+    """Decode a JPEG at 1/`factor` of its size (1, 2, 4 or 8)."""
+    picture = original.picture
+    assert picture is not None
+    width, height = picture.size
+    gray = picture.mode in _GRAY_MODES
+    decoded = Decoded(picture, _profile(picture, original.container), _orientation(picture, original), gray)
+    if factor > 1:
+        picture.draft(None, (width // factor, height // factor))
+    picture.load()
+    if factor > 1:
+        _extend_edges(picture, width % factor, height % factor)
+    return decoded
+
+
+def can_be_reduced(original: OpenOriginal) -> bool:
+    """Whether the picture can be decoded at a fraction of its size: a JPEG that is not lossless."""
+    return original.format == "jpeg" and not original.container.lossless
+
+
+def check_jpeg_pixels(original: OpenOriginal) -> None:
+    """Raises `OSError` if a JPEG without an end marker lacks pixels.
+
+    Pixels that are missing become what follows the data. So they are there if other bytes after the data change
+    nothing.
+    """
+    shown = []
+    for filler in (b"", _FILLER):
+        with Image.open(BytesIO(original.data[:] + filler + END), formats=("JPEG", "MPO")) as picture:
+            if picture.size[0] * picture.size[1] > _MAX_COMPARED_PIXELS:
+                picture.draft(None, (1, 1))
+            shown.append(hashlib.sha256(picture.tobytes()).digest())
+    if shown[0] != shown[1]:
+        raise OSError("pixels are missing")
+
+
+def upright_orientation(original: OpenOriginal) -> int:
+    """The orientation of a JPEG, which is known before it is decoded."""
+    assert original.picture is not None
+    return _orientation(original.picture, original)
+
+
+def _profile(picture: ImageFile.ImageFile, container: Container) -> bytes | None:
+    """The ICC profile of the picture, made of numbers if the file describes its colors by numbers."""
+    color = container.color
+    if isinstance(color, ColorSpace):
+        return colorspace.profile(color, gray=picture.mode in _GRAY_MODES)
+    if color is not None:
+        return color or None
+    profile = picture.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) else None
+
+
+def _orientation(picture: ImageFile.ImageFile, original: OpenOriginal) -> int:
+    """The orientation by which browsers turn the picture: they ignore the EXIF of WebP."""
+    if original.format == "webp":
+        return 1
+    exif = original.container.exif
+    return orient.orientation_in(picture.info.get("exif") if exif is None else exif)
+
+
+def _extend_edges(picture: ImageFile.ImageFile, right: int, bottom: int) -> None:
+    """Replace an edge that is partly padding: a reduced decode mixes the rest of the last block into it."""
+    width, height = picture.size
+    if right and width > 1:
+        picture.paste(picture.crop((width - 2, 0, width - 1, height)), (width - 1, 0))
+    if bottom and height > 1:
+        picture.paste(picture.crop((0, height - 2, width, height - 1)), (0, height - 1))
+
+
+def _decode_png(picture: ImageFile.ImageFile, original: OpenOriginal, verify: bool) -> Decoded:
+    if verify:
+        _fill(picture, _FILLS[0])
+    raw = str(picture.tile[0].args) if picture.tile else ""
+    gray = picture.mode in _GRAY_MODES or raw in _GRAY_PNG_MODES
+    color = original.container.color
+    profile = colorspace.profile(color, gray=gray) if isinstance(color, ColorSpace) else color or None
+    transparent = picture.info.get("transparency")
+    orientation = _orientation(picture, original)
+    if raw in _WIDE_PNG_MODES and (profile or transparent is not None):
+        from pymager.engine import png16  # loads numpy
+
+        narrow, profile = png16.decode(picture, original.file, profile)
+        decoded = Decoded(narrow, profile, orientation, gray)
+    else:
+        if isinstance(transparent, int) and picture.mode != "P":
+            picture.info["transparency"] = transparent * _NARROW_GRAY_FACTORS.get(raw, 1)
+        picture.load()
+        decoded = Decoded(picture, profile, orientation, gray)
+    if verify and _ends_with(picture, _FILLS[0]):
+        _check_png_once_more(original.file)
+    return decoded
+
+
+def _fill(picture: ImageFile.ImageFile, value: int) -> None:
+    """Give a picture that is not loaded its pixels: a decoder that stops early leaves them as they are."""
+    picture.im = Image.new(picture.mode, picture.size, _color(picture, value)).im
+
+
+def _ends_with(picture: Image.Image, value: int) -> bool:
+    width, height = picture.size
+    last = picture.crop((0, height - 1, width, height))
+    return last.tobytes() == Image.new(picture.mode, last.size, _color(picture, value)).tobytes()
+
+
+def _color(picture: Image.Image, value: int) -> int | tuple[int, ...]:
+    bands = len(picture.getbands())
+    return value if bands == 1 else (value,) * bands
+
+
+def _check_png_once_more(file: IO[bytes]) -> None:
+    """A last row that looks as if it was not decoded looks so by chance if it does not change with the filling."""
+    file.seek(0)
+    with Image.open(file, formats=("PNG",)) as picture:
+        _fill(picture, _FILLS[1])
+        picture.load()
+        if _ends_with(picture, _FILLS[1]):
+            raise OSError("pixels are missing")
+
+
+def _narrowed(decoded: Decoded) -> Decoded:
+    """Apply the profile to gray of 16 bits before it is reduced to 8."""
+    from pymager.engine import wide  # loads numpy
+
+    narrow, profile = wide.narrowed(wide.samples_of(decoded.picture), decoded.profile)
+    return replace(decoded, picture=wide.picture(narrow, None), profile=profile)
+
+
+def _decode_icon(picture: ImageFile.ImageFile) -> Image.Image:
+    from pymager.engine import ico  # loads Pillow's plug-in for icons
+
+    return ico.decode(picture)
+
+
+def _decode_tiff(original: OpenOriginal) -> Decoded:
+    from pymager.engine import tiff  # loads numpy
+
+    tags, order = containers_tiff.first_directory(original.data)
+    profile = bytes(tags.get(containers_tiff.ICC_PROFILE, ())) or None
+    picture, left = tiff.decode(original.data, tags, order, profile)
+    orientation = tags.get(containers_tiff.ORIENTATION, (1,))[0]
+    gray = tags[containers_tiff.PHOTOMETRIC][0] in (containers_tiff.WHITE_IS_ZERO, containers_tiff.BLACK_IS_ZERO)
+    return Decoded(picture, left, orientation if 1 <= orientation <= 8 else 1, gray)
