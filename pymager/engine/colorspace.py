@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import exp, log
+from math import exp, log, pow
 from typing import TypeAlias
 
 Matrix: TypeAlias = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
@@ -89,7 +89,7 @@ def is_high_dynamic_range(space: ColorSpace) -> bool:
 
 def _bt1886(value: float) -> float:
     """A display's light for BT.709's signal (ITU-R BT.1886), as in browsers: not the inverse of the camera's curve."""
-    return value**2.4
+    return pow(value, 2.4)
 
 
 def _srgb(value: float) -> float:
@@ -103,7 +103,7 @@ def _smpte240(value: float) -> float:
 def _pq_nits(value: float) -> float:
     """SMPTE ST 2084: the display's luminance of a signal, in cd/m2."""
     power = value ** (1 / 78.84375)
-    return 10_000.0 * (max(power - 0.8359375, 0.0) / (18.8515625 - 18.6875 * power)) ** (1 / 0.1593017578125)
+    return 10_000.0 * pow((max(power - 0.8359375, 0.0) / (18.8515625 - 18.6875 * power)), 1 / 0.1593017578125)
 
 
 def _hlg_scene(value: float) -> float:
@@ -179,7 +179,7 @@ def _light_at(index: int, transfer: int) -> float:
     white, peak = _white_and_peak(transfer)
     if index <= _WHITE_POINT:
         return white * _srgb(index / _WHITE_POINT)
-    return white * (peak / white) ** ((index - _WHITE_POINT) / (_GRID_POINTS - 1 - _WHITE_POINT))
+    return white * pow(peak / white, (index - _WHITE_POINT) / (_GRID_POINTS - 1 - _WHITE_POINT))
 
 
 def _position_of(signal: float, transfer: int) -> float:

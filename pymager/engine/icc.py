@@ -65,14 +65,15 @@ def to_srgb(samples: NDArray[np.uint16], curves: Curves) -> NDArray[np.uint8]:
 def encoded(light: Floats) -> NDArray[np.uint8]:
     """Linear light, 0 to 1, as sRGB of 8 bits (IEC 61966-2-1)."""
     index = np.rint(np.clip(light, 0, 1) * (_LEVELS - 1)).astype(np.uint16)
-    return _srgb_table()[index]
+    shown: NDArray[np.uint8] = _srgb_table()[index]
+    return shown
 
 
 @lru_cache(maxsize=1)
 def _srgb_table() -> NDArray[np.uint8]:
     light = np.linspace(0, 1, _LEVELS)
     shown = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.rint(shown * 255).astype(np.uint8)
+    return np.asarray(np.rint(shown * 255), np.uint8)
 
 
 def _tags(profile: bytes) -> dict[bytes, int]:
@@ -90,10 +91,12 @@ def _table(profile: bytes, at: int) -> Floats:
         (count,) = unpack_from(">I", profile, at + 8)
         if count == 0:
             return x.astype(np.float32)
-        values = unpack_from(f">{min(count, _LEVELS)}H", profile, at + 12)
+        if count > _LEVELS:
+            raise ValueError(count)
+        values = unpack_from(f">{count}H", profile, at + 12)
         if count == 1:
-            return (x ** (values[0] / 256)).astype(np.float32)
-        return np.interp(x, np.linspace(0, 1, count), np.array(values) / 65_535).astype(np.float32)
+            return np.asarray(np.power(x, values[0] / 256), np.float32)
+        return np.asarray(np.interp(x, np.linspace(0, 1, count), np.array(values) / 65_535), np.float32)
     if kind != b"para":
         raise ValueError(kind)
     (function,) = unpack_from(">H", profile, at + 8)
@@ -108,4 +111,4 @@ def _table(profile: bytes, at: int) -> Floats:
         y = np.where(x >= (-b / a if a else 0), power + offset, offset)
     else:
         y = np.where(x >= p["d"], power + p.get("e", 0.0), c * x + p.get("f", 0.0))
-    return np.clip(y, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(np.nan_to_num(y), 0, 1), np.float32)

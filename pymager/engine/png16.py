@@ -24,12 +24,17 @@ def decode(picture: ImageFile.ImageFile, file: IO[bytes], profile: bytes | None)
         picture.tile = [picture.tile[0]._replace(args="RGBA")]  # the two bytes of gray, then those of alpha
         picture.load()
         parts = np.asarray(picture)
-        gray = (parts[:, :, 0].astype(np.uint16) << 8 | parts[:, :, 1])[:, :, None]
+        gray: Samples = (parts[:, :, 0].astype(np.uint16) << 8 | parts[:, :, 1])[:, :, None].astype(np.uint16)
         return _narrowed(gray, None, parts[:, :, 2], profile)
     picture.load()
     high = np.asarray(picture)
     samples = high.astype(np.uint16) << 8 | _low_bytes(file, _LOW_BYTES[str(raw)])
-    return _narrowed(samples[:, :, :3], transparent, high[:, :, 3] if picture.mode == "RGBA" else None, profile)
+    return _narrowed(
+        np.asarray(samples[:, :, :3], np.uint16),
+        transparent,
+        high[:, :, 3] if picture.mode == "RGBA" else None,
+        profile,
+    )
 
 
 def _low_bytes(file: IO[bytes], raw: str) -> NDArray[np.uint8]:

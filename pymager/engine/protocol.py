@@ -45,9 +45,13 @@ class Status(IntEnum):
 
 _MAX_PAYLOAD_BYTES = {Status.BODY: MAX_BODY_BYTES, Status.FILE: 0, Status.ORIGINAL: 0}
 
+OUT_OF_MEMORY = "OutOfMemory"
+"""The name of the failure of a job that lacked memory in a process that kept some from other jobs."""
+
 _ERRORS: dict[str, Callable[[str], errors.PymagerError]] = {
     "NotAPicture": errors.NotAPicture,
     "Undecodable": errors.Undecodable,
+    OUT_OF_MEMORY: errors.Undecodable,
     "UnsupportedFormat": errors.UnsupportedFormat,
     "NotFound": errors.NotFound,
     "NoSpace": errors.NoSpace,
@@ -57,10 +61,14 @@ _ERRORS: dict[str, Callable[[str], errors.PymagerError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The error to raise. `traceback` is not empty if it is a bug in a decoder or in pymager."""
+    """The error to raise. `traceback` is not empty if it is a bug in a decoder or in pymager.
+
+    `out_of_memory` says that the job may succeed in a new process.
+    """
 
     error: errors.PymagerError
     traceback: str
+    out_of_memory: bool = False
 
 
 class ProtocolError(Exception):
@@ -166,7 +174,7 @@ def read_failure(payload: bytes) -> Failure:
     """Why a job failed. Raises `ProtocolError`."""
     match _json(payload):
         case {"error": str(error), "message": str(message), "traceback": str(traceback)} if error in _ERRORS:
-            return Failure(_ERRORS[error](message), traceback)
+            return Failure(_ERRORS[error](message), traceback, error == OUT_OF_MEMORY)
     raise ProtocolError(f"not a failure: {payload[:_SHOWN_BYTES]!r}")
 
 

@@ -255,8 +255,8 @@ def _scaled(values: Array) -> Samples:
     finite = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0)
     low, high = float(finite.min()), float(finite.max())
     if low < 0 or high > 255:
-        return np.rint((finite - low) * (65_535 / (high - low))).astype(np.uint16)
-    return np.rint(finite * (65_535 if high <= 1 else 257)).astype(np.uint16)
+        return np.asarray(np.rint((finite - low) * (_MAX_16_BITS / max(high - low, 1e-30))), np.uint16)
+    return np.asarray(np.rint(finite * (_MAX_16_BITS if high <= 1 else 257)), np.uint16)
 
 
 def _lab_to_srgb(values: Array, layout: Layout) -> NDArray[np.uint8]:

@@ -29,7 +29,9 @@ def picture(color: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> Image.
 def unassociated(color: Samples, alpha: Samples) -> Samples:
     """Divide premultiplied samples by their alpha."""
     divisor = np.maximum(alpha, 1).astype(np.uint32)[:, :, None]
-    return np.minimum((color.astype(np.uint64) * 65_535 + divisor // 2) // divisor, 65_535).astype(np.uint16)
+    quotient = (color.astype(np.uint64) * 65_535 + divisor // 2) // divisor
+    result: Samples = np.minimum(quotient, 65_535).astype(np.uint16)
+    return result
 
 
 def samples_of(picture: Image.Image) -> Samples:

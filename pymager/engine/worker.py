@@ -4,6 +4,7 @@ Started as `python -m pymager.engine.worker FILE PARENT`: the file descriptor of
 server's process id.
 """
 
+import ctypes
 import errno
 import faulthandler
 import gc
@@ -22,10 +23,30 @@ from pymager.engine import protocol
 from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import Status, failure_answer
-from pymager.errors import PymagerError
+from pymager.errors import NotAPicture, PymagerError
 
 _PRELOADED_DECODERS = ("JPEG", "MPO", "PNG", "WEBP")
 _NO_SPACE_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+_SUSPECT_SHARE = 0.7  # of the limit on memory: a decoder that fails above it may lack memory
+_MAX_KEPT_BYTES = 160 << 20  # of freed memory, before it is given back to the system: glibc keeps up to 144 MiB
+
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_RETRIED_FROM_BYTES = 16 << 20  # kept from other jobs: less makes no difference
+_OUT_OF_MEMORY = "the picture needs more memory to decode than the {} MiB that a worker process may use"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The limit on the address space, and how much of it was kept from other jobs when the job began; in bytes."""
+
+    limit: int
+    kept: int
+
+    @property
+    def failure(self) -> str:
+        """The name of the failure of a job that lacks memory."""
+        return protocol.OUT_OF_MEMORY if self.kept > _RETRIED_FROM_BYTES else "Undecodable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +78,19 @@ def main(load_handlers: Callable[[], JobHandlers]) -> NoReturn:
 def _serve(channel: socket.socket, read: Callable[[int], bytes], handlers: JobHandlers, start: dict[str, Any]) -> None:
     limits = protocol.limits_of(start["limits"])
     gc.freeze()
+    size_when_ready = _address_space()
     channel.sendall(protocol.answer(Status.READY))
     while (request := protocol.read_request(read)) is not None:
         sandbox.limit_cpu_seconds(start["cpu_seconds"])
-        channel.sendall(_answer(handlers, limits, request, start["memory_bytes"]))
+        kept = _address_space() - size_when_ready
+        answer = _answer(handlers, limits, request, Memory(start["memory_bytes"], kept))
+        if _address_space() - size_when_ready > _MAX_KEPT_BYTES:
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)
+        channel.sendall(answer)
 
 
-def _answer(handlers: JobHandlers, limits: PictureLimits, request: dict[str, Any], memory_bytes: int) -> bytes:
+def _answer(handlers: JobHandlers, limits: PictureLimits, request: dict[str, Any], memory: Memory) -> bytes:
     """Run a job. Nothing that a decoder raises gets past this function: everything becomes an answer."""
     path = Path(request["path"])
     try:
@@ -73,7 +100,7 @@ def _answer(handlers: JobHandlers, limits: PictureLimits, request: dict[str, Any
             return protocol.inspection_answer(handlers.inspect(path, limits))
         body = handlers.render(path, limits, protocol.render_job_of(request["render"]))
     except (PymagerError, OSError, MemoryError) as error:
-        return _expected_failure(error, path, memory_bytes)
+        return _expected_failure(error, path, memory)
     except Exception as error:
         return _unexpected_failure(error)
     if body is None:
@@ -96,13 +123,11 @@ def _body_answer(body: bytes, file: Path) -> bytes:
     return protocol.answer(Status.FILE)
 
 
-def _expected_failure(error: PymagerError | OSError | MemoryError, path: Path, memory_bytes: int) -> bytes:
+def _expected_failure(error: PymagerError | OSError | MemoryError, path: Path, memory: Memory) -> bytes:
     if isinstance(error, MemoryError):
-        return failure_answer(
-            "Undecodable",
-            f"the picture needs more memory to decode than the {memory_bytes >> 20} MiB that a worker process may use; "
-            "send a smaller one",
-        )
+        return failure_answer(memory.failure, _OUT_OF_MEMORY.format(memory.limit >> 20))
+    if isinstance(error, NotAPicture) and error.__cause__ and _largest_address_space() > _SUSPECT_SHARE * memory.limit:
+        return failure_answer(memory.failure, _OUT_OF_MEMORY.format(memory.limit >> 20) + ", or is damaged")
     if isinstance(error, PymagerError):
         return failure_answer(type(error).__name__, str(error))
     if isinstance(error, FileNotFoundError) and not path.exists():
@@ -110,6 +135,19 @@ def _expected_failure(error: PymagerError | OSError | MemoryError, path: Path, m
     if error.filename == str(path):
         return failure_answer("Unavailable", f"the file cannot be read: {error.strerror}")
     return _unexpected_failure(error)
+
+
+def _address_space() -> int:
+    """The address space of this process in bytes, proc(5)."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * _PAGE_BYTES
+
+
+def _largest_address_space() -> int:
+    """The largest address space that this process has had, in bytes, proc(5)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmPeak:"):
+            return int(line.split()[1]) << 10
+    return 0
 
 
 def _unexpected_failure(error: Exception) -> bytes:

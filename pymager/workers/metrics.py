@@ -21,8 +21,8 @@ _REASONS: dict[type[BaseException], str] = {
     Unavailable: "unavailable",
     Exception: "other",
 }
-_EXIT_REASONS = ("max_jobs", "stopped", "killed", "cpu_limit", "crashed", "exited")
-_FAILURE_REASONS = (*_REASONS.values(), "timeout", "malformed_answer", *_EXIT_REASONS[2:])
+_EXIT_REASONS = ("max_jobs", "memory", "stopped", "killed", "cpu_limit", "crashed", "exited")
+_FAILURE_REASONS = (*_REASONS.values(), "timeout", "malformed_answer", *_EXIT_REASONS[3:])
 
 
 class JobMetrics:

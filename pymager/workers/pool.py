@@ -199,7 +199,10 @@ class WorkerPool:
             self._queue.give_back(slot, usable=slot.ready)
 
     async def _run(self, slot: Slot, message: bytes, read: Callable[[Status, bytes], T]) -> T:
-        """Run a job; run it again if its process was killed from outside. Canceling a job kills its process."""
+        """Run a job. Canceling it kills its process.
+
+        It runs again if its process was killed from outside, or lacked memory that it kept from other jobs.
+        """
 
         def outcome(status: Status, payload: bytes) -> T | Failure:
             return protocol.read_failure(payload) if status is Status.FAILED else read(status, payload)
@@ -211,6 +214,9 @@ class WorkerPool:
             except WorkerExited as end:
                 if end.code not in EXTERNAL_EXIT_CODES:
                     raise
+                result = await slot.run(message, seconds, outcome)
+            if isinstance(result, Failure) and result.out_of_memory:
+                slot.discard()
                 result = await slot.run(message, seconds, outcome)
         except TimeoutError:
             raise Undecodable(f"the picture took longer than {seconds:g} seconds to decode") from None

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from pymager.engine import protocol
 from pymager.engine.protocol import Status
@@ -37,6 +38,7 @@ _ALLOCATOR_VARIABLES = {
 EXTERNAL_EXIT_CODES = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
 """Exit codes of a process that a signal from outside ended: the kernel's when memory runs out, or an operator's."""
 
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _READ_BUFFER_BYTES = 1 << 20
 _START_TIMEOUT_SECONDS = 30.0
 _KILL_TIMEOUT_SECONDS = 30.0
@@ -71,6 +73,7 @@ class WorkerProcess:
         self.stderr = ""  # the last part of its standard error, once it has ended
         self.exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._on_exit = on_exit
+        self._size_when_ready = 0
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         ours, theirs = socket.socketpair()
         read_end, write_end = os.pipe()
@@ -110,6 +113,16 @@ class WorkerProcess:
         if status is not Status.READY or not self.alive:
             raise WorkerStartFailed(f"its first answer was {status.name}" if self.alive else "it ended immediately")
         self.jobs = 0
+        self._size_when_ready = self._address_space()
+
+    def kept_bytes(self) -> int:
+        """How much its address space has grown since it was ready, in bytes; 0 if that is unknown."""
+        return max(0, self._address_space() - self._size_when_ready)
+
+    def _address_space(self) -> int:
+        with suppress(OSError, ValueError, IndexError):
+            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[0]) * _PAGE_BYTES
+        return 0
 
     async def request(self, message: bytes, seconds: float) -> tuple[Status, bytes]:
         """Send a request and return the answer.

@@ -20,6 +20,7 @@ _RETIRE_GRACE_SECONDS = 1.0
 _START_WAIT_SECONDS = 30.0
 _RETRY_AFTER_SECONDS = 5
 _MAX_LOGGED_STDERR = 2_000
+_MAX_KEPT_BYTES = 192 << 20  # address space that a process may keep after a job
 STOPPING = "the service is stopping"
 
 log = structlog.get_logger("pymager.workers")
@@ -31,8 +32,8 @@ class Slot:
     """Keeps a worker process running, and runs jobs on it one at a time.
 
     A process that ends is replaced: immediately, or with exponential backoff after failed starts. A process that has
-    done `max_jobs` jobs is replaced when its successor is ready. `on_ready_changed` is called when `ready` changes, and
-    `on_replace` with the reason when a process has to be replaced.
+    done `max_jobs` jobs, or keeps much memory, is replaced when its successor is ready. `on_ready_changed` is called
+    when `ready` changes, and `on_replace` with the reason when a process has to be replaced.
     """
 
     def __init__(
@@ -110,8 +111,9 @@ class Slot:
                 process.kill()
                 self._lose(process)
                 raise
-            if process.jobs >= self._max_jobs and self._may_start():
-                self._on_replace("max_jobs")
+            reason = "max_jobs" if process.jobs >= self._max_jobs else "memory"
+            if (reason == "max_jobs" or process.kept_bytes() > _MAX_KEPT_BYTES) and self._may_start():
+                self._on_replace(reason)
                 self._replace()
             return result
         except (WorkerExited, ProtocolError):
@@ -121,6 +123,13 @@ class Slot:
         finally:
             self._is_busy = False
             self._promote_successor()
+
+    def discard(self) -> None:
+        """Replace the process now, and not when its successor is ready: it has too little memory left."""
+        if (process := self._process) is not None:
+            self._on_replace("memory")
+            self._retire(process)
+            self._lose(process)
 
     async def _ready_process(self) -> WorkerProcess:
         try:

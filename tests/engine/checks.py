@@ -190,7 +190,6 @@ STEPS: dict[Callable[[], None], Step] = {
     cmyk: color.to_rgb,
     gray_of_16_bits: depth.eight_bits,
     gray_in_floating_point: depth.eight_bits,
-    integers_of_32_bits: depth.eight_bits,
     alpha_on_background: alpha.flatten,
     transparent_palette: alpha.expand,
     transparent_colors: alpha.expand,

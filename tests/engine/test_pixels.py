@@ -73,6 +73,10 @@ def test_a_profile_that_is_broken_or_for_another_color_space_is_ignored(profile:
     assert near(quadrants(as_rgba(data, 20, 20)), (55, 55, 55, 255), 0)
 
 
+def test_integers_of_32_bits_are_stretched() -> None:
+    checks.integers_of_32_bits()
+
+
 def test_a_transparent_gray_has_16_bits() -> None:
     checks.transparent_gray_of_16_bits()
 

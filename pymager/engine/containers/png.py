@@ -24,7 +24,8 @@ _MAX_OTHER_CHUNKS = 10_000
 _MAX_PROFILE_BYTES = 4 << 20
 _MAX_EXIF_TEXT_BYTES = 1 << 20
 _PALETTE = 3
-_DISPLAY_GAMMA = 0.45455
+_SRGB_GAMMA = 2.2
+_INSIGNIFICANT = 0.05  # a difference in gamma that libpng and browsers ignore
 _RAW_EXIF = re.compile(rb"Raw profile type (?:exif|APP1)\0")
 _RAW_EXIF_BODY = re.compile(rb"\s*\n\s*\w+\s*\n\s*\d+\s*\n([0-9a-fA-F\s]+)")
 
@@ -145,9 +146,9 @@ def _color(chunks: dict[bytes, bytes]) -> ColorSpace | bytes | None:
     if len(chunks.get(b"cHRM", b"")) == 32:
         numbers = unpack_from(">8I", chunks[b"cHRM"])
         chromaticities = tuple(number / 100_000 for number in numbers)
-    if not gamma > 0 or (chromaticities is None and abs(gamma - _DISPLAY_GAMMA) < 1e-4):
+    if not gamma > 0 or (chromaticities is None and abs(gamma * _SRGB_GAMMA - 1) < _INSIGNIFICANT):
         return b""
-    return colorspace.by_gamma(gamma, chromaticities) or b""  # type: ignore[arg-type]
+    return colorspace.by_gamma(gamma, chromaticities) or b""
 
 
 def _profile(content: bytes) -> bytes:

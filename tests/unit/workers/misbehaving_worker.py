@@ -22,6 +22,7 @@ from pymager.errors import NotAPicture, Undecodable
 
 LIMITS = ("AS", "CORE", "FSIZE", "NOFILE")
 CHANNEL = int(sys.argv[1])
+KEPT: list[bytearray] = []
 GET_DEATH_SIGNAL, GET_DUMPABLE, GET_NO_NEW_PRIVILEGES = 2, 3, 39  # prctl(2)
 
 
@@ -38,6 +39,15 @@ def misbehave(path: Path) -> None:
             time.sleep(1_000)
         case ["hog"]:
             bytearray(8 << 30)
+        case ["keep", megabytes]:
+            KEPT.append(bytearray(int(megabytes) << 20))
+        case ["need", megabytes]:
+            bytearray(int(megabytes) << 20)
+        case ["need-quietly", megabytes]:
+            try:
+                bytearray(int(megabytes) << 20)
+            except MemoryError as error:
+                raise NotAPicture("this is damaged") from error
         case ["exit"]:
             sys.exit(3)
         case ["vanish"]:

@@ -141,6 +141,39 @@ async def test_a_picture_that_needs_too_much_memory_does_not_end_the_worker(job_
         assert (await workers.inspect(job_file("fine"))).height == before[0]
 
 
+async def test_a_job_that_lacks_the_memory_that_others_kept_runs_in_a_new_process(job_file: JobFile) -> None:
+    async with pool() as workers:
+        first = workers.state.pids[0]
+        await workers.inspect(job_file("keep 100"))
+        for behavior in ("need 900", "need-quietly 900"):
+            assert (await workers.inspect(job_file(behavior))).format == "jpeg"
+            await workers.inspect(job_file("keep 100"))
+        assert first not in workers.state.pids
+        assert workers.state.restarts == 0
+
+
+async def test_a_job_that_lacks_memory_in_a_new_process_is_not_called_damaged(job_file: JobFile) -> None:
+    async with pool() as workers:
+        await workers.inspect(job_file("keep 100"))
+        with pytest.raises(Undecodable, match="needs more memory to decode than the 1024 MiB"):
+            await workers.inspect(job_file("need 1500"))
+        assert workers.state.started == 2
+
+
+async def test_a_damaged_picture_is_called_damaged(job_file: JobFile) -> None:
+    async with pool() as workers:
+        with pytest.raises(NotAPicture, match="damaged"):
+            await workers.inspect(job_file("need-quietly 1500"))
+
+
+async def test_a_worker_that_keeps_much_memory_is_replaced(job_file: JobFile) -> None:
+    async with pool() as workers:
+        first = workers.state.pids[0]
+        await workers.inspect(job_file("keep 250"))
+        await until(lambda: len(workers.state.pids) == 1 and workers.state.pids[0] != first)
+        assert (workers.state.restarts, workers.state.started) == (0, 2)
+
+
 async def test_a_worker_killed_from_outside_costs_no_request(job_file: JobFile) -> None:
     async with pool() as workers:
         path = job_file("killed 1")
