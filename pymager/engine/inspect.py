@@ -1,14 +1,14 @@
 """Verifies an upload: decodes its first frame completely, and renders one pixel of it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from pymager.engine import orient
 from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
+from pymager.engine.encode import encode
 from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import open_original
-from pymager.engine.render import DECODE_STEPS, finish
+from pymager.engine.render import DECODE_STEPS, OUTPUT_STEPS
 from pymager.engine.step import StepContext
 from pymager.formats import Encoding
 from pymager.names import Variant
@@ -37,8 +37,8 @@ def inspect(path: Path, limits: PictureLimits) -> Inspection:
         info = decoded.picture.info
         pixel = decoded.picture.crop((0, 0, 1, 1))
         pixel.info = info
-        for step in DECODE_STEPS:
+        for step in DECODE_STEPS + OUTPUT_STEPS:
             pixel = step(pixel, context)
-        finish(pixel, replace(context, frame_area=None))
+        encode(pixel, _ONE_PIXEL)
         width, height = size[::-1] if orient.swaps_sides(decoded.orientation) else size
         return Inspection(original.format, width, height)

@@ -47,7 +47,9 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
         return None
     picture, context = decoded
     del decoded  # release the full-size picture as soon as there is a small one
-    return finish(picture, context)
+    for step in OUTPUT_STEPS:
+        picture = step(picture, context)
+    return encode(picture, job)
 
 
 def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
@@ -87,10 +89,3 @@ def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepConte
     for step in DECODE_STEPS:
         picture = step(picture, context)
     return picture, context
-
-
-def finish(picture: Image.Image, context: StepContext) -> bytes:
-    """Run the steps towards the variant, and encode it."""
-    for step in OUTPUT_STEPS:
-        picture = step(picture, context)
-    return encode(picture, context.job)

@@ -53,6 +53,25 @@ def test_a_reduced_decode_looks_like_a_full_one(photo: Image.Image, size: tuple[
     assert ssim(opened(rendered(data, *size)), best) >= 0.98
 
 
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("reduction", [2, 4, 8])
+def test_what_lies_behind_the_edges_of_a_cropped_jpeg_is_not_seen(
+    subsampling: int, progressive: bool, reduction: int
+) -> None:
+    """A crop without loss, as jpegtran makes it, keeps whole blocks: the rest of the last ones is there but hidden."""
+    whole = np.full((464, 512, 3), 255, np.uint8)
+    whole[:461, :508] = 40
+    data = bytearray(
+        encoded(Image.fromarray(whole), "JPEG", quality=90, subsampling=subsampling, progressive=progressive)
+    )
+    frame = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    width, height = 506, 459  # as many blocks as the whole; the hidden white begins two pixels behind the edges
+    data[frame + 5 : frame + 9] = height.to_bytes(2) + width.to_bytes(2)
+    found = np.asarray(opened(rendered(bytes(data), width // reduction, height // reduction)), dtype=int)
+    assert np.abs(found - 40).max() <= 8
+
+
 def test_scaling_uses_a_lanczos_filter(photo: Image.Image) -> None:
     """Of Pillow's filters, Lanczos is by far the closest."""
     data = encoded(photo, "PNG")

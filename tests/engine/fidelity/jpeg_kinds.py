@@ -117,16 +117,6 @@ def twelve_bits() -> bytes:
     return bytes(data)
 
 
-def edges() -> bytes:
-    """A crop without loss of 50x46 pixels from a picture whose right and bottom rest is white: blocks end in white."""
-    whole = np.full((48, 56, 3), 255, np.uint8)
-    whole[:46, :50] = 40
-    data = bytearray(plain(Image.fromarray(whole), quality=90))
-    at = data.index(b"\xff\xc0")
-    data[at + 5 : at + 9] = struct.pack(">HH", 46, 50)
-    return bytes(data)
-
-
 KINDS = [
     Kind("baseline-444.jpg", plain, tolerance=3),
     Kind("baseline-422.jpg", partial(plain, subsampling=1), tolerance=3),
