@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-quick servers cluster storm check format docs bench bench-scale bench-rollout bench-overload \
-  bench-memory dist deb deb-test image lock clean
+  bench-memory dist deb deb-test fidelity image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -27,6 +27,10 @@ QUICK := tests/unit tests/engine --ignore=tests/unit/workers --ignore=tests/unit
   --ignore=tests/unit/telemetry/test_jobs.py
 test-quick: $(VENV)/dev.stamp ## Run the tests that need no server; under 90 seconds.
 	$(BIN)/python -m pytest -q -n 2 $(QUICK) $(ARGS)
+
+# Needs Debian's packages chromium, imagemagick, libvips-tools, ffmpeg and libheif-examples.
+fidelity: $(VENV)/dev.stamp ## Ask independent decoders anew what the tests' pictures look like.
+	$(BIN)/python -m tests.engine.fidelity.oracles
 
 # The first time this takes some minutes: the servers are built into a cache outside the checkout.
 servers: $(VENV)/dev.stamp ## Build or install the servers that the tests start.

@@ -7,7 +7,7 @@ from typing import IO
 
 from PIL import Image, ImageFile
 
-from pymager.engine import colorspace, orient
+from pymager.engine import colorspace, depth, orient
 from pymager.engine.colorspace import ColorSpace
 from pymager.engine.containers import tiff as containers_tiff
 from pymager.engine.containers.container import Box, Container
@@ -26,6 +26,8 @@ _FILLS = (1, 0)
 _FILLER = b"\x5a\xa5" * 4_096
 """Bytes that decode as no plain color."""
 _MAX_COMPARED_PIXELS = 16_000_000
+_MAX_PRECISE_PIXELS = 24_000_000
+"""The largest PNG of 16 bits whose lower bytes are used: they need three times the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,19 +147,35 @@ def _decode_png(picture: ImageFile.ImageFile, original: OpenOriginal, verify: bo
     profile = colorspace.profile(color, gray=gray) if isinstance(color, ColorSpace) else color or None
     transparent = picture.info.get("transparency")
     orientation = _orientation(picture, original)
-    if raw in _WIDE_PNG_MODES and (profile or transparent is not None):
+    few_pixels = picture.size[0] * picture.size[1] <= _MAX_PRECISE_PIXELS
+    if raw in _WIDE_PNG_MODES and few_pixels and (profile or transparent is not None):
         from pymager.engine import png16  # loads numpy
 
         narrow, profile = png16.decode(picture, original.file, profile)
         decoded = Decoded(narrow, profile, orientation, gray)
     else:
-        if isinstance(transparent, int) and picture.mode != "P":
-            picture.info["transparency"] = transparent * _NARROW_GRAY_FACTORS.get(raw, 1)
         picture.load()
-        decoded = Decoded(picture, profile, orientation, gray)
+        decoded = Decoded(_with_narrow_transparency(picture, raw), profile, orientation, gray)
     if verify and _ends_with(picture, _FILLS[0]):
         _check_png_once_more(original.file)
     return decoded
+
+
+def _with_narrow_transparency(picture: ImageFile.ImageFile, raw: str) -> Image.Image:
+    """A transparent color that has as many bits as the pixels: tRNS has it with the number of bits of the file."""
+    transparent = picture.info.get("transparency")
+    if picture.mode == "P" or transparent is None:
+        return picture
+    if raw not in _WIDE_PNG_MODES:
+        picture.info["transparency"] = (
+            transparent * _NARROW_GRAY_FACTORS.get(raw, 1) if isinstance(transparent, int) else transparent
+        )
+        return picture
+    narrow = depth.upper_bytes(picture) if isinstance(transparent, int) else picture
+    narrow.info["transparency"] = (
+        transparent >> 8 if isinstance(transparent, int) else tuple(value >> 8 for value in transparent)
+    )
+    return narrow
 
 
 def _fill(picture: ImageFile.ImageFile, value: int) -> None:

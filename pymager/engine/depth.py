@@ -13,7 +13,7 @@ _MAX_16_BITS = 65_535
 def eight_bits(picture: Image.Image, context: StepContext) -> Image.Image:
     """Convert gray of 16 bits, of 32 bits or in floating point to gray of 8 bits."""
     if picture.mode.startswith("I;16"):
-        return _from_16(picture)
+        return upper_bytes(picture)
     if picture.mode == "I":
         return _from_32(picture)
     if picture.mode == "F":
@@ -21,8 +21,8 @@ def eight_bits(picture: Image.Image, context: StepContext) -> Image.Image:
     return picture
 
 
-def _from_16(picture: Image.Image) -> Image.Image:
-    """Take the upper byte of each value."""
+def upper_bytes(picture: Image.Image) -> Image.Image:
+    """Gray of 8 bits: the upper byte of each 16-bit value."""
     big = picture.mode == "I;16B" or (picture.mode == "I;16N" and sys.byteorder == "big")
     values = picture.tobytes("raw", picture.mode)
     return Image.frombytes("L", picture.size, values[0 if big else 1 :: 2])

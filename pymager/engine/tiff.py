@@ -6,6 +6,7 @@ bytes of the samples. Sections are those of TIFF 6.0; technical notes are Adobe'
 
 import struct
 import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pymager.engine import color as colors
 from pymager.engine import icc, wide
 from pymager.engine.containers.container import Data
 from pymager.engine.containers.tiff import (
@@ -50,6 +52,7 @@ Array = NDArray[Any]
 _NONE, _DEFLATE, _OLD_DEFLATE = 1, 8, 32_946
 _HORIZONTAL, _FLOATING_POINT = 2, 3
 _MAX_16_BITS = 65_535
+_BAND_BYTES = 16 << 20
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -71,36 +74,86 @@ class Layout:
     predictor: int
     reversed_bits: bool
 
+    @property
+    def colors(self) -> int:
+        """The number of color channels."""
+        return self.samples - len(self.extra)
+
+    @property
+    def alpha(self) -> int | None:
+        """The number of the alpha channel; samples of another meaning are ignored (section 18).
+
+        A single extra sample of unspecified meaning is alpha: libvips, ImageMagick and ffmpeg agree on that.
+        """
+        for index, meaning in enumerate(self.extra):
+            if meaning in (_ASSOCIATED, _UNASSOCIATED) or len(self.extra) == 1:
+                return self.colors + index
+        return None
+
+    @property
+    def is_associated(self) -> bool:
+        """Whether colors are multiplied by alpha."""
+        return _ASSOCIATED in self.extra
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The range of values that becomes 0 to 65535: `low` becomes 0, and a difference is multiplied by `factor`."""
+
+    low: float
+    high: float
+    factor: float
+
 
 def decode(data: Data, tags: Tags, order: str, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
-    """The first picture of a file; also returns the profile that is left to apply."""
+    """The first picture of a file; also returns the profile that is left to apply.
+
+    It is decoded and reduced to 8 bits in bands of rows, so that it never needs more memory than Pillow's picture and
+    one band. Raises `ValueError` and `KeyError` for a broken file.
+    """
     layout = _layout(tags, order)
-    values = _values(data, tags, layout)
-    colors = values.shape[2] - len(layout.extra)
-    alpha = _alpha(values, layout, colors)
-    color = values[:, :, :colors]
+    curves = icc.curves_of(profile, layout.colors) if profile and layout.colors in (1, 3) else None
+    scale = _scale(data, tags, layout)
+    picture: Image.Image | None = None
+    for top, values in _bands(data, tags, layout):
+        band = _band(values, layout, scale, curves, profile)
+        if picture is None:
+            picture = Image.new(band.mode, (layout.width, layout.height))
+        picture.paste(band, (0, top))
+    if picture is None:
+        raise ValueError("the picture has no rows")
+    is_converted = curves is not None or layout.photometric in (CIELAB, ICCLAB)
+    is_converted = is_converted or (layout.photometric == SEPARATED and layout.alpha is not None)
+    return picture, None if is_converted else profile
+
+
+def _band(
+    values: Array, layout: Layout, scale: Scale | None, curves: icc.Curves | None, profile: bytes | None
+) -> Image.Image:
+    """A band of rows as a picture with 8 bits per channel."""
+    color = values[:, :, : layout.colors]
+    alpha = None if layout.alpha is None else _in_16_bits(values[:, :, layout.alpha : layout.alpha + 1], scale)[:, :, 0]
     if layout.photometric in (CIELAB, ICCLAB):
-        return wide.picture(_lab_to_srgb(color, layout), _bytes(alpha)), None
-    wide_color = _in_16_bits(color)
+        return wide.picture(_lab_to_srgb(color, layout), _bytes(alpha))
+    wide_color = _in_16_bits(color, scale)
     if layout.photometric == WHITE_IS_ZERO:
-        wide_color = 65_535 - wide_color
-    if alpha is not None and _ASSOCIATED in layout.extra:
+        wide_color = _MAX_16_BITS - wide_color
+    if alpha is not None and layout.is_associated:
         wide_color = wide.unassociated(wide_color, alpha)
     if layout.photometric == SEPARATED:
         return _separated(wide_color, alpha, profile)
-    narrow, left = wide.narrowed(wide_color, profile)
-    return wide.picture(narrow, _bytes(alpha)), left
+    narrow = (wide_color >> 8).astype(np.uint8) if curves is None else icc.to_srgb(wide_color, curves)
+    return wide.picture(narrow, _bytes(alpha))
 
 
-def _separated(color: Samples, alpha: Samples | None, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
-    from pymager.engine import color as colors
-
+def _separated(color: Samples, alpha: Samples | None, profile: bytes | None) -> Image.Image:
+    """CMYK; with alpha it is converted here, because no mode of Pillow has both."""
     inks = Image.fromarray(np.ascontiguousarray((color >> 8).astype(np.uint8)), "CMYK")
     if alpha is None:
-        return inks, profile
+        return inks
     shown = colors.converted(inks, profile, gray=False).convert("RGB")
     shown.putalpha(Image.fromarray(np.ascontiguousarray((alpha >> 8).astype(np.uint8))))
-    return shown, None
+    return shown
 
 
 def _layout(tags: Tags, order: str) -> Layout:
@@ -125,49 +178,89 @@ def _layout(tags: Tags, order: str) -> Layout:
     )
 
 
-def _values(data: Data, tags: Tags, layout: Layout) -> Array:
-    """All samples as rows x columns x samples."""
+def _bands(data: Data, tags: Tags, layout: Layout) -> Iterator[tuple[int, Array]]:
+    """The samples in bands of rows: the first row of each, and rows x columns x samples."""
     tiled = TILE_OFFSETS in tags
-    offsets, sizes = (
-        (tags[TILE_OFFSETS], tags.get(TILE_SIZES)) if tiled else (tags[STRIP_OFFSETS], tags.get(STRIP_SIZES))
-    )
-    sizes = sizes if sizes and len(sizes) == len(offsets) else (0,) * len(offsets)
+    offsets = tags[TILE_OFFSETS] if tiled else tags[STRIP_OFFSETS]
+    sizes = tags.get(TILE_SIZES if tiled else STRIP_SIZES, ())
+    sizes = sizes if len(sizes) == len(offsets) else (0,) * len(offsets)
     width, height = layout.width, layout.height
     if tiled:
         block_width, block_height = tags[TILE_WIDTH][0], tags[TILE_HEIGHT][0]
     else:
         block_width, block_height = width, min(height, tags.get(ROWS_PER_STRIP, (height,))[0])
+    if not block_width or not block_height:
+        raise ValueError("strips or tiles without pixels")
     across, down = -(-width // block_width), -(-height // block_height)
     planes, samples = (layout.samples, 1) if layout.planar else (1, layout.samples)
     if len(offsets) < across * down * planes:
         raise ValueError("a strip or tile is missing")
-    out = np.empty((height, width, layout.samples), layout.type)
-    for index in range(across * down * planes):
-        plane, place = divmod(index, across * down)
-        top, left = place // across * block_height, place % across * block_width
-        rows = block_height if tiled else min(block_height, height - top)
-        raw = _unpacked(data, offsets[index], sizes[index], layout, rows, block_width * samples * layout.type.itemsize)
-        block = _differences_undone(raw, layout, rows, block_width, samples)
-        shown_rows, shown_columns = min(rows, height - top), min(block_width, width - left)
-        first = plane if layout.planar else 0
-        out[top : top + shown_rows, left : left + shown_columns, first : first + samples] = block[
-            :shown_rows, :shown_columns
+    row_bytes = block_width * samples * layout.type.itemsize
+    step = block_height if tiled else max(1, _BAND_BYTES // (row_bytes * planes))
+    for top in range(0, height, block_height):
+        rows_in_block = block_height if tiled else min(block_height, height - top)
+        first_block = top // block_height * across
+        readers = [
+            [
+                _reader(data, offsets[index], sizes[index], layout, rows_in_block, row_bytes)
+                for index in range(plane * down * across + first_block, plane * down * across + first_block + across)
+            ]
+            for plane in range(planes)
         ]
-    return out
+        for first in range(0, rows_in_block, step):
+            rows = min(step, rows_in_block - first)
+            shown = min(rows, height - top - first)
+            band = np.empty((shown, width, layout.samples), layout.type)
+            for plane, columns in enumerate(readers):
+                for column, read in enumerate(columns):
+                    block = _differences_undone(read(rows), layout, rows, block_width, samples)
+                    left = column * block_width
+                    right = min(left + block_width, width)
+                    band[:, left:right, plane : plane + samples] = block[:shown, : right - left]
+            if shown > 0:
+                yield top + first, band
 
 
-def _unpacked(data: Data, offset: int, size: int, layout: Layout, rows: int, row_bytes: int) -> bytes:
-    """The bytes of a strip or tile. An impossible size is ignored. Raises `ValueError` if bytes are missing."""
-    expected = rows * row_bytes
+def _reader(data: Data, offset: int, size: int, layout: Layout, rows: int, row_bytes: int) -> Callable[[int], bytes]:
+    """A function that returns the bytes of the next rows of a strip or tile. An impossible size is ignored.
+
+    The function raises `ValueError` if bytes are missing.
+    """
+    end = offset + size if size > 0 and offset + size <= len(data) else len(data)
     if layout.compression == _NONE:
-        raw = _in_order(data[offset : offset + expected], layout)
-    else:
-        end = offset + size if size > 0 and offset + size <= len(data) else len(data)
-        packed = _in_order(data[offset:end], layout)
-        if layout.compression in (_DEFLATE, _OLD_DEFLATE):
-            raw = zlib.decompressobj().decompress(packed, expected)
-        else:
-            raw = _unpacked_by_libtiff(packed, layout.compression, rows, row_bytes)
+        return _sliced(data, offset, layout, row_bytes)
+    packed = _in_order(data[offset:end], layout)
+    if layout.compression in (_DEFLATE, _OLD_DEFLATE):
+        return _inflated(packed, row_bytes)
+    whole = _unpacked_by_libtiff(packed, layout.compression, rows, row_bytes)
+    return _sliced(whole, 0, None, row_bytes)
+
+
+def _sliced(data: Data, offset: int, layout: Layout | None, row_bytes: int) -> Callable[[int], bytes]:
+    position = offset
+
+    def read(rows: int) -> bytes:
+        nonlocal position
+        raw = data[position : position + rows * row_bytes]
+        position += rows * row_bytes
+        return _checked(raw if layout is None else _in_order(raw, layout), rows * row_bytes)
+
+    return read
+
+
+def _inflated(packed: bytes, row_bytes: int) -> Callable[[int], bytes]:
+    unpacker, rest = zlib.decompressobj(), packed
+
+    def read(rows: int) -> bytes:
+        nonlocal rest
+        raw = unpacker.decompress(rest, rows * row_bytes)
+        rest = unpacker.unconsumed_tail
+        return _checked(raw, rows * row_bytes)
+
+    return read
+
+
+def _checked(raw: bytes, expected: int) -> bytes:
     if len(raw) < expected:
         raise ValueError("a strip or tile ends too early")
     return raw
@@ -213,50 +306,45 @@ def _differences_undone(raw: bytes, layout: Layout, rows: int, columns: int, sam
     return np.cumsum(native, axis=1, dtype=unsigned).view(layout.type.newbyteorder("="))
 
 
-def _alpha(values: Array, layout: Layout, colors: int) -> Samples | None:
-    """The alpha channel in 16 bits; samples of another meaning are ignored (section 18).
-
-    A single sample of unspecified meaning is alpha: libvips, ImageMagick and ffmpeg agree on that.
-    """
-    for index, meaning in enumerate(layout.extra):
-        if meaning in (_ASSOCIATED, _UNASSOCIATED) or len(layout.extra) == 1:
-            return _in_16_bits(values[:, :, colors + index : colors + index + 1])[:, :, 0]
-    return None
-
-
 def _bytes(alpha: Samples | None) -> NDArray[np.uint8] | None:
     return None if alpha is None else (alpha >> 8).astype(np.uint8)
 
 
-def _in_16_bits(values: Array) -> Samples:
-    """Integers by their upper bits, signed ones of 8 and 16 bits from the lowest value on.
-
-    No value of a signed integer of 32 bits is defined as white: values that fit into 16 bits are 16-bit values, others
-    are stretched. Floating point is described in `_scaled`.
-    """
-    if values.dtype.kind == "f":
-        return _scaled(values)
+def _in_16_bits(values: Array, scale: Scale | None) -> Samples:
+    """Integers by their upper bits, signed ones of 8 and 16 bits from the lowest value on; other values by a scale."""
+    if scale is not None:
+        finite = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=scale.high, neginf=scale.low)
+        return np.asarray(np.rint((finite - scale.low) * scale.factor), np.uint16)
     bits = values.dtype.itemsize * 8
     native = values.astype(values.dtype.newbyteorder("="))
-    if values.dtype.kind == "i" and bits == 32:
-        low, high = int(native.min()), int(native.max())
-        if low < 0 or high > _MAX_16_BITS:
-            return np.rint((native - np.float64(low)) * (_MAX_16_BITS / max(1, high - low))).astype(np.uint16)
-        return native.astype(np.uint16)
     if values.dtype.kind == "i":
-        native = native.view(f"u{values.dtype.itemsize}") ^ np.array(1 << bits - 1, f"u{values.dtype.itemsize}")
+        unsigned = np.dtype(f"u{values.dtype.itemsize}")
+        native = native.view(unsigned) ^ unsigned.type(1 << bits - 1)
     if bits == 8:
         return native.astype(np.uint16) * 257
     return native.astype(np.uint16) if bits == 16 else (native >> (bits - 16)).astype(np.uint16)
 
 
-def _scaled(values: Array) -> Samples:
-    """White is 1 if no value is above 1, 255 if none is above 255; other ranges are stretched. NaN is black."""
-    finite = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0)
-    low, high = float(finite.min()), float(finite.max())
-    if low < 0 or high > 255:
-        return np.asarray(np.rint((finite - low) * (_MAX_16_BITS / max(high - low, 1e-30))), np.uint16)
-    return np.asarray(np.rint(finite * (_MAX_16_BITS if high <= 1 else 257)), np.uint16)
+def _scale(data: Data, tags: Tags, layout: Layout) -> Scale | None:
+    """How values become 16-bit samples that no type defines: floating point, and signed integers of 32 bits or more.
+
+    In floating point, white is 1 if no value is larger, 255 if no value is larger than that. Integers that fit into 16
+    bits are 16-bit samples. Other ranges are stretched. Values that are not a number are black.
+    """
+    kind, size = layout.type.kind, layout.type.itemsize
+    if kind != "f" and not (kind == "i" and size >= 4):
+        return None
+    low, high = 0.0, 0.0
+    for _, values in _bands(data, tags, layout):
+        color = np.nan_to_num(values[:, :, : layout.colors].astype(np.float32), posinf=1.0, neginf=0.0)
+        low, high = min(low, float(color.min())), max(high, float(color.max()))
+    if kind == "f" and low >= 0 and high <= 255:
+        return Scale(0.0, 1.0 if high <= 1 else 255.0, _MAX_16_BITS if high <= 1 else 257.0)
+    if kind == "i" and low >= 0 and high <= _MAX_16_BITS:
+        return Scale(0.0, float(_MAX_16_BITS), 1.0)
+    if kind == "i":
+        low = min(float(values.min()) for _, values in _bands(data, tags, layout))
+    return Scale(low, high, _MAX_16_BITS / max(high - low, 1e-30))
 
 
 def _lab_to_srgb(values: Array, layout: Layout) -> NDArray[np.uint8]:

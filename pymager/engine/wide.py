@@ -19,11 +19,9 @@ def narrowed(samples: Samples, profile: bytes | None) -> tuple[NDArray[np.uint8]
 
 def picture(color: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> Image.Image:
     """A picture in L, RGB or RGBA from rows x columns x channels, and rows x columns of an alpha channel."""
-    made = Image.fromarray(np.ascontiguousarray(color[:, :, 0] if color.shape[2] == 1 else color))
-    if alpha is not None:
-        made = made.convert("RGB")
-        made.putalpha(Image.fromarray(np.ascontiguousarray(alpha)))
-    return made
+    if alpha is None:
+        return Image.fromarray(np.ascontiguousarray(color[:, :, 0] if color.shape[2] == 1 else color))
+    return Image.fromarray(np.dstack([color, alpha] if color.shape[2] == 3 else [color, color, color, alpha]))
 
 
 def unassociated(color: Samples, alpha: Samples) -> Samples:

@@ -34,6 +34,7 @@ _ALLOCATOR_VARIABLES = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
     "MALLOC_TOP_PAD_": str(16 << 20),
+    "OPENBLAS_NUM_THREADS": "1",  # each thread of numpy's would reserve address space
 }
 EXTERNAL_EXIT_CODES = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
 """Exit codes of a process that a signal from outside ended: the kernel's when memory runs out, or an operator's."""

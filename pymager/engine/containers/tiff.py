@@ -29,6 +29,7 @@ _LOSSLESS_COMPRESSIONS = frozenset({1, 5, 8, 32_773, 32_946, 34_925, 50_000})
 """None, LZW, Deflate, PackBits, the older code of Deflate, LZMA and Zstandard."""
 _SIMPLE_KINDS = frozenset({(WHITE_IS_ZERO, 1), (BLACK_IS_ZERO, 1), (PALETTE, 1), (RGB, 3), (SEPARATED, 4), (CIELAB, 3)})
 """Photometric interpretation and samples per pixel of 8-bit pictures that Pillow reads correctly."""
+_SIMPLE_WIDE_KINDS = frozenset({(BLACK_IS_ZERO, 1), (RGB, 3)})
 _SUBSAMPLING = 530
 _UNSPECIFIED = 0
 
@@ -121,7 +122,9 @@ def is_read_by_pillow(tags: Tags, size: int) -> bool:
     )
     if photometric == YCBCR:
         return True
-    return bits == 8 and unsigned and simple and _has_plausible_sizes(tags, size)
+    if bits == 16:  # Pillow keeps the upper bytes, which is enough without a profile
+        simple = chunky and (photometric, samples) in _SIMPLE_WIDE_KINDS and ICC_PROFILE not in tags
+    return bits in (8, 16) and unsigned and simple and _has_plausible_sizes(tags, size)
 
 
 def _has_plausible_sizes(tags: Tags, size: int) -> bool:
