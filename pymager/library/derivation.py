@@ -126,6 +126,7 @@ class Derivation:
     async def _make(self, worker: Worker, key: str, original: Original, variant: Variant) -> VariantContent:
         try:
             async with self._local(original) as path:
+                reached("derive.rendering")
                 rendered = await worker.render(path, RenderJob(variant, self._encoding), self._spool_folder)
                 reached("derive.rendered")
                 info = await self._put(key, path, rendered, variant.content_type)

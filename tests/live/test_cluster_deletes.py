@@ -22,7 +22,7 @@ from tests.servers import Minio
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
-_RENDERING = ("derive.leased", "derive.rendered", "derive.blob-put", "derive.released")
+_RENDERING = ("derive.leased", "derive.rendering", "derive.rendered", "derive.blob-put", "derive.released")
 _DELETING = ("remove.committed", "cleanup.original-deleted", "cleanup.derived-deleted")
 _OLD, _NEW = 3, 6  # small PNGs both
 

@@ -61,7 +61,7 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_render_costs_nobody_a_
         (worker,) = program.workers()
         worker.suspend()
         pending = asyncio.create_task(client.get("/derived/cat-80x60.jpg"))
-        await until(lambda: "derive.leased" in count.read_text(), "the render")
+        await until(lambda: "derive.rendering" in count.read_text(), "the render")
         worker.kill()
         answer = await pending
         assert (answer.status, answer.picture.size) == (200, (80, 60))

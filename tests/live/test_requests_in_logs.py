@@ -21,7 +21,7 @@ async def test_what_happens_in_a_request_is_logged_under_its_id_and_what_happens
         (worker,) = program.workers()
         worker.suspend()
         pending = asyncio.create_task(client.get("/derived/cat-80x60.jpg", **{"X-Request-ID": "mine"}))
-        await until(lambda: "derive.leased" in count.read_text(), "the render")
+        await until(lambda: "derive.rendering" in count.read_text(), "the render")
         worker.kill()
         answer = await pending
         assert (answer.status, answer.headers["x-request-id"]) == (200, "mine")
