@@ -2,6 +2,10 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+from tests.engine.checks import four_colors
+from tests.pictures import encoded
 
 _IMPORT_EVERYTHING_BUT_THE_ENGINE = """
 import sys
@@ -29,3 +33,32 @@ def test_a_server_process_loads_no_decoder() -> None:
     engine, decoders = done.stdout.splitlines()
     assert engine.split() == [f"pymager.engine.{name}" for name in ("jobs", "limits", "protocol", "recipe")]
     assert decoders == ""
+
+
+_RENDER_PLAIN_PICTURES = """
+import sys
+from pathlib import Path
+
+from pymager.engine.inspect import inspect
+from pymager.engine.jobs import RenderJob
+from pymager.engine.limits import PictureLimits
+from pymager.engine.render import render
+from pymager.formats import Encoding
+from pymager.names import Variant
+
+limits = PictureLimits(("JPEG", "MPO", "PNG"))
+for path in map(Path, sys.argv[1:]):
+    inspect(path, limits)
+    render(path, limits, RenderJob(Variant(20, 10, "webp"), Encoding()))
+print("numpy" in sys.modules)
+"""
+
+
+def test_plain_pictures_do_not_load_numpy(tmp_path: Path) -> None:
+    files = []
+    for format in ("JPEG", "PNG"):
+        files.append(tmp_path / format)
+        files[-1].write_bytes(encoded(four_colors(), format))
+    command = [sys.executable, "-c", _RENDER_PLAIN_PICTURES, *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
