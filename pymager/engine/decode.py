@@ -60,6 +60,7 @@ def decode(original: OpenOriginal, *, verify: bool = False) -> Decoded:
     frame_area = picture.tile[0].extents if picture.format == "GIF" else None
     gray = picture.mode in _GRAY_MODES
     picture.load()  # first, because some formats have the orientation, the profile or even the size at their end
+    _check_palette(picture)
     decoded = Decoded(picture, _profile(picture, container), _orientation(picture, original), gray, frame_area)
     if picture.mode.startswith("I;16") and decoded.profile:
         decoded = _narrowed(decoded)
@@ -155,10 +156,17 @@ def _decode_png(picture: ImageFile.ImageFile, original: OpenOriginal, verify: bo
         decoded = Decoded(narrow, profile, orientation, gray)
     else:
         picture.load()
+        _check_palette(picture)
         decoded = Decoded(_with_narrow_transparency(picture, raw), profile, orientation, gray)
     if verify and _ends_with(picture, _FILLS[0]):
         _check_png_once_more(original.file)
     return decoded
+
+
+def _check_palette(picture: Image.Image) -> None:
+    """Raises `ValueError` for indexes without a palette, which some decoders return for broken files."""
+    if picture.mode in ("P", "PA") and picture.palette is None:
+        raise ValueError("the palette is missing")
 
 
 def _with_narrow_transparency(picture: ImageFile.ImageFile, raw: str) -> Image.Image:

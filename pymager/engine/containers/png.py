@@ -100,7 +100,7 @@ def _collect(data: Data, chunks: _Chunks, kind: bytes, position: int, length: in
     end = position + 12 + length
     if kind in _KEPT_CHUNKS:
         chunks.kept.append((position, min(end, len(data))))
-        chunks.has_palette = chunks.has_palette or (kind == b"PLTE" and length >= 3)
+        chunks.has_palette = chunks.has_palette or (kind == b"PLTE" and length >= 3 and not chunks.has_pixels)
         chunks.has_pixels = chunks.has_pixels or kind == b"IDAT"
         return
     if kind in (b"IEND", b"fdAT"):

@@ -31,6 +31,7 @@ _SIMPLE_KINDS = frozenset({(WHITE_IS_ZERO, 1), (BLACK_IS_ZERO, 1), (PALETTE, 1),
 """Photometric interpretation and samples per pixel of 8-bit pictures that Pillow reads correctly."""
 _SIMPLE_WIDE_KINDS = frozenset({(BLACK_IS_ZERO, 1), (RGB, 3)})
 _SUBSAMPLING = 530
+_MAX_SAMPLES = 16
 _UNSPECIFIED = 0
 
 _STRUCT_CODES = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q"}
@@ -140,7 +141,9 @@ def _check_kind(tags: Tags) -> None:
     formats, photometric = set(tags.get(SAMPLE_FORMAT, (1,))), tags.get(PHOTOMETRIC, (WHITE_IS_ZERO,))[0]
     compression = tags.get(COMPRESSION, (1,))[0]
     problem = None
-    if photometric not in _PHOTOMETRICS:
+    if not 0 < samples <= _MAX_SAMPLES:
+        problem = f"{samples} samples per pixel"
+    elif photometric not in _PHOTOMETRICS:
         problem = f"{_OTHER_PHOTOMETRICS.get(photometric, f'the photometric interpretation {photometric}')}"
     elif formats - {1, 2, 3, 4}:
         problem = "complex samples" if formats & {5, 6} else f"the sample format {max(formats)}"

@@ -222,6 +222,11 @@ KINDS = [
     Kind("unknown-ancillary.png", lambda: plain(chunk(b"abCd", b"\0" * 40))),
     Kind("empty-text.png", lambda: plain(chunk(b"tEXt", b""))),
     Kind("zero-length-pixels.png", lambda: plain(chunk(b"IDAT"))),
+    Kind(
+        "palette-after-pixels.png",
+        lambda: png(INDEXES, PALETTE, after=COLORS),
+        refused="PLTE",
+    ),
     Kind("palette-without-colors.png", lambda: png(INDEXES, PALETTE), refused="PLTE|palette"),
     Kind(
         "cut-in-half.png",

@@ -405,6 +405,11 @@ KINDS = [
     ),
     Kind("complex.tiff", lambda: tiff(TYPES["float"](GRAYS), BLACK_IS_ZERO, tags={339: (3, (6,))}), refused="complex"),
     Kind("transparency-mask.tiff", lambda: tiff((GRAYS > 100).astype(np.uint8), 4, bits=1), refused="mask"),
+    Kind(
+        "very-many-samples.tiff",
+        lambda: tiff(GRAYS, BLACK_IS_ZERO, planar=True, tags={277: (4, (1 << 31,))}),
+        refused="2147483648 samples per pixel",
+    ),
     Kind("cut.tiff", lambda: tiff(COLORS, RGB)[:3000], refused="incomplete|damaged"),
 ]
 
