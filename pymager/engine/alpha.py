@@ -20,11 +20,15 @@ def expand(picture: Image.Image, context: StepContext) -> Image.Image:
 
 def clear_outside_frame(picture: Image.Image, context: StepContext) -> Image.Image:
     """Make transparent what a GIF's first frame does not cover; Pillow fills it with some color."""
-    if context.frame_area in (None, (0, 0, *picture.size)):
+    if context.frame_area is None or context.frame_area == (0, 0, *picture.size):
         return picture
-    canvas = Image.new("RGBA", picture.size, (0, 0, 0, 0))
-    canvas.paste(picture.crop(context.frame_area), context.frame_area)
-    return canvas
+    width, height = picture.size
+    left, top, right, bottom = context.frame_area
+    picture = picture.convert("RGBA") if picture.mode != "RGBA" else picture
+    for margin in ((0, 0, width, top), (0, bottom, width, height), (0, 0, left, height), (right, 0, width, height)):
+        if margin[0] < margin[2] and margin[1] < margin[3]:
+            picture.paste((0, 0, 0, 0), margin)
+    return picture
 
 
 def flatten(picture: Image.Image, context: StepContext) -> Image.Image:

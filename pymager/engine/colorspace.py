@@ -63,8 +63,8 @@ def by_gamma(gamma: float, chromaticities: Chromaticities | None) -> ColorSpace 
     """The color space of a gamma and chromaticities; None if they cannot be those of a color space."""
     space = ColorSpace(chromaticities or BT709, gamma=gamma)
     try:
-        _rgb_to_xyz(space.chromaticities)
-    except ZeroDivisionError:
+        profile(space, gray=False)
+    except (ZeroDivisionError, OverflowError, struct.error):
         return None
     return space
 

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import IO
 
 from PIL import Image, ImageFile
 
@@ -21,7 +20,7 @@ _NARROW_GRAY_FACTORS = {"L;2": 85, "L;4": 17}
 """What a sample of 2 or 4 bits is multiplied by to have 8."""
 
 
-_FILLS = (1, 0)
+FILLS = (1, 0)
 """Values of samples in every mode. Files that end early are rare, and a last row of ones too."""
 _FILLER = b"\x5a\xa5" * 4_096
 """Bytes that decode as no plain color."""
@@ -56,7 +55,7 @@ def decode(original: OpenOriginal, *, verify: bool = False) -> Decoded:
     if original.format == "png":
         return _decode_png(picture, original, verify)
     if original.format == "ico":
-        return Decoded(_decode_icon(picture), None, 1, gray=False)
+        return Decoded(_decode_icon(picture, verify), None, 1, gray=False)
     frame_area = picture.tile[0].extents if picture.format == "GIF" else None
     gray = picture.mode in _GRAY_MODES
     picture.load()  # first, because some formats have the orientation, the profile or even the size at their end
@@ -77,7 +76,7 @@ def decode_jpeg(original: OpenOriginal, factor: int = 1) -> Decoded:
     gray = picture.mode in _GRAY_MODES
     decoded = Decoded(picture, _profile(picture, original.container), _orientation(picture, original), gray)
     if factor > 1:
-        picture.draft(None, (width // factor, height // factor))
+        picture.draft(None, (max(1, width // factor), max(1, height // factor)))
     picture.load()
     if factor > 1:
         _extend_edges(picture, width % factor, height % factor)
@@ -141,7 +140,7 @@ def _extend_edges(picture: ImageFile.ImageFile, right: int, bottom: int) -> None
 
 def _decode_png(picture: ImageFile.ImageFile, original: OpenOriginal, verify: bool) -> Decoded:
     if verify:
-        _fill(picture, _FILLS[0])
+        fill(picture, FILLS[0])
     raw = str(picture.tile[0].args) if picture.tile else ""
     gray = picture.mode in _GRAY_MODES or raw in _GRAY_PNG_MODES
     color = original.container.color
@@ -158,8 +157,10 @@ def _decode_png(picture: ImageFile.ImageFile, original: OpenOriginal, verify: bo
         picture.load()
         _check_palette(picture)
         decoded = Decoded(_with_narrow_transparency(picture, raw), profile, orientation, gray)
-    if verify and _ends_with(picture, _FILLS[0]):
-        _check_png_once_more(original.file)
+    if verify and lacks_rows(picture, FILLS[0]):
+        original.file.seek(0)
+        with Image.open(original.file, formats=("PNG",)) as again:
+            check_once_more(again)
     return decoded
 
 
@@ -186,15 +187,16 @@ def _with_narrow_transparency(picture: ImageFile.ImageFile, raw: str) -> Image.I
     return narrow
 
 
-def _fill(picture: ImageFile.ImageFile, value: int) -> None:
+def fill(picture: ImageFile.ImageFile, value: int) -> None:
     """Give a picture that is not loaded its pixels: a decoder that stops early leaves them as they are."""
     picture.im = Image.new(picture.mode, picture.size, _color(picture, value)).im
 
 
-def _ends_with(picture: Image.Image, value: int) -> bool:
+def lacks_rows(picture: Image.Image, value: int) -> bool:
+    """Whether one of the last two rows looks as it was filled: of an interlaced picture they come from two passes."""
     width, height = picture.size
-    last = picture.crop((0, height - 1, width, height))
-    return last.tobytes() == Image.new(picture.mode, last.size, _color(picture, value)).tobytes()
+    empty = Image.new(picture.mode, (width, 1), _color(picture, value)).tobytes()
+    return any(picture.crop((0, row, width, row + 1)).tobytes() == empty for row in range(max(0, height - 2), height))
 
 
 def _color(picture: Image.Image, value: int) -> int | tuple[int, ...]:
@@ -202,14 +204,12 @@ def _color(picture: Image.Image, value: int) -> int | tuple[int, ...]:
     return value if bands == 1 else (value,) * bands
 
 
-def _check_png_once_more(file: IO[bytes]) -> None:
-    """A last row that looks as if it was not decoded looks so by chance if it does not change with the filling."""
-    file.seek(0)
-    with Image.open(file, formats=("PNG",)) as picture:
-        _fill(picture, _FILLS[1])
-        picture.load()
-        if _ends_with(picture, _FILLS[1]):
-            raise OSError("pixels are missing")
+def check_once_more(picture: ImageFile.ImageFile) -> None:
+    """Raises `OSError` if a row that looked as it was filled changes with the filling; else it looked so by chance."""
+    fill(picture, FILLS[1])
+    picture.load()
+    if lacks_rows(picture, FILLS[1]):
+        raise OSError("pixels are missing")
 
 
 def _narrowed(decoded: Decoded) -> Decoded:
@@ -220,18 +220,27 @@ def _narrowed(decoded: Decoded) -> Decoded:
     return replace(decoded, picture=wide.picture(narrow, None), profile=profile)
 
 
-def _decode_icon(picture: ImageFile.ImageFile) -> Image.Image:
+def _decode_icon(picture: ImageFile.ImageFile, verify: bool) -> Image.Image:
     from pymager.engine import ico  # loads Pillow's plug-in for icons
 
-    return ico.decode(picture)
+    frame = ico.frame(picture)
+    if verify and isinstance(frame, ImageFile.ImageFile) and frame.format == "PNG":
+        fill(frame, FILLS[0])
+        frame.load()
+        if lacks_rows(frame, FILLS[0]):
+            check_once_more(ico.frame(picture))  # type: ignore[arg-type]
+    return ico.with_mask(picture, frame)
 
 
 def _decode_tiff(original: OpenOriginal) -> Decoded:
     from pymager.engine import tiff  # loads numpy
 
     tags, order = containers_tiff.first_directory(original.data)
-    profile = bytes(tags.get(containers_tiff.ICC_PROFILE, ())) or None
+    profile = containers_tiff.profile_of(original.data, tags)
     picture, left = tiff.decode(original.data, tags, order, profile)
     orientation = tags.get(containers_tiff.ORIENTATION, (1,))[0]
-    gray = tags[containers_tiff.PHOTOMETRIC][0] in (containers_tiff.WHITE_IS_ZERO, containers_tiff.BLACK_IS_ZERO)
+    gray = tags.get(containers_tiff.PHOTOMETRIC, (containers_tiff.WHITE_IS_ZERO,))[0] in (
+        containers_tiff.WHITE_IS_ZERO,
+        containers_tiff.BLACK_IS_ZERO,
+    )
     return Decoded(picture, left, orientation if 1 <= orientation <= 8 else 1, gray)

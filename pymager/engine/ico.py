@@ -7,30 +7,45 @@ Pillow takes the shallowest, and ignores the mask of a 32-bit bitmap whose alpha
 from PIL import IcoImagePlugin, Image
 from PIL.ImageFile import ImageFile
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+def frame(picture: ImageFile) -> Image.Image:
+    """The picture of an open icon that is shown; a PNG is not decoded yet."""
+    return _icon(picture).frame(_best(picture))
 
 
-def decode(picture: ImageFile) -> Image.Image:
-    """The picture of an open icon."""
-    icon: IcoImagePlugin.IcoFile = picture.ico  # type: ignore[attr-defined]
-    best = max(range(len(icon.entry)), key=lambda index: (icon.entry[index].square, icon.entry[index].color_depth))
-    frame = icon.frame(best)
+def with_mask(picture: ImageFile, frame: Image.Image) -> Image.Image:
+    """The decoded frame; with the mask as alpha if it is a 32-bit bitmap whose alpha channel is empty."""
     frame.load()
-    if frame.mode == "RGBA" and icon.entry[best].bpp == 32 and frame.getchannel("A").getextrema() == (0, 0):
-        return _with_mask(icon, best, frame)
+    best = _best(picture)
+    bits = _icon(picture).entry[best].bpp
+    if frame.format != "PNG" and frame.mode == "RGBA" and bits == 32 and frame.getchannel("A").getextrema() == (0, 0):
+        return _masked(_icon(picture), best, frame)
     return frame
 
 
-def _with_mask(icon: IcoImagePlugin.IcoFile, index: int, frame: Image.Image) -> Image.Image:
+def _icon(picture: ImageFile) -> IcoImagePlugin.IcoFile:
+    icon: IcoImagePlugin.IcoFile = picture.ico  # type: ignore[attr-defined]
+    return icon
+
+
+def _best(picture: ImageFile) -> int:
+    """The number of the largest entry, of several the deepest."""
+    entries = _icon(picture).entry
+    return max(range(len(entries)), key=lambda index: (entries[index].square, entries[index].color_depth))
+
+
+def _masked(icon: IcoImagePlugin.IcoFile, index: int, frame: Image.Image) -> Image.Image:
     """A 32-bit bitmap with its AND mask as alpha: one bit per pixel, bottom row first, rows padded to 4 bytes."""
     entry = icon.entry[index]
-    icon.buf.seek(entry.offset)
-    if icon.buf.read(8) == _PNG_SIGNATURE:
-        return frame
     width, height = frame.size
     row_bytes = (width + 31) // 32 * 4
-    icon.buf.seek(entry.offset + entry.size - row_bytes * height)
-    mask = Image.frombytes("1", frame.size, icon.buf.read(row_bytes * height), "raw", ("1;I", row_bytes, -1))
+    icon.buf.seek(entry.offset)
+    header_bytes = int.from_bytes(icon.buf.read(4), "little")
+    icon.buf.seek(entry.offset + header_bytes + 4 * width * height)
+    bits = icon.buf.read(row_bytes * height)
+    if len(bits) < row_bytes * height:
+        return frame
+    mask = Image.frombytes("1", frame.size, bits, "raw", ("1;I", row_bytes, -1))
     opaque = frame.copy()
     opaque.putalpha(mask.convert("L"))
     return opaque

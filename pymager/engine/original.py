@@ -51,7 +51,7 @@ def open_original(path: Path, limits: PictureLimits, *, full_walk: bool) -> Iter
             yield OpenOriginal("tiff", size, container, None, file, data)
             return
         source = file if container.repaired is None else BytesIO(container.repaired)
-        if not container.has_end:
+        if data[:2] == jpeg.START and data[-2:] != jpeg.END:
             source = BytesIO(data[:] + jpeg.END)  # without it, the decoder waits for bytes after the last pixel
         with Image.open(source, formats=accepted) as picture:
             check_pixels(picture.size, limits)

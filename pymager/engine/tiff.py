@@ -22,11 +22,13 @@ from pymager.engine.containers.tiff import (
     BITS,
     BLACK_IS_ZERO,
     CIELAB,
+    COLOR_MAP,
     COMPRESSION,
     EXTRA_SAMPLES,
     FILL_ORDER,
     HEIGHT,
     ICCLAB,
+    PALETTE,
     PHOTOMETRIC,
     PLANAR,
     PREDICTOR,
@@ -46,6 +48,7 @@ from pymager.engine.containers.tiff import (
     Tags,
 )
 from pymager.engine.wide import Samples
+from pymager.errors import Undecodable
 
 Array = NDArray[Any]
 
@@ -53,6 +56,9 @@ _NONE, _DEFLATE, _OLD_DEFLATE = 1, 8, 32_946
 _HORIZONTAL, _FLOATING_POINT = 2, 3
 _MAX_16_BITS = 65_535
 _BAND_BYTES = 16 << 20
+_MAX_TILE_BYTES = 128 << 20
+_MAX_BLOCKS = 50_000
+_PACKED_SLACK_BYTES = 1_024
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -73,6 +79,7 @@ class Layout:
     compression: int
     predictor: int
     reversed_bits: bool
+    palette: Samples | None = None
 
     @property
     def colors(self) -> int:
@@ -135,7 +142,7 @@ def _band(
     alpha = None if layout.alpha is None else _in_16_bits(values[:, :, layout.alpha : layout.alpha + 1], scale)[:, :, 0]
     if layout.photometric in (CIELAB, ICCLAB):
         return wide.picture(_lab_to_srgb(color, layout), _bytes(alpha))
-    wide_color = _in_16_bits(color, scale)
+    wide_color = _in_16_bits(color, scale) if layout.palette is None else layout.palette[values[:, :, 0]]
     if layout.photometric == WHITE_IS_ZERO:
         wide_color = _MAX_16_BITS - wide_color
     if alpha is not None and layout.is_associated:
@@ -159,7 +166,7 @@ def _separated(color: Samples, alpha: Samples | None, profile: bytes | None) -> 
 def _layout(tags: Tags, order: str) -> Layout:
     bits, samples = tags.get(BITS, (1,)), tags.get(SAMPLES, (1,))[0]
     formats = tags.get(SAMPLE_FORMAT, (1,))
-    photometric = tags[PHOTOMETRIC][0]
+    photometric = tags.get(PHOTOMETRIC, (WHITE_IS_ZERO,))[0]
     kind = _KINDS[formats[0]]
     colors = {RGB: 3, SEPARATED: 4, CIELAB: 3, ICCLAB: 3}.get(photometric, 1)
     extra = tags.get(EXTRA_SAMPLES, ())
@@ -175,6 +182,7 @@ def _layout(tags: Tags, order: str) -> Layout:
         tags.get(COMPRESSION, (1,))[0],
         tags.get(PREDICTOR, (1,))[0],
         tags.get(FILL_ORDER, (1,))[0] == 2,
+        np.array(tags[COLOR_MAP][: 3 << 8], np.uint16).reshape(3, -1).T if photometric == PALETTE else None,
     )
 
 
@@ -191,11 +199,17 @@ def _bands(data: Data, tags: Tags, layout: Layout) -> Iterator[tuple[int, Array]
         block_width, block_height = width, min(height, tags.get(ROWS_PER_STRIP, (height,))[0])
     if not block_width or not block_height:
         raise ValueError("strips or tiles without pixels")
+    if len(offsets) > _MAX_BLOCKS:
+        raise Undecodable(f"the TIFF has {len(offsets)} strips or tiles; at most {_MAX_BLOCKS} are accepted")
     across, down = -(-width // block_width), -(-height // block_height)
     planes, samples = (layout.samples, 1) if layout.planar else (1, layout.samples)
     if len(offsets) < across * down * planes:
         raise ValueError("a strip or tile is missing")
     row_bytes = block_width * samples * layout.type.itemsize
+    if tiled and row_bytes * block_height > _MAX_TILE_BYTES:
+        raise Undecodable(
+            f"a tile of the TIFF has {row_bytes * block_height} bytes; at most {_MAX_TILE_BYTES} are accepted"
+        )
     step = block_height if tiled else max(1, _BAND_BYTES // (row_bytes * planes))
     for top in range(0, height, block_height):
         rows_in_block = block_height if tiled else min(block_height, height - top)
@@ -227,6 +241,7 @@ def _reader(data: Data, offset: int, size: int, layout: Layout, rows: int, row_b
     The function raises `ValueError` if bytes are missing.
     """
     end = offset + size if size > 0 and offset + size <= len(data) else len(data)
+    end = min(end, offset + 2 * rows * row_bytes + _PACKED_SLACK_BYTES)  # no compression here makes data twice as long
     if layout.compression == _NONE:
         return _sliced(data, offset, layout, row_bytes)
     packed = _in_order(data[offset:end], layout)

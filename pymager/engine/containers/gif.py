@@ -1,6 +1,7 @@
 """GIF: blocks (GIF89a specification)."""
 
 import re
+from struct import error as struct_error
 from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
@@ -22,19 +23,19 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
         introducer = data[position - 1]
         if introducer == _TRAILER:
             return Container(picture_only and position == len(data), frames)
-        if introducer == _EXTENSION:
-            picture_only = picture_only and data[position] == _GRAPHIC_CONTROL
-            position = _skip_sub_blocks(data, position + 1)
-        else:
-            frames += 1
-            check_frames(frames, limits)
+        frames += introducer != _EXTENSION
+        check_frames(frames, limits)
+        try:
+            if introducer == _EXTENSION:
+                picture_only = picture_only and data[position] == _GRAPHIC_CONTROL
+                position = _skip_sub_blocks(data, position + 1)
+                continue
             left, top, width, height, flags = unpack_from("<HHHHB", data, position)
             check_pixels((max(canvas_width, left + width), max(canvas_height, top + height)), limits)
-            try:
-                position = _skip_sub_blocks(data, position + 10 + _color_table_bytes(flags))
-            except IndexError:
-                return Container(frames=frames, cut_frames=frames > 1)
-    return Container(frames=frames)
+            position = _skip_sub_blocks(data, position + 10 + _color_table_bytes(flags))
+        except (struct_error, IndexError):
+            return Container(frames=max(1, frames), cut_frames=frames > 1 and introducer != _EXTENSION)
+    return Container(frames=max(1, frames))
 
 
 def _color_table_bytes(flags: int) -> int:

@@ -23,7 +23,7 @@ _MAX_FULL_SIZE_SCANS = 24
 libjpeg's own script for four components, such as CMYK, has 18 scans.
 """
 _BITS = 8
-_LAST_BYTES = 1 << 16
+START = b"\xff\xd8"
 END = b"\xff\xd9"
 """The end marker, EOI."""
 _KINDS_NOT_SUPPORTED = {
@@ -34,7 +34,8 @@ _KINDS_NOT_SUPPORTED = {
 
 
 def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
-    """Walk from SOI to EOI, which can be missing. Without `full_walk`, stop at the first scan of a sequential JPEG."""
+    """Walk from SOI to EOI, which can be missing. Without `full_walk`, stop at the first scan of a sequential JPEG
+    that ends with an end marker."""
     size: tuple[int, ...] = (0, 0)
     scans, progressive, lossless, picture_only, after_scan, position = 0, False, False, True, False, 2
     while match := _MARKER.search(data, position):
@@ -53,17 +54,12 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
         elif marker == _SOS:
             scans += 1
             _check_scans(scans, size, limits)
-            if not full_walk and not progressive:
-                return Container(lossless=lossless, has_end=_ends_with_marker(data))
+            if not full_walk and not progressive and data[-2:] == END:
+                return Container(lossless=lossless)
         after_scan = marker == _SOS
         picture_only = picture_only and _is_of_the_picture(data, marker, position, length)
         position += max(length, 2)
     return Container(lossless=lossless, has_end=False)
-
-
-def _ends_with_marker(data: Data) -> bool:
-    """Whether an end marker is among the last bytes: a quick look, after which the file is not walked to its end."""
-    return data.rfind(END, max(0, len(data) - _LAST_BYTES)) >= 0
 
 
 def _check_kind(data: Data, marker: int, position: int) -> None:

@@ -23,11 +23,11 @@ _MAX_OTHER_CHUNKS = 10_000
 """The maximum number of chunks without pixels: Pillow takes tens of microseconds for each before it decodes a pixel."""
 _MAX_PROFILE_BYTES = 4 << 20
 _MAX_EXIF_TEXT_BYTES = 1 << 20
+_MAX_PILLOW_PROFILE_BYTES = 1 << 20  # Pillow refuses a PNG with a larger one
 _PALETTE = 3
 _SRGB_GAMMA = 2.2
 _INSIGNIFICANT = 0.05  # a difference in gamma that libpng and browsers ignore
 _RAW_EXIF = re.compile(rb"Raw profile type (?:exif|APP1)\0")
-_RAW_EXIF_BODY = re.compile(rb"\s*\n\s*\w+\s*\n\s*\d+\s*\n([0-9a-fA-F\s]+)")
 
 
 @dataclass(slots=True)
@@ -39,6 +39,7 @@ class _Chunks:
     raw_exif: bytes | None = None
     kept: list[tuple[int, int]] = field(default_factory=list)
     broken: bool = False
+    last_is_cut: bool = False
     has_palette: bool = False
     has_pixels: bool = False
     frames: int = 0
@@ -89,6 +90,8 @@ def walk_from(data: Data, start: int, limits: PictureLimits) -> tuple[Container,
     if color_type == _PALETTE and not chunks.has_palette:
         raise NotAPicture("the PNG has colors by index, but no palette (PLTE); send a valid picture")
     color = _color(chunks.colors)
+    if isinstance(color, bytes) and len(color) > _MAX_PILLOW_PROFILE_BYTES:
+        chunks.broken = True
     picture_only = picture_only and not chunks.broken and not color
     exif = chunks.exif or chunks.raw_exif or b""
     repaired = _repaired(data, start, chunks) if chunks.broken and start == 0 else None
@@ -99,7 +102,11 @@ def _collect(data: Data, chunks: _Chunks, kind: bytes, position: int, length: in
     """Note a chunk. One that is ancillary and has a wrong checksum is ignored (section 13.2)."""
     end = position + 12 + length
     if kind in _KEPT_CHUNKS:
-        chunks.kept.append((position, min(end, len(data))))
+        if chunks.kept and chunks.kept[-1][1] == position and end <= len(data):
+            chunks.kept[-1] = chunks.kept[-1][0], end
+        else:
+            chunks.kept.append((position, min(end, len(data))))
+            chunks.last_is_cut = end > len(data)
         chunks.has_palette = chunks.has_palette or (kind == b"PLTE" and length >= 3 and not chunks.has_pixels)
         chunks.has_pixels = chunks.has_pixels or kind == b"IDAT"
         return
@@ -121,7 +128,10 @@ def _collect(data: Data, chunks: _Chunks, kind: bytes, position: int, length: in
 
 def _repaired(data: Data, start: int, chunks: _Chunks) -> bytes:
     """The file with only what the pixels need, and an end."""
-    return data[start : start + 8] + b"".join(_whole(data[first:last]) for first, last in chunks.kept) + _IEND
+    parts = [data[first:last] for first, last in chunks.kept]
+    if parts and chunks.last_is_cut:
+        parts[-1] = _whole(parts[-1])
+    return data[start : start + 8] + b"".join(parts) + _IEND
 
 
 def _whole(chunk: bytes) -> bytes:
@@ -158,18 +168,21 @@ def _profile(content: bytes) -> bytes:
 
 
 def _exif_of_text(kind: bytes, content: bytes) -> bytes | None:
-    """EXIF that ImageMagick and GEGL store as hexadecimal text: a name, a length, and lines of digits."""
+    """EXIF that ImageMagick and GEGL store as hexadecimal text: a name, a length, and digits."""
     text = content.partition(b"\0")[2]
     if kind == b"zTXt":
         text = _decompressed(text[1:], _MAX_EXIF_TEXT_BYTES)
     elif kind == b"iTXt":
         compressed, rest = text[:1] == b"\1", text[2:].split(b"\0", 2)[-1]
         text = _decompressed(rest, _MAX_EXIF_TEXT_BYTES) if compressed else rest
-    match = _RAW_EXIF_BODY.match(text[:_MAX_EXIF_TEXT_BYTES])
-    if match is None:
+    words = text[:_MAX_EXIF_TEXT_BYTES].split()
+    if len(words) < 3 or not words[1].isdigit():
         return None
-    digits = b"".join(match[1].split())
-    return bytes.fromhex(digits[: len(digits) // 2 * 2].decode())
+    digits = b"".join(words[2:])
+    try:
+        return bytes.fromhex(digits[: len(digits) // 2 * 2].decode())
+    except ValueError:
+        return None
 
 
 def _decompressed(data: bytes, limit: int) -> bytes:

@@ -6,12 +6,12 @@ from struct import error as struct_error
 
 from pymager.engine.containers.container import Container, Data
 from pymager.engine.limits import PictureLimits, check_frames, check_parts, check_pixels
-from pymager.errors import NotAPicture
+from pymager.errors import NotAPicture, Undecodable
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
 STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES = 273, 274, 277, 278, 279
 PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES = 284, 317, 322, 323, 324, 325
-INK_SET, EXTRA_SAMPLES, SAMPLE_FORMAT, ICC_PROFILE = 332, 338, 339, 34_675
+COLOR_MAP, INK_SET, EXTRA_SAMPLES, SAMPLE_FORMAT, ICC_PROFILE = 320, 332, 338, 339, 34_675
 """The tags that are read (TIFF 6.0, appendix A; ICC.1:2022 annex B.4)."""
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, SEPARATED, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 4, 5, 6, 8, 9
 """Photometric interpretations (TIFF 6.0, section 8)."""
@@ -32,15 +32,16 @@ _SIMPLE_KINDS = frozenset({(WHITE_IS_ZERO, 1), (BLACK_IS_ZERO, 1), (PALETTE, 1),
 _SIMPLE_WIDE_KINDS = frozenset({(BLACK_IS_ZERO, 1), (RGB, 3)})
 _SUBSAMPLING = 530
 _MAX_SAMPLES = 16
+_MAX_PROFILE_BYTES = 4 << 20
 _UNSPECIFIED = 0
 
-_STRUCT_CODES = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q"}
+_STRUCT_CODES = {1: "B", 3: "H", 4: "I", 6: "B", 7: "B", 8: "H", 9: "I", 13: "I", 16: "Q", 17: "Q"}
 _READ_TAGS = frozenset(
     {
         *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER),
         *(STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES),
         *(PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES),
-        *(INK_SET, EXTRA_SAMPLES, SAMPLE_FORMAT, _SUBSAMPLING, ICC_PROFILE),
+        *(COLOR_MAP, INK_SET, EXTRA_SAMPLES, SAMPLE_FORMAT, _SUBSAMPLING),
     }
 )
 _MAX_VALUES = 4_000_000
@@ -71,7 +72,10 @@ class _Reader:
         tags: Tags = {}
         for _ in range(count):
             tag, type = self.values("H", position, 2)
-            if tag in _READ_TAGS and type in _STRUCT_CODES:
+            if tag == ICC_PROFILE and type in (1, 7):
+                (length,) = self.values(offset_code, position + 4)
+                tags[tag] = (self.values(offset_code, position + 4 + calcsize(offset_code))[0], length)
+            elif tag in _READ_TAGS and type in _STRUCT_CODES:
                 (length,), where = self.values(offset_code, position + 4), position + 4 + calcsize(offset_code)
                 if length * calcsize(_STRUCT_CODES[type]) > calcsize(offset_code):
                     (where,) = self.values(offset_code, where)
@@ -100,6 +104,12 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     return Container(frames=max(1, len(seen)))
 
 
+def profile_of(data: Data, tags: Tags) -> bytes | None:
+    """The ICC profile of a directory, whose tag has its position and its length here."""
+    start, length = tags.get(ICC_PROFILE, (0, 0))
+    return data[start : start + length] if 0 < length <= _MAX_PROFILE_BYTES else None
+
+
 def is_tiff(data: Data) -> bool:
     """Whether the file begins like a TIFF or BigTIFF."""
     return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -114,11 +124,12 @@ def first_directory(data: Data) -> tuple[Tags, str]:
 
 def is_read_by_pillow(tags: Tags, size: int) -> bool:
     """Whether Pillow decodes the first picture of a file of `size` bytes correctly; else `pymager.engine.tiff` does."""
-    bits, samples, photometric = tags.get(BITS, (1,))[0], tags.get(SAMPLES, (1,))[0], tags.get(PHOTOMETRIC, (0,))[0]
+    bits, samples = tags.get(BITS, (1,))[0], tags.get(SAMPLES, (1,))[0]
+    photometric = tags.get(PHOTOMETRIC, (WHITE_IS_ZERO,))[0]
     if tags.get(COMPRESSION, (1,))[0] not in _LOSSLESS_COMPRESSIONS or bits not in (8, 16, 32, 64):
         return True
     chunky, unsigned = tags.get(PLANAR, (1,))[0] != 2, set(tags.get(SAMPLE_FORMAT, (1,))) == {1}
-    simple = (photometric, samples) in _SIMPLE_KINDS or (
+    simple = ((photometric, samples) in _SIMPLE_KINDS and (chunky or photometric != WHITE_IS_ZERO)) or (
         (photometric, samples, chunky) == (RGB, 4, True) and tags.get(EXTRA_SAMPLES) != (_UNSPECIFIED,)
     )
     if photometric == YCBCR:
@@ -159,6 +170,8 @@ def _check_kind(tags: Tags) -> None:
         problem = f"{samples} inks other than cyan, magenta, yellow and black"
     elif photometric in (RGB, YCBCR, CIELAB, ICCLAB) and samples < 3:
         problem = f"{samples} samples per pixel in color"
+    elif photometric in (CIELAB, ICCLAB) and (bits[0] not in (8, 16) or formats != {1}):
+        problem = f"L*a*b* samples of {bits[0]} bits, other than unsigned ones of 8 and 16 bits"
     elif photometric == PALETTE and bits[0] > 8:
         problem = f"a palette of {bits[0]} bits"
     elif photometric == YCBCR and compression in _LOSSLESS_COMPRESSIONS and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
@@ -172,3 +185,11 @@ def _check_sizes(tags: Tags, limits: PictureLimits) -> None:
     for width, height in ((WIDTH, HEIGHT), (TILE_WIDTH, TILE_HEIGHT)):
         if tags.get(width) and tags.get(height):
             check_pixels((tags[width][0], tags[height][0]), limits)
+    if tags.get(TILE_WIDTH, (0,))[0] and tags.get(TILE_HEIGHT, (0,))[0] and tags.get(WIDTH) and tags.get(HEIGHT):
+        sides = ((tags[WIDTH][0], tags[TILE_WIDTH][0]), (tags[HEIGHT][0], tags[TILE_HEIGHT][0]))
+        width_of_tiles, height_of_tiles = (-(-side // tile) * tile for side, tile in sides)
+        if width_of_tiles * height_of_tiles > 2 * limits.pixels:
+            raise Undecodable(
+                f"the tiles of the TIFF have {width_of_tiles}x{height_of_tiles} pixels; at most {2 * limits.pixels} "
+                "are accepted; save it with smaller tiles"
+            )

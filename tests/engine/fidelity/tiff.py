@@ -12,8 +12,7 @@ UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 UNSPECIFIED, ASSOCIATED, UNASSOCIATED = 0, 1, 2
 NONE, LZW, DEFLATE, PACKBITS, OLD_DEFLATE = 1, 5, 8, 32773, 32946
 
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 11: 4, 12: 8, 16: 8}
-_CODES = {1: "B", 3: "H", 4: "I", 11: "f", 12: "d", 16: "Q"}
+_CODES = {1: "B", 3: "H", 4: "I", 9: "i", 11: "f", 12: "d", 16: "Q"}
 
 
 def tiff(
@@ -170,8 +169,8 @@ def _file(
     for block in blocks:
         offsets.append(offsets[-1] + len(block) + (len(block) & 1))
     sizes = strip_sizes([len(block) for block in blocks])
-    entries[offsets_tag] = (16 if big else 4, tuple(offsets[:-1]))
-    entries[sizes_tag] = (16 if big else 4, tuple(sizes))
+    entries.setdefault(offsets_tag, (16 if big else 4, tuple(offsets[:-1])))
+    entries.setdefault(sizes_tag, (16 if big else 4, tuple(sizes)))
     body = b"".join(block + bytes(len(block) & 1) for block in blocks)
     directory, extra = b"", b""
     field, inline = ("Q", 8) if big else ("I", 4)
