@@ -1,5 +1,6 @@
 """Kinds of JPEG (ITU-T T.81; JFIF; Adobe's APP14; EXIF)."""
 
+import base64
 import struct
 from functools import partial
 from typing import Any
@@ -10,6 +11,23 @@ from PIL import Image
 from tests.engine.fidelity import patches, profiles
 from tests.engine.fidelity.kind import Kind
 from tests.pictures import encoded
+
+
+# The patches in arithmetic coding, which no package here writes: made by libjpeg-turbo's `jpegtran -arithmetic` 2.1.5.
+ARITHMETIC = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAIBAQEBAQIBAQECAgICAgQDAgICAgUEBAMEBgUGBgYFBgYGBwkIBgcJBwYGCAsICQoKCgoKBggLDA"
+    "sKDAkKCgr/2wBDAQICAgICAgUDAwUKBwYHCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgr/yQARCAAw"
+    "ADADAREAAhEBAxEB/8wACgAQEAUBEBEF/9oADAMBAAIRAxEAPwD+THds28gJX4Z/qscK8VgZtdUbXFFeY1ZDkytu8ZvAdz048pT2YaOOZ8c6Zt"
+    "EtNJ4x2VfTrBmCwV3R3XQiKcQYguaGaTF0zcWA/9k="
+)
+ARITHMETIC_PROGRESSIVE = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAIBAQEBAQIBAQECAgICAgQDAgICAgUEBAMEBgUGBgYFBgYGBwkIBgcJBwYGCAsICQoKCgoKBggLDA"
+    "sKDAkKCgr/2wBDAQICAgICAgUDAwUKBwYHCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgr/ygARCAAw"
+    "ADADAREAAhEBAxEB/8wABgAQARD/2gAMAwEAAhADEAAAAfwvjWSxGLbVnorNaFZZtH2bI49UpYbzKhtcbrOSABp3sR/kk59QdCtHs+9kJ7U2ux"
+    "fC40IRpgIhhZfbV0WQbZ+R5t7cwP/MAAQQBf/aAAgBAQABBQKw/8wABBEF/9oACAEDAQE/AbD/zAAEEQX/2gAIAQIBAT8BsP/MAAQQBf/aAAgB"
+    "AQAGPwKw/8wABBAF/9oACAEBAAE/IbD/2gAMAwEAAgADAAAAEEvG/8wABBEF/9oACAEDAQE/ELD/zAAEEQX/2gAIAQIBAT8QsP/MAAQQBf/aAA"
+    "gBAQABPxCw/9k="
+)
 
 
 def plain(picture: Image.Image | None = None, **options: Any) -> bytes:
@@ -184,6 +202,8 @@ KINDS = [
         ),
         tolerance=3,
     ),
+    Kind("arithmetic.jpg", lambda: ARITHMETIC, "like baseline-444.jpg", 3),
+    Kind("arithmetic-progressive.jpg", lambda: ARITHMETIC_PROGRESSIVE, "like baseline-444.jpg", 3),
     Kind("comment.jpg", lambda: with_segment(plain(), 0xFE, b"\xff\xd9 a comment"), tolerance=3),
     Kind(
         "lossless.jpg",

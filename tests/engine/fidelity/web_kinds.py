@@ -1,5 +1,6 @@
 """Kinds of GIF, WebP and AVIF (GIF89a; RFC 9649; AV1 Image File Format 1.1, MIAF)."""
 
+import base64
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,16 @@ from tests.engine.fidelity.kind import Kind
 from tests.pictures import encoded
 
 RGB, RGBA, GRAY = patches.RGB, patches.RGBA, patches.GRAY
+
+
+# The patches at twice their size with 12 bits, encoded by libheif's `heif-enc -A -b 12` 1.15.1 from a PNG of 16 bits.
+TWELVE_BITS = base64.b64decode(
+    "AAAAHGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZgAAAOptZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAAA5waXRtAA"
+    "AAAAABAAAAImlsb2MAAAAAREAAAQABAAAAAAEOAAEAAAAAAAAAagAAACNpaW5mAAAAAAABAAAAFWluZmUCAAAAAAEAAGF2MDEAAAAAamlwcnAA"
+    "AABLaXBjbwAAABNjb2xybmNseAACAAIABoAAAAAMYXYxQ4FAbAAAAAAUaXNwZQAAAAAAAABgAAAAYAAAABBwaXhpAAAAAAMMDAwAAAAXaXBtYQ"
+    "AAAAAAAAABAAEEgYIDhAAAAHJtZGF0EgAKClgZr99jQICBuEAyWhBgAEEEEQC0VVcY2ZUG07S3Tj1f2pghnqSFEYcPri7CJ4/l9bKRCiAu6mxw"
+    "UrYb3pKwZoYvu3F8VUMfCYW+N46GwdR+tumG6qzWcOwxO42PjBSsAKoDT4BpEw=="
+)
 
 
 def saved(pixels: Any, format: str, **options: Any) -> bytes:
@@ -102,6 +113,7 @@ KINDS = [
     Kind("420.avif", partial(avif, subsampling="4:2:0"), tolerance=3),
     Kind("422.avif", partial(avif, subsampling="4:2:2"), tolerance=3),
     Kind("400.avif", partial(avif, GRAY, subsampling="4:0:0"), tolerance=3),
+    Kind("12-bits.avif", lambda: TWELVE_BITS, "like 444.avif", 5),
     Kind("limited-range.avif", partial(avif, range="limited"), tolerance=4),
     Kind("alpha.avif", partial(avif, RGBA), "spec", 3, expected=partial(seen, RGBA)),
     Kind("premultiplied.avif", partial(avif, RGBA, alpha_premultiplied=True), "spec", 4, expected=partial(seen, RGBA)),
