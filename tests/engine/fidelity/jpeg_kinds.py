@@ -12,7 +12,6 @@ from tests.engine.fidelity import patches, profiles
 from tests.engine.fidelity.kind import Kind
 from tests.pictures import encoded
 
-
 # The patches in arithmetic coding, which no package here writes: made by libjpeg-turbo's `jpegtran -arithmetic` 2.1.5.
 ARITHMETIC = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAIBAQEBAQIBAQECAgICAgQDAgICAgUEBAMEBgUGBgYFBgYGBwkIBgcJBwYGCAsICQoKCgoKBggLDA"
