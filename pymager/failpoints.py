@@ -16,6 +16,7 @@ NAMES = (
     "cleanup.original-deleted",
     "cleanup.derived-deleted",
     "derive.leased",
+    "derive.rendering",
     "derive.rendered",
     "derive.blob-put",
     "derive.released",
