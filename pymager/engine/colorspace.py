@@ -11,12 +11,9 @@ from functools import lru_cache
 from math import exp, log, pow
 from typing import TypeAlias
 
-Matrix: TypeAlias = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
-Vector: TypeAlias = tuple[float, float, float]
-Transfer: TypeAlias = Callable[[float], float]
+from pymager.engine.matrices import D50, Chromaticities, Vector, adapted_to_d50, inverse, product, rgb_to_xyz, times
 
-Chromaticities: TypeAlias = tuple[float, float, float, float, float, float, float, float]
-"""x and y of white, red, green and blue."""
+Transfer: TypeAlias = Callable[[float], float]
 
 _D65, _C, _DCI = (0.3127, 0.3290), (0.310, 0.316), (0.314, 0.351)
 BT709: Chromaticities = (*_D65, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
@@ -33,8 +30,6 @@ _PRIMARIES: dict[int, Chromaticities] = {
     22: (*_D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
 }
 _SRGB_TRANSFER, _PQ, _HLG = 13, 16, 18
-_D50: Vector = (0.9642, 1.0, 0.8249)
-_BRADFORD: Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 _REFERENCE_WHITE_NITS = 203.0  # ITU-R BT.2408
 _HLG_PEAK_NITS = 1_000.0  # ITU-R BT.2100, for the system gamma of 1.2
 _CURVE_ENTRIES = 4_096
@@ -77,14 +72,9 @@ def profile(space: ColorSpace, *, gray: bool) -> bytes:
     curve = _curve(space)
     if gray:
         return _file(b"GRAY", b"XYZ ", {b"kTRC": curve})
-    columns = zip(*_adapted_to_d50(space.chromaticities), strict=True)
+    columns = zip(*adapted_to_d50(space.chromaticities), strict=True)
     tags = {name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)}
     return _file(b"RGB ", b"XYZ ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
-
-
-def is_high_dynamic_range(space: ColorSpace) -> bool:
-    """Whether the transfer function is PQ or HLG."""
-    return space.transfer in (_PQ, _HLG)
 
 
 def _bt1886(value: float) -> float:
@@ -147,8 +137,8 @@ def _tone_mapping_table(space: ColorSpace, channels: int) -> bytes:
     203 cd/m2, the reference white of ITU-R BT.2408, becomes white. Darker colors keep their luminance relative to it. A
     brighter color is scaled until its largest component is that of white, which keeps its hue.
     """
-    to_srgb = _product(_inverse(_rgb_to_xyz(BT709)), _rgb_to_xyz(space.chromaticities))
-    to_d50 = _adapted_to_d50(BT709)
+    to_srgb = product(inverse(rgb_to_xyz(BT709)), rgb_to_xyz(space.chromaticities))
+    to_d50 = adapted_to_d50(BT709)
     light = [_light_at(index, space.transfer) for index in range(_GRID_POINTS)]
     colors: list[Vector]
     if channels == 1:
@@ -156,11 +146,11 @@ def _tone_mapping_table(space: ColorSpace, channels: int) -> bytes:
     else:
         colors = [(red, green, blue) for red in light for green in light for blue in light]
     if space.transfer == _HLG:
-        luminance = _rgb_to_xyz(space.chromaticities)[1]
+        luminance = rgb_to_xyz(space.chromaticities)[1]
         colors = [_hlg_display(color, luminance) for color in colors]
     encoded: list[int] = []
     for color in colors:
-        encoded += _lab_16(_times(to_d50, _displayed(_times(to_srgb, color))))
+        encoded += _lab_16(times(to_d50, _displayed(times(to_srgb, color))))
     curve = [_position_of(index / (_CURVE_ENTRIES - 1), space.transfer) for index in range(_CURVE_ENTRIES)]
     inputs = struct.pack(f">{_CURVE_ENTRIES}H", *(round(value * 65_535) for value in curve)) * channels
     matrix = struct.pack(">9i", *(65_536 if index % 4 == 0 else 0 for index in range(9)))
@@ -213,72 +203,14 @@ def _lab_16(xyz: Vector) -> list[int]:
     def f(value: float) -> float:
         return value ** (1 / 3) if value > 216 / 24_389 else (24_389 / 27 * value + 16) / 116
 
-    x, y, z = (f(value / white) for value, white in zip(xyz, _D50, strict=True))
+    x, y, z = (f(value / white) for value, white in zip(xyz, D50, strict=True))
     lab = ((116 * y - 16) * 652.8, (500 * (x - y) + 128) * 256, (200 * (y - z) + 128) * 256)
     return [min(65_535, max(0, round(value))) for value in lab]
 
 
-def _rgb_to_xyz(chromaticities: Chromaticities) -> Matrix:
-    """The matrix from linear RGB to XYZ with the white's luminance 1. Raises `ZeroDivisionError`."""
-    white, *primaries = [
-        (x / y, 1.0, (1 - x - y) / y) for x, y in zip(chromaticities[::2], chromaticities[1::2], strict=True)
-    ]
-    red, green, blue = primaries
-    columns = _transposed((red, green, blue))
-    scale = _times(_inverse(columns), white)
-    return (
-        _scaled_row(columns[0], scale),
-        _scaled_row(columns[1], scale),
-        _scaled_row(columns[2], scale),
-    )
-
-
-def _adapted_to_d50(chromaticities: Chromaticities) -> Matrix:
-    """The matrix from linear RGB to XYZ, adapted from the white to D50 by Bradford's transform (ICC.1:2022 annex E)."""
-    x, y = chromaticities[:2]
-    source = _times(_BRADFORD, (x / y, 1.0, (1 - x - y) / y))
-    target = _times(_BRADFORD, _D50)
-    gains = [after / before for after, before in zip(target, source, strict=True)]
-    scaled = (
-        tuple(value * gains[0] for value in _BRADFORD[0]),
-        tuple(value * gains[1] for value in _BRADFORD[1]),
-        tuple(value * gains[2] for value in _BRADFORD[2]),
-    )
-    return _product(_product(_inverse(_BRADFORD), scaled), _rgb_to_xyz(chromaticities))  # type: ignore[arg-type]
-
-
-def _scaled_row(row: Vector, scale: Vector) -> Vector:
-    return row[0] * scale[0], row[1] * scale[1], row[2] * scale[2]
-
-
-def _times(matrix: Matrix, vector: Vector) -> Vector:
-    first, second, third = (sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix)
-    return first, second, third
-
-
-def _transposed(matrix: Matrix) -> Matrix:
-    first, second, third = zip(*matrix, strict=True)
-    return first, second, third
-
-
-def _product(left: Matrix, right: Matrix) -> Matrix:
-    first, second, third = (_times(left, column) for column in _transposed(right))
-    return _transposed((first, second, third))
-
-
-def _inverse(matrix: Matrix) -> Matrix:
-    (a, b, c), (d, e, f), (g, h, i) = matrix
-    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
-    return (
-        ((e * i - f * h) / determinant, (c * h - b * i) / determinant, (b * f - c * e) / determinant),
-        ((f * g - d * i) / determinant, (a * i - c * g) / determinant, (c * d - a * f) / determinant),
-        ((d * h - e * g) / determinant, (b * g - a * h) / determinant, (a * e - b * d) / determinant),
-    )
-
-
 def _file(space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
     """An ICC profile of version 4, or of version 2 with a lut16Type: its Lab is encoded in the way of version 2."""
-    tags = {b"wtpt": _xyz(_D50), **tags}
+    tags = {b"wtpt": _xyz(D50), **tags}
     start = 128 + 4 + 12 * len(tags)
     directory, body = struct.pack(">I", len(tags)), b""
     for name, data in tags.items():
@@ -286,7 +218,7 @@ def _file(space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
         body += data + bytes(-len(data) % 4)
     version = 0x02400000 if connection == b"Lab " else 0x04200000
     head = struct.pack(">I4sI4s4s4s", start + len(body), b"", version, b"mntr", space, connection)
-    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + _xyz(_D50)[8:]
+    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + _xyz(D50)[8:]
     return head.ljust(128, b"\0") + directory + body
 
 
