@@ -17,6 +17,7 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 _CPU_TIMER_CLOCK_ID = -8  # clock_getcpuclockid(3): CPUCLOCK_PROF of this process
 
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _MAX_OPEN_FILES = 64
 _NICENESS = 5
 _OOM_SCORE_ADJ = "1000"  # proc(5): the maximum, so that the kernel kills this process first
@@ -52,6 +53,11 @@ def restrict(memory_bytes: int) -> None:
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE_ADJ)
     os.nice(_NICENESS)
     protect_memory()
+
+
+def address_space(process: int | str = "self") -> int:
+    """The address space of a process in bytes, which the limit on memory counts, proc(5). Raises `OSError`."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[0]) * _PAGE_BYTES
 
 
 def limit_cpu_seconds(seconds: int) -> None:

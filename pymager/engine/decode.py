@@ -18,9 +18,7 @@ _WIDE_PNG_MODES = frozenset({"I;16B", "RGB;16B", "RGBA;16B", "LA;16B"})
 _GRAY_PNG_MODES = frozenset({"LA;16B"})
 _NARROW_GRAY_FACTORS = {"L;2": 85, "L;4": 17}
 """What a sample of 2 or 4 bits is multiplied by to have 8."""
-
-
-FILLS = (1, 0)
+_FILLS = (1, 0)
 """Values of samples in every mode. Files that end early are rare, and a last row of ones too."""
 _FILLER = b"\x5a\xa5" * 4_096
 """Bytes that decode as no plain color."""
@@ -60,7 +58,9 @@ def decode(original: OpenOriginal, *, verify: bool = False) -> Decoded:
     gray = picture.mode in _GRAY_MODES
     picture.load()  # first, because some formats have the orientation, the profile or even the size at their end
     _check_palette(picture)
-    decoded = Decoded(picture, _profile(picture, container), _orientation(picture, original), gray, frame_area)
+    decoded = Decoded(
+        picture, _profile(picture, container, gray=gray), _orientation(picture, original), gray, frame_area
+    )
     if picture.mode.startswith("I;16") and decoded.profile:
         decoded = _narrowed(decoded)
     if container.crop is not None and picture.format == "AVIF":  # the HEIC decoder crops by itself
@@ -74,7 +74,7 @@ def decode_jpeg(original: OpenOriginal, factor: int = 1) -> Decoded:
     assert picture is not None
     width, height = picture.size
     gray = picture.mode in _GRAY_MODES
-    decoded = Decoded(picture, _profile(picture, original.container), _orientation(picture, original), gray)
+    decoded = Decoded(picture, _profile(picture, original.container, gray=gray), _orientation(picture, original), gray)
     if factor > 1:
         picture.draft(None, (max(1, width // factor), max(1, height // factor)))
     picture.load()
@@ -110,11 +110,11 @@ def upright_orientation(original: OpenOriginal) -> int:
     return _orientation(original.picture, original)
 
 
-def _profile(picture: ImageFile.ImageFile, container: Container) -> bytes | None:
+def _profile(picture: ImageFile.ImageFile, container: Container, *, gray: bool) -> bytes | None:
     """The ICC profile of the picture, made of numbers if the file describes its colors by numbers."""
     color = container.color
     if isinstance(color, ColorSpace):
-        return colorspace.profile(color, gray=picture.mode in _GRAY_MODES)
+        return colorspace.profile(color, gray=gray)
     if color is not None:
         return color or None
     profile = picture.info.get("icc_profile")
@@ -140,11 +140,10 @@ def _extend_edges(picture: ImageFile.ImageFile, right: int, bottom: int) -> None
 
 def _decode_png(picture: ImageFile.ImageFile, original: OpenOriginal, verify: bool) -> Decoded:
     if verify:
-        fill(picture, FILLS[0])
+        _fill(picture, _FILLS[0])
     raw = str(picture.tile[0].args) if picture.tile else ""
     gray = picture.mode in _GRAY_MODES or raw in _GRAY_PNG_MODES
-    color = original.container.color
-    profile = colorspace.profile(color, gray=gray) if isinstance(color, ColorSpace) else color or None
+    profile = _profile(picture, original.container, gray=gray)
     transparent = picture.info.get("transparency")
     orientation = _orientation(picture, original)
     few_pixels = picture.size[0] * picture.size[1] <= _MAX_PRECISE_PIXELS
@@ -157,10 +156,10 @@ def _decode_png(picture: ImageFile.ImageFile, original: OpenOriginal, verify: bo
         picture.load()
         _check_palette(picture)
         decoded = Decoded(_with_narrow_transparency(picture, raw), profile, orientation, gray)
-    if verify and lacks_rows(picture, FILLS[0]):
+    if verify and _lacks_rows(picture, _FILLS[0]):
         original.file.seek(0)
         with Image.open(original.file, formats=("PNG",)) as again:
-            check_once_more(again)
+            _check_once_more(again)
     return decoded
 
 
@@ -187,12 +186,12 @@ def _with_narrow_transparency(picture: ImageFile.ImageFile, raw: str) -> Image.I
     return narrow
 
 
-def fill(picture: ImageFile.ImageFile, value: int) -> None:
+def _fill(picture: ImageFile.ImageFile, value: int) -> None:
     """Give a picture that is not loaded its pixels: a decoder that stops early leaves them as they are."""
     picture.im = Image.new(picture.mode, picture.size, _color(picture, value)).im
 
 
-def lacks_rows(picture: Image.Image, value: int) -> bool:
+def _lacks_rows(picture: Image.Image, value: int) -> bool:
     """Whether one of the last two rows looks as it was filled: of an interlaced picture they come from two passes."""
     width, height = picture.size
     empty = Image.new(picture.mode, (width, 1), _color(picture, value)).tobytes()
@@ -204,11 +203,11 @@ def _color(picture: Image.Image, value: int) -> int | tuple[int, ...]:
     return value if bands == 1 else (value,) * bands
 
 
-def check_once_more(picture: ImageFile.ImageFile) -> None:
+def _check_once_more(picture: ImageFile.ImageFile) -> None:
     """Raises `OSError` if a row that looked as it was filled changes with the filling; else it looked so by chance."""
-    fill(picture, FILLS[1])
+    _fill(picture, _FILLS[1])
     picture.load()
-    if lacks_rows(picture, FILLS[1]):
+    if _lacks_rows(picture, _FILLS[1]):
         raise OSError("pixels are missing")
 
 
@@ -225,17 +224,18 @@ def _decode_icon(picture: ImageFile.ImageFile, verify: bool) -> Image.Image:
 
     frame = ico.frame(picture)
     if verify and isinstance(frame, ImageFile.ImageFile) and frame.format == "PNG":
-        fill(frame, FILLS[0])
+        _fill(frame, _FILLS[0])
         frame.load()
-        if lacks_rows(frame, FILLS[0]):
-            check_once_more(ico.frame(picture))  # type: ignore[arg-type]
+        if _lacks_rows(frame, _FILLS[0]):
+            _check_once_more(ico.frame(picture))  # type: ignore[arg-type]
     return ico.with_mask(picture, frame)
 
 
 def _decode_tiff(original: OpenOriginal) -> Decoded:
     from pymager.engine import tiff  # loads numpy
 
-    tags, order = containers_tiff.first_directory(original.data)
+    assert original.container.directory is not None
+    tags, order = original.container.directory
     profile = containers_tiff.profile_of(original.data, tags)
     picture, left = tiff.decode(original.data, tags, order, profile)
     orientation = tags.get(containers_tiff.ORIENTATION, (1,))[0]

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from struct import error as struct_error
 from typing import IO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -47,7 +46,7 @@ def open_original(path: Path, limits: PictureLimits, *, full_walk: bool) -> Iter
         container = walk(data, limits, full_walk=full_walk)
         if container.cut_frames:
             raise decoder_errors.incomplete()
-        if "TIFF" in accepted and (size := _size_of_own_tiff(data)) is not None:
+        if "TIFF" in accepted and (size := _size_of_own_tiff(data, container)) is not None:
             yield OpenOriginal("tiff", size, container, None, file, data)
             return
         source = file if container.repaired is None else BytesIO(container.repaired)
@@ -66,14 +65,13 @@ def format_name(picture: Image.Image) -> str:
     return row.name if row else decoder.lower()
 
 
-def _size_of_own_tiff(data: mmap.mmap) -> tuple[int, int] | None:
+def _size_of_own_tiff(data: mmap.mmap, container: Container) -> tuple[int, int] | None:
     """Width and height of a TIFF that Pillow does not read correctly; None for all other files."""
     if not tiff.is_tiff(data):
         return None
-    try:
-        tags, _ = tiff.first_directory(data)
-    except struct_error as error:
-        raise UnidentifiedImageError from error
+    if container.directory is None:
+        raise UnidentifiedImageError("the first directory is broken")
+    tags, _ = container.directory
     if tiff.is_read_by_pillow(tags, len(data)):
         return None
     return tags[tiff.WIDTH][0], tags[tiff.HEIGHT][0]

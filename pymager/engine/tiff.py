@@ -5,6 +5,7 @@ technical notes are Adobe's for Photoshop.
 """
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,13 @@ from PIL import Image
 
 from pymager.engine import color as colors
 from pymager.engine import icc, wide
-from pymager.engine.containers.container import Data
-from pymager.engine.containers.tiff import CIELAB, ICCLAB, SEPARATED, WHITE_IS_ZERO, Tags
+from pymager.engine.containers.container import Data, Tags
+from pymager.engine.containers.tiff import CIELAB, ICCLAB, SEPARATED, WHITE_IS_ZERO
+from pymager.engine.matrices import D50
 from pymager.engine.tiff_samples import Array, Layout, bands, layout_of
 from pymager.engine.wide import Samples
 
 _MAX_16_BITS = 65_535
-_LAB_D50 = (0.9642, 1.0, 0.8249)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +68,21 @@ def _band(
         wide_color = wide.unassociated(wide_color, alpha)
     if layout.photometric == SEPARATED:
         return _separated(wide_color, alpha, profile)
-    narrow = (wide_color >> 8).astype(np.uint8) if curves is None else icc.to_srgb(wide_color, curves)
-    return wide.picture(narrow, _bytes(alpha))
+    return wide.picture(wide.reduced(wide_color, curves), _bytes(alpha))
 
 
 def _separated(color: Samples, alpha: Samples | None, profile: bytes | None) -> Image.Image:
     """CMYK; with alpha it is converted here, because no mode of Pillow has both."""
-    inks = Image.fromarray(np.ascontiguousarray((color >> 8).astype(np.uint8)), "CMYK")
+    inks = Image.fromarray(np.ascontiguousarray(wide.upper_bytes(color)), "CMYK")
     if alpha is None:
         return inks
     shown = colors.converted(inks, profile, gray=False).convert("RGB")
-    shown.putalpha(Image.fromarray(np.ascontiguousarray((alpha >> 8).astype(np.uint8))))
+    shown.putalpha(Image.fromarray(wide.upper_bytes(alpha)))
     return shown
 
 
 def _bytes(alpha: Samples | None) -> NDArray[np.uint8] | None:
-    return None if alpha is None else (alpha >> 8).astype(np.uint8)
+    return None if alpha is None else wide.upper_bytes(alpha)
 
 
 def _in_16_bits(values: Array, scale: Scale | None) -> Samples:
@@ -109,16 +109,16 @@ def _scale(data: Data, tags: Tags, layout: Layout) -> Scale | None:
     kind, size = layout.type.kind, layout.type.itemsize
     if kind != "f" and not (kind == "i" and size >= 4):
         return None
-    low, high = 0.0, 0.0
+    low, high, lowest = 0.0, 0.0, inf
     for _, values in bands(data, tags, layout):
         color = np.nan_to_num(values[:, :, : layout.colors].astype(np.float32), posinf=1.0, neginf=0.0)
         low, high = min(low, float(color.min())), max(high, float(color.max()))
+        lowest = min(lowest, float(values.min()))
     if kind == "f" and low >= 0 and high <= 255:
         return Scale(0.0, 1.0 if high <= 1 else 255.0, _MAX_16_BITS if high <= 1 else 257.0)
     if kind == "i" and low >= 0 and high <= _MAX_16_BITS:
         return Scale(0.0, float(_MAX_16_BITS), 1.0)
-    if kind == "i":
-        low = min(float(values.min()) for _, values in bands(data, tags, layout))
+    low = lowest if kind == "i" else low
     return Scale(low, high, _MAX_16_BITS / max(high - low, 1e-30))
 
 
@@ -138,7 +138,7 @@ def _lab_to_srgb(values: Array, layout: Layout) -> NDArray[np.uint8]:
     xyz = np.stack(
         [
             white * np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
-            for white, f in zip(_LAB_D50, axes, strict=True)
+            for white, f in zip(D50, axes, strict=True)
         ],
         axis=2,
     )

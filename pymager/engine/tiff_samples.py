@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pymager.engine.containers.container import Data
+from pymager.engine.containers.container import Data, Tags
 from pymager.engine.containers.tiff import (
     BITS,
     BLACK_IS_ZERO,
@@ -43,7 +43,6 @@ from pymager.engine.containers.tiff import (
     TILE_WIDTH,
     WHITE_IS_ZERO,
     WIDTH,
-    Tags,
 )
 from pymager.engine.wide import Samples
 from pymager.errors import Undecodable

@@ -12,9 +12,17 @@ Samples = NDArray[np.uint16]
 def narrowed(samples: Samples, profile: bytes | None) -> tuple[NDArray[np.uint8], bytes | None]:
     """Rows x columns x channels (1 or 3) with 8 bits, in sRGB if possible; also the profile that is left to apply."""
     curves = icc.curves_of(profile, samples.shape[2]) if profile else None
-    if curves is None:
-        return (samples >> 8).astype(np.uint8), profile
-    return icc.to_srgb(samples, curves), None
+    return reduced(samples, curves), profile if curves is None else None
+
+
+def reduced(samples: Samples, curves: icc.Curves | None) -> NDArray[np.uint8]:
+    """Samples with 8 bits, in sRGB if there are curves."""
+    return upper_bytes(samples) if curves is None else icc.to_srgb(samples, curves)
+
+
+def upper_bytes(samples: Samples) -> NDArray[np.uint8]:
+    """The upper byte of each sample."""
+    return (samples >> 8).astype(np.uint8)
 
 
 def picture(color: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> Image.Image:

@@ -29,9 +29,6 @@ _PRELOADED_DECODERS = ("JPEG", "MPO", "PNG", "WEBP")
 _NO_SPACE_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 _SUSPECT_SHARE = 0.7  # of the limit on memory: a decoder that fails above it may lack memory
 _MAX_KEPT_BYTES = 160 << 20  # of freed memory, before it is given back to the system: glibc keeps up to 144 MiB
-
-
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _RETRIED_FROM_BYTES = 16 << 20  # kept from other jobs: less makes no difference
 _OUT_OF_MEMORY = "the picture needs more memory to decode than the {} MiB that a worker process may use"
 
@@ -78,13 +75,13 @@ def main(load_handlers: Callable[[], JobHandlers]) -> NoReturn:
 def _serve(channel: socket.socket, read: Callable[[int], bytes], handlers: JobHandlers, start: dict[str, Any]) -> None:
     limits = protocol.limits_of(start["limits"])
     gc.freeze()
-    size_when_ready = _address_space()
+    size_when_ready = sandbox.address_space()
     channel.sendall(protocol.answer(Status.READY))
     while (request := protocol.read_request(read)) is not None:
         sandbox.limit_cpu_seconds(start["cpu_seconds"])
-        kept = _address_space() - size_when_ready
+        kept = sandbox.address_space() - size_when_ready
         answer = _answer(handlers, limits, request, Memory(start["memory_bytes"], kept))
-        if _address_space() - size_when_ready > _MAX_KEPT_BYTES:
+        if sandbox.address_space() - size_when_ready > _MAX_KEPT_BYTES:
             gc.collect()
             ctypes.CDLL(None).malloc_trim(0)
         channel.sendall(answer)
@@ -135,11 +132,6 @@ def _expected_failure(error: PymagerError | OSError | MemoryError, path: Path, m
     if error.filename == str(path):
         return failure_answer("Unavailable", f"the file cannot be read: {error.strerror}")
     return _unexpected_failure(error)
-
-
-def _address_space() -> int:
-    """The address space of this process in bytes, proc(5)."""
-    return int(Path("/proc/self/statm").read_text().split()[0]) * _PAGE_BYTES
 
 
 def _largest_address_space() -> int:

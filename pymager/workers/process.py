@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
+from pymager import sandbox
 from pymager.engine import protocol
 from pymager.engine.protocol import Status
 
@@ -39,7 +39,6 @@ _ALLOCATOR_VARIABLES = {
 EXTERNAL_EXIT_CODES = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
 """Exit codes of a process that a signal from outside ended: the kernel's when memory runs out, or an operator's."""
 
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _READ_BUFFER_BYTES = 1 << 20
 _START_TIMEOUT_SECONDS = 30.0
 _KILL_TIMEOUT_SECONDS = 30.0
@@ -122,7 +121,7 @@ class WorkerProcess:
 
     def _address_space(self) -> int:
         with suppress(OSError, ValueError, IndexError):
-            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[0]) * _PAGE_BYTES
+            return sandbox.address_space(self.pid)
         return 0
 
     async def request(self, message: bytes, seconds: float) -> tuple[Status, bytes]:

@@ -11,6 +11,8 @@ from pymager.engine.limits import PictureLimits
 Data: TypeAlias = bytes | mmap.mmap
 Box: TypeAlias = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
+Tags: TypeAlias = dict[int, tuple[int, ...]]
+"""The tags of a TIFF directory and their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Container:
     part to show, before the orientation. `exif`: EXIF that the decoder does not find, or must not. `repaired`: the file
     without what is broken, if a decoder would refuse it although all pixels are there. `lossless`: a lossless JPEG,
     which cannot be decoded at a fraction of its size. `has_end`: False for a JPEG without an end marker.
+    `directory`: the tags of the first directory of a TIFF, and the byte order as in `struct`.
     """
 
     picture_only: bool = False
@@ -35,6 +38,7 @@ class Container:
     repaired: bytes | None = None
     lossless: bool = False
     has_end: bool = True
+    directory: tuple[Tags, str] | None = None
 
 
 NOT_WALKED = Container(frames=0)

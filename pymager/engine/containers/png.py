@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from struct import error as struct_error
 from struct import unpack_from
 
@@ -48,14 +48,7 @@ class _Chunks:
 def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     """Walk from the signature to IEND. A file that ends before IEND has all pixels if the decoder says so."""
     container, end = walk_from(data, 0, limits)
-    return Container(
-        container.picture_only and end == len(data),
-        container.frames,
-        container.cut_frames,
-        color=container.color,
-        exif=container.exif,
-        repaired=container.repaired,
-    )
+    return replace(container, picture_only=container.picture_only and end == len(data))
 
 
 def walk_from(data: Data, start: int, limits: PictureLimits) -> tuple[Container, int]:
@@ -135,16 +128,13 @@ def _repaired(data: Data, start: int, chunks: _Chunks) -> bytes:
 
 
 def _whole(chunk: bytes) -> bytes:
-    """A chunk that can be cut short at the end of the file, with the length that it has."""
-    length = int.from_bytes(chunk[:4])
-    if len(chunk) == length + 12:
-        return chunk
-    body = chunk[4 : 8 + length]
+    """A chunk that the end of the file cuts short, with the length that it has."""
+    body = chunk[4 : 8 + int.from_bytes(chunk[:4])]
     return (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
 
 
-def _color(chunks: dict[bytes, bytes]) -> ColorSpace | bytes | None:
-    """What the chunks say about colors, in the order of precedence of section 4.3; None is sRGB."""
+def _color(chunks: dict[bytes, bytes]) -> ColorSpace | bytes:
+    """What the chunks say about colors, in the order of precedence of section 4.3; empty for sRGB."""
     if len(code_points := chunks.get(b"cICP", b"")) == 4 and code_points[2] == 0 and code_points[0] != 2:
         return colorspace.by_code_points(code_points[0], code_points[1]) or b""
     if b"iCCP" in chunks:

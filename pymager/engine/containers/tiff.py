@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from struct import calcsize, unpack_from
 from struct import error as struct_error
 
-from pymager.engine.containers.container import Container, Data
+from pymager.engine.containers.container import Container, Data, Tags
 from pymager.engine.limits import PictureLimits, check_frames, check_parts, check_pixels
 from pymager.errors import NotAPicture, Undecodable
 
@@ -47,8 +47,6 @@ _READ_TAGS = frozenset(
 _MAX_VALUES = 4_000_000
 """The maximum number of values in all directories together: directories can overlap and share one long list."""
 
-Tags = dict[int, tuple[int, ...]]
-
 
 @dataclass(slots=True)
 class _Reader:
@@ -89,6 +87,7 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     reader = _Reader(data, "<" if data[:2] == b"II" else ">", data[2:4] in (b"+\0", b"\0+"))
     (position,) = reader.values("Q" if reader.big else "I", 8 if reader.big else 4)
     seen: set[int] = set()
+    first: Tags = {}
     while position and position not in seen:
         seen.add(position)
         check_frames(len(seen), limits)
@@ -99,9 +98,10 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
                 raise
             break
         if len(seen) == 1:
+            first = tags
             _check_sizes(tags, limits)
             _check_kind(tags)
-    return Container(frames=max(1, len(seen)))
+    return Container(frames=max(1, len(seen)), directory=(first, reader.order))
 
 
 def profile_of(data: Data, tags: Tags) -> bytes | None:
@@ -113,13 +113,6 @@ def profile_of(data: Data, tags: Tags) -> bytes | None:
 def is_tiff(data: Data) -> bool:
     """Whether the file begins like a TIFF or BigTIFF."""
     return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
-def first_directory(data: Data) -> tuple[Tags, str]:
-    """The tags of the first directory, and the byte order as in `struct`. Raises `struct.error`."""
-    order = "<" if data[:2] == b"II" else ">"
-    reader = _Reader(data, order, data[2:4] in (b"+\0", b"\0+"))
-    return reader.directory(reader.values("Q" if reader.big else "I", 8 if reader.big else 4)[0])[0], order
 
 
 def is_read_by_pillow(tags: Tags, size: int) -> bool:
