@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections import Counter
+from collections import Counter, deque
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
@@ -20,7 +20,8 @@ _ACTIVE_IDS = 6
 _OPERATIONS = 50  # of one id, and a few more that were under way
 _SIZES = ((40, 30), (80, 60), (120, 90))
 _SWEEPS = 0.3  # seconds between them: some have to come between an upload's put and its commit
-_STRIKES_WITHIN = 8.0
+_STRIKES_WITHIN = 8.0  # seconds until a replica that has not come to the point is killed where it is
+_MOST_ATTEMPTS = 10  # at one point
 _LONGEST_STOP = 4.0  # longer than a lease is waited for
 RANDOM = "at a random moment"
 STOPPED = "stopped and continued"
@@ -102,7 +103,7 @@ class ClusterStorm:
         self._active: list[str] = []
 
     async def run(self, points: list[str]) -> None:
-        """One strike for each of the points, in their order, and then the reckoning."""
+        """One strike at each of the points, in their order but for those that have to be tried again; the reckoning."""
         try:
             async with asyncio.TaskGroup() as group:
                 for replica in self._replicas:
@@ -118,35 +119,39 @@ class ClusterStorm:
                 await replica.close()
 
     async def _strike_all(self, points: list[str]) -> None:
-        """Each replica takes the next point from the common list as soon as it is up."""
-        left = list(reversed(points))
+        """Each replica takes the next point from the common list as soon as it is up; a missed one goes to its end."""
+        left, attempts = deque(points), Counter[str]()
 
         async def suffer(replica: Replica) -> None:
             while left:
-                await self._strike(replica, left.pop())
+                point = left.popleft()
+                if await self._strike(replica, point) == point:
+                    continue
+                attempts[point] += 1
+                assert attempts[point] < _MOST_ATTEMPTS, f"no replica came to {point}"
+                left.append(point)
 
         async with asyncio.TaskGroup() as group:
             for replica in self._replicas[1:]:  # the first stays, or nobody would get anything done
                 group.create_task(suffer(replica))
-        while left:
-            await self._strike(self._replicas[0], left.pop())
 
-    async def _strike(self, replica: Replica, point: str) -> None:
+    async def _strike(self, replica: Replica, point: str) -> str:
+        """Where it was struck: at the point, or at a random moment because it did not come there in time."""
+        struck = point
         if point == STOPPED:
             await replica.pause(self._random.uniform(0.1, _LONGEST_STOP))
-            self.struck[STOPPED] += 1
-            return
-        if point == RANDOM:
+        elif point == RANDOM:
             await asyncio.sleep(self._random.uniform(0, 1))
             await replica.kill()
-            self.struck[RANDOM] += 1
         elif point.startswith("sweep."):
             await self._kill_a_sweep(point)
-            return
         else:
-            self.struck[await replica.strike(point, self._random.randint(1, 3))] += 1
-        assert replica.program.logged("internal error") == []
-        await replica.start()
+            struck = await replica.strike(point, self._random.randint(1, 3))
+        self.struck[struck] += 1
+        if not replica.is_up:
+            assert replica.program.logged("internal error") == []
+            await replica.start()
+        return struck
 
     async def _kill_a_sweep(self, point: str) -> None:
         """Kill a `sweep` beside the service, with enough for it to find: the replicas' own sweeps take some of it."""
@@ -165,7 +170,6 @@ class ClusterStorm:
                 await asyncio.sleep(0.02)
         done = await sweep
         assert (done.code, killed.read_text()) == (-signal.SIGKILL, point), done
-        self.struck[point] += 1
 
     async def _load(self, number: int) -> None:
         while True:
