@@ -20,6 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+REMEMBERED_SECONDS = 3_600
+"""How long a metadata store remembers when an id was removed, in seconds. Far more than clocks differ."""
+
 MAX_KEY_BYTES = 700
 MAX_KEY_SEGMENT_BYTES = 255
 _ASCII_KEY = re.compile(r"[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*(?:/[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*)*")
@@ -188,8 +191,12 @@ class Catalog(Protocol):
     A mutation is sent once, without any retry. If its answer is lost: `Unavailable(outcome_known=False)`.
     """
 
-    async def add(self, original: Original) -> None:
-        """Commit a new original atomically: of many calls for one id, exactly one succeeds.
+    async def add(self, original: Original) -> Original:
+        """Commit a new original atomically, and return its row: of many calls for one id, exactly one succeeds.
+
+        If the id was removed less than `REMEMBERED_SECONDS` ago, the row's `created` is at least a second later than
+        the removal and than `created` of the removed row: HTTP dates have no fractions, and two originals of one id
+        must not share a date. This is decided atomically with the commit.
 
         Raises `AlreadyExists` if the id has a row, `Fenced` if the revision was fenced or used before, and `NoSpace`.
         """
@@ -205,6 +212,8 @@ class Catalog(Protocol):
 
     async def remove(self, id: str, expected_revision: str | None = None) -> Original:
         """Remove the row atomically, and return it: of many calls, exactly one succeeds.
+
+        The store remembers the date of the removal by its own clock, for at least `REMEMBERED_SECONDS`.
 
         Raises `NotFound`, and `RevisionMismatch` if the row does not have `expected_revision`.
         """

@@ -3,7 +3,12 @@
 Never PutItem or DeleteItem: they would erase the set of revisions that were used or fenced.
 """
 
+import dataclasses
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -23,17 +28,22 @@ from pymager_dynamodb.items import (
     id_of,
     is_row,
     key_of,
+    last_date,
     original_of,
     row_key,
     values_of,
 )
 
 _SET_ROW = f"SET {ASSIGNMENTS} ADD #used :revisions"
-_REMOVE_ROW = f"REMOVE {PROJECTION}"
+_NAMES_BUT_DATE = {name: field for name, field in NAMES.items() if field != "created"}
+_REMOVE_ROW = f"REMOVE {', '.join(_NAMES_BUT_DATE)} SET #removed = :now"
+_REMOVED_NAME = {"#removed": "removed"}
 _USED_NAME = {"#used": "used"}
 _HAS_NO_ROW = "attribute_not_exists(#revision)"
 _HAS_ROW = "attribute_exists(#revision)"
 _IS_UNUSED = "NOT contains(#used, :new)"
+_IS_LATER = " AND ".join(f"(attribute_not_exists({name}) OR {name} < :created)" for name in ("#removed", "#created"))
+_MAX_DATES = 8
 _IS_EXPECTED = "#revision = :expected"
 
 
@@ -58,14 +68,23 @@ class Catalog:
         item = response.get("Item")
         return original_of(id, item) if item and is_row(item) else None
 
-    async def add(self, original: Original) -> None:
-        """Raises `AlreadyExists`, `Fenced` and `NoSpace`."""
-        try:
-            await self._commit(original, f"{_HAS_NO_ROW} AND {_IS_UNUSED}", {})
-        except ConditionFailed as error:
-            if is_row(error.item):
-                raise AlreadyExists(f"the id '{original.id}' already has a row") from None
-            raise _fenced(original) from None
+    async def add(self, original: Original) -> Original:
+        """The row as it was written: later than the last one. Raises `AlreadyExists`, `Fenced` and `NoSpace`."""
+        for _ in range(_MAX_DATES):
+            try:
+                await self._commit(original, f"{_HAS_NO_ROW} AND {_IS_UNUSED} AND {_IS_LATER}", {}, _REMOVED_NAME)
+            except ConditionFailed as error:
+                if is_row(error.item):
+                    raise AlreadyExists(f"the id '{original.id}' already has a row") from None
+                last = last_date(error.item)
+                if last < original.created.timestamp():
+                    raise _fenced(original) from None
+                # Not a second attempt of the same write: DynamoDB has refused the first.
+                original = dataclasses.replace(original, created=datetime.fromtimestamp(last + 1, UTC))
+            else:
+                return original
+        message = f"the id '{original.id}' is being added and removed repeatedly; try again"
+        raise Unavailable(message, outcome_known=True)
 
     async def replace(self, original: Original, expected: str | None) -> Original:
         """Raises `NotFound`, `RevisionMismatch`, `Fenced` and `NoSpace`."""
@@ -77,10 +96,13 @@ class Catalog:
             raise _fenced(original) from None
 
     async def remove(self, id: str, expected: str | None) -> Original:
-        """Remove the row's attributes. Raises `NotFound` and `RevisionMismatch`."""
+        """Remove the row's attributes but its date. Raises `NotFound` and `RevisionMismatch`."""
         condition, values = _row_condition(expected)
+        values = values | {":now": {"N": str(int(time.time()))}}
         try:
-            return original_of(id, await self._update(id, _REMOVE_ROW, condition, NAMES, values))
+            return original_of(
+                id, await self._update(id, _REMOVE_ROW, condition, _NAMES_BUT_DATE | _REMOVED_NAME, values)
+            )
         except ConditionFailed as error:
             _raise_if_mismatched(id, error.item, expected)
             raise Unavailable("DynamoDB rejected a condition that is true", outcome_known=True) from None
@@ -134,10 +156,12 @@ class Catalog:
             response = await self._client.read("Scan", orjson.dumps(request), deadline)
         return response["Items"], response.get("LastEvaluatedKey")
 
-    async def _commit(self, original: Original, condition: str, values: Item) -> Item:
+    async def _commit(
+        self, original: Original, condition: str, values: Item, names: Mapping[str, str] = MappingProxyType({})
+    ) -> Item:
         revision = binary_revision(original.revision)
         values = values_of(original) | values | {":new": {"B": revision}, ":revisions": {"BS": [revision]}}
-        return await self._update(original.id, _SET_ROW, condition, NAMES | _USED_NAME, values)
+        return await self._update(original.id, _SET_ROW, condition, NAMES | _USED_NAME | dict(names), values)
 
     async def _update(self, id: str, update: str, condition: str, names: dict[str, str], values: Item) -> Item:
         """Send one UpdateItem and return the old item. Raises `ConditionFailed` with the stored item."""

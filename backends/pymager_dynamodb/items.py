@@ -5,10 +5,11 @@ Each item has a partition key `pk` and a sort key `sk`:
     pk                  sk          attributes
     original#{id}       original    if the id has a row: revision format width height size sha256 created
                                     always: used, the set of revisions that may never be committed (again)
+                                    after a removal: removed, its date, and created, that of the last row
     lease#{0 to 15}     {name}      token touched expires
 
-An id without a row has an item too once a revision of it was used or fenced; its only attribute is `used`. An item
-with the attribute `revision` is a row.
+An id without a row has an item too once a revision of it was used or fenced. An item with the attribute `revision` is a
+row.
 """
 
 import base64
@@ -61,6 +62,11 @@ def values_of(original: Original) -> Item:
 
 
 ASSIGNMENTS = ", ".join(f"#{field} = :{field}" for field in _FIELDS)
+
+
+def last_date(item: Item) -> int:
+    """The later of the dates of the last removal and of the last row, in seconds since 1970; 0 without either."""
+    return max((int(item[name]["N"]) for name in ("removed", "created") if name in item), default=0)
 
 
 def is_row(item: Item) -> bool:

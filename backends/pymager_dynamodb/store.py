@@ -65,16 +65,16 @@ class DynamoMetadata:
             raise NotFound(f"the id '{id}' has no row")
         return original
 
-    async def add(self, original: Original) -> None:
-        """Write the row and add its revision to the used ones, in one request."""
-        await self._catalog.add(original)
+    async def add(self, original: Original) -> Original:
+        """Write the row and add its revision to the used ones, in one request; two if the id was removed lately."""
+        return await self._catalog.add(original)
 
     async def replace(self, original: Original, expected_revision: str | None = None) -> Original:
         """Write the row and add its revision to the used ones, in one request that returns the old row."""
         return await self._catalog.replace(original, expected_revision)
 
     async def remove(self, id: str, expected_revision: str | None = None) -> Original:
-        """Remove the row in one request that returns it; the used revisions stay."""
+        """Remove the row in one request that returns it; the used revisions and the dates stay."""
         return await self._catalog.remove(id, expected_revision)
 
     async def fence(self, id: str, revision: str) -> bool:

@@ -1,6 +1,7 @@
 """The catalog's statements. Each function runs on one connection, inside the caller's transaction."""
 
 import base64
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import AlreadyExists, Fenced, NotFound, RevisionMismatch, Unavailable
 from pymager.ports import Original, Page
+from pymager_sql import removals
 from pymager_sql.tables import originals, revisions
 
 Row = Sequence[Any]
@@ -24,6 +26,7 @@ _LOCKED = BY_ID.with_for_update()
 _SAME_REVISION = (originals.c.id == bindparam("old_id")) & (originals.c.revision == bindparam("old_revision"))
 _INSERT = insert(originals)
 _UPDATE = update(originals).where(_SAME_REVISION)
+_REDATE = _UPDATE.values(created=bindparam("created"))
 _DELETE = delete(originals).where(_SAME_REVISION)
 _DELETE_ANY_RETURNING = delete(originals).where(originals.c.id == bindparam("old_id")).returning(*originals.c)
 _DELETE_REVISION_RETURNING = _DELETE.returning(*originals.c)
@@ -31,13 +34,23 @@ _INSERT_REVISION = insert(revisions)
 _CURSOR = b"\x01"
 
 
-def add(connection: Connection, original: Original) -> None:
-    """Insert the revision, then the row. Raises `Fenced` if the first fails, `AlreadyExists` if the second does."""
+def add(connection: Connection, original: Original) -> Original:
+    """Insert the revision, then the row, and return it: dated later than the last removal.
+
+    Raises `Fenced` if the first INSERT fails, `AlreadyExists` if the second does. The date of the removal is read last:
+    the second INSERT waits for a removal that is being committed.
+    """
     use_revision(connection, original.revision)
+    row = values(original)
     try:
-        connection.execute(_INSERT, values(original))
+        connection.execute(_INSERT, row)
     except IntegrityError as error:
         raise AlreadyExists(f"the id '{original.id}' already has a row") from error
+    removed = removals.last(connection, original.id)
+    if removed is None or removed < row["created"]:
+        return original
+    connection.execute(_REDATE, {"old_id": original.id, "old_revision": original.revision, "created": removed + 1})
+    return dataclasses.replace(original, created=datetime.fromtimestamp(removed + 1, UTC))
 
 
 def replace(connection: Connection, original: Original, expected: str | None) -> Original:
@@ -49,14 +62,16 @@ def replace(connection: Connection, original: Original, expected: str | None) ->
 
 
 def remove(connection: Connection, id: str, expected: str | None) -> Original:
-    """Delete the row and return it. Its revision stays used."""
+    """Delete the row, record the date, and return the row. Its revision stays used."""
     if connection.dialect.delete_returning:
         query = _DELETE_ANY_RETURNING if expected is None else _DELETE_REVISION_RETURNING
         row = connection.execute(query, {"old_id": id, "old_revision": expected}).one_or_none()
         if row is not None:
+            removals.record(connection, id, row.created)
             return original(row)
     old = lock_row(connection, id, expected)
     _change_one(connection, _DELETE, old, {})
+    removals.record(connection, id, int(old.created.timestamp()))
     return old
 
 

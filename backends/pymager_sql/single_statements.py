@@ -1,6 +1,8 @@
 """PostgreSQL's mutations: each is one statement in autocommit, and so one round trip."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Engine, TextClause, text
@@ -8,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import AlreadyExists, Fenced, NotFound
 from pymager.ports import Original
-from pymager_sql import catalog, leases
+from pymager_sql import catalog, leases, removals
 from pymager_sql.failures import Classifier
 from pymager_sql.tables import originals
 from pymager_sql.transactions import statement
@@ -17,10 +19,21 @@ _NAMES = list(originals.c.keys())
 _NAMES_BUT_ID = [name for name in _NAMES if name != "id"]
 
 
+_CREATED = (
+    "GREATEST(CAST(:created AS BIGINT), "
+    "COALESCE((SELECT removed + 1 FROM removals WHERE id = :id), CAST(:created AS BIGINT)))"
+)
+
+
 def _add() -> TextClause:
-    columns, values = ", ".join(_NAMES), ", ".join(f":{name}" for name in _NAMES)
-    used = "WITH used AS (INSERT INTO revisions (revision) VALUES (:revision))"
-    return text(f"{used} INSERT INTO originals ({columns}) VALUES ({values})")  # noqa: S608
+    """Insert nothing if the snapshot has a row of the id: it may be being removed, and the snapshot has not the date.
+
+    If the snapshot has no row, it has the date of the last removal.
+    """
+    values = ", ".join(_CREATED if name == "created" else f":{name}" for name in _NAMES)
+    is_new = "WHERE NOT EXISTS (SELECT 1 FROM originals WHERE id = :id)"
+    used = f"WITH used AS (INSERT INTO revisions (revision) SELECT :revision {is_new})"
+    return text(f"{used} INSERT INTO originals ({', '.join(_NAMES)}) SELECT {values} {is_new} RETURNING created")
 
 
 def _replace(condition: str) -> TextClause:
@@ -36,7 +49,12 @@ def _replace(condition: str) -> TextClause:
 
 
 def _remove(condition: str) -> TextClause:
-    return text(f"DELETE FROM originals WHERE id = :id {condition} RETURNING {', '.join(_NAMES)}")  # noqa: S608
+    """Delete the row, record the date, and return the row."""
+    columns = ", ".join(_NAMES)
+    old = f"DELETE FROM originals WHERE id = :id {condition} RETURNING {columns}"  # noqa: S608
+    date = "INSERT INTO removals (id, removed) SELECT id, GREATEST(created, CAST(:now AS BIGINT)) FROM old"
+    newest = "ON CONFLICT (id) DO UPDATE SET removed = GREATEST(removals.removed, excluded.removed)"
+    return text(f"WITH old AS ({old}), recorded AS ({date} {newest}) SELECT {columns} FROM old")  # noqa: S608
 
 
 _OF_REVISION = "AND revision = :expected"
@@ -52,15 +70,18 @@ class SingleStatements:
         self._engine = engine
         self._classify = classify
 
-    def add(self, original: Original) -> None:
+    def add(self, original: Original) -> Original:
         """One INSERT inside another. The table of the duplicate key decides between `Fenced` and `AlreadyExists`."""
         with statement(self._engine, self._classify, needs_space=True) as connection:
             try:
-                connection.execute(_ADD, catalog.values(original))
+                created = connection.execute(_ADD, catalog.values(original)).scalar_one_or_none()
             except IntegrityError as error:
                 if _table(error) == originals.name:
-                    raise AlreadyExists(f"the id '{original.id}' already has a row") from error
+                    raise _taken(original.id) from error
                 raise _fenced(original.revision) from error
+        if created is None:
+            raise _taken(original.id)
+        return replace(original, created=datetime.fromtimestamp(created, UTC))
 
     def replace(self, original: Original, expected: str | None) -> Original:
         """One UPDATE, and one SELECT if it matched no row."""
@@ -76,7 +97,8 @@ class SingleStatements:
     def remove(self, id: str, expected: str | None) -> Original:
         """One DELETE, and one SELECT if it matched no row."""
         query = _REMOVE if expected is None else _REMOVE_REVISION
-        return self._changed_row(query, {"id": id}, expected) or self._raise_reason(id, expected)
+        values = {"id": id, "now": removals.now()}
+        return self._changed_row(query, values, expected) or self._raise_reason(id, expected)
 
     def use_revision(self, revision: str) -> None:
         """One INSERT."""
@@ -84,8 +106,9 @@ class SingleStatements:
             catalog.use_revision(connection, revision)
 
     def tidy(self, older_than: float) -> int:
-        """One DELETE."""
+        """Two DELETEs."""
         with statement(self._engine, self._classify) as connection:
+            removals.tidy(connection)
             return leases.tidy(connection, older_than)
 
     def close(self) -> None:
@@ -106,6 +129,10 @@ class SingleStatements:
             with statement(self._engine, self._classify) as connection:
                 catalog.lock_row(connection, id, expected)
         raise NotFound(f"no row has the id '{id}'")
+
+
+def _taken(id: str) -> AlreadyExists:
+    return AlreadyExists(f"the id '{id}' already has a row")
 
 
 def _fenced(revision: str) -> Fenced:

@@ -79,16 +79,16 @@ class SqlMetadata:
         """Read a page, ordered by the bytes of the ids."""
         return catalog.page(await self._reads.page(catalog.after(cursor), limit + 1), limit)
 
-    async def add(self, original: Original) -> None:
+    async def add(self, original: Original) -> Original:
         """Commit the revision and the row in one transaction."""
-        await self._threads.run(lambda: self._writes.add(original))
+        return await self._threads.run(lambda: self._writes.add(original))
 
     async def replace(self, original: Original, expected_revision: str | None = None) -> Original:
         """Commit the revision and the new row in one transaction."""
         return await self._threads.run(lambda: self._writes.replace(original, expected_revision))
 
     async def remove(self, id: str, expected_revision: str | None = None) -> Original:
-        """Delete the row. Its revision stays used."""
+        """Delete the row and record the date in one transaction. Its revision stays used."""
         return await self._threads.run(lambda: self._writes.remove(id, expected_revision))
 
     async def fence(self, id: str, revision: str) -> bool:

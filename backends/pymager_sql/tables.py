@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-VERSION = "0002"
+VERSION = "0003"
 """The last step of `migrations`. After it, the tables are as below."""
 
 ID_LENGTH = 200
@@ -46,6 +46,20 @@ revisions = Table(
     metadata,
     Column("revision", exact(REVISION_LENGTH), primary_key=True),
     comment="every revision that a row has held or that was fenced: none is ever committed again",
+)
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("id", exact(ID_LENGTH), primary_key=True),
+    Column(
+        "removed",
+        BigInteger,
+        nullable=False,
+        index=True,
+        comment="seconds since 1970, UTC: the date of the removal, or of the removed row if that is later",
+    ),
+    comment="when ids were last removed, for an hour or more: an original that follows is dated later",
 )
 
 leases = Table(

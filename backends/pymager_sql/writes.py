@@ -5,7 +5,7 @@ from typing import Protocol
 from sqlalchemy import Engine
 
 from pymager.ports import Original
-from pymager_sql import catalog, leases
+from pymager_sql import catalog, leases, removals
 from pymager_sql.failures import Classifier
 from pymager_sql.transactions import transaction
 
@@ -13,20 +13,20 @@ from pymager_sql.transactions import transaction
 class Writes(Protocol):
     """The catalog's mutations, on the calling thread. They raise the same errors as the port's methods."""
 
-    def add(self, original: Original) -> None:
-        """Commit the revision and the row."""
+    def add(self, original: Original) -> Original:
+        """Commit the revision and the row, and return it: dated later than the last removal of the id."""
 
     def replace(self, original: Original, expected: str | None) -> Original:
         """Commit the revision and the new row, and return the old row."""
 
     def remove(self, id: str, expected: str | None) -> Original:
-        """Delete the row and return it. Its revision stays used."""
+        """Delete the row, record the date, and return the row. Its revision stays used."""
 
     def use_revision(self, revision: str) -> None:
         """Mark a revision as used. Raises `Fenced`."""
 
     def tidy(self, older_than: float) -> int:
-        """Delete leases that were not renewed for `older_than` seconds, and return how many."""
+        """Delete leases that were not renewed for `older_than` seconds, and return how many; forget old removals."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -39,10 +39,10 @@ class Transactions:
         self._engine = engine
         self._classify = classify
 
-    def add(self, original: Original) -> None:
-        """INSERT, INSERT, COMMIT."""
+    def add(self, original: Original) -> Original:
+        """INSERT, INSERT, SELECT, COMMIT."""
         with transaction(self._engine, self._classify, needs_space=True) as connection:
-            catalog.add(connection, original)
+            return catalog.add(connection, original)
 
     def replace(self, original: Original, expected: str | None) -> Original:
         """SELECT FOR UPDATE, INSERT, UPDATE, COMMIT."""
@@ -50,7 +50,7 @@ class Transactions:
             return catalog.replace(connection, original, expected)
 
     def remove(self, id: str, expected: str | None) -> Original:
-        """DELETE with RETURNING, or SELECT FOR UPDATE and DELETE on databases without it, COMMIT."""
+        """DELETE with RETURNING, or SELECT FOR UPDATE and DELETE on databases without it, INSERT or UPDATE, COMMIT."""
         with transaction(self._engine, self._classify) as connection:
             return catalog.remove(connection, id, expected)
 
@@ -60,8 +60,9 @@ class Transactions:
             catalog.use_revision(connection, revision)
 
     def tidy(self, older_than: float) -> int:
-        """DELETE, COMMIT."""
+        """DELETE, DELETE, COMMIT."""
         with transaction(self._engine, self._classify) as connection:
+            removals.tidy(connection)
             return leases.tidy(connection, older_than)
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -31,6 +32,11 @@ def check_size(original: Original, info: BlobInfo) -> None:
     """Raises `OriginalLost` if a blob is not as long as its row says."""
     if info.size != original.size:
         raise OriginalLost(f"the blob of '{original.id}' has {info.size} bytes, but its row says {original.size}")
+
+
+def _dated(info: BlobInfo, original: Original) -> BlobInfo:
+    """The description of a variant: dated no earlier than its original, whose date can be later than now."""
+    return info if info.modified >= original.created else replace(info, modified=original.created)
 
 
 class Derivation:
@@ -68,21 +74,22 @@ class Derivation:
         content = self._cache.get(key)
         return content if content is not None and (content.body is not None or not needs_body(content.info)) else None
 
-    async def stored(self, key: str) -> VariantContent:
+    async def stored(self, original: Original, key: str) -> VariantContent:
         """Read the variant from the blob store, and cache it. Raises `NotFound`."""
         opening = self._blobs.open(key)
         blob = await opening.__aenter__()
-        if blob.info.size > _MAX_WHOLE_BYTES:
-            self._cache.put(blob.info, None)
-            return VariantContent(blob.info, None, BUCKET, blob.chunks, opening)
+        info = _dated(blob.info, original)
+        if info.size > _MAX_WHOLE_BYTES:
+            self._cache.put(info, None)
+            return VariantContent(info, None, BUCKET, blob.chunks, opening)
         try:
             body = b"".join([chunk async for chunk in blob.chunks])
         except BaseException as error:
             await opening.__aexit__(type(error), error, error.__traceback__)
             raise
         await opening.__aexit__(None, None, None)
-        self._cache.put(blob.info, body)
-        return VariantContent(blob.info, body, BUCKET)
+        self._cache.put(info, body)
+        return VariantContent(info, body, BUCKET)
 
     async def render(self, original: Original, variant: Variant, key: str) -> VariantContent:
         """The variant, rendered here or by the replica that holds its lease.
@@ -94,7 +101,7 @@ class Derivation:
             if content.body is not None:
                 return content
             with suppress(NotFound):
-                stored = await self.stored(key)
+                stored = await self.stored(original, key)
                 stored.tier = content.tier
                 return stored
         raise Unavailable("the variant was deleted from the blob store as soon as it was written", outcome_known=True)
@@ -109,7 +116,7 @@ class Derivation:
 
         async def look() -> VariantContent | None:
             try:
-                async with await self.stored(key) as stored:
+                async with await self.stored(original, key) as stored:
                     return VariantContent(stored.info, stored.body, BUCKET)
             except NotFound:
                 return None
@@ -129,7 +136,7 @@ class Derivation:
                 reached("derive.rendering")
                 rendered = await worker.render(path, RenderJob(variant, self._encoding), self._spool_folder)
                 reached("derive.rendered")
-                info = await self._put(key, path, rendered, variant.content_type)
+                info = _dated(await self._put(key, path, rendered, variant.content_type), original)
         except NotFound:
             raise RevisionGone(key) from None
         except NotAPicture as error:  # it was one when it was uploaded, so no client can fix it

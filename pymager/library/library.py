@@ -152,7 +152,7 @@ class Library:
         if (cached := self._derivation.cached(key, needs_body)) is not None:
             return cached
         try:
-            return await self._derivation.stored(key)
+            return await self._derivation.stored(original, key)
         except NotFound:
             return await self.render(Located(original, variant, key))
 
@@ -169,7 +169,7 @@ class Library:
                 original = await self._successor(original)
                 key = self._derivation.key(original, located.variant)
                 with suppress(NotFound):
-                    return await self._derivation.stored(key)
+                    return await self._derivation.stored(original, key)
         raise Overloaded(f"'{original.id}' is being replaced repeatedly; try again")
 
     async def close(self) -> None:

@@ -46,8 +46,7 @@ class Uploads:
     async def add(self, id: str, body: Spooled) -> Original:
         """Store a new original; it is durable when this returns. Raises `AlreadyExists` and `PictureError`."""
         original = await self._put_blob(id, body)
-        await self._commit(original, self._metadata.add(original))
-        return original
+        return await self._commit(original, self._metadata.add(original))
 
     async def put(self, id: str, body: Spooled, condition: Condition) -> tuple[Original, Original | None]:
         """Store an original, or replace the one that has the id; also returns the row that it replaced.
@@ -64,11 +63,9 @@ class Uploads:
                 raise
             try:
                 if current is None:
-                    await self._commit(stored, self._metadata.add(stored), keep=True)
-                    return stored, None
-                # At least a second later than the old one, whatever the clocks say: HTTP dates have no fractions.
-                original = replace(stored, created=max(stored.created, current.created + timedelta(seconds=1)))
-                await self._commit(original, self._metadata.replace(original, current.revision), keep=True)
+                    return await self._commit(stored, self._metadata.add(stored), keep=True), None
+                original = replace(stored, created=_successor_date(stored, current))
+                original = await self._commit(original, self._replace(original, current), keep=True)
             except (AlreadyExists, NotFound, RevisionMismatch):
                 continue
             reached("replace.committed")
@@ -97,19 +94,26 @@ class Uploads:
         reached("upload.blob-put")
         return replace(draft, created=info.modified)
 
-    async def _commit(self, original: Original, mutation: Coroutine[Any, Any, Any], *, keep: bool = False) -> None:
-        """Send the mutation once. If its answer is lost, read the row and compare revisions.
+    async def _replace(self, original: Original, current: Original) -> Original:
+        await self._metadata.replace(original, current.revision)
+        return original
+
+    async def _commit(
+        self, original: Original, mutation: Coroutine[Any, Any, Original], *, keep: bool = False
+    ) -> Original:
+        """Send the mutation once, and return the row. If its answer is lost, read the row and compare revisions.
 
         The blob of an upload that lost a race is deleted, unless `keep` says that another attempt follows.
         """
         try:
-            await mutation
+            row = await mutation
         except Unavailable as error:
             if error.outcome_known:
                 await self._discard(original)
                 raise
-            if not await self._is_committed(original):
+            if (committed := await self._committed(original)) is None:
                 raise
+            row = committed
         except (Fenced, NoSpace):
             await self._discard(original)
             raise
@@ -118,14 +122,15 @@ class Uploads:
                 await self._discard(original)
             raise
         reached("upload.committed")
+        return row
 
-    async def _is_committed(self, original: Original) -> bool:
-        """Whether a read of the row shows the revision."""
+    async def _committed(self, original: Original) -> Original | None:
+        """The row, if a read of it shows the revision."""
         try:
             current = await self._current(original.id)
         except Unavailable:
-            return False
-        return current is not None and current.revision == original.revision
+            return None
+        return current if current is not None and current.revision == original.revision else None
 
     async def _discard(self, original: Original) -> None:
         """Delete the blob of an upload that lost a race, after a read has shown that the row has another revision."""
@@ -141,3 +146,13 @@ class Uploads:
             return await self._metadata.get(id)
         except NotFound:
             return None
+
+
+def _successor_date(stored: Original, current: Original) -> datetime:
+    """The date of a row that replaces `current` now.
+
+    HTTP dates have no fractions. A second later than the old row, and than any variant of it that was rendered until
+    now: nothing of the new revision shares a date with anything of the old one.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    return max(stored.created, max(now, current.created) + timedelta(seconds=1))

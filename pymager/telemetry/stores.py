@@ -188,9 +188,9 @@ class ObservedMetadata:
         with self._steps["ping"]():
             await self._metadata.ping()
 
-    async def add(self, original: Original) -> None:
+    async def add(self, original: Original) -> Original:
         with self._steps["add"]():
-            await self._metadata.add(original)
+            return await self._metadata.add(original)
 
     async def get(self, id: str) -> Original:
         if self._seconds is None:

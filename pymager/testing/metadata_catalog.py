@@ -7,6 +7,7 @@ import pytest
 
 from pymager.errors import AlreadyExists, NotFound, RevisionMismatch
 from pymager.ports import MetadataStore
+from pymager.testing.metadata_dates import DateContract
 from pymager.testing.metadata_fencing import FenceContract
 from pymager.testing.metadata_ids import IdContract
 from pymager.testing.metadata_listing import CatalogListingContract
@@ -14,7 +15,7 @@ from pymager.testing.metadata_originals import RACERS, ROUNDS, an_original, canc
 
 
 @pytest.mark.asyncio
-class CatalogContract(FenceContract, IdContract, CatalogListingContract):
+class CatalogContract(DateContract, FenceContract, IdContract, CatalogListingContract):
     """Rows come back as they were written, and of many concurrent writers exactly one wins."""
 
     async def test_a_row_comes_back_with_every_field(self, metadata: MetadataStore, other: MetadataStore) -> None:
@@ -79,8 +80,7 @@ class CatalogContract(FenceContract, IdContract, CatalogListingContract):
         self, metadata: MetadataStore, other: MetadataStore
     ) -> None:
         for _ in range(ROUNDS):
-            added, replacement = an_original(), an_original(format="png")
-            await other.add(added)
+            added, replacement = await other.add(an_original()), an_original(format="png")
             assert await metadata.get("cat") == added
             await metadata.replace(replacement)
             assert await other.get("cat") == replacement

@@ -2,23 +2,29 @@
 
 import asyncio
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
 from pymager.errors import AlreadyExists, ConfigurationError, Fenced, LeaseHeld, LeaseLost, NotFound, RevisionMismatch
-from pymager.ports import Lease, Original, Page
+from pymager.ports import REMEMBERED_SECONDS, Lease, Original, Page
 
 _CURSOR_PREFIX = "m1."
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
 class _Data:
-    """`leases` maps a name to its token and the time of its last renewal, on the monotonic clock."""
+    """`removed` maps an id to the date of its last removal, or of the removed row if that is later.
+
+    `leases` maps a name to its token and the time of its last renewal, on the monotonic clock.
+    """
 
     originals: dict[str, Original] = field(default_factory=dict)
     revisions: set[str] = field(default_factory=set)
+    removed: dict[str, datetime] = field(default_factory=dict)
     leases: dict[str, tuple[str, float]] = field(default_factory=dict)
 
 
@@ -57,19 +63,24 @@ class MemoryMetadata:
         abandoned = [name for name, (_, renewed) in self._data.leases.items() if renewed < oldest]
         for name in abandoned:
             del self._data.leases[name]
+        forgotten = datetime.now(UTC) - timedelta(seconds=REMEMBERED_SECONDS)
+        self._data.removed = {id: date for id, date in self._data.removed.items() if date > forgotten}
         return len(abandoned)
 
     async def ping(self) -> None:
         """Always returns."""
         await asyncio.sleep(0)
 
-    async def add(self, original: Original) -> None:
+    async def add(self, original: Original) -> Original:
         """Add a row. Raises `AlreadyExists` and `Fenced`."""
         await asyncio.sleep(0)
         if original.id in self._data.originals:
             raise AlreadyExists(f"the id '{original.id}' already has a row")
         self._use_revision(original.revision)
+        if (removed := self._data.removed.get(original.id)) is not None:
+            original = replace(original, created=max(original.created, removed + _SECOND))
         self._data.originals[original.id] = original
+        return original
 
     async def get(self, id: str) -> Original:
         """Return the row. Raises `NotFound`."""
@@ -87,7 +98,8 @@ class MemoryMetadata:
     async def remove(self, id: str, expected_revision: str | None = None) -> Original:
         """Remove the row. Raises `NotFound` and `RevisionMismatch`."""
         await asyncio.sleep(0)
-        self._row(id, expected_revision)
+        row = self._row(id, expected_revision)
+        self._data.removed[id] = max(row.created, datetime.now(UTC).replace(microsecond=0))
         return self._data.originals.pop(id)
 
     async def fence(self, id: str, revision: str) -> bool:

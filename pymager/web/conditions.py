@@ -46,14 +46,15 @@ class HasValidators(Protocol):
     def modified(self) -> datetime: ...
 
 
-def last_modified_header(modified: datetime, now: int | None = None) -> str:
-    """The value of `Last-Modified`: one second earlier during the first second after the modification.
+@lru_cache(maxsize=_CACHED_DATES)
+def last_modified_header(modified: datetime) -> str:
+    """The value of `Last-Modified`: the exact date, from the first response on.
 
-    HTTP dates have no fractions. If an original is deleted and uploaded again within one second, the date of the
-    first must not make the second "not modified". `now` is in seconds since 1970.
+    For a second or two it is later than `Date` if the picture replaced another one a moment ago. RFC 9110 section
+    8.8.2.1 asks for the earlier of the two, but the date would then change, and a client that sent it back would be
+    told that the picture was modified since.
     """
-    # Also for a date in the future: Last-Modified is never later than Date (RFC 9110 section 8.8.2.1).
-    return http_date(min(_epoch_seconds(modified), (int(time.time()) if now is None else now) - 1))
+    return http_date(int(modified.timestamp()))
 
 
 def is_not_modified(headers: Headers, validators: HasValidators) -> bool:
@@ -72,7 +73,7 @@ def is_not_modified(headers: Headers, validators: HasValidators) -> bool:
         return _matches(headers.getall("If-None-Match"), validators.etag, strong=False)
     if (date := headers.get("If-Modified-Since")) is not None:
         since = _parse_date(date)
-        return since is not None and validators.modified <= since
+        return since is not None and _is_unmodified(validators.modified, since)
     return False
 
 
@@ -147,10 +148,12 @@ def _matches(lines: list[str], etag: str, *, strong: bool) -> bool:
     return False
 
 
-@lru_cache(maxsize=_CACHED_DATES)
-def _epoch_seconds(date: datetime) -> int:
-    """Whole seconds since 1970."""
-    return int(date.timestamp())
+def _is_unmodified(modified: datetime, since: datetime) -> bool:
+    """Whether a client that has the date `since` has the current bytes.
+
+    A date that is still in the future only equals itself: another date cannot have come from a response.
+    """
+    return modified == since or (modified < since and modified.timestamp() <= time.time())
 
 
 @lru_cache(maxsize=_CACHED_DATES)

@@ -100,7 +100,7 @@ class HotPath:
     ) -> WrittenResponse:
         """The 200 or 304 of a variant whose bytes are in memory. Raises `PreconditionFailed`."""
         info, now = content.info, int(time.time())
-        last_modified = last_modified_header(info.modified, now)
+        last_modified = last_modified_header(info.modified)
         if is_not_modified(request.headers, info):
             status, body = 304, b""
             head = self._cached_headers(304, info.etag, last_modified, None, None)

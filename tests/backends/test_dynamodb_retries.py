@@ -22,7 +22,8 @@ from tests.backends.dynamodb_tables import (
 )
 from tests.servers import DynamoLocal
 
-DEADLINE = 30.0
+TIMEOUT = 10.0  # seconds, in which a loaded machine finds credentials and answers again
+DEADLINE = 60.0
 THROTTLES = ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"]
 CONFLICTS = ["TransactionConflictException", "ReplicatedWriteConflictException"]
 MUTATIONS = ["add", "replace", "remove", "fence", "acquire"]
@@ -36,7 +37,7 @@ async def middle(dynamodb: DynamoLocal) -> AsyncIterator[Between]:
 
 @pytest.fixture
 async def store(dynamodb: DynamoLocal, middle: Between) -> AsyncIterator[DynamoMetadata]:
-    url = by_way_of(await new_table(dynamodb), dynamodb, middle.port, timeout=3)
+    url = by_way_of(await new_table(dynamodb), dynamodb, middle.port, timeout=TIMEOUT)
     async with DynamoMetadata(url) as store:
         middle.seen.clear()
         yield store
@@ -92,8 +93,7 @@ async def test_a_remove_whose_response_is_lost_removes_no_later_row(store: Dynam
         await store.remove("cat")
     with pytest.raises(NotFound):
         await store.get("cat")
-    later = an_original()
-    await store.add(later)
+    later = await store.add(an_original())
     assert await store.get("cat") == later
 
 

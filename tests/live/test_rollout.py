@@ -29,6 +29,7 @@ async def test_before_it_stops_listening_it_says_so_and_serves_everything(tmp_pa
         connected(program.port) as connection,
         connected(program.port) as idle,
     ):
+        await until(lambda: len(program.logged("serving")) == processes, "all processes")
         assert [(await requested(raw)).status for raw in (connection, idle)] == [200, 200]
         program.signal(signal.SIGTERM)
         await until(lambda: len(program.logged("stopping")) == processes, "the beginning of the end")

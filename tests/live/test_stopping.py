@@ -62,6 +62,7 @@ async def test_the_deadline_cuts_off_what_does_not_finish(tmp_path: Path) -> Non
 
 async def test_several_processes_stop_together(tmp_path: Path) -> None:
     async with running(tmp_path, "--processes", "2", name="first") as program:
+        await until(lambda: len(program.logged("serving")) == 2, "both processes")
         async with _half_uploaded(program) as upload:
             program.signal(signal.SIGTERM)
             await until(lambda: _refuses(program.port), "no new connections")

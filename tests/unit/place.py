@@ -65,7 +65,7 @@ class Place:
         """The variant for a caller that has read this row earlier."""
         key = self.derivation.key(original, variant)
         try:
-            return await body_of(await self.derivation.stored(key))
+            return await body_of(await self.derivation.stored(original, key))
         except NotFound:
             return await body_of(await self.library.render(Located(original, variant, key)))
 

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -96,15 +95,6 @@ class Served:
         response = self.put(id, body)
         assert response.status == 201, response.body
         return id
-
-    def settled(self, path: str) -> Response:
-        """The response once the first second after the modification is over, so that Last-Modified stays the same."""
-
-        def age(response: Response) -> float:
-            dates = parsedate_to_datetime(response["Date"]) - parsedate_to_datetime(response["Last-Modified"])
-            return dates.total_seconds()
-
-        return until(lambda: self.get(path), lambda response: age(response) >= 2)
 
     def raw(self, *pieces: bytes) -> Response:
         """Send bytes as they are."""

@@ -13,11 +13,7 @@ COMING = "Fri, 01 Jan 2100 00:00:00 GMT"
 
 @pytest.fixture(scope="module")
 def id(served: Served, photo: bytes) -> str:
-    """An original that is older than one second, as is its variant."""
-    id = served.upload(photo)
-    for path in PATHS:
-        served.settled(path.format(id=id))
-    return id
+    return served.upload(photo)
 
 
 @pytest.fixture(params=PATHS)
@@ -130,23 +126,48 @@ def test_an_etag_of_another_representation_does_not_match(served: Served, id: st
     assert len(tags) == len(PATHS)
 
 
-def test_a_fresh_object_is_dated_before_its_last_modified_second(
+def test_the_date_of_the_first_response_stays(served: Served, photo: bytes, other_photo: bytes) -> None:
+    """Of an upload, and of each replace within a second of the last one."""
+    id = f"{served.upload(photo)}-again"
+    for status, body in ((201, photo), (200, other_photo), (200, photo), (200, other_photo)):
+        written = served.put(id, body)
+        assert written.status == status
+        for path in PATHS:
+            date = served.get(path.format(id=id))["Last-Modified"]
+            assert served.get(path.format(id=id))["Last-Modified"] == date
+            assert served.get(path.format(id=id), If_Modified_Since=date).status == 304
+            assert served.get(path.format(id=id), If_Unmodified_Since=date).status == 200
+        assert served.get(f"/original/{id}")["Last-Modified"] == written["Last-Modified"]
+
+
+def test_a_date_that_was_just_given_is_true_of_a_range_and_of_writes(
     served: Served, photo: bytes, other_photo: bytes
 ) -> None:
-    """An original that was uploaded again at once is never 304 for the date of the deleted one."""
     id = served.upload(photo)
+    date = served.get(f"/original/{id}")["Last-Modified"]
+    assert served.get(f"/original/{id}", Range="bytes=0-9", If_Range=date).status == 206
+    replaced = served.put(id, other_photo, If_Unmodified_Since=date)
+    assert replaced.status == 200
+    assert served.put(id, photo, If_Unmodified_Since=date).status == 412
+    assert served.delete(id, If_Unmodified_Since=date).status == 412
+    assert served.delete(id, If_Unmodified_Since=replaced["Last-Modified"]).status == 204
+
+
+@pytest.mark.parametrize("deletes", [True, False])
+def test_the_date_of_another_picture_of_the_id_is_never_304(
+    served: Served, photo: bytes, other_photo: bytes, deletes: bool
+) -> None:
+    """However soon it followed: each has a later date than all before it, as has each of its variants."""
+    id = served.upload(photo)
+    dates: dict[str, list[str]] = {path: [served.get(path.format(id=id))["Last-Modified"]] for path in PATHS}
     for body in [other_photo, photo] * 5:
-        dates = [served.get(path.format(id=id))["Last-Modified"] for path in PATHS]
-        assert served.delete(id).status == 204
-        assert served.put(id, body).status == 201
-        for path, date in zip(PATHS, dates, strict=True):
-            assert served.get(path.format(id=id), If_Modified_Since=date).status == 200
-
-
-def test_last_modified_is_always_before_date(served: Served, photo: bytes, other_photo: bytes) -> None:
-    """Even if an original was replaced several times in one second, and each got a date one second later."""
-    id = served.upload(photo)
-    for body in (other_photo, photo, other_photo, photo):
-        responses = [served.get(path.format(id=id)) for path in PATHS] + [served.put(id, body)]
-        for response in responses:
-            assert parsedate_to_datetime(response["Last-Modified"]) < parsedate_to_datetime(response["Date"])
+        if deletes:
+            assert served.delete(id).status == 204
+        assert served.put(id, body).status == (201 if deletes else 200)
+        for path, earlier in dates.items():
+            for date in earlier:
+                assert served.get(path.format(id=id), If_Modified_Since=date).status == 200
+            earlier.append(served.get(path.format(id=id))["Last-Modified"])
+    for path, given in dates.items():
+        assert sorted(given, key=parsedate_to_datetime) == given, path
+        assert len(set(given)) == len(given)

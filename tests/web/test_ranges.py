@@ -9,10 +9,7 @@ from tests.web.served import Served
 
 @pytest.fixture(scope="module")
 def path(served: Served, photo: bytes) -> str:
-    """An original that is older than one second."""
-    path = f"/original/{served.upload(photo)}"
-    served.settled(path)
-    return path
+    return f"/original/{served.upload(photo)}"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ async def had(place: Place, original: Original, variant: Variant = VARIANT) -> V
     """The variant from wherever it is, or rendered."""
     key = place.derivation.key(original, variant)
     try:
-        return await place.derivation.stored(key)
+        return await place.derivation.stored(original, key)
     except NotFound:
         return await place.derivation.render(original, variant, key)
 

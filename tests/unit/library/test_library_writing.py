@@ -20,7 +20,7 @@ from pymager.errors import (
 from pymager.ports import Original
 from pymager.web.failures import PreconditionFailed
 from tests.unit.hooked import away, lost, once
-from tests.unit.place import OLD, Place, planted
+from tests.unit.place import OLD, VARIANT, Place, planted
 from tests.waiting import until
 
 
@@ -191,6 +191,31 @@ async def test_a_replacement_is_dated_a_second_later_whatever_the_clocks_say(pla
         assert new.created >= before + timedelta(seconds=1)
         assert (await place.rows())[0].created == new.created
         before = new.created
+
+
+async def test_a_replacement_is_dated_after_all_variants_of_the_old_original(place: Place) -> None:
+    old = await place.plant("old picture", created=OLD)
+    before = datetime.now(UTC).replace(microsecond=0)
+    await place.derived(old)
+    new, _ = await place.put("new picture")
+    assert new.created >= before + timedelta(seconds=1)
+
+
+async def test_an_original_that_follows_a_removed_one_is_dated_after_it(place: Place) -> None:
+    await place.plant("old picture", created=datetime(2199, 1, 1, tzinfo=UTC))
+    await place.library.remove("cat")
+    new, is_new = await place.put("new picture")
+    assert is_new
+    assert new.created == datetime(2199, 1, 1, 0, 0, 1, tzinfo=UTC)
+    assert await place.rows() == [new]
+
+
+async def test_a_variant_is_dated_no_earlier_than_its_original(place: Place) -> None:
+    original = await place.plant("picture", created=datetime(2199, 1, 1, tzinfo=UTC))
+    for _ in range(2):  # rendered, and then from the store
+        variant = await place.library.variant("cat", VARIANT, lambda info: True)
+        assert variant.info.modified == original.created
+        place.library.cache.discard("derived/")
 
 
 async def test_the_condition_gets_the_current_row_before_each_attempt(place: Place) -> None:
