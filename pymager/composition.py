@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
+from datetime import datetime
 
 from pymager import registry
 from pymager.engine.limits import PictureLimits
 from pymager.errors import ConfigurationError
 from pymager.formats import Encoding
+from pymager.library import dates
 from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
 from pymager.library.library import Library
@@ -34,6 +36,7 @@ class Components:
     derivation: Derivation
     library: Library
     observer: Observer = OFF
+    exact_dates_from: datetime = dates.ALWAYS
 
 
 @asynccontextmanager
@@ -78,7 +81,8 @@ async def opened(settings: Settings, shared_metrics: SharedMetrics | None = None
             )
             library = Library(blobs, metadata, workers, derivation, cache, size_policy(settings))
             try:
-                yield Components(blobs, metadata, spool, workers, derivation, library, observer)
+                exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)
+                yield Components(blobs, metadata, spool, workers, derivation, library, observer, exact_from)
             finally:
                 await library.close()
 

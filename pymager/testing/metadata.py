@@ -33,6 +33,7 @@ import pytest
 from pymager.errors import Unavailable
 from pymager.ports import MetadataStore
 from pymager.testing.metadata_catalog import CatalogContract
+from pymager.testing.metadata_dates import DateContract
 from pymager.testing.metadata_fencing import FenceContract
 from pymager.testing.metadata_ids import IdContract
 from pymager.testing.metadata_leases import LeaseContract
@@ -42,6 +43,7 @@ from pymager.testing.metadata_originals import an_original
 __all__ = [
     "CatalogContract",
     "CatalogListingContract",
+    "DateContract",
     "FenceContract",
     "IdContract",
     "LeaseContract",

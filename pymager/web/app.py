@@ -13,6 +13,7 @@ from pymager.web.app_keys import (
     ACCESS_LOG,
     AUTH,
     BODY_LIMITS,
+    LAST_MODIFIED,
     LIBRARY,
     LIFECYCLE,
     PICTURE_HEADERS,
@@ -23,6 +24,7 @@ from pymager.web.app_keys import (
 )
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
+from pymager.web.conditions import LastModified
 from pymager.web.headers import picture_headers
 from pymager.web.hotpath import ROUTE
 from pymager.web.middleware import Handler, refuse_writes, respond_and_log, set_response_headers
@@ -40,6 +42,7 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     app[AUTH] = Auth(users, settings.tokens)
     app[BODY_LIMITS] = BodyLimits(settings.max_body, settings.stall_timeout, settings.min_rate)
     app[PUBLIC_URL] = settings.public_url
+    app[LAST_MODIFIED] = LastModified(parts.exact_dates_from)
     app[PICTURE_HEADERS] = picture_headers(settings)
     app[LIFECYCLE] = Lifecycle(read_only=settings.read_only)
     app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format, trace_ids(settings.otel))

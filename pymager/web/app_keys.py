@@ -10,6 +10,7 @@ from pymager.library.library import Library
 from pymager.library.spool import Spool
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
+from pymager.web.conditions import LastModified
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ SPOOL = web.AppKey("spool", Spool)
 AUTH = web.AppKey("auth", Auth)
 BODY_LIMITS = web.AppKey("body_limits", BodyLimits)
 PUBLIC_URL = web.AppKey("public_url", str)
+LAST_MODIFIED = web.AppKey("last_modified", LastModified)
 PICTURE_HEADERS = web.AppKey("picture_headers", dict[str, str])
 ACCESS_LOG: web.AppKey[Callable[[dict[str, Any]], None] | None] = web.AppKey("access_log")
 QUIET_PATHS = web.AppKey("quiet_paths", frozenset[str])

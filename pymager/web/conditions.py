@@ -31,10 +31,6 @@ class Validators:
     etag: str
     modified: datetime
 
-    def headers(self) -> dict[str, str]:
-        """The headers `ETag` and `Last-Modified`."""
-        return {"ETag": f'"{self.etag}"', "Last-Modified": last_modified_header(self.modified)}
-
 
 class HasValidators(Protocol):
     """Anything with an opaque unquoted `etag` and a date of modification in UTC, such as `BlobInfo`."""
@@ -46,15 +42,26 @@ class HasValidators(Protocol):
     def modified(self) -> datetime: ...
 
 
-@lru_cache(maxsize=_CACHED_DATES)
-def last_modified_header(modified: datetime) -> str:
-    """The value of `Last-Modified`: the exact date, from the first response on.
+class LastModified:
+    """Makes the header `Last-Modified`: the exact date, from the first response on.
 
     For a second or two it is later than `Date` if the picture replaced another one a moment ago. RFC 9110 section
     8.8.2.1 asks for the earlier of the two, but the date would then change, and a client that sent it back would be
     told that the picture was modified since.
+
+    Of what was modified before `exact_from`, a response has no date until its second is over: replicas of version 0.1.0
+    can write another content in the same second.
     """
-    return http_date(int(modified.timestamp()))
+
+    def __init__(self, exact_from: datetime) -> None:
+        self._exact_from = exact_from
+
+    def value(self, modified: datetime) -> str | None:
+        """The value of the header, or None if the response has none."""
+        seconds = _epoch_seconds(modified)
+        if modified < self._exact_from and time.time() < seconds + 1:
+            return None
+        return http_date(seconds)
 
 
 def is_not_modified(headers: Headers, validators: HasValidators) -> bool:
@@ -146,6 +153,12 @@ def _matches(lines: list[str], etag: str, *, strong: bool) -> bool:
             return True
         position = tag.end()
     return False
+
+
+@lru_cache(maxsize=_CACHED_DATES)
+def _epoch_seconds(date: datetime) -> int:
+    """Whole seconds since 1970."""
+    return int(date.timestamp())
 
 
 def _is_unmodified(modified: datetime, since: datetime) -> bool:

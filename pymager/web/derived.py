@@ -4,6 +4,7 @@ The hot path calls the same functions for plain requests, and only writes the re
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 from aiohttp import web
 
@@ -14,8 +15,8 @@ from pymager.library.library import Library
 from pymager.names import Variant
 from pymager.ports import BlobInfo
 from pymager.web import headers
-from pymager.web.app_keys import LIBRARY, PICTURE_HEADERS
-from pymager.web.conditions import Headers, is_not_modified, last_modified_header
+from pymager.web.app_keys import LAST_MODIFIED, LIBRARY, PICTURE_HEADERS
+from pymager.web.conditions import Headers, is_not_modified
 from pymager.web.failures import RouteNotFound
 from pymager.web.request_context import CONTEXT
 
@@ -26,7 +27,7 @@ async def get(request: web.Request) -> web.StreamResponse:
     id, variant = parse(library, request.match_info["name"])
     content = await library.variant(id, variant, needs_body(request.headers))
     request[CONTEXT].tier = content.tier
-    return await respond(request, content, variant, request.app[PICTURE_HEADERS])
+    return await respond(request, content, variant, request.app[PICTURE_HEADERS], request.app[LAST_MODIFIED].value)
 
 
 def parse(library: Library, name: str) -> tuple[str, Variant]:
@@ -51,11 +52,15 @@ def needs_body(conditions: Headers) -> Callable[[BlobInfo], bool]:
 
 
 async def respond(
-    request: web.BaseRequest, content: VariantContent, variant: Variant, common: dict[str, str]
+    request: web.BaseRequest,
+    content: VariantContent,
+    variant: Variant,
+    common: dict[str, str],
+    dated: Callable[[datetime], str | None],
 ) -> web.StreamResponse:
     """The 200 or 304 of a variant. Streams a large variant. Raises `PreconditionFailed`."""
     info = content.info
-    last_modified = last_modified_header(info.modified)
+    last_modified = dated(info.modified)
     async with content:
         if is_not_modified(request.headers, info):
             return web.Response(status=304, headers=headers.representation(common, info.etag, last_modified))

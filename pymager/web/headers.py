@@ -25,10 +25,16 @@ def picture_headers(settings: Settings) -> dict[str, str]:
 
 
 def representation(
-    common: dict[str, str], etag: str, last_modified: str, content_type: str | None = None, size: int | None = None
+    common: dict[str, str],
+    etag: str,
+    last_modified: str | None,
+    content_type: str | None = None,
+    size: int | None = None,
 ) -> dict[str, str]:
     """The headers of a picture, or of its 304 without `content_type` and `size` (RFC 9110 section 15.4.5)."""
-    headers = {**common, "ETag": f'"{etag}"', "Last-Modified": last_modified}
+    headers = {**common, "ETag": f'"{etag}"'}
+    if last_modified is not None:
+        headers["Last-Modified"] = last_modified
     if content_type is not None:
         headers["Content-Type"] = content_type
     if size is not None:

@@ -19,8 +19,8 @@ from pymager.library.content import VariantContent
 from pymager.names import Variant
 from pymager.telemetry.context import RequestContext
 from pymager.web import derived, headers
-from pymager.web.app_keys import ACCESS_LOG, LIBRARY, LIFECYCLE, PICTURE_HEADERS
-from pymager.web.conditions import http_date, is_not_modified, last_modified_header
+from pymager.web.app_keys import ACCESS_LOG, LAST_MODIFIED, LIBRARY, LIFECYCLE, PICTURE_HEADERS
+from pymager.web.conditions import http_date, is_not_modified
 from pymager.web.middleware import call_handler, write_access_log
 from pymager.web.request_context import CONTEXT, clear_context
 
@@ -70,6 +70,7 @@ class HotPath:
         self._lifecycle = app[LIFECYCLE]
         self._access_log = app[ACCESS_LOG]
         self._common = app[PICTURE_HEADERS]
+        self._last_modified = app[LAST_MODIFIED].value
         self._cached_headers = lru_cache(maxsize=_CACHE_ENTRIES)(self._serialized_headers)
         self._cached_parse = lru_cache(maxsize=_CACHE_ENTRIES)(self._parse)
 
@@ -92,7 +93,9 @@ class HotPath:
         except Exception as error:
             return await self._call(request, context, _raising(error))
         return await self._call(
-            request, context, lambda request: derived.respond(request, content, variant, self._common)
+            request,
+            context,
+            lambda request: derived.respond(request, content, variant, self._common, self._last_modified),
         )
 
     def _write(
@@ -100,7 +103,7 @@ class HotPath:
     ) -> WrittenResponse:
         """The 200 or 304 of a variant whose bytes are in memory. Raises `PreconditionFailed`."""
         info, now = content.info, int(time.time())
-        last_modified = last_modified_header(info.modified)
+        last_modified = self._last_modified(info.modified)
         if is_not_modified(request.headers, info):
             status, body = 304, b""
             head = self._cached_headers(304, info.etag, last_modified, None, None)
@@ -122,7 +125,7 @@ class HotPath:
         return response
 
     def _serialized_headers(
-        self, status: int, etag: str, last_modified: str, content_type: str | None, size: int | None
+        self, status: int, etag: str, last_modified: str | None, content_type: str | None, size: int | None
     ) -> str:
         fields = headers.representation(self._common, etag, last_modified, content_type, size)
         return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{headers.serialize(fields)}"

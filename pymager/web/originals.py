@@ -13,13 +13,12 @@ from pymager.errors import AlreadyExists, OriginalNotFound
 from pymager.library.spool import Spooled
 from pymager.ports import Original
 from pymager.web import bodies, headers
-from pymager.web.app_keys import AUTH, BODY_LIMITS, LIBRARY, PICTURE_HEADERS, PUBLIC_URL, SPOOL
+from pymager.web.app_keys import AUTH, BODY_LIMITS, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, PUBLIC_URL, SPOOL
 from pymager.web.conditions import (
     Validators,
     check_write_preconditions,
     is_conditional_write,
     is_not_modified,
-    last_modified_header,
     requested_range,
 )
 from pymager.web.failures import BadRequest
@@ -70,7 +69,7 @@ async def put(request: web.Request) -> web.Response:
         condition(None)
     async with _spooled(request, bodies.bare_body) as body:
         original, is_new = await library.put(id, body, condition)
-    return _created(request, original) if is_new else _json(as_json(original), headers=_validators(original).headers())
+    return _created(request, original) if is_new else _json(as_json(original), headers=_written(request, original))
 
 
 async def get(request: web.Request) -> web.StreamResponse:
@@ -173,14 +172,20 @@ def _representation_headers(
     request: web.Request, validators: Validators, content_type: str | None = None
 ) -> dict[str, str]:
     """The headers of an original, of its metadata, or of a 304 of either."""
-    last_modified = last_modified_header(validators.modified)
+    last_modified = request.app[LAST_MODIFIED].value(validators.modified)
     return headers.representation(request.app[PICTURE_HEADERS], validators.etag, last_modified, content_type)
 
 
 def _created(request: web.Request, original: Original) -> web.Response:
     location = f"{request.app[PUBLIC_URL]}/original/{quote(original.id)}"
-    fields = {"Location": location} | _validators(original).headers()
+    fields = {"Location": location} | _written(request, original)
     return _json(as_json(original), status=201, headers=fields)
+
+
+def _written(request: web.Request, original: Original) -> dict[str, str]:
+    """The validators of what was written."""
+    last_modified = request.app[LAST_MODIFIED].value(original.created)
+    return headers.representation({}, original.sha256, last_modified)
 
 
 def _page_size(text: str | None) -> int:

@@ -4,17 +4,23 @@ FAILPOINT_MUTANT names the function below that breaks it, before the program sta
 """
 
 import asyncio
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
+
 from pymager import keys
-from pymager.errors import NotFound, Unavailable
+from pymager.errors import AlreadyExists, NotFound, Unavailable
 from pymager.failpoints import reached
-from pymager.library import library
+from pymager.library import dates, derivation, library, uploads
 from pymager.library.library import Library
 from pymager.names import Variant
 from pymager.operations import sweep
 from pymager.operations.sweep import Sweep
 from pymager.ports import Original
+from pymager.web import conditions
+from pymager_sql import catalog
 
 _TRIES = 400
 
@@ -79,6 +85,32 @@ def a_mutation_is_retried() -> None:
         raise Unavailable("nobody uploaded anything", outcome_known=True)
 
     Library.remove = remove  # type: ignore[method-assign]
+
+
+def dates_are_those_of_version_0_1_0() -> None:
+    """Not a broken guarantee, but the rules of the release before: a replica of it in a rolling update."""
+
+    def add(connection: Any, original: Original) -> Original:
+        catalog.use_revision(connection, original.revision)
+        try:
+            connection.execute(catalog._INSERT, catalog.values(original))
+        except IntegrityError:
+            raise AlreadyExists(original.id) from None
+        return original
+
+    def value(self: Any, modified: datetime) -> str:
+        return conditions.http_date(min(int(modified.timestamp()), int(time.time()) - 1))
+
+    async def exact_from(*_: Any, **__: Any) -> datetime:
+        return dates.ALWAYS
+
+    catalog.add = add
+    catalog.removals.record = lambda *_: None
+    derivation._dated = lambda info, original: info
+    uploads._successor_date = lambda stored, current: max(stored.created, current.created + timedelta(seconds=1))
+    conditions.LastModified.value = value  # type: ignore[method-assign]
+    conditions._is_unmodified = lambda modified, since: modified <= since
+    dates.exact_from = exact_from
 
 
 def a_derived_key_has_no_revision() -> None:

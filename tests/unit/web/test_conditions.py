@@ -9,11 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from pymager.library.dates import ALWAYS
 from pymager.web.conditions import (
+    LastModified,
     Validators,
     check_write_preconditions,
     is_not_modified,
-    last_modified_header,
     requested_range,
 )
 from pymager.web.failures import PreconditionFailed, RangeNotSatisfiable
@@ -30,20 +31,25 @@ def headers(*pairs: tuple[str, str], **named: str) -> CIMultiDictProxy[str]:
     return CIMultiDictProxy(CIMultiDict(several))
 
 
-def test_validators_become_headers() -> None:
-    assert IT.headers() == {"ETag": '"abc"', "Last-Modified": AT}
-
-
 @pytest.mark.parametrize("ahead", [-5, 0, 1, 5])
 def test_the_date_is_exact_from_the_first_response_on(ahead: int) -> None:
     date = datetime.fromtimestamp(int(time.time()) + ahead, UTC)
-    header = last_modified_header(date)
+    header = LastModified(ALWAYS).value(date)
     assert header == format_datetime(date, usegmt=True)
     it = Validators("abc", date)
     assert is_not_modified(headers(If_Modified_Since=header), it)
     assert not is_not_modified(headers(If_Unmodified_Since=header), it)
     assert requested_range(headers(Range="bytes=0-0", If_Range=header), 100, it) == (0, 1)
     check_write_preconditions(headers(If_Unmodified_Since=header), it)
+
+
+def test_during_a_rolling_update_there_is_no_date_until_its_second_is_over() -> None:
+    now = int(time.time())
+    dates = LastModified(datetime.fromtimestamp(now + 3_600, UTC))
+    old, soon, later = (datetime.fromtimestamp(now + seconds, UTC) for seconds in (-5, 60, 3_600))
+    assert dates.value(old) == format_datetime(old, usegmt=True)
+    assert dates.value(soon) is None
+    assert dates.value(later) == format_datetime(later, usegmt=True)
 
 
 def test_a_date_in_the_future_is_older_than_no_other() -> None:
