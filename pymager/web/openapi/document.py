@@ -8,7 +8,7 @@ from aiohttp import web
 
 from pymager import __version__
 from pymager.formats import FORMATS, OUTPUTS, Format
-from pymager.web.bodies import MAX_PARTS
+from pymager.web.bodies import MAX_FIELDS, MAX_FIELDS_BYTES
 from pymager.web.openapi.schemas import CURSOR, ID, LIMIT, NAME, SCHEMAS, conditions, headers, json_of, problems
 
 _SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}]
@@ -110,10 +110,12 @@ def _derived(content: dict[str, Any], description: str) -> dict[str, Any]:
 def _post(*more: int) -> dict[str, Any]:
     form = {
         "type": "object",
+        "description": f"The picture is the field `file`. Up to {MAX_FIELDS} other fields, {MAX_FIELDS_BYTES} bytes "
+        "together, are accepted and ignored.",
         "required": ["file"],
         "properties": {"file": _BINARY},
         "additionalProperties": {"type": "string"},
-        "maxProperties": MAX_PARTS,
+        "maxProperties": MAX_FIELDS + 1,
     }
     return {
         "security": _SECURITY,
