@@ -120,7 +120,7 @@ def _post(*more: int) -> dict[str, Any]:
     return {
         "security": _SECURITY,
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
-        "responses": {"201": _created()} | problems(400, 401, 403, 408, *more, 413, 415, 422, 503, 507),
+        "responses": {"201": _created()} | problems(400, 401, 403, 408, *more, 413, 415, 422, 429, 503, 507),
     }
 
 
@@ -133,7 +133,7 @@ def _put() -> dict[str, Any]:
             "200": _response("The original was replaced.", json_of("Original"), *_VALIDATORS),
             "201": _created(),
         }
-        | problems(400, 401, 403, 408, 412, 413, 415, 422, 503, 507),
+        | problems(400, 401, 403, 408, 412, 413, 415, 422, 429, 503, 507),
     }
 
 
@@ -146,7 +146,7 @@ def _delete() -> dict[str, Any]:
     return {
         "security": _SECURITY,
         "parameters": conditions(*_WRITE_CONDITIONS),
-        "responses": {"204": deleted} | problems(400, 401, 403, 404, 412, 503),
+        "responses": {"204": deleted} | problems(400, 401, 403, 404, 412, 429, 503),
     }
 
 
@@ -155,7 +155,7 @@ def _listing(content: dict[str, Any]) -> dict[str, Any]:
         "security": _SECURITY,
         "parameters": [LIMIT, CURSOR],
         "responses": {"200": _response("A page of originals. `Link` has the URL of the next page.", content)}
-        | problems(400, 401, 403, 503),
+        | problems(400, 401, 403, 429, 503),
     }
 
 

@@ -123,11 +123,18 @@ _STATUS_DESCRIPTIONS = {
     415: "The request's body has a Content-Encoding.",
     416: "The range contains no byte of the original.",
     422: "The picture crashes, hangs or overloads its decoder, or exceeds a limit.",
+    429: "Credentials are wrong again, after too many failures from the client's address.",
     500: "Internal error. The server log has details under the request id.",
     503: "The service is overloaded or read-only, or a part of it is unavailable.",
     507: "No storage space is left.",
 }
-_PROBLEM_HEADERS = {401: "WWW-Authenticate", 415: "Accept-Encoding", 416: "Content-Range", 503: "Retry-After"}
+_PROBLEM_HEADERS = {
+    401: "WWW-Authenticate",
+    415: "Accept-Encoding",
+    416: "Content-Range",
+    429: "Retry-After",
+    503: "Retry-After",
+}
 _HEADER_FORMATS = {
     "If-Match": "entity-tags",
     "If-None-Match": "entity-tags",
