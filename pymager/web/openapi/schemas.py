@@ -12,14 +12,15 @@ _EXTENSIONS = "|".join(
     "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in name)
     for name in sorted(OUTPUTS, reverse=True)
 )
-_ID_PATTERN = "[" + "".join(rf"\p{{{category}}}" for category in names.ID_CATEGORIES) + names.ID_PUNCTUATION + "]+"
+_ID_CHARACTERS = "[" + "".join(rf"\p{{{category}}}" for category in names.ID_CATEGORIES) + names.ID_PUNCTUATION + "]+"
+_ID_PATTERN = rf"{_ID_CHARACTERS}([\u200c\u200d]{_ID_CHARACTERS})*\u200d?"
 
 ID = {
     "name": "id",
     "in": "path",
     "required": True,
     "description": f"1 to {names.MAX_ID_BYTES} bytes of UTF-8: letters, digits and combining marks of any script, "
-    "`_` and `-`.",
+    "`_` and `-`; U+200C and U+200D where Unicode Standard Annex #31, section 2.3, allows them.",
     "schema": {
         "type": "string",
         "format": "original-id",
