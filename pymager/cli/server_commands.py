@@ -54,12 +54,12 @@ def show_config(options: dict[str, Any]) -> None:
 
 @program.command("hash-password", epilog="Exit codes: 0 success; 1 aborted; 2 wrong usage.")
 @click.option("--name", metavar="NAME", default="admin", show_default=True, help="Name of the user.")
-def hash_password(name: str) -> None:
+def print_hash(name: str) -> None:
     """Hash a password for PYMAGER_USERS.
 
     Reads the password from the terminal, or from standard input if that is not a terminal. Prints `name:hash`.
     """
-    from argon2 import PasswordHasher
+    from pymager.passwords import hash_password
 
     if sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -69,4 +69,4 @@ def hash_password(name: str) -> None:
         raise click.BadParameter(f"must not be empty or contain ':' or spaces, got {name!r}", param_hint="'--name'")
     if not password:
         raise click.UsageError("the password must not be empty")
-    click.echo(f"{name}:{PasswordHasher().hash(password)}")
+    click.echo(f"{name}:{hash_password(password)}")

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from argon2 import PasswordHasher
+from pymager.passwords import hash_password
 
 FILE = "first-user"
 NAME = "admin"
@@ -26,7 +26,7 @@ def first_user(folder: Path) -> FirstUser:
     path = folder / FILE
     if not path.exists():
         password = secrets.token_urlsafe(12)
-        line = f"{NAME}:{PasswordHasher().hash(password)}\n"
+        line = f"{NAME}:{hash_password(password)}\n"
         if _created(path, line):
             return FirstUser(NAME, line.strip().partition(":")[2], password)
     name, _, hash = path.read_text("utf-8").strip().partition(":")

@@ -153,12 +153,12 @@ def _greet(echo: Echo, url: str, credentials: str | None, size: str) -> None:
 
 
 def _dev_options(folder: Path) -> dict[str, Any]:
-    from argon2 import PasswordHasher
+    from pymager.passwords import hash_password
 
     return {
         "data": str(folder),
         "blobs": "",
         "metadata": "",
         "sizes": "*",
-        "users": f"test:{PasswordHasher().hash('test')}",
+        "users": f"test:{hash_password('test')}",
     }

@@ -135,7 +135,7 @@ class Settings(BaseModel):
     trusted_proxies: Networks = Field(
         (),
         description="Networks of proxies that report the client's address, such as `10.0.0.0/8`. The address is used "
-        "in the log, and to share the queue fairly among clients.",
+        "in the log, to share the queues fairly among clients, and to count wrong passwords.",
     )
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
         "x-forwarded-for",

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from argon2 import extract_parameters
-from argon2.exceptions import InvalidHashError
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from pymager import formats
+from pymager import formats, passwords
 from pymager.settings.messages import must_be, shortened
 
 YEAR_SECONDS = 365 * 86_400
@@ -103,8 +101,8 @@ def _split(url: str) -> SplitResult:
 def _check_users(users: dict[str, str]) -> dict[str, str]:
     for name, hash in users.items():
         try:
-            extract_parameters(hash)
-        except InvalidHashError:
+            passwords.check_hash(hash)
+        except ValueError:
             raise ValueError(
                 f"the hash of user {shortened(name)} must be an argon2 hash; make one with: pymager hash-password"
             ) from None

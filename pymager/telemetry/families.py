@@ -88,6 +88,12 @@ MEMORY = Family(
     "Memory of the processes. rss counts a shared page in every process, pss divides it among them.",
     ("process", "kind"),
 )
+PASSWORD_CHECKS = Family(
+    "pymager_password_checks_total",
+    "counter",
+    "Verified passwords, right or wrong, and requests refused without a verification. Remembered ones do not count.",
+    ("outcome",),
+)
 SWEEPS = Family("pymager_sweeps_total", "counter", "Finished and failed sweeps of this replica.", ("outcome",))
 SWEPT = Family("pymager_swept_total", "counter", "What the sweeps of this replica have found and done.", ("what",))
 LAST_SWEEP = Family(
@@ -121,6 +127,7 @@ FAMILIES = (
     STORE_BYTES,
     CACHE_BYTES,
     MEMORY,
+    PASSWORD_CHECKS,
     SWEEPS,
     SWEPT,
     LAST_SWEEP,

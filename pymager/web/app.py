@@ -30,6 +30,7 @@ from pymager.web.hotpath import ROUTE
 from pymager.web.middleware import Handler, refuse_writes, respond_and_log, set_response_headers
 from pymager.web.openapi import document
 from pymager.web.options import add_options
+from pymager.web.password_checks import CPU_SHARE
 
 _PROBE_PATHS = frozenset(("/healthz", "/readyz"))
 
@@ -39,7 +40,8 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     app = web.Application(middlewares=[respond_and_log, refuse_writes] if settings.read_only else [respond_and_log])
     app[LIBRARY] = parts.library
     app[SPOOL] = parts.spool
-    app[AUTH] = Auth(users, settings.tokens)
+    app[AUTH] = Auth(users, settings.tokens, cpu_share=CPU_SHARE / settings.processes, observer=parts.observer)
+    app.on_cleanup.append(_close_auth)
     app[BODY_LIMITS] = BodyLimits(settings.max_body, settings.stall_timeout, settings.min_rate)
     app[PUBLIC_URL] = settings.public_url
     app[LAST_MODIFIED] = LastModified(parts.exact_dates_from)
@@ -51,6 +53,10 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     _add_routes(app, parts)
     add_options(app.router, settings.cors_origin)
     return app
+
+
+async def _close_auth(app: web.Application) -> None:
+    app[AUTH].close()
 
 
 async def _defer_expect(request: web.Request) -> None:

@@ -5,18 +5,24 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from aiohttp import HttpVersion11, web
-from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
 from pymager.errors import TooLarge
 from pymager.web.failures import BadRequest, RequestTimeout, UnsupportedCoding
+from pymager.web.media_type import boundary, media_type
 from pymager.web.request_context import CONTEXT
 
 _FILE_FIELD = "file"
-MAX_PARTS = 4
+MAX_FIELDS = 32
+"""The most fields that a form can have beside the picture. They are ignored."""
+MAX_FIELDS_BYTES = 64 * 1024
+"""The most bytes of all these fields together."""
 _MAX_PART_HEADERS = 8
 _MAX_PART_HEADER_BYTES = 4_096
-_MAX_FORM_OVERHEAD_BYTES = 64 * 1024
-_MAX_BOUNDARY_CHARACTERS = 70  # RFC 2046 section 5.1.1
+_MAX_HEADS_BYTES = 64 * 1024  # of all parts together, with the boundaries
+_MAX_FORM_OVERHEAD_BYTES = MAX_FIELDS_BYTES + _MAX_HEADS_BYTES
+# Decodes any bytes. The only name that matters is ASCII, and what clients send as the name of a file has any charset.
+_PART_HEADER_CHARSET = "iso-8859-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ async def form_file(request: web.Request, limits: BodyLimits) -> AsyncIterator[b
     """The chunks of the field `file` of a multipart form (RFC 7578)."""
     parser = _parser(request, limits)
     in_file = found = False
-    received = 0
+    received = in_fields = 0
     try:
         async for chunk in _chunks(request, limits):
             received += len(chunk)
@@ -83,13 +89,19 @@ async def form_file(request: web.Request, limits: BodyLimits) -> AsyncIterator[b
                     found = found or in_file
                 elif event and in_file:
                     yield bytes(event)
+                elif event:
+                    in_fields += len(event)
+                    if in_fields > MAX_FIELDS_BYTES:
+                        raise TooLarge(
+                            f"the other fields are too large: at most {MAX_FIELDS_BYTES} bytes together are accepted"
+                        )
         parser.close()
     except ParserLimitReached as error:
         if "segment size" in str(error):
             raise _too_large(limits) from None
         raise BadRequest(
-            f"the form is over a limit: at most {MAX_PARTS} parts, with {_MAX_PART_HEADERS} headers "
-            f"of {_MAX_PART_HEADER_BYTES} bytes each"
+            f"the form is over a limit: at most {MAX_FIELDS} fields beside '{_FILE_FIELD}', each with "
+            f"{_MAX_PART_HEADERS} headers of {_MAX_PART_HEADER_BYTES} bytes"
         ) from None
     except MultipartError as error:
         raise BadRequest(f"the multipart form is malformed or cut short: {error.args[0]}") from None
@@ -98,24 +110,22 @@ async def form_file(request: web.Request, limits: BodyLimits) -> AsyncIterator[b
 
 
 def _parser(request: web.Request, limits: BodyLimits) -> PushMultipartParser:
-    kind, options = _content_type(request)
-    if kind != "multipart/form-data":
+    content_type = request.headers.get("Content-Type", "")
+    if media_type(content_type) != "multipart/form-data":
         raise BadRequest(
             f"POST takes a multipart form with the picture in the field '{_FILE_FIELD}'; use PUT to send the bare bytes"
         )
-    boundary = options.get("boundary", "")
-    if not 1 <= len(boundary) <= _MAX_BOUNDARY_CHARACTERS:
-        raise BadRequest(f"the Content-Type must have a boundary of 1 to {_MAX_BOUNDARY_CHARACTERS} characters")
     try:
         return PushMultipartParser(
-            boundary,
+            boundary(content_type),
             max_header_size=_MAX_PART_HEADER_BYTES,
             max_header_count=_MAX_PART_HEADERS,
             max_segment_size=limits.max_bytes,
-            max_segment_count=MAX_PARTS,
+            max_segment_count=MAX_FIELDS + 1,
+            header_charset=_PART_HEADER_CHARSET,
         )
-    except (MultipartError, UnicodeError) as error:
-        raise BadRequest(f"the boundary in the Content-Type is invalid: {error}") from None
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
 
 
 async def _chunks(request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:
@@ -143,14 +153,7 @@ async def _chunks(request: web.Request, limits: BodyLimits) -> AsyncIterator[byt
 
 
 def _is_form(request: web.Request) -> bool:
-    kind, _ = _content_type(request)
-    return kind.startswith("multipart/")
-
-
-def _content_type(request: web.Request) -> tuple[str, dict[str, str]]:
-    # Not by aiohttp's `content_type`: Python's mail parser takes a second for 8 KB of quotation marks.
-    kind, options = parse_options_header(request.headers.get("Content-Type", ""))
-    return kind, options
+    return media_type(request.headers.get("Content-Type", "")).startswith("multipart/")
 
 
 def _too_large(limits: BodyLimits) -> TooLarge:

@@ -31,6 +31,17 @@ class Unauthorized(WebError):
     }
 
 
+class TooManyFailures(WebError):
+    """Credentials are wrong again, after too many failures of this client; `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            "the name or the password is wrong, as many times before from this address; "
+            f"wait {retry_after} seconds before you try another one"
+        )
+        self.retry_after = retry_after
+
+
 class WritesDisabled(WebError):
     """Nobody can write: no users and no tokens are configured."""
 
@@ -87,6 +98,7 @@ STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
     UnsupportedCoding: 415,
     RangeNotSatisfiable: 416,
     errors.Undecodable: 422,
+    TooManyFailures: 429,
     errors.Overloaded: 503,
     errors.Fenced: 503,
     errors.Unavailable: 503,
@@ -95,6 +107,7 @@ STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
 }
 """The status of each error by its exact type; any other error is a bug or a loss of data, and a 500."""
 
+_STATUSES_WITH_RETRY_AFTER = (429, 503)
 _RETRY_AFTER_SECONDS = 5
 _INTERNAL_ERROR = "Internal error. The server log has details under this request id."
 _NO_ROUTE = (
@@ -120,7 +133,7 @@ def error_response(error: BaseException, request_id: str) -> web.Response:
     headers = dict(getattr(error, "headers", {}))
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.size}"
-    if status == 503:
+    if status in _STATUSES_WITH_RETRY_AFTER:
         headers["Retry-After"] = str(getattr(error, "retry_after", _RETRY_AFTER_SECONDS))
     if status == 500:
         detail = _INTERNAL_ERROR

@@ -50,14 +50,23 @@ class RoundRobin(Generic[T]):
             self._lines[client].remove(item)
             self._removed_from(client)
 
+    def remove_line(self, client: str) -> list[T]:
+        """Remove all items of a client, and return them in their order."""
+        line = self._lines.pop(client, deque())
+        self._count -= len(line)
+        return list(line)
+
     def pop_surplus(self, client: str) -> T | None:
         """Remove the last item of the longest line to make room for one of `client`, and return it.
 
         None if that line would not be longer than the line of `client` with its new item.
         """
         longest = max(self._lines, key=self.count, default=client)
-        if self.count(longest) <= self.count(client) + 1:
-            return None
+        return None if self.count(longest) <= self.count(client) + 1 else self.pop_longest()
+
+    def pop_longest(self) -> T:
+        """Remove the last item of the longest line, and return it. Raises `ValueError` if no item is waiting."""
+        longest = max(self._lines, key=self.count)
         item = self._lines[longest].pop()
         self._removed_from(longest)
         return item

@@ -19,7 +19,7 @@ from tests.web.model import FAR_AHEAD, LONG_AGO
 from tests.web.served import WRITER, Served, serving
 
 PICTURES = (jpeg(16, 12), jpeg(12, 16))
-KNOWN = ("cat", "a-1x1", "猫", "cafe\u0301")
+KNOWN = ("cat", "a-1x1", "猫", "cafe\u0301", "می\u200cخواهم", "അവന്\u200d")
 LETTERS = st.characters(categories=["L", "M", "Nd"], include_characters="_-")
 IDS = st.sampled_from(KNOWN) | st.text(LETTERS, min_size=1, max_size=40)
 SIZES = st.integers(1, 40)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from pymager import __version__
 from pymager.formats import FORMATS, OUTPUTS, Format
-from pymager.web.bodies import MAX_PARTS
+from pymager.web.bodies import MAX_FIELDS, MAX_FIELDS_BYTES
 from pymager.web.openapi.schemas import CURSOR, ID, LIMIT, NAME, SCHEMAS, conditions, headers, json_of, problems
 
 _SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}]
@@ -110,15 +110,17 @@ def _derived(content: dict[str, Any], description: str) -> dict[str, Any]:
 def _post(*more: int) -> dict[str, Any]:
     form = {
         "type": "object",
+        "description": f"The picture is the field `file`. Up to {MAX_FIELDS} other fields, {MAX_FIELDS_BYTES} bytes "
+        "together, are accepted and ignored.",
         "required": ["file"],
         "properties": {"file": _BINARY},
         "additionalProperties": {"type": "string"},
-        "maxProperties": MAX_PARTS,
+        "maxProperties": MAX_FIELDS + 1,
     }
     return {
         "security": _SECURITY,
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
-        "responses": {"201": _created()} | problems(400, 401, 403, 408, *more, 413, 415, 422, 503, 507),
+        "responses": {"201": _created()} | problems(400, 401, 403, 408, *more, 413, 415, 422, 429, 503, 507),
     }
 
 
@@ -131,7 +133,7 @@ def _put() -> dict[str, Any]:
             "200": _response("The original was replaced.", json_of("Original"), *_VALIDATORS),
             "201": _created(),
         }
-        | problems(400, 401, 403, 408, 412, 413, 415, 422, 503, 507),
+        | problems(400, 401, 403, 408, 412, 413, 415, 422, 429, 503, 507),
     }
 
 
@@ -144,7 +146,7 @@ def _delete() -> dict[str, Any]:
     return {
         "security": _SECURITY,
         "parameters": conditions(*_WRITE_CONDITIONS),
-        "responses": {"204": deleted} | problems(400, 401, 403, 404, 412, 503),
+        "responses": {"204": deleted} | problems(400, 401, 403, 404, 412, 429, 503),
     }
 
 
@@ -153,7 +155,7 @@ def _listing(content: dict[str, Any]) -> dict[str, Any]:
         "security": _SECURITY,
         "parameters": [LIMIT, CURSOR],
         "responses": {"200": _response("A page of originals. `Link` has the URL of the next page.", content)}
-        | problems(400, 401, 403, 503),
+        | problems(400, 401, 403, 429, 503),
     }
 
 

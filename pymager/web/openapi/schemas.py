@@ -12,14 +12,15 @@ _EXTENSIONS = "|".join(
     "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in name)
     for name in sorted(OUTPUTS, reverse=True)
 )
-_ID_PATTERN = "[" + "".join(rf"\p{{{category}}}" for category in names.ID_CATEGORIES) + names.ID_PUNCTUATION + "]+"
+_ID_CHARACTERS = "[" + "".join(rf"\p{{{category}}}" for category in names.ID_CATEGORIES) + names.ID_PUNCTUATION + "]+"
+_ID_PATTERN = rf"{_ID_CHARACTERS}([\u200c\u200d]{_ID_CHARACTERS})*\u200d?"
 
 ID = {
     "name": "id",
     "in": "path",
     "required": True,
     "description": f"1 to {names.MAX_ID_BYTES} bytes of UTF-8: letters, digits and combining marks of any script, "
-    "`_` and `-`.",
+    "`_` and `-`; U+200C and U+200D where Unicode Standard Annex #31, section 2.3, allows them.",
     "schema": {
         "type": "string",
         "format": "original-id",
@@ -123,11 +124,18 @@ _STATUS_DESCRIPTIONS = {
     415: "The request's body has a Content-Encoding.",
     416: "The range contains no byte of the original.",
     422: "The picture crashes, hangs or overloads its decoder, or exceeds a limit.",
+    429: "Credentials are wrong again, after too many failures from the client's address.",
     500: "Internal error. The server log has details under the request id.",
     503: "The service is overloaded or read-only, or a part of it is unavailable.",
     507: "No storage space is left.",
 }
-_PROBLEM_HEADERS = {401: "WWW-Authenticate", 415: "Accept-Encoding", 416: "Content-Range", 503: "Retry-After"}
+_PROBLEM_HEADERS = {
+    401: "WWW-Authenticate",
+    415: "Accept-Encoding",
+    416: "Content-Range",
+    429: "Retry-After",
+    503: "Retry-After",
+}
 _HEADER_FORMATS = {
     "If-Match": "entity-tags",
     "If-None-Match": "entity-tags",

@@ -4,29 +4,24 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import secrets
-import threading
-from collections.abc import Iterator
-from functools import partial
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
-from argon2 import PasswordHasher, extract_parameters
+from argon2 import PasswordHasher
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pymager.errors import Overloaded, PymagerError
-from pymager.web import auth as auth_module
+from pymager.errors import PymagerError
+from pymager.telemetry.context import RequestContext
 from pymager.web import failures
 from pymager.web.auth import Auth
 from pymager.web.failures import Unauthorized, WritesDisabled
-from tests.waiting import until
+from pymager.web.request_context import CONTEXT
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 USERS = {"ada": CHEAP.hash("lovelace"), "böb": CHEAP.hash("pass:wörd")}
 TOKENS = {name: hashlib.sha256(f"token-{name}".encode()).hexdigest() for name in ("ci", "cd", "ops")}
-AUTH = Auth(USERS, TOKENS)
 
 
 def basic(name: str, password: str) -> str:
@@ -35,43 +30,13 @@ def basic(name: str, password: str) -> str:
 
 def request(authorization: str | None) -> web.Request:
     headers = {} if authorization is None else {"Authorization": authorization}
-    return make_mocked_request("PUT", "/", headers=headers)
+    made = make_mocked_request("PUT", "/", headers=headers)
+    made[CONTEXT] = RequestContext("1", "192.0.2.1", started=0.0)
+    return made
 
 
 async def name_of(auth: Auth, authorization: str | None) -> str:
     return await auth.require(request(authorization))
-
-
-class Verifications:
-    """Counts verifications by argon2, and can pause them."""
-
-    def __init__(self) -> None:
-        self.hashes: list[str] = []
-        self.concurrent = self.most = 0
-        self.go_on = threading.Event()
-        self.go_on.set()
-        self._lock = threading.Lock()
-        self._verify = PasswordHasher.verify
-
-    def verify(self, hasher: PasswordHasher, hash: str, password: str) -> bool:
-        with self._lock:
-            self.hashes.append(hash)
-            self.concurrent += 1
-            self.most = max(self.most, self.concurrent)
-        try:
-            assert self.go_on.wait(20)
-            return bool(self._verify(hasher, hash, password))
-        finally:
-            with self._lock:
-                self.concurrent -= 1
-
-
-@pytest.fixture
-def verifications(monkeypatch: pytest.MonkeyPatch) -> Iterator[Verifications]:
-    counted = Verifications()
-    monkeypatch.setattr(PasswordHasher, "verify", lambda *arguments: counted.verify(*arguments))
-    yield counted
-    counted.go_on.set()
 
 
 @pytest.fixture
@@ -89,9 +54,9 @@ def auth() -> Auth:
         ("bearer  token-ops ", "ops"),
     ],
 )
-async def test_right_credentials_give_a_name(authorization: str, name: str) -> None:
-    assert await name_of(AUTH, authorization) == name
-    assert await name_of(AUTH, authorization) == name
+async def test_right_credentials_give_a_name(auth: Auth, authorization: str, name: str) -> None:
+    assert await name_of(auth, authorization) == name
+    assert await name_of(auth, authorization) == name
 
 
 @pytest.mark.parametrize(
@@ -128,9 +93,9 @@ async def test_right_credentials_give_a_name(authorization: str, name: str) -> N
         "Basic:" + base64.b64encode(b"ada:lovelace").decode(),
     ],
 )
-async def test_wrong_or_malformed_credentials_are_unauthorized(authorization: str | None) -> None:
+async def test_wrong_or_malformed_credentials_are_unauthorized(auth: Auth, authorization: str | None) -> None:
     with pytest.raises(Unauthorized):
-        await name_of(AUTH, authorization)
+        await name_of(auth, authorization)
 
 
 @given(
@@ -142,13 +107,14 @@ async def test_wrong_or_malformed_credentials_are_unauthorized(authorization: st
 @settings(max_examples=60)
 def test_any_header_gives_a_name_or_unauthorized(authorization: str) -> None:
     try:
-        assert asyncio.run(name_of(AUTH, authorization)) in {*USERS, *TOKENS}
+        assert asyncio.run(name_of(Auth(USERS, TOKENS), authorization)) in {*USERS, *TOKENS}
     except Unauthorized as error:
         assert str(error)
 
 
 async def test_a_header_that_is_not_utf_8_is_unauthorized(auth: Auth) -> None:
     async def handle(request: web.Request) -> web.Response:
+        request[CONTEXT] = RequestContext("1", "192.0.2.1", started=0.0)
         try:
             await auth.require(request)
         except PymagerError as error:
@@ -197,63 +163,6 @@ async def test_every_token_is_compared_in_constant_time_also_after_one_matched(
         await name_of(auth, "Bearer wrong")
     assert len(compared) == 3 * len(TOKENS)
     assert {len(digest) for pair in compared for digest in pair} == {32}
-
-
-async def test_an_unknown_name_costs_a_verification_too(auth: Auth, verifications: Verifications) -> None:
-    for name in ("eve", ""):
-        with pytest.raises(Unauthorized, match="name or the password"):
-            await name_of(auth, basic(name, "x"))
-    assert len(verifications.hashes) == 2
-    default = extract_parameters(PasswordHasher().hash("x"))
-    assert all(extract_parameters(hash) == default for hash in verifications.hashes)
-
-
-async def test_no_password_matches_the_dummy_hash(auth: Auth) -> None:
-    for password in ("", secrets.token_hex(16)):
-        with pytest.raises(Unauthorized):
-            await name_of(auth, basic("", password))
-
-
-async def test_a_right_password_is_cached_for_five_minutes(
-    auth: Auth, verifications: Verifications, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for now, expected in ((1_000.0, 1), (1_299.0, 1), (1_301.0, 2), (1_600.0, 2)):
-        monkeypatch.setattr(auth_module, "monotonic", partial(float, now))
-        assert await name_of(auth, basic("ada", "lovelace")) == "ada"
-        assert len(verifications.hashes) == expected
-
-
-async def test_a_wrong_password_is_checked_each_time(auth: Auth, verifications: Verifications) -> None:
-    await name_of(auth, basic("ada", "lovelace"))
-    for _ in range(2):
-        with pytest.raises(Unauthorized):
-            await name_of(auth, basic("ada", "wrong"))
-    assert len(verifications.hashes) == 3
-
-
-async def test_the_cache_of_right_passwords_is_bounded(
-    verifications: Verifications, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(auth_module, "_MAX_CACHED_CREDENTIALS", 2)
-    auth = Auth({name: CHEAP.hash("x") for name in "abc"}, {})
-    for name in "abcca":
-        await name_of(auth, basic(name, "x"))
-    assert len(verifications.hashes) == 4
-
-
-async def test_passwords_are_checked_one_at_a_time_and_few_can_wait(auth: Auth, verifications: Verifications) -> None:
-    verifications.go_on.clear()
-    waiting = [asyncio.create_task(name_of(auth, basic("ada", f"guess {number}"))) for number in range(16)]
-    await until(lambda: verifications.hashes)
-    with pytest.raises(Overloaded) as caught:
-        await name_of(auth, basic("ada", "lovelace"))
-    assert caught.value.retry_after >= 1
-    assert await name_of(auth, "Bearer token-ci") == "ci"
-    verifications.go_on.set()
-    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [Unauthorized] * 16
-    assert verifications.most == 1
-    assert await name_of(auth, basic("ada", "lovelace")) == "ada"
 
 
 async def test_no_password_matches_an_invalid_hash() -> None:

@@ -124,7 +124,7 @@ def test_a_nested_multipart_is_read_as_bytes() -> None:
         (form(part(b"x", "a"), part(b"y"), part(b"")), "several fields"),
         (part(b"x"), "cut short"),
         (form(part(b"x"))[:-4], "cut short"),
-        (form(*[part(b"", str(number)) for number in range(5)]), "over a limit"),
+        (form(*[part(b"", str(number)) for number in range(34)]), "over a limit"),
         (form(part(b"x", "file", *["X-A: b"] * 8)), "over a limit"),
         (form(part(b"x", "file", "X-A: " + "b" * 5_000)), "over a limit"),
         (f"--{BOUNDARY}\r\nX-A: ".encode() + b"b" * 5_000, "over a limit"),
@@ -135,7 +135,7 @@ def test_a_nested_multipart_is_read_as_bytes() -> None:
         (form(part(b"x", "file", "Content-Length: 2")), "malformed"),
         (form(part(b"x", "file", "Content-Length: -1")), "malformed"),
         (form(part(b"x", "file", "Content-Length: ²")), "malformed"),
-        (f"--{BOUNDARY}\r\nX-A: ".encode() + b"\xff\r\n\r\nx", "malformed"),
+        (f"--{BOUNDARY}\r\nX-\xff: a\r\n\r\nx".encode("iso-8859-1"), "malformed"),
         (form(part(b"x"), end=f"--{BOUNDARY}garbage"), "malformed"),
     ],
 )
@@ -235,9 +235,9 @@ def test_a_body_one_byte_over_the_limit_is_too_large() -> None:
 
 def test_the_form_around_the_file_has_a_limit_too() -> None:
     with pytest.raises(TooLarge):
-        read(bodies.form_file, [b"preamble "] * 10_000)
+        read(bodies.form_file, [b"preamble "] * 20_000)
     with pytest.raises(TooLarge):
-        read(bodies.form_file, [form(part(b"x")), *[b"epilogue "] * 10_000])
+        read(bodies.form_file, [form(part(b"x")), *[b"epilogue "] * 20_000])
 
 
 def test_a_put_takes_bytes_and_refuses_a_form() -> None:
@@ -250,23 +250,26 @@ def test_a_put_takes_bytes_and_refuses_a_form() -> None:
 
 def test_the_headers_alone_can_rule_a_body_out() -> None:
     check_headers(request((), None, Content_Length="1000"), LIMITS)
-    check_headers(request((), FORM, Content_Length="60000"), LIMITS)
+    check_headers(request((), FORM, Content_Length="120000"), LIMITS)
     check_headers(request((), None, Content_Encoding="Identity"), LIMITS)
     with pytest.raises(TooLarge):
         check_headers(request((), None, Content_Length="1001"), LIMITS)
     with pytest.raises(TooLarge):
-        check_headers(request((), FORM, Content_Length="70000"), LIMITS)
+        check_headers(request((), FORM, Content_Length="140000"), LIMITS)
     with pytest.raises(UnsupportedCoding):
         check_headers(request((), None, Content_Encoding="gzip"), LIMITS)
     with pytest.raises(BadRequest, match="Content-Range"):
         check_headers(request((), None, Content_Range="bytes 0-1/2"), LIMITS)
 
 
-@pytest.mark.parametrize("filling", ['"', ";", ' ;a="', "a=", "("])
+@pytest.mark.parametrize("filling", ['"', ";", ' ;a="', "a=", "(", "a", " ", ' ;a="\\"'])
 @pytest.mark.parametrize("kind", ["image/jpeg", "multipart/form-data", ""])
 def test_a_long_content_type_is_read_in_linear_time(kind: str, filling: str) -> None:
     """In quadratic time each of these would take an hour."""
-    check_headers(request((), f"{kind}; {filling * 200_000}"), LIMITS)
+    content_type = f"{kind}; {filling * 200_000}"
+    check_headers(request((), content_type), LIMITS)
+    with pytest.raises(BadRequest):
+        read(bodies.form_file, [form(part(b"x"))], content_type)
 
 
 @pytest.mark.parametrize("kind", ["Multipart/Form-Data", "multipart/mixed; boundary=x", " multipart/form-data"])
