@@ -11,6 +11,7 @@ import sys
 _CONTRACT_MODULES = (
     *("blobs", "blobs_concurrency", "blobs_contents", "blobs_keys", "blobs_listing"),
     *("metadata", "metadata_catalog", "metadata_fencing", "metadata_ids", "metadata_leases", "metadata_listing"),
+    "metadata_properties",
 )
 
 if "pytest" in sys.modules:  # so that a failed assert shows its values; the in-memory backends don't need pytest
