@@ -9,6 +9,9 @@ whose second is not over, so that no date is given for two contents.
 import time
 from datetime import UTC, datetime
 
+import structlog
+
+from pymager.errors import NoSpace, Unavailable
 from pymager.ports import MetadataStore
 
 PROPERTY = "exact-dates-from"
@@ -16,18 +19,27 @@ _ROLLING_UPDATE_SECONDS = 3_600
 ALWAYS = datetime.fromtimestamp(0, UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
+log = structlog.get_logger("pymager")
+
 
 async def exact_from(metadata: MetadataStore, *, may_write: bool) -> datetime:
     """The time from which on dates are exact. The first call that may write decides it, atomically, for all.
 
-    Raises `Unavailable` and `NoSpace`.
+    If the metadata store is down or full, this process omits young dates until it is started again.
     """
+    try:
+        value = await _recorded(metadata, may_write=may_write)
+    except (NoSpace, Unavailable) as error:
+        log.warning("it is not known from when on dates are exact; young pictures have none", error=str(error))
+        return _NEVER
+    return _NEVER if value is None else datetime.fromtimestamp(int(value), UTC)
+
+
+async def _recorded(metadata: MetadataStore, *, may_write: bool) -> str | None:
     value = await metadata.get_property(PROPERTY)
-    if value is None:
-        if not may_write:
-            return _NEVER
+    if value is None and may_write:
         page = await metadata.list_page(None, 1)
         has_rows = bool(page.items) or page.next is not None
         seconds = int(time.time()) + _ROLLING_UPDATE_SECONDS if has_rows else 0
-        value = await metadata.set_property(PROPERTY, str(seconds), None)
-    return datetime.fromtimestamp(int(value), UTC)
+        return await metadata.set_property(PROPERTY, str(seconds), None)
+    return value

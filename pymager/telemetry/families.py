@@ -94,7 +94,9 @@ PASSWORD_CHECKS = Family(
     "Verified passwords, right or wrong, and requests refused without a verification. Remembered ones do not count.",
     ("outcome",),
 )
-SWEEPS = Family("pymager_sweeps_total", "counter", "Finished and failed sweeps of this replica.", ("outcome",))
+SWEEPS = Family(
+    "pymager_sweeps_total", "counter", "Sweeps of this replica by outcome: done, failed or refused.", ("outcome",)
+)
 SWEPT = Family("pymager_swept_total", "counter", "What the sweeps of this replica have found and done.", ("what",))
 LAST_SWEEP = Family(
     "pymager_last_sweep_timestamp_seconds",
