@@ -12,11 +12,11 @@ from pymager import keys
 from pymager.errors import NoSpace
 from pymager.ports import BlobInfo, BlobStore
 
-MAX_IN_MEMORY = 20_000
+MAX_IN_MEMORY = 10_000
 
 
 class OrphanedOriginals:
-    """The orphaned originals among the ids that start with `prefix`: the number of all, and up to 20,000 of them.
+    """The orphaned originals among the ids that start with `prefix`: the number of all, and up to 10,000 of them.
 
     The others are left to later sweeps.
     """

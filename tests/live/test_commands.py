@@ -156,7 +156,7 @@ async def test_an_import_that_is_stopped_finishes_its_files_and_says_how_to_cont
         text=True,
     )
     try:
-        await until(lambda: (tmp_path / "data/blobs/original").exists() and len(blob_keys(tmp_path)) > 5, "some files")
+        await until(lambda: (tmp_path / "data/blobs/original").exists() and len(blob_keys(tmp_path)) > 6, "some files")
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
     finally:

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.live
 
 _REFUSED = 3
 _COUNT = 4
+_STORE_TIMEOUT_SECONDS = 60  # so that a busy machine is not taken for a store that is down
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
     def new_catalog() -> str:
         if isinstance(server, Postgres):
-            return server.new_database()
-        return server.table_url(f"pymager-{secrets.token_hex(6)}")
+            return f"{server.new_database()}?timeout={_STORE_TIMEOUT_SECONDS}"
+        return server.table_url(f"pymager-{secrets.token_hex(6)}", timeout=_STORE_TIMEOUT_SECONDS)
 
     return Place(tmp_path, lambda: minio.url(f"pymager-{secrets.token_hex(6)}"), new_catalog)
 
