@@ -114,6 +114,12 @@ class Settings(BaseModel):
     max_frames: int = Field(_LIMITS.frames, ge=1, description="Maximum number of frames of an animated original.")
     max_scans: int = Field(_LIMITS.scans, ge=1, description="Maximum number of scans of a progressive JPEG.")
     max_connections: int = Field(4_096, ge=1, description="Maximum number of open connections per server process.")
+    max_connections_per_client: int = Field(
+        0,
+        ge=0,
+        description="Maximum number of open connections per client address and server process; 0: a quarter of "
+        "`PYMAGER_MAX_CONNECTIONS`. An IPv6 client has a /64. Does not apply to `PYMAGER_TRUSTED_PROXIES`.",
+    )
     header_timeout: Seconds = Field(10.0, description="Maximum seconds to receive the headers of a request.")
     stall_timeout: Seconds = Field(
         10.0,
@@ -231,6 +237,11 @@ class Settings(BaseModel):
         description="Adds a `Server-Timing` header to variants: where the variant came from, and how long each step "
         "took.",
     )
+
+    @property
+    def connections_per_client(self) -> int:
+        """The maximum number of connections per client, with the default filled in."""
+        return self.max_connections_per_client or max(1, self.max_connections // 4)
 
     @property
     def blobs_url(self) -> str:

@@ -27,7 +27,7 @@ from pymager.web.bodies import BodyLimits
 from pymager.web.conditions import LastModified
 from pymager.web.headers import picture_headers
 from pymager.web.hotpath import ROUTE
-from pymager.web.middleware import Handler, refuse_writes, respond_and_log, set_response_headers
+from pymager.web.middleware import Handler, refuse_writes
 from pymager.web.openapi import document
 from pymager.web.options import add_options
 from pymager.web.password_checks import CPU_SHARE
@@ -37,7 +37,7 @@ _PROBE_PATHS = frozenset(("/healthz", "/readyz"))
 
 def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) -> web.Application:
     """The application over open components; `users` maps names to argon2 hashes."""
-    app = web.Application(middlewares=[respond_and_log, refuse_writes] if settings.read_only else [respond_and_log])
+    app = web.Application(middlewares=[refuse_writes] if settings.read_only else [])
     app[LIBRARY] = parts.library
     app[SPOOL] = parts.spool
     app[AUTH] = Auth(users, settings.tokens, cpu_share=CPU_SHARE / settings.processes, observer=parts.observer)
@@ -49,7 +49,6 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     app[LIFECYCLE] = Lifecycle(read_only=settings.read_only)
     app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format, trace_ids(settings.otel))
     app[QUIET_PATHS] = frozenset() if settings.log_level == "debug" else _PROBE_PATHS
-    app.on_response_prepare.append(set_response_headers)
     _add_routes(app, parts)
     add_options(app.router, settings.cors_origin)
     return app

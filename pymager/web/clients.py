@@ -7,6 +7,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aiohttp import web
 
+from pymager.workers.client_groups import client_group
+
 _CACHED_ADDRESSES = 4_096
 _MAX_ADDRESS_CHARACTERS = 64
 _MAX_ELEMENT_CHARACTERS = 512
@@ -45,6 +47,10 @@ class ClientResolver:
             if not self._is_trusted(peer):
                 break
         return peer
+
+    def of_connection(self, peer: str) -> str | None:
+        """The client of a connection: its IPv4 address, or its IPv6 /64. None for a trusted proxy."""
+        return None if self._trusted and self._is_trusted(peer) else client_group(peer)
 
     def _is_in_trusted_network(self, text: str) -> bool:
         address = _parse_address(text)

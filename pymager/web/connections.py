@@ -8,43 +8,95 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
-from aiohttp import web
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.web_protocol import RequestHandler
 
+from pymager.telemetry.context import RequestContext
 from pymager.web import failures
+from pymager.web.connection_table import ConnectionTable
+from pymager.web.incoming_body import END_OF_HEAD, IncomingBody, first_piece, may_end_message
+from pymager.web.lingering import Lingering, LingeringClose, LingeringLimits, Watch
+from pymager.web.refusal import write_refusal
 
-_TOO_MANY_CONNECTIONS = (
-    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nCache-Control: no-store\r\n"
-    b"Content-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n%b"
-)
+MALFORMED = web.RequestKey("malformed", str)
+"""What is wrong with a request that is not valid HTTP. Such a request has no method, no path and no headers."""
+
+_LINGERING_SHARE = 8  # one of so many connections may linger
+_MIN_LINGERING = 8
 _LINGER_ZERO_SECONDS = struct.pack("ii", 1, 0)  # socket(7): makes close() reset the connection
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Limits of connections; timeouts are in seconds, `min_rate` is in bytes a second."""
+    """Limits of connections; timeouts are in seconds, `min_rate` is in bytes a second, `max_body` in bytes."""
 
     max_connections: int
+    max_per_client: int
     header_timeout: float
     stall_timeout: float
     min_rate: int
     keepalive_timeout: float
+    max_body: int
+
+    @property
+    def lingering(self) -> LingeringLimits:
+        """The limits of connections that linger."""
+        return LingeringLimits(
+            max(_MIN_LINGERING, self.max_connections // _LINGERING_SHARE),
+            max(_MIN_LINGERING, self.max_per_client // _LINGERING_SHARE),
+            self.max_body,
+            self.stall_timeout,
+            self.min_rate,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the connections of a server process share.
+
+    `client` is the client that an address belongs to, or None for a trusted proxy. `on_refused` gets the context of a
+    connection that is refused, and the size of the response's body.
+    """
+
+    limits: ConnectionLimits
+    table: ConnectionTable
+    lingering: Lingering
+    client: Callable[[str], str | None]
+    on_refused: Callable[[RequestContext, int], None]
+
+    @classmethod
+    def of(
+        cls,
+        limits: ConnectionLimits,
+        client: Callable[[str], str | None] = lambda address: address,
+        on_refused: Callable[[RequestContext, int], None] = lambda context, size: None,
+    ) -> Self:
+        """For a process without connections."""
+        table = ConnectionTable(limits.max_connections, limits.max_per_client)
+        return cls(limits, table, Lingering(limits.lingering), client, on_refused)
 
 
 class Connection(RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_header_timer", "_limits", "_on_refused", "_stall_timer", "_unsent_bytes")
+    __slots__ = (
+        "_body",
+        "_client",
+        "_closing",
+        "_header_timer",
+        "_is_lingering",
+        "_limits",
+        "_shared",
+        "_stall_timer",
+        "_unsent_bytes",
+        "_watch",
+        "client_has_left",
+    )
 
-    def __init__(
-        self,
-        server: web.Server,
-        loop: asyncio.AbstractEventLoop,
-        limits: ConnectionLimits,
-        on_refused: Callable[[int], None] = lambda status: None,
-    ) -> None:
+    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, shared: Shared) -> None:
+        limits = shared.limits
         super().__init__(
             server,
             loop=loop,
@@ -53,44 +105,51 @@ class Connection(RequestHandler):
             auto_decompress=False,
             lingering_time=limits.stall_timeout,
         )
+        self._shared = shared
         self._limits = limits
-        self._on_refused = on_refused
+        self._client: str | None = None
+        self.client_has_left = False
         self._header_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._unsent_bytes = 0
+        self._body: IncomingBody | None = None  # of the last request, if it has one
+        self._is_lingering = False
+        self._watch: Watch | None = None
+        self._closing: LingeringClose | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        manager = self._manager
-        assert manager is not None
         transport = cast(asyncio.Transport, transport)  # uvloop's has the methods, but not the type
         # Any byte that the client does not take pauses writing, which starts the stall timer.
         transport.set_write_buffer_limits(high=0)
-        full = len(manager._connections) >= self._limits.max_connections
-        super().connection_made(transport)
-        if full:
-            body = failures.problem_document(503, "Too many open connections. Try again later.", "")
-            self._on_refused(503)
-            transport.write(_TOO_MANY_CONNECTIONS % (len(body), body))
-            self.force_close()
-        else:
+        address = str((transport.get_extra_info("peername") or ("",))[0])
+        self._client = self._shared.client(address)
+        if self._shared.table.admit(self, self._client):
+            super().connection_made(transport)
             self._start_header_timer()
+        else:
+            self._shared.on_refused(*write_refusal(transport, address))
+            LingeringClose(transport, self._shared.lingering, self._client)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self.client_has_left = not self._force_close
+        self._closing = None
+        self._shared.table.remove(self)
         self._cancel_header_timer()
         if self._stall_timer is not None:
             self._stall_timer.cancel()
-        task, is_answering = self._task_handler, self._request_in_progress
+        if exc is not None and not isinstance(exc, ConnectionError):  # a timeout, or no route to the client
+            exc = ConnectionResetError(str(exc))
         super().connection_lost(exc)
-        if task is not None and not is_answering:
-            task.cancel()  # otherwise it waits for the rest of a body from a client that has disconnected
+        self._stop_reading(exc or ConnectionResetError("the client disconnected"))
 
     def data_received(self, data: bytes) -> None:
-        requests = self._request_count
-        super().data_received(data)
-        if self._request_count != requests:
-            self._cancel_header_timer()
-        elif self._header_timer is None and self._expects_headers():
-            self._start_header_timer()
+        if self._body is None and data.endswith(END_OF_HEAD):  # no head is incomplete after these bytes
+            requests = self._request_count
+            super().data_received(data)
+            if self._request_count != requests:
+                self._on_request()
+        else:
+            self._receive_pieces(data)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -111,28 +170,133 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """A problem document for a request that is not valid HTTP."""
-        if status >= 500:
-            self.log_exception("Error handling request", exc_info=exc)
-            message = None
-        self._on_refused(status)
-        detail = _without_caret(message) if message else "the request could not be handled"
-        response = failures.problem_response(status, failures.sentence(detail), "")
+        """A problem document for an error outside of the handlers, which is a bug."""
+        self.log_exception("Error handling request", exc_info=exc)
+        response = failures.problem_response(500, failures.INTERNAL_ERROR, "")
         response.force_close()
         return response
+
+    def force_close(self) -> None:
+        super().force_close()
+        if self._closing is not None:
+            self._closing.abort()
+
+    def linger(self, body: StreamReader) -> None:
+        """After the response, discard the rest of the request's body; then the connection can serve more requests.
+
+        Lasts as long as the body arrives at `min_rate`, up to `max_body`. If too many connections linger: for
+        `stall_timeout`.
+        """
+        self._is_lingering = True
+        self._lingering_time = self._limits.stall_timeout
+        self._watch = self._shared.lingering.watch(
+            self._client, lambda: body.total_bytes, lambda: self._stop_reading(TimeoutError())
+        )
+        if self._watch is not None:
+            self._lingering_time = self._shared.lingering.limits.max_seconds
 
     def stop_lingering(self) -> None:
         """Close after the response, without reading the rest of the request's body."""
         self._lingering_time = 0.0
+
+    def close_in_stages(self) -> None:
+        """Close after the response to a request whose end is unknown; what the client still sends is discarded."""
+        transport = self.transport
+        if transport is None:
+            return
+        self._lingering_time = 0.0
+        self.close()
+        self.transport = None  # so that aiohttp does not close it
+        self._closing = LingeringClose(transport, self._shared.lingering, self._client, self.connection_lost)
 
     @property
     def is_idle(self) -> bool:
         """Whether it waits for a request: none is being handled, and no response is being sent."""
         return self._waiter is not None and not self._waiter.done()
 
-    def _expects_headers(self) -> bool:
-        """Whether bytes that arrive now are headers of the next request, even while the last one is being handled."""
-        return self._current_request is None or self._current_request.content.is_eof()
+    @property
+    def is_lingering(self) -> bool:
+        """Whether the response has been sent, and the rest of the request is discarded."""
+        return self._closing is not None or (
+            self._is_lingering and self._body is not None and not self._body.reader.is_eof()
+        )
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether it is closed when there is no room for a new connection."""
+        return self.is_idle or self.is_lingering
+
+    @property
+    def waiting_since(self) -> float:
+        """When it last finished a response, or was opened, as the event loop's time."""
+        return self._next_keepalive_close_time - self._limits.keepalive_timeout
+
+    def _make_error_handler(self, err_info: Any) -> Callable[[web.BaseRequest], Any]:
+        """Bytes that are not valid HTTP become a request for the handler of all requests, with the key `MALFORMED`."""
+        handler = self._request_handler
+        assert handler is not None
+
+        def handle(request: web.BaseRequest) -> Any:
+            request[MALFORMED] = _without_caret(err_info.message)
+            return handler(request)
+
+        return handle
+
+    def _receive_pieces(self, data: bytes) -> None:
+        """Give the parser one head or body at a time: otherwise nobody knows whether a head has begun behind it."""
+        while True:
+            piece = first_piece(self._body, data)
+            self._receive_piece(piece)
+            if len(piece) == len(data):
+                return
+            data = data[len(piece) :]
+
+    def _receive_piece(self, piece: bytes) -> None:
+        body, requests = self._body, self._request_count
+        in_body = body is not None and body.continues
+        super().data_received(piece)
+        if self._request_count != requests:
+            self._on_request()
+            head_has_begun = not may_end_message(piece) and not (self._body is not None and self._body.continues)
+        elif in_body:
+            assert body is not None
+            head_has_begun = body.is_chunked and not body.continues and not may_end_message(piece)
+        else:
+            head_has_begun = bool(piece.strip(b"\r\n"))  # RFC 9112 section 2.2: empty lines before a head are ignored
+        if head_has_begun and self._header_timer is None and self.transport is not None:
+            self._start_header_timer()
+
+    def _on_request(self) -> None:
+        """The head of a request is complete, or the parser has found an error."""
+        if self._header_timer is not None:
+            self._cancel_header_timer()
+        message, payload = self._messages[-1]
+        body = self._body
+        if body is None and payload is EMPTY_PAYLOAD:
+            return
+        if body is not None and body.continues:  # no head can follow: the body is malformed
+            self._stop_reading(web.RequestPayloadError(_without_caret(message.message)))  # type: ignore[union-attr]
+            return
+        self._end_linger()
+        self._body = None
+        if payload is not EMPTY_PAYLOAD:
+            self._body = IncomingBody(payload, message.headers.get("Content-Length"))  # type: ignore[union-attr]
+
+    def _stop_reading(self, error: Exception) -> None:
+        """Nothing more of the request's body arrives: end the wait of the handler, or the lingering."""
+        if self._body is not None:
+            reader = self._body.reader
+            if self._is_lingering:
+                reader.set_exception(TimeoutError())  # how aiohttp's own lingering ends
+            elif not reader.is_eof() and reader.exception() is None:
+                reader.set_exception(error)
+        self._end_linger()
+
+    def _end_linger(self) -> None:
+        self._is_lingering = False
+        if self._watch is not None:
+            self._watch.end()
+            self._watch = None
 
     def _start_header_timer(self) -> None:
         self._header_timer = self._loop.call_later(self._limits.header_timeout, self._on_header_timeout)
@@ -169,9 +333,7 @@ def _without_caret(message: str) -> str:
     return " ".join(word for word in message.split() if word != "^")
 
 
-def make_connection(
-    server: web.Server, limits: ConnectionLimits, on_refused: Callable[[int], None] = lambda status: None
-) -> Any:
-    """A protocol factory for `loop.create_server`. `on_refused` gets the status of requests that reach no handler."""
+def make_connection(server: web.Server, shared: Shared) -> Any:
+    """A protocol factory for `loop.create_server`."""
     loop = asyncio.get_running_loop()
-    return lambda: Connection(server, loop, limits, on_refused)
+    return lambda: Connection(server, loop, shared)

@@ -19,6 +19,7 @@ from pymager.web.app_keys import LAST_MODIFIED, LIBRARY, PICTURE_HEADERS
 from pymager.web.conditions import Headers, is_not_modified
 from pymager.web.failures import RouteNotFound
 from pymager.web.request_context import CONTEXT
+from pymager.web.streaming import stream
 
 
 async def get(request: web.Request) -> web.StreamResponse:
@@ -67,9 +68,6 @@ async def respond(
         fields = headers.representation(common, info.etag, last_modified, variant.content_type, info.size)
         if content.chunks is None or request.method == "HEAD":
             return web.Response(body=content.body, headers=fields)
-        response = web.StreamResponse(headers=fields | headers.response_headers(request[CONTEXT]))
-        await response.prepare(request)
-        async for chunk in content.chunks:
-            await response.write(chunk)
-        await response.write_eof()
+        response = web.StreamResponse(headers=fields)
+        await stream(request, response, content.chunks)
         return response

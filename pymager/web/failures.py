@@ -23,6 +23,18 @@ class BadRequest(WebError):
     """The request is malformed, or uses a feature that is not supported."""
 
 
+class MalformedRequest(WebError):
+    """The request is not valid HTTP, so its end is unknown."""
+
+    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
+
+
+class UnknownTransferCoding(WebError):
+    """The request's body has a Transfer-Encoding other than chunked (RFC 9112 section 6.1)."""
+
+    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
+
+
 class Unauthorized(WebError):
     """Credentials are missing or wrong."""
 
@@ -82,6 +94,7 @@ class UnsupportedCoding(WebError):
 
 STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
     BadRequest: 400,
+    MalformedRequest: 400,
     errors.InvalidName: 400,
     errors.UnsupportedFormat: 400,
     errors.NotAPicture: 400,
@@ -99,6 +112,7 @@ STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
     RangeNotSatisfiable: 416,
     errors.Undecodable: 422,
     TooManyFailures: 429,
+    UnknownTransferCoding: 501,
     errors.Overloaded: 503,
     errors.Fenced: 503,
     errors.Unavailable: 503,
@@ -107,9 +121,12 @@ STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
 }
 """The status of each error by its exact type; any other error is a bug or a loss of data, and a 500."""
 
+PROBLEM_HEADERS: Mapping[str, str] = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
+"""The headers of every problem document: it is never cached."""
+
 _STATUSES_WITH_RETRY_AFTER = (429, 503)
 _RETRY_AFTER_SECONDS = 5
-_INTERNAL_ERROR = "Internal error. The server log has details under this request id."
+INTERNAL_ERROR = "Internal error. The server log has details under this request id."
 _NO_ROUTE = (
     "No such route. Available routes: /original, /original/{id}, /derived/{id}-{width}x{height}.{extension}, /info/{id}"
 )
@@ -136,12 +153,15 @@ def error_response(error: BaseException, request_id: str) -> web.Response:
     if status in _STATUSES_WITH_RETRY_AFTER:
         headers["Retry-After"] = str(getattr(error, "retry_after", _RETRY_AFTER_SECONDS))
     if status == 500:
-        detail = _INTERNAL_ERROR
+        detail = INTERNAL_ERROR
     elif isinstance(error, errors.Unavailable):
         detail = _UNAVAILABLE if error.outcome_known else _OUTCOME_UNKNOWN
     else:
         detail = _DETAILS.get(type(error)) or sentence(str(error))
-    return problem_response(status, detail, request_id, headers)
+    response = problem_response(status, detail, request_id, headers)
+    if headers.get("Connection") == "close":
+        response.force_close()
+    return response
 
 
 def http_exception_response(error: web.HTTPException, request_id: str) -> web.Response:
@@ -163,7 +183,7 @@ def problem_response(
     return web.Response(
         status=status,
         body=problem_document(status, detail, request_id),
-        headers={**(headers or {}), "Content-Type": "application/problem+json", "Cache-Control": "no-store"},
+        headers={**(headers or {}), **PROBLEM_HEADERS},
     )
 
 

@@ -25,11 +25,11 @@ from pymager.telemetry.families import (
 from pymager.telemetry.metrics import Histogram, Metrics, Value
 from pymager.telemetry.observer import Observer
 from pymager.web.background import in_background
-from pymager.web.hotpath import ROUTE, WrittenResponse
+from pymager.web.hotpath import ROUTE, WrittenResponse, is_plain
 from pymager.web.request_context import CONTEXT
+from pymager.web.responder import CLIENT_DISCONNECTED, canceled_status
 from pymager.workers.queue import JobKind
 
-CLIENT_DISCONNECTED = 499  # before its response was sent; nginx uses this status too
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"))
 _STATUSES = {status.value: str(status.value) for status in HTTPStatus} | {CLIENT_DISCONNECTED: str(CLIENT_DISCONNECTED)}
 _STATUSES_WITHOUT_BODY = (204, 304, CLIENT_DISCONNECTED)
@@ -48,9 +48,9 @@ def instrument(handler: Handler, observer: Observer) -> Handler:
     return handler if observer.metrics is None else CountingHandler(handler, observer.metrics)
 
 
-def refusal_counter(observer: Observer) -> Callable[[int], None]:
-    """A function that counts requests that reach no handler: malformed HTTP, and too many connections."""
-    return lambda status: observer.count(REQUESTS, "unmatched", "other", _STATUSES.get(status, "other"))
+def count_refused(observer: Observer, status: int) -> None:
+    """Count a connection that was refused before it sent a request."""
+    observer.count(REQUESTS, "unmatched", "other", _STATUSES.get(status, "other"))
 
 
 class RequestLabels(NamedTuple):
@@ -71,15 +71,15 @@ def request_labels(request: web.Request, response: Any, status: int) -> RequestL
 
 
 def _route(request: web.Request) -> str:
-    if request._match_info is None:  # canceled on the hot path, before any routing
-        return ROUTE
+    if request._match_info is None:  # not routed: from the hot path, or an invalid request
+        return ROUTE if is_plain(request) else "unmatched"
     resource = request._match_info.route.resource
     return "unmatched" if resource is None else resource.canonical
 
 
-def failure_status(error: BaseException) -> int:
-    """The status that is counted for an incomplete response: 500 if the server caused it, else 499."""
-    return CLIENT_DISCONNECTED if error.__cause__ is None else 500
+def failure_status(request: web.Request, error: BaseException) -> int:
+    """The status that is counted for a request without a response: it was canceled, or there is a bug."""
+    return canceled_status(request) if isinstance(error, asyncio.CancelledError) else 500
 
 
 class _Series(NamedTuple):
@@ -103,7 +103,7 @@ class CountingHandler:
         try:
             response = await self._handler(request)
         except BaseException as error:
-            self._count(request, None, failure_status(error), time.perf_counter() - started)
+            self._count(request, None, failure_status(request, error), time.perf_counter() - started)
             raise
         seconds = time.perf_counter() - started
         if type(response) is WrittenResponse:
@@ -155,7 +155,7 @@ class TracingHandler:
         try:
             response = await self._handler(request)
         except BaseException as error:
-            span.end(error, failed=True)
+            span.end(error, failed=failure_status(request, error) >= 500)
             raise
         labels = request_labels(request, response, response.status)
         span.rename(f"{method} {labels.route}")

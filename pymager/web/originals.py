@@ -22,6 +22,7 @@ from pymager.web.conditions import (
     requested_range,
 )
 from pymager.web.failures import BadRequest
+from pymager.web.streaming import stream
 
 MAX_PAGE_SIZE = 1_000
 DEFAULT_PAGE_SIZE = 100
@@ -92,10 +93,7 @@ async def get(request: web.Request) -> web.StreamResponse:
             response.content_length = stop - start
         else:
             response.content_length = found.size
-        await response.prepare(request)
-        async for chunk in blob.chunks:
-            await response.write(chunk)
-        await response.write_eof()
+        await stream(request, response, blob.chunks)
         return response
 
 

@@ -46,7 +46,12 @@ def clear_context() -> None:
     CURRENT.set(None)
 
 
+def new_request_id() -> str:
+    """An id that no other request has."""
+    return f"{_PROCESS_ID}{next(_SEQUENCE):08x}"
+
+
 def _request_id(request: web.BaseRequest) -> str:
     """The client's `X-Request-ID` if it is valid, else a new one."""
     given = request.headers.get("X-Request-ID")
-    return given if given is not None and _REQUEST_ID.fullmatch(given) else f"{_PROCESS_ID}{next(_SEQUENCE):08x}"
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else new_request_id()

@@ -6,7 +6,8 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -15,15 +16,17 @@ from pymager import composition
 from pymager.composition import Components
 from pymager.errors import ConfigurationError
 from pymager.settings.model import Settings
+from pymager.telemetry.context import RequestContext
 from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.web.app import make_app
 from pymager.web.app_keys import LIFECYCLE
 from pymager.web.background import in_background
 from pymager.web.clients import ClientResolver
-from pymager.web.connections import ConnectionLimits, make_connection
+from pymager.web.connections import Connection, ConnectionLimits, Shared, make_connection
 from pymager.web.hotpath import HotPath
-from pymager.web.instrumentation import instrument, refusal_counter, updating_gauges
+from pymager.web.instrumentation import count_refused, instrument, updating_gauges
 from pymager.web.request_context import with_context
+from pymager.web.responder import Responder
 
 _LISTEN_BACKLOG = 1_024
 _DRAIN_POLL_SECONDS = 0.05
@@ -72,7 +75,7 @@ async def serve(
     stop, skip_delay = _stop_signals()
     async with (
         composition.opened(settings, shared_metrics) as parts,
-        running_server(settings, parts, users, listener) as drain,
+        running_server(settings, parts, users, listener) as server,
     ):
         url = url_of(listener)
         # These objects live as long as the process: without `freeze`, each full collection pauses the server for 50 ms.
@@ -84,20 +87,28 @@ async def serve(
             task.add_done_callback(_log_failure)
             await stop.wait()
             log.info("stopping", delay=settings.drain_delay, seconds=settings.shutdown_timeout)
-            await drain(skip_delay)
+            await server.drain(skip_delay)
     log.info("stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that serves requests, with its connections.
+
+    `drain` waits for `drain_delay` or for the event that it is given. During this delay everything is served, but
+    connections are closed after each response, and `/readyz` is 503. Then it stops listening, and gives running
+    requests `shutdown_timeout`.
+    """
+
+    manager: web.Server
+    drain: Callable[[asyncio.Event], Awaitable[None]]
 
 
 @asynccontextmanager
 async def running_server(
     settings: Settings, parts: Components, users: Mapping[str, str], listener: socket.socket
-) -> AsyncIterator[Callable[[asyncio.Event], Awaitable[None]]]:
-    """Serve requests inside of the context. Yields a function that drains the server.
-
-    The function waits for `drain_delay` or for the event that it is given. During this delay everything is served, but
-    connections are closed after each response, and `/readyz` is 503. Then it stops listening, and gives running
-    requests `shutdown_timeout`.
-    """
+) -> AsyncIterator[RunningServer]:
+    """Serve requests inside of the context."""
     app = make_app(settings, parts, users)
     runner = web.AppRunner(app, shutdown_timeout=_RUNNER_SHUTDOWN_SECONDS)
     await runner.setup()
@@ -107,12 +118,17 @@ async def running_server(
         clients = ClientResolver(settings.trusted_proxies, settings.forwarded_header)
         factory: Any = with_context(manager.request_factory, clients, timed=parts.observer.timed)
         manager.request_factory = factory
-        hot_path: Any = HotPath(app, manager.request_handler)
+        responder = Responder(app, manager.request_handler)
+        hot_path: Any = HotPath(app, responder)
         manager.request_handler = instrument(hot_path, parts.observer)
+
+        def on_refused(context: RequestContext, size: int) -> None:
+            responder.log_refused(context, 503, size)
+            count_refused(parts.observer, 503)
+
+        shared = Shared.of(_limits(settings), clients.of_connection, on_refused)
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            make_connection(manager, _limits(settings), refusal_counter(parts.observer)), sock=listener
-        )
+        server = await loop.create_server(make_connection(manager, shared), sock=listener)
 
         async def drain(skip_delay: asyncio.Event) -> None:
             app[LIFECYCLE].draining = True
@@ -120,26 +136,28 @@ async def running_server(
                 await asyncio.wait_for(skip_delay.wait(), settings.drain_delay)
             log.info("stopped listening")
             server.close()
-            await _close_connections(manager, settings.shutdown_timeout)
+            await _close_connections(manager, settings.shutdown_timeout, settings.stall_timeout)
 
         async with updating_gauges(parts, manager):
-            yield drain
+            yield RunningServer(manager, drain)
         server.close()
+        shared.lingering.close()
     finally:
         await runner.cleanup()
 
 
-async def _close_connections(server: web.Server, seconds: float) -> None:
-    """Close idle connections, and wait for the others to become idle.
+async def _close_connections(server: web.Server, seconds: float, linger_seconds: float) -> None:
+    """Close idle connections, and wait for the others to become idle; those that linger, only for `linger_seconds`.
 
     aiohttp's own shutdown stops reading at once, which cuts off running uploads. Its `close` leaves idle connections
     open.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
+    deadline, linger_until = loop.time() + seconds, loop.time() + linger_seconds
     while server.connections and loop.time() < deadline:
-        for connection in server.connections:
-            if getattr(connection, "is_idle", True):
+        may_linger = loop.time() < linger_until
+        for connection in cast("list[Connection]", server.connections):
+            if connection.is_idle or (connection.is_lingering and not may_linger):
                 connection.force_close()
         await asyncio.sleep(_DRAIN_POLL_SECONDS)
 
@@ -166,8 +184,10 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 def _limits(settings: Settings) -> ConnectionLimits:
     return ConnectionLimits(
         settings.max_connections,
+        settings.connections_per_client,
         settings.header_timeout,
         settings.stall_timeout,
         settings.min_rate,
         settings.keepalive_timeout,
+        settings.max_body,
     )

@@ -54,7 +54,9 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
             assert (await client.get("/derived/cat-80x60.jpg")).status == 200
             assert (await client.request("PURGE", "/a/path/of/a/stranger")).status == 404
             assert (await client.request("BREW", "/coffee")).status == 400
-        yield Service(program, port)
+        service = Service(program, port)
+        await _counted(service, Scrape(()), 5)
+        yield service
 
 
 async def _hits(service: Service, number: int) -> None:
@@ -64,11 +66,20 @@ async def _hits(service: Service, number: int) -> None:
             assert (await client.get("/derived/cat-80x60.jpg")).status == 200
 
 
+async def _counted(service: Service, before: Scrape, number: int) -> Scrape:
+    """The metrics once so many more requests are counted: a request is counted after its response was sent."""
+    counted = "pymager_requests_total"
+    async with asyncio.timeout(30):
+        while (after := await service.scrape()).total(counted) < before.total(counted) + number:
+            await asyncio.sleep(0.01)
+    return after
+
+
 @module
 async def test_requests_are_counted_exactly_over_both_processes(service: Service) -> None:
     before = await service.scrape()
     await _hits(service, 40)
-    after = await service.scrape()
+    after = await _counted(service, before, 40)
 
     def more(name: str, **labels: str) -> float:
         return after.total(name, **labels) - before.total(name, **labels)
@@ -83,13 +94,14 @@ async def test_requests_are_counted_exactly_over_both_processes(service: Service
 
 @module
 async def test_a_process_that_is_killed_takes_no_count_with_it(service: Service) -> None:
+    first = await service.scrape()
     await _hits(service, 20)
-    before = await service.scrape()
+    before = await _counted(service, first, 20)
     serving = len(service.program.logged("serving"))
     service.program.servers()[0].kill()
     await until(lambda: len(service.program.logged("serving")) == serving + 1, "the replacement")
     await _hits(service, 10)
-    after = await service.scrape()
+    after = await _counted(service, before, 10)
     counted = "pymager_requests_total"
     assert after.total(counted, status="200") == before.total(counted, status="200") + 10
     assert after.total("pymager_server_restarts_total") == before.total("pymager_server_restarts_total") + 1

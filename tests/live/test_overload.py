@@ -63,7 +63,7 @@ async def test_what_is_over_the_bound_is_refused_and_hits_are_served(tmp_path: P
         assert (await client.get("/derived/cat-9x9.jpg", **{"If-None-Match": hit.headers["etag"]})).status == 304
         assert (await client.get("/original/cat")).body == _PHOTO
         await client.get("/derived/cat-9x9.jpg", **{"X-Forwarded-For": f"6.6.6.6, {_OTHER}"})
-        assert program.logged("request")[-1]["client"] == _OTHER
+        await until(lambda: program.logged("request")[-1]["client"] == _OTHER, "the request's line")
         assert len(refused(pending)) == 9 * (_QUEUE + 1)
         for worker in program.workers():
             worker.resume()

@@ -167,11 +167,12 @@ def _goes_on(raw: socket.socket, way: str) -> bool:
 
 
 async def test_connections_over_the_bound_are_told_to_come_back(tmp_path: Path) -> None:
-    async with running(tmp_path, max_connections=_MOST) as program, AsyncExitStack() as stack:
+    bounds = {"max_connections": _MOST, "max_connections_per_client": _MOST}
+    async with running(tmp_path, **bounds) as program, AsyncExitStack() as stack:
         full = [await stack.enter_async_context(connected(program.port)) for _ in range(_MOST)]
-        for raw in full:
-            await raw.send(head("GET", "/healthz"))
-            assert (await raw.answer()).status == 200
+        for raw in full:  # each has an upload under way, so none gives way
+            await raw.send(head("PUT", "/original/cat", Content_Length=len(_BODY), Expect="100-continue"))
+            assert (await raw.head())[0] == 100
         async with connected(program.port) as surplus:
             answer = await surplus.answer()
             assert (answer.status, answer.headers["retry-after"]) == (503, "1")

@@ -67,7 +67,9 @@ async def test_a_cold_request_is_one_trace_from_http_to_the_stores_and_the_worke
     known = {span.id for span in spans}
     assert all(span.parent in known for span in spans if span is not request), "a span that hangs in the air"
     assert not any(span.is_error for span in spans)
-    (line,) = [line for line in program.logged("request") if line.get("trace_id") == _TRACE]
+    (line,) = await until(
+        lambda: [line for line in program.logged("request") if line.get("trace_id") == _TRACE], "the request's line"
+    )
     assert (line["span_id"], line["request_id"]) == (request.id, answer.headers["x-request-id"])
 
 
@@ -79,7 +81,10 @@ async def test_a_hit_is_a_trace_of_its_own_and_one_that_is_not_sampled_is_not_se
     unsampled = await client.get("/derived/cat-80x60.jpg", traceparent=f"00-{_TRACE}-{_PARENT}-00")
     assert unsampled.status == 200
     hit = await client.get("/derived/cat-80x60.jpg", traceparent="garbage")
-    (line,) = [line for line in program.logged("request") if line["request_id"] == hit.headers["x-request-id"]]
+    id = hit.headers["x-request-id"]
+    (line,) = await until(
+        lambda: [line for line in program.logged("request") if line["request_id"] == id], "the request's line"
+    )
     spans = await spans_of(collector, line["trace_id"])
     assert sorted(span.name for span in spans) == ["GET /derived/{name}", "metadata.get"]
     assert [span.parent for span in spans if span.kind == _SERVER] == [""]

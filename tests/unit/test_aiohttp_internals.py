@@ -43,39 +43,33 @@ class Internal:
 ATTRIBUTES = (
     Internal(
         RequestHandler,
-        "_manager",
-        "the server that a connection belongs to",
-        "open connections can't be counted, so every new connection fails",
-    ),
-    Internal(
-        web.Server,
-        "_connections",
-        "counting open connections without a copy of the list",
-        "the limit on connections fails: a flood takes every file descriptor",
-    ),
-    Internal(
-        RequestHandler,
-        "_task_handler",
-        "cancelling the task of a connection whose client has left",
-        "a task waits for the rest of a body that never comes",
-    ),
-    Internal(
-        RequestHandler,
-        "_request_in_progress",
-        "leaving a handler alone when its client leaves",
-        "a client that leaves cancels an upload that is already being committed, or is never noticed",
-    ),
-    Internal(
-        RequestHandler,
         "_request_count",
         "seeing that the head of a request is complete",
         "the timeout for heads closes connections that sent theirs in time, or never fires",
     ),
     Internal(
         RequestHandler,
-        "_current_request",
-        "telling the bytes of a body from those of the next head",
-        "slow uploads are taken for slow heads and closed, or pipelined heads have no timeout",
+        "_messages",
+        "the last request that was parsed, and its body",
+        "bodies are taken for heads and closed, or heads behind a request have no timeout",
+    ),
+    Internal(
+        RequestHandler,
+        "_request_handler",
+        "the handler of all requests, also for what is not HTTP",
+        "malformed requests are neither counted nor logged",
+    ),
+    Internal(
+        RequestHandler,
+        "_force_close",
+        "telling a client that leaves from a connection that the server closes",
+        "requests that the server gives up count as those of clients that left",
+    ),
+    Internal(
+        RequestHandler,
+        "_next_keepalive_close_time",
+        "which connection has waited longest for a request",
+        "connections give way in the wrong order",
     ),
     Internal(
         RequestHandler,
@@ -86,8 +80,8 @@ ATTRIBUTES = (
     Internal(
         RequestHandler,
         "_lingering_time",
-        "closing without reading a body that was refused",
-        "a refused client holds its connection by sending its body slowly",
+        "how long a body that was refused is read after the response",
+        "a refused client holds its connection by sending its body slowly, or never gets its response",
     ),
     Internal(
         BaseProtocol, "_loop", "timers for heads and for clients that do not read", "connections have no timeouts"
@@ -181,8 +175,20 @@ OVERRIDES = (
     Internal(
         RequestHandler,
         "handle_error",
-        "problem documents for what is not HTTP",
-        "malformed requests get aiohttp's page as their answer, and are not counted",
+        "problem documents for errors outside of the handlers",
+        "such errors get aiohttp's page as their answer",
+    ),
+    Internal(
+        RequestHandler,
+        "_make_error_handler",
+        "passing what is not HTTP to the handler of all requests",
+        "malformed requests get aiohttp's page as their answer, and are neither counted nor logged",
+    ),
+    Internal(
+        RequestHandler,
+        "force_close",
+        "closing also a connection that lingers",
+        "a stop waits for connections that linger",
     ),
 )
 
@@ -215,6 +221,8 @@ async def test_each_name_exists_in_aiohttp(row: Internal) -> None:
         (RequestHandler.pause_writing, ["self"]),
         (RequestHandler.resume_writing, ["self"]),
         (RequestHandler.handle_error, ["self", "request", "status", "exc", "message"]),
+        (RequestHandler._make_error_handler, ["self", "err_info"]),
+        (RequestHandler.force_close, ["self"]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
+from aiohttp import web
 from argon2 import PasswordHasher
 
 from pymager import composition
 from pymager.composition import Components
 from pymager.operations.prepare import prepare
 from pymager.settings.model import Settings
+from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.web.server import listening_socket, running_server
 
 USER, PASSWORD, TOKEN = "ann", "right", "a-token-of-the-tests"
@@ -53,11 +55,16 @@ class Response:
 class Served:
     """A running application, and requests to it. Each request has its own connection, unless `connected` made one."""
 
-    def __init__(self, port: int, folder: Path, parts: Components) -> None:
+    def __init__(self, port: int, folder: Path, parts: Components, server: web.Server) -> None:
         self.port = port
         self.folder = folder
         self.parts = parts
+        self._server = server
         self.url = f"http://127.0.0.1:{port}"
+
+    def connections(self) -> list[Any]:
+        """The open connections, as the server sees them."""
+        return self._server.connections
 
     def files_of(self, id: str) -> list[Path]:
         """The blobs under an id, as files."""
@@ -156,7 +163,7 @@ END = f"--{_BOUNDARY}--\r\n".encode()
 def settings_for(folder: Path, **changes: Any) -> Settings:
     """Settings with a token and all sizes, unless changed."""
     (folder / "spool").mkdir(parents=True, exist_ok=True)
-    given = {
+    given: dict[str, Any] = {
         "port": 0,
         "data": folder / "data",
         "spool": folder / "spool",
@@ -172,16 +179,28 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
 
 
 @contextmanager
-def serving(folder: Path, **changes: Any) -> Iterator[Served]:
-    """Run the application on a free port in a thread until the end of the block."""
+def serving(
+    folder: Path, *, metrics: SharedMetrics | None = None, send_buffer: int | None = None, **changes: Any
+) -> Iterator[Served]:
+    """Run the application on a free port in a thread until the end of the block.
+
+    `send_buffer` is the size of the kernel's buffer for a response in bytes.
+    """
     settings = settings_for(folder, **changes)
     started: Future[tuple[Served, Callable[[], None]]] = Future()
 
     async def serve() -> None:
         await prepare(settings)
-        async with composition.opened(settings) as parts, listening(settings, parts) as port:
+        async with (
+            composition.opened(settings, metrics) as parts,
+            _running(settings, parts, send_buffer) as (port, server),
+        ):
             stop, loop = asyncio.Event(), asyncio.get_running_loop()
-            started.set_result((Served(port, folder, parts), lambda: loop.call_soon_threadsafe(stop.set)))
+
+            def end() -> None:
+                loop.call_soon_threadsafe(stop.set)
+
+            started.set_result((Served(port, folder, parts, server), end))
             await stop.wait()
 
     def run() -> None:
@@ -205,9 +224,19 @@ def serving(folder: Path, **changes: Any) -> Iterator[Served]:
 @asynccontextmanager
 async def listening(settings: Settings, parts: Components) -> AsyncIterator[int]:
     """Serve as `pymager serve` does, without its signals. Yields the port."""
+    async with _running(settings, parts, None) as (port, _):
+        yield port
+
+
+@asynccontextmanager
+async def _running(
+    settings: Settings, parts: Components, send_buffer: int | None
+) -> AsyncIterator[tuple[int, web.Server]]:
     listener = listening_socket(settings)
-    async with running_server(settings, parts, settings.users, listener):
-        yield listener.getsockname()[1]
+    if send_buffer is not None:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # its connections inherit it
+    async with running_server(settings, parts, settings.users, listener) as server:
+        yield listener.getsockname()[1], server.manager
 
 
 def _names(headers: Mapping[str, str]) -> dict[str, str]:

@@ -115,6 +115,7 @@ BAD: dict[str, list[str]] = {
     "max_frames": ["0"],
     "max_scans": ["0"],
     "max_connections": ["0"],
+    "max_connections_per_client": ["-1"],
     "header_timeout": ["0", "-1", "nan", "inf", "soon"],
     "stall_timeout": ["0", "nan", "inf"],
     "min_rate": ["0"],
