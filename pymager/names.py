@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from pymager import formats
 from pymager.errors import InvalidName, UnsupportedFormat
+from pymager.joiners import JOINER, NON_JOINER, misplaced_joiner
 
 MAX_ID_BYTES = 200
+_MAX_LIKE = MAX_ID_BYTES + 1  # characters; a text of so many is too long for an id, also in NFC
 ID_CATEGORIES = ("L", "M", "Nd")
 """Unicode's categories of the characters that an id can contain, in addition to `ID_PUNCTUATION`."""
 ID_PUNCTUATION = "_-"
@@ -65,6 +67,8 @@ def parse_id(text: str) -> str:
             raise InvalidName(f"the id contains the character {_shown(character)}; {_RULE}")
     if len(id.encode()) > MAX_ID_BYTES:
         raise InvalidName(f"the id is {len(id.encode())} bytes long; {_RULE}")
+    if (index := misplaced_joiner(id)) is not None:
+        raise InvalidName(f"the id contains {_shown(id[index])} where no script needs it; {_RULE}")
     return id
 
 
@@ -96,9 +100,23 @@ def new_revision() -> str:
     return secrets.token_hex(16)
 
 
+def id_like(text: str) -> str:
+    """The text in NFC, with `_` for everything that an id cannot contain."""
+    id = "".join(
+        character if is_allowed(character) else "_" for character in unicodedata.normalize("NFC", text[:_MAX_LIKE])
+    )
+    while (index := misplaced_joiner(id)) is not None:
+        id = f"{id[:index]}_{id[index + 1 :]}"
+    return id
+
+
 def is_allowed(character: str) -> bool:
-    """Whether an id can contain this character."""
-    return unicodedata.category(character).startswith(ID_CATEGORIES) or character in ID_PUNCTUATION
+    """Whether an id can contain this character, in some place."""
+    return (
+        unicodedata.category(character).startswith(ID_CATEGORIES)
+        or character in ID_PUNCTUATION
+        or character in (NON_JOINER, JOINER)
+    )
 
 
 def _shown(character: str) -> str:

@@ -20,8 +20,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from pymager.joiners import JOINER, NON_JOINER, misplaced_joiner, without_open_joiner
+
 MAX_KEY_BYTES = 700
 MAX_KEY_SEGMENT_BYTES = 255
+_KEY_PUNCTUATION = f"_-.{NON_JOINER}{JOINER}"
 _ASCII_KEY = re.compile(r"[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*(?:/[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*)*")
 
 
@@ -30,8 +33,8 @@ def check_key(key: str) -> None:
 
     A key is relative: segments joined by `/`, `MAX_KEY_BYTES` of UTF-8 in all. A segment is 1 to
     `MAX_KEY_SEGMENT_BYTES` bytes of letters, combining marks and decimal digits of any script (Unicode general
-    categories L, M and Nd), `_`, `-` and `.`, and neither starts nor ends with a `.`. No key can name a path outside
-    the store.
+    categories L, M and Nd), `_`, `-` and `.`, and neither starts nor ends with a `.`. U+200C and U+200D are allowed
+    where a script needs them (`pymager.joiners`). No key can name a path outside the store.
     """
     if len(key) <= MAX_KEY_SEGMENT_BYTES and _ASCII_KEY.fullmatch(key):
         return
@@ -44,7 +47,10 @@ def check_key(key: str) -> None:
 
 def check_key_prefix(prefix: str) -> None:
     """Check that a key can start with `prefix`. Raises `ValueError`."""
-    if prefix:
+    whole = without_open_joiner(prefix)
+    if whole != prefix:
+        check_key(whole)
+    elif prefix:
         check_key(prefix[:-1] if prefix.endswith("/") else prefix.rstrip("."))
 
 
@@ -56,12 +62,13 @@ def is_key_segment(text: str) -> bool:
         and text[-1] != "."
         and all(map(_is_key_character, text))
         and len(text.encode()) <= MAX_KEY_SEGMENT_BYTES
+        and misplaced_joiner(text) is None
     )
 
 
 def _is_key_character(character: str) -> bool:
     category = unicodedata.category(character)
-    return category[0] in "LM" or category == "Nd" or character in "_-."
+    return category[0] in "LM" or category == "Nd" or character in _KEY_PUNCTUATION
 
 
 @dataclass(frozen=True, slots=True)

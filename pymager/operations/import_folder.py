@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -39,8 +38,7 @@ async def import_folder(settings: Settings, folder: Path, *, jobs: int, progress
 
 def id_of(path: Path) -> str:
     """The id for a path relative to the folder: `2024/my cat.jpg` becomes `2024-my_cat`. Raises `InvalidName`."""
-    text = unicodedata.normalize("NFC", "-".join(path.with_suffix("").parts))
-    return names.parse_id("".join(character if names.is_allowed(character) else "_" for character in text))
+    return names.parse_id(names.id_like("-".join(path.with_suffix("").parts)))
 
 
 class Importer:

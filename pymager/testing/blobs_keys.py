@@ -13,11 +13,28 @@ from pymager.testing.blobs_contents import TYPE, read
 
 _DISTINCT_SEGMENTS = [
     *("cafe", "CAFE", "Cafe", "caf\u00e9", "cafe\u0301", "straße", "strasse", "ﬁ", "fi", "ａ", "a", "1", "１"),
+    *("می\u200cخواهم", "میخواهم", "അവന്\u200d", "അവന്", "क्\u200dष", "क्\u200cष", "क्ष"),
 ]
 _LONG_SEGMENTS = ["x" * 200, "語" * 66, "𐍈" * 50, "x" * 255, "語" * 85, "a.b-c_d..e", "-", "_", "0"]
 _INVALID_KEYS = [
     *("", "/", "/etc/passwd", "a/", "/a", "a//b", ".", "..", "a/.", "a/..", "../a", "a/../../b", "./a", ".a", "a."),
-    *("a\0b", "a\\b", "..\\a", "a b", "a\nb", "a:b", "a%2Fb", "a\udc80b", "a/\u2028", "a\u200bb", "~", "*", "é" * 128),
+    *(
+        "a\0b",
+        "a\\b",
+        "..\\a",
+        "a b",
+        "a\nb",
+        "a:b",
+        "a%2Fb",
+        "a\udc80b",
+        "a/\u2028",
+        "a\u200bb",
+        "a\u200cb",
+        "a\u200d",
+        "~",
+        "*",
+        "é" * 128,
+    ),
     *("a/" * 351 + "a", "x" * 256),
 ]
 _INVALID_PREFIXES = ["/", "a//", "../", "a/../", "./", "derived/.cat", "a/..", "a b", "a\0", "a\\", "x" * 256]

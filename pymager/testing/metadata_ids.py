@@ -15,6 +15,7 @@ SIMILAR_IDS = {
     "digits": ["1", "１", "١", "𝟏", "01"],
     "kana": ["は", "ハ", "ﾊ", "ば", "ぱ", "は\N{COMBINING KATAKANA-HIRAGANA VOICED SOUND MARK}"],
     "ignorable characters": ["ae", "a\N{COMBINING GRAPHEME JOINER}e", "a\N{VARIATION SELECTOR-16}e", "æ"],
+    "joiners": ["می\u200cخواهم", "میخواهم", "അവന്\u200d", "അവന്", "क्\u200dष", "क्\u200cष", "क्ष"],
     "patterns": ["a_c", "abc", "a__", "_", "-", "--"],
 }
 IDS_BY_SCRIPT = [

@@ -13,6 +13,7 @@ from pymager.formats import OUTPUTS
 from pymager.names import Variant, parse_derived, parse_id
 
 LETTERS = st.characters(categories=("L", "M", "Nd"), include_characters="_-")
+PERSIAN, MALAYALAM = "می\u200cخواهم", "അവന്\u200d"
 GOOD_IDS = st.text(LETTERS, min_size=1, max_size=50).filter(
     lambda text: len(unicodedata.normalize("NFC", text).encode()) <= names.MAX_ID_BYTES
 )
@@ -20,7 +21,9 @@ SIDES = st.integers(1, 999_999_999)
 EXTENSIONS = st.sampled_from([*OUTPUTS, *map(str.upper, OUTPUTS)])
 
 
-@pytest.mark.parametrize("id", ["cat", "A", "_", "-", "2024-06_12", "日本語", "кот", "x" * 200, "é" * 100, "३"])
+@pytest.mark.parametrize(
+    "id", ["cat", "A", "_", "-", "2024-06_12", "日本語", "кот", "x" * 200, "é" * 100, "३", PERSIAN, MALAYALAM]
+)
 def test_an_id_of_letters_digits_and_marks_is_unchanged(id: str) -> None:
     assert parse_id(id) == id
 
@@ -60,6 +63,30 @@ def test_other_characters_in_an_id_are_refused(text: str) -> None:
 def test_an_id_has_at_most_200_bytes(text: str) -> None:
     with pytest.raises(InvalidName, match="200 bytes"):
         parse_id(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["ad\u200cmin", "ad\u200dmin", "می\u200c", "\u200cمی", "می\u200c\u200cخ", "क\u200dष"], ids=ascii
+)
+def test_a_joiner_that_no_script_needs_is_refused(text: str) -> None:
+    with pytest.raises(InvalidName, match=r"U\+200[CD] where no script needs it"):
+        parse_id(text)
+
+
+def test_an_id_with_a_joiner_is_another_than_the_one_without() -> None:
+    assert parse_id(PERSIAN) != parse_id(PERSIAN.replace("\u200c", ""))
+    assert parse_derived(f"{PERSIAN}-800x600.jpg")[0] == PERSIAN
+    assert parse_derived(f"{MALAYALAM}-800x600.jpg")[0] == MALAYALAM
+    with pytest.raises(InvalidName):
+        parse_derived("می\u200c-800x600.jpg")
+
+
+@given(st.text(max_size=300) | st.text(st.sampled_from("abم\u200c\u200dक\u094d /.e\u0301"), max_size=300))
+def test_any_text_becomes_like_an_id(text: str) -> None:
+    like = names.id_like(text)
+    if like and len(text) <= 200 and len(like.encode()) <= names.MAX_ID_BYTES:
+        assert parse_id(like) == like
+    assert names.id_like("my cat \u200c.jpg") == "my_cat___jpg"
 
 
 def test_the_refusal_shows_the_character_that_is_wrong() -> None:

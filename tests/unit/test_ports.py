@@ -35,6 +35,7 @@ def is_valid_prefix(prefix: str) -> bool:
     "key",
     [
         *("a", "a/b", "original/cat/0123.jpg", "a.b", "a..b", "-", "_", "0", "日本語/кот/é", "e\u0301", "३"),
+        *("می\u200cخواهم", "original/می\u200cخواهم/1.jpg", "ന്\u200d/a", "क्\u200dष.a"),
         *("x" * 255, "語" * 85, "/".join(["x" * 255, "y" * 255, "z" * 188]), f"{'語' * 85}/{'x' * 255}/{'y' * 188}"),
     ],
     ids=ascii,
@@ -47,6 +48,7 @@ def test_a_valid_key_is_accepted(key: str) -> None:
     "key",
     [
         *("", "/", "/a", "a/", "a//b", ".", "..", "a/.", "a/../b", ".a", "a.", "a b", "a\0", "a\n", "a\\b", "a:b", "~"),
+        *("a\u200cb", "a\u200db", "\u200c", "می\u200c", "می\u200c/a", "a/\u200dक"),
         *("a\udc80", "a\u200b", "½", "Ⅷ", "x" * 256, "é" * 128, "語" * 86),
         *("/".join(["x" * 255, "y" * 255, "z" * 189]), "a/" * 351 + "a", "é/" * 233 + "éé"),
     ],
@@ -79,13 +81,27 @@ def test_an_accepted_key_never_names_a_path_outside_its_folder(key: str) -> None
     assert path != "/store"
     assert all(len(segment.encode()) <= MAX_KEY_SEGMENT_BYTES for segment in key.split("/"))
     assert not {"", ".", ".."} & set(key.split("/"))
-    assert key.isprintable()
+    assert key.replace("\u200c", "").replace("\u200d", "").isprintable()
     assert "\\" not in key
 
 
 @given(KEYS, st.data())
 def test_every_start_of_a_key_is_a_valid_prefix(key: str, data: st.DataObject) -> None:
     assert is_valid_prefix(key[: data.draw(st.integers(0, len(key)))])
+
+
+@pytest.mark.parametrize("key", ["original/نمی\u200cخواهم/1.jpg", "a/ب\u200c\u064bب", "ക്\u200cഷ/ന്\u200d/1"], ids=ascii)
+def test_a_prefix_can_end_beside_a_joiner(key: str) -> None:
+    assert is_valid(key)
+    assert all(is_valid_prefix(key[:end]) for end in range(len(key) + 1))
+
+
+@pytest.mark.parametrize(
+    "prefix", ["\u200c", "a/\u200c", "a.\u200c", "ad\u200cm", "می\u200c\u200c", "می\u200c/"], ids=ascii
+)
+def test_a_prefix_with_a_misplaced_joiner_is_refused(prefix: str) -> None:
+    with pytest.raises(ValueError, match="invalid blob key"):
+        check_key_prefix(prefix)
 
 
 @pytest.mark.parametrize("prefix", ["/", "a//", "../", "a/../", ".", "./", "a/.", "a b", "\0", "x" * 256], ids=ascii)

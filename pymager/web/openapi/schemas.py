@@ -12,14 +12,16 @@ _EXTENSIONS = "|".join(
     "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in name)
     for name in sorted(OUTPUTS, reverse=True)
 )
-_ID_PATTERN = "[" + "".join(rf"\p{{{category}}}" for category in names.ID_CATEGORIES) + names.ID_PUNCTUATION + "]+"
+# A superset: where the two joiners are allowed depends on scripts, which no regular expression of JSON Schema knows.
+_ID_CATEGORIES = "".join(rf"\p{{{category}}}" for category in names.ID_CATEGORIES)
+_ID_PATTERN = rf"[\u200c\u200d{_ID_CATEGORIES}{names.ID_PUNCTUATION}]+"
 
 ID = {
     "name": "id",
     "in": "path",
     "required": True,
     "description": f"1 to {names.MAX_ID_BYTES} bytes of UTF-8: letters, digits and combining marks of any script, "
-    "`_` and `-`.",
+    "`_` and `-`; U+200C and U+200D where Unicode Standard Annex #31, section 2.3, allows them.",
     "schema": {
         "type": "string",
         "format": "original-id",
