@@ -24,7 +24,7 @@ from pymager.web.check_queue import CheckQueue, Lane
 from pymager.web.failed_attempts import FailedAttempts
 from pymager.web.failures import TooManyFailures, Unauthorized
 
-CPU_SHARE = 0.75
+CPU_SHARE = 0.5
 """The part of one core that all server processes together spend on verifications."""
 _THREAD_NICENESS = 5  # as the worker processes: after the event loop, and not behind all renders
 _REMEMBERED_SECONDS = 300.0

@@ -12,8 +12,9 @@ _EXTENSIONS = "|".join(
     "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in name)
     for name in sorted(OUTPUTS, reverse=True)
 )
-_ID_CHARACTERS = "[" + "".join(rf"\p{{{category}}}" for category in names.ID_CATEGORIES) + names.ID_PUNCTUATION + "]+"
-_ID_PATTERN = rf"{_ID_CHARACTERS}([\u200c\u200d]{_ID_CHARACTERS})*\u200d?"
+# A superset: where the two joiners are allowed depends on scripts, which no regular expression of JSON Schema knows.
+_ID_CATEGORIES = "".join(rf"\p{{{category}}}" for category in names.ID_CATEGORIES)
+_ID_PATTERN = rf"[\u200c\u200d{_ID_CATEGORIES}{names.ID_PUNCTUATION}]+"
 
 ID = {
     "name": "id",
