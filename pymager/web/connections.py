@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from pymager.web import failures
+from pymager.web.request_context import client_left
 
 _TOO_MANY_CONNECTIONS = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nCache-Control: no-store\r\n"
@@ -80,6 +81,7 @@ class Connection(RequestHandler):
         if self._stall_timer is not None:
             self._stall_timer.cancel()
         task, is_answering = self._task_handler, self._request_in_progress
+        client_left(self._current_request)
         super().connection_lost(exc)
         if task is not None and not is_answering:
             task.cancel()  # otherwise it waits for the rest of a body from a client that has disconnected
