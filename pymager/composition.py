@@ -1,8 +1,10 @@
 """The composition root: settings in, open components out. The one place that knows all parts."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from pymager import registry
 from pymager.engine.limits import PictureLimits
@@ -11,6 +13,7 @@ from pymager.formats import Encoding
 from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
 from pymager.library.library import Library
+from pymager.library.quota import Quota
 from pymager.library.sizes import SizePolicy
 from pymager.library.spool import Spool
 from pymager.ports import BlobStore, MetadataStore
@@ -30,6 +33,7 @@ class Components:
     blobs: BlobStore
     metadata: MetadataStore
     spool: Spool
+    quota: Quota
     workers: WorkerPool
     derivation: Derivation
     library: Library
@@ -66,6 +70,7 @@ async def opened(settings: Settings, shared_metrics: SharedMetrics | None = None
     """All components, open. Running work is finished at the end. Metrics are off if `shared_metrics` is None."""
     cache = Cache(settings.memory_cache)
     with observing(settings, shared_metrics) as observer, Spool(settings.spool) as spool:
+        quota = Quota(max_spool_bytes(settings, spool.folder))
         limits = worker_limits(settings), picture_limits(settings)
         workers = WorkerPool(settings.workers, settings.queue_size, *limits, observer=observer)
         async with opened_backends(settings) as opened_stores, workers:
@@ -78,7 +83,7 @@ async def opened(settings: Settings, shared_metrics: SharedMetrics | None = None
             )
             library = Library(blobs, metadata, workers, derivation, cache, size_policy(settings))
             try:
-                yield Components(blobs, metadata, spool, workers, derivation, library, observer)
+                yield Components(blobs, metadata, spool, quota, workers, derivation, library, observer)
             finally:
                 await library.close()
 
@@ -119,6 +124,14 @@ def worker_limits(settings: Settings) -> WorkerLimits:
         wall_seconds=settings.worker_timeout,
         max_jobs=settings.worker_max_jobs,
     )
+
+
+def max_spool_bytes(settings: Settings, folder: Path) -> int:
+    """The bytes that uploads may take in the spool's folder; always enough for one upload."""
+    if settings.max_spool:
+        return settings.max_spool
+    free = shutil.disk_usage(folder).free
+    return max(free // 2 // settings.processes, settings.max_body)
 
 
 def size_policy(settings: Settings) -> SizePolicy:

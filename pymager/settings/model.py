@@ -20,6 +20,7 @@ from pymager.settings.types import (
     Printable,
     Seconds,
     Sizes,
+    SpoolSize,
     StoreUrl,
     Tokens,
     Users,
@@ -108,6 +109,13 @@ class Settings(BaseModel):
     )
 
     max_body: ByteSize = Field(ByteSize(100_000_000), ge=1, description="Maximum upload size in bytes.")
+    max_spool: SpoolSize = Field(
+        ByteSize(0),
+        ge=0,
+        description="Maximum bytes that the uploads under way in a server process take in `PYMAGER_SPOOL`. An upload "
+        "that would exceed it gets 503. Must be at least `PYMAGER_MAX_BODY`. 0: half of the disk space that is free at "
+        "the start, divided by `PYMAGER_PROCESSES`.",
+    )
     max_pixels: int = Field(
         _LIMITS.pixels, ge=1, description="Maximum number of pixels of an original: width times height."
     )

@@ -18,6 +18,7 @@ from pymager.web.app_keys import (
     PICTURE_HEADERS,
     PUBLIC_URL,
     QUIET_PATHS,
+    QUOTA,
     SPOOL,
     Lifecycle,
 )
@@ -37,6 +38,7 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     app = web.Application(middlewares=[respond_and_log, refuse_writes] if settings.read_only else [respond_and_log])
     app[LIBRARY] = parts.library
     app[SPOOL] = parts.spool
+    app[QUOTA] = parts.quota
     app[AUTH] = Auth(users, settings.tokens)
     app[BODY_LIMITS] = BodyLimits(settings.max_body, settings.stall_timeout, settings.min_rate)
     app[PUBLIC_URL] = settings.public_url

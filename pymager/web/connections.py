@@ -14,12 +14,16 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from pymager.web import failures
+from pymager.web.reading import SmallReads
 from pymager.web.request_context import client_left
 
 _TOO_MANY_CONNECTIONS = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nCache-Control: no-store\r\n"
     b"Content-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n%b"
 )
+# A body that is not used as fast as it arrives takes at most about the sum of both in memory.
+_READ_BYTES = 32 * 1024  # in one piece
+_PAUSE_BYTES = 16 * 1024  # received and not used, when reading pauses
 _LINGER_ZERO_SECONDS = struct.pack("ii", 1, 0)  # socket(7): makes close() reset the connection
 
 
@@ -52,6 +56,7 @@ class Connection(RequestHandler):
             keepalive_timeout=limits.keepalive_timeout,
             access_log=None,  # type: ignore[arg-type]  # the annotation is too narrow: None is documented as off
             auto_decompress=False,
+            read_bufsize=_PAUSE_BYTES // 2,
             lingering_time=limits.stall_timeout,
         )
         self._limits = limits
@@ -176,4 +181,5 @@ def make_connection(
 ) -> Any:
     """A protocol factory for `loop.create_server`. `on_refused` gets the status of requests that reach no handler."""
     loop = asyncio.get_running_loop()
-    return lambda: Connection(server, loop, limits, on_refused)
+    buffer = bytearray(_READ_BYTES)
+    return lambda: SmallReads(Connection(server, loop, limits, on_refused), buffer)

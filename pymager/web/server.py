@@ -23,6 +23,7 @@ from pymager.web.clients import ClientResolver
 from pymager.web.connections import ConnectionLimits, make_connection
 from pymager.web.hotpath import HotPath
 from pymager.web.instrumentation import instrument, refusal_counter, updating_gauges
+from pymager.web.memory import give_back_memory
 from pymager.web.request_context import with_context
 
 _LISTEN_BACKLOG = 1_024
@@ -122,7 +123,7 @@ async def running_server(
             server.close()
             await _close_connections(manager, settings.shutdown_timeout)
 
-        async with updating_gauges(parts, manager):
+        async with updating_gauges(parts, manager), in_background(give_back_memory()):
             yield drain
         server.close()
     finally:
