@@ -78,13 +78,15 @@ class Settings(BaseModel):
 
     sizes: Sizes = Field(
         ("100x100", "800x600"),
-        description="Allowed sizes of variants; `*` allows any size up to `PYMAGER_MAX_SIDE`.",
+        description="Allowed sizes of variants. `*` allows any size up to `PYMAGER_MAX_SIDE`. It is for trials: anyone "
+        "who can read pictures can then fill the blob store with variants.",
     )
     max_side: int = Field(
         4096,
         ge=1,
         le=65_535,
-        description="Maximum width and height of a variant in pixels if `PYMAGER_SIZES` contains `*`.",
+        description="Maximum width and height of a variant in pixels if `PYMAGER_SIZES` contains `*`. Variants in BMP, "
+        "PPM, TGA and TIFF, which hardly compress, then have at most 4,194,304 pixels, such as 2048x2048.",
     )
     input_formats: InputFormats = Field(
         tuple(formats.FORMATS),
