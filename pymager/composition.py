@@ -1,9 +1,11 @@
 """The composition root: settings in, open components out. The one place that knows all parts."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 
@@ -15,6 +17,7 @@ from pymager.library import dates, deployment
 from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
 from pymager.library.library import Library
+from pymager.library.quota import Quota
 from pymager.library.sizes import SizePolicy
 from pymager.library.spool import Spool
 from pymager.ports import BlobStore, MetadataStore
@@ -36,6 +39,7 @@ class Components:
     blobs: BlobStore
     metadata: MetadataStore
     spool: Spool
+    quota: Quota
     workers: WorkerPool
     derivation: Derivation
     library: Library
@@ -103,6 +107,7 @@ async def opened(
     stores = paired_backends if pairs_stores else opened_backends
     cache = Cache(settings.memory_cache)
     with observing(settings, shared_metrics) as observer, Spool(settings.spool) as spool:
+        quota = Quota(max_spool_bytes(settings, spool.folder))
         limits = worker_limits(settings), picture_limits(settings)
         workers = WorkerPool(settings.workers, settings.queue_size, *limits, observer=observer)
         async with stores(settings) as opened_stores, workers:
@@ -116,7 +121,7 @@ async def opened(
             library = Library(blobs, metadata, workers, derivation, cache, size_policy(settings))
             try:
                 exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)
-                yield Components(blobs, metadata, spool, workers, derivation, library, observer, exact_from)
+                yield Components(blobs, metadata, spool, quota, workers, derivation, library, observer, exact_from)
             finally:
                 await library.close()
 
@@ -157,6 +162,14 @@ def worker_limits(settings: Settings) -> WorkerLimits:
         wall_seconds=settings.worker_timeout,
         max_jobs=settings.worker_max_jobs,
     )
+
+
+def max_spool_bytes(settings: Settings, folder: Path) -> int:
+    """The bytes that uploads may take in the spool's folder; always enough for one upload."""
+    if settings.max_spool:
+        return settings.max_spool
+    free = shutil.disk_usage(folder).free
+    return max(free // 2 // settings.processes, settings.max_body)
 
 
 def size_policy(settings: Settings) -> SizePolicy:

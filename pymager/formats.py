@@ -13,6 +13,7 @@ from typing import Any
 
 _GRAY_RGB = ("L", "RGB")
 _GRAY_RGB_ALPHA = ("L", "RGB", "RGBA")
+_BULKY_MAX_PIXELS = 2048 * 2048  # up to 13 MB of BMP or PPM, 17 MB of TGA, 23 MB of TIFF
 _TIFF_PREDICTOR_TAG = 317  # 2: store the difference to the pixel on the left; half the size in the same time
 
 
@@ -58,13 +59,15 @@ class Output:
     """How a format is written.
 
     `encoder` is Pillow's name. `modes` are the modes among Pillow's L, RGB and RGBA that it accepts, narrowest first.
-    `max_side` is the longest possible side in pixels. `settings` are the fields of `Encoding` that change its bytes,
+    `max_side` is the longest possible side in pixels. `max_pixels` limits a variant whose size a client can choose
+    freely; None for formats that compress well. `settings` are the fields of `Encoding` that change its bytes,
     in addition to the background. `palette` says that it has at most 256 colors.
     """
 
     encoder: str
     modes: tuple[str, ...]
     max_side: int = 65_535
+    max_pixels: int | None = None
     settings: tuple[str, ...] = ()
     options: SaveOptions = _no_options
     palette: bool = False
@@ -174,6 +177,7 @@ _TABLE = (
         Output(
             "TIFF",
             _GRAY_RGB_ALPHA,
+            max_pixels=_BULKY_MAX_PIXELS,
             options=lambda encoding, size: {"compression": "tiff_lzw", "tiffinfo": {_TIFF_PREDICTOR_TAG: 2}},
         ),
     ),
@@ -183,7 +187,7 @@ _TABLE = (
         "bmp",
         {"BMP": "PIL.BmpImagePlugin"},
         (Signature(0, b"BM", "flat.walk_bmp"),),
-        Output("BMP", _GRAY_RGB),
+        Output("BMP", _GRAY_RGB, max_pixels=_BULKY_MAX_PIXELS),
     ),
     Format(
         "ico",
@@ -199,14 +203,19 @@ _TABLE = (
         "ppm",
         {"PPM": "PIL.PpmImagePlugin"},
         (Signature(0, b"P", "flat.walk_ppm"),),
-        Output("PPM", _GRAY_RGB),
+        Output("PPM", _GRAY_RGB, max_pixels=_BULKY_MAX_PIXELS),
     ),
     Format(
         "tga",
         "image/x-tga",
         "tga",
         {"TGA": "PIL.TgaImagePlugin"},
-        output=Output("TGA", _GRAY_RGB_ALPHA, options=lambda encoding, size: {"compression": "tga_rle"}),
+        output=Output(
+            "TGA",
+            _GRAY_RGB_ALPHA,
+            max_pixels=_BULKY_MAX_PIXELS,
+            options=lambda encoding, size: {"compression": "tga_rle"},
+        ),
     ),
     Format(
         "jp2",

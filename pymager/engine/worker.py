@@ -4,7 +4,6 @@ Started as `python -m pymager.engine.worker FILE PARENT`: the file descriptor of
 server's process id.
 """
 
-import ctypes
 import errno
 import faulthandler
 import gc
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pymager import sandbox
+from pymager import heap, sandbox
 from pymager.engine import protocol
 from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
@@ -83,7 +82,7 @@ def _serve(channel: socket.socket, read: Callable[[int], bytes], handlers: JobHa
         answer = _answer(handlers, limits, request, Memory(start["memory_bytes"], kept))
         if sandbox.address_space() - size_when_ready > _MAX_KEPT_BYTES:
             gc.collect()
-            ctypes.CDLL(None).malloc_trim(0)
+            heap.trim()
         channel.sendall(answer)
 
 

@@ -1,4 +1,4 @@
-"""Renews a lease while its holder works, and releases it at the end."""
+"""Takes a lease, renews it while its holder works, and releases it at the end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from pymager.errors import LeaseLost, Unavailable
+from pymager.errors import LeaseHeld, LeaseLost, Unavailable
 from pymager.failpoints import reached
 from pymager.ports import Lease, Leases
 from pymager.telemetry.families import LEASES
@@ -15,6 +15,19 @@ from pymager.telemetry.observer import OFF, Observer
 RENEWAL_SECONDS = 1.0
 
 log = structlog.get_logger("pymager.leases")
+
+
+async def acquire(leases: Leases, name: str, instead_of: str | None = None) -> Lease:
+    """Take a lease, as `Leases.acquire` does. If it is canceled meanwhile, the lease that it wins is released.
+
+    Otherwise other replicas would wait three seconds for a holder that does nothing.
+    """
+    acquiring = asyncio.ensure_future(leases.acquire(name, instead_of))
+    try:
+        return await asyncio.shield(acquiring)
+    except asyncio.CancelledError:
+        await asyncio.shield(_hand_back(leases, acquiring))
+        raise
 
 
 @asynccontextmanager
@@ -30,6 +43,14 @@ async def holding(leases: Leases, lease: Lease, observer: Observer = OFF) -> Asy
         last = await asyncio.shield(renewal)
         if last is not None:
             await asyncio.shield(_release(leases, last))
+
+
+async def _hand_back(leases: Leases, acquiring: asyncio.Future[Lease]) -> None:
+    try:
+        lease = await acquiring
+    except (LeaseHeld, Unavailable):
+        return
+    await _release(leases, lease)
 
 
 async def _renew(leases: Leases, lease: Lease, stop: asyncio.Event, observer: Observer) -> Lease | None:

@@ -3,6 +3,9 @@
 A lease only avoids duplicate work; correctness never depends on it. No clocks are compared: the holder renews the
 token (`pymager.library.leases`), and a replica that has seen the same token for three seconds of its own monotonic
 clock can take the lease over.
+
+Work that waits is dropped when its last caller has left. Work that has begun is finished, because most of its cost is
+paid by then and the next request for it is likely.
 """
 
 import asyncio
@@ -13,8 +16,9 @@ from typing import Generic, TypeVar
 
 from pymager.errors import LeaseHeld, Overloaded, Unavailable
 from pymager.failpoints import reached
-from pymager.library.leases import holding
+from pymager.library.leases import acquire, holding
 from pymager.ports import Leases
+from pymager.telemetry.context import cancelable
 from pymager.telemetry.families import LEASES
 from pymager.telemetry.observer import OFF, Observer
 
@@ -24,6 +28,18 @@ _BACKOFF_FACTOR = 1.5
 
 T = TypeVar("T")
 S = TypeVar("S")
+
+
+class _Flight(Generic[T]):
+    """The shared work for a key: its task, how many callers wait for it, and whether it has begun to make something."""
+
+    __slots__ = ("callers", "is_making", "task")
+
+    task: asyncio.Task[T]
+
+    def __init__(self) -> None:
+        self.callers = 0
+        self.is_making = False
 
 
 class SingleFlight(Generic[T, S]):
@@ -48,7 +64,8 @@ class SingleFlight(Generic[T, S]):
         for outcome in ("won", "waited", "taken_over", "lost"):
             observer.count(LEASES, outcome, by=0)
         self._joined = observer.operation("flight.join", timing="join")
-        self._running: dict[str, asyncio.Task[T]] = {}
+        self._running: dict[str, _Flight[T]] = {}
+        self._dropped: set[asyncio.Task[T]] = set()  # canceled; they may still release a lease
 
     def __len__(self) -> int:
         return len(self._running)
@@ -56,33 +73,66 @@ class SingleFlight(Generic[T, S]):
     async def run(self, key: str, look: Callable[[], Awaitable[T | None]], make: Callable[[S], Awaitable[T]]) -> T:
         """Return what `look` finds, or else what `make` returns. Canceling a caller does not stop the work for others.
 
-        Raises `Overloaded` if no resource can be reserved, `Unavailable` after the deadline, and what the two raise.
+        When the last caller is canceled, work that has not called `make` is dropped; a caller that comes afterwards
+        starts anew. Raises `Overloaded` if no resource can be reserved, `Unavailable` after the deadline, and what the
+        two raise.
         """
-        task = self._running.get(key)
-        if task is None:
-            task = asyncio.create_task(self._run_once(key, look, make))
-            self._running[key] = task
-            task.add_done_callback(lambda done: self._forget(key, done))
-            return await asyncio.shield(task)
+        flight = self._running.get(key)
+        if flight is None:
+            return await self._wait(key, self._start(key, look, make))
         with self._joined():
-            return await asyncio.shield(task)
+            return await self._wait(key, flight)
 
     async def close(self, seconds: float) -> None:
-        """Wait for running work, and cancel it after this many seconds. Every lease is released."""
+        """Wait for work that has callers, at most this many seconds. Cancel all other work; every lease is released."""
+        for key, flight in list(self._running.items()):
+            if not flight.callers:
+                self._drop(key, flight)
         if self._running:
-            await asyncio.wait(list(self._running.values()), timeout=seconds)
-        for task in list(self._running.values()):
-            task.cancel()
-        if self._running:
-            await asyncio.wait(list(self._running.values()))
+            await asyncio.wait([flight.task for flight in self._running.values()], timeout=seconds)
+        for key, flight in list(self._running.items()):
+            self._drop(key, flight)
+        if self._dropped:
+            await asyncio.wait(self._dropped)
 
-    def _forget(self, key: str, task: asyncio.Task[T]) -> None:
+    def _start(
+        self, key: str, look: Callable[[], Awaitable[T | None]], make: Callable[[S], Awaitable[T]]
+    ) -> _Flight[T]:
+        flight = self._running[key] = _Flight()
+        flight.task = asyncio.create_task(self._run_once(flight, key, look, make))
+        flight.task.add_done_callback(lambda task: self._forget(key, flight))
+        return flight
+
+    async def _wait(self, key: str, flight: _Flight[T]) -> T:
+        """The result of the work; drops the work if nobody else needs it and the caller is canceled."""
+        flight.callers += 1
+        try:
+            with cancelable():
+                return await asyncio.shield(flight.task)
+        finally:
+            flight.callers -= 1
+            if not flight.callers and not flight.is_making and self._running.get(key) is flight:
+                self._drop(key, flight)
+
+    def _drop(self, key: str, flight: _Flight[T]) -> None:
+        """Cancel the work. It is forgotten in the same step, so that no caller can join it."""
         del self._running[key]
-        if not task.cancelled():
-            task.exception()  # retrieved here too: all callers may have left
+        self._dropped.add(flight.task)
+        flight.task.cancel()
+
+    def _forget(self, key: str, flight: _Flight[T]) -> None:
+        self._dropped.discard(flight.task)
+        if self._running.get(key) is flight:
+            del self._running[key]
+        if not flight.task.cancelled():
+            flight.task.exception()  # retrieved here too: all callers may have left
 
     async def _run_once(
-        self, key: str, look: Callable[[], Awaitable[T | None]], make: Callable[[S], Awaitable[T]]
+        self,
+        flight: _Flight[T],
+        key: str,
+        look: Callable[[], Awaitable[T | None]],
+        make: Callable[[S], Awaitable[T]],
     ) -> T:
         end = monotonic() + self._deadline
         token, since, pause = "", 0.0, _FIRST_BACKOFF_SECONDS
@@ -90,12 +140,15 @@ class SingleFlight(Generic[T, S]):
             try:
                 async with self._reserve() as resource:
                     takes_over = bool(token) and monotonic() - since >= TAKEOVER_SECONDS
-                    lease = await self._leases.acquire(key, token if takes_over else None)
+                    lease = await acquire(self._leases, key, token if takes_over else None)
                     self._observer.count(LEASES, "taken_over" if takes_over else "won")
                     async with holding(self._leases, lease, self._observer):
                         reached("derive.leased")
                         found = await look()
-                        return await make(resource) if found is None else found
+                        if found is not None:
+                            return found
+                        flight.is_making = True
+                        return await make(resource)
             except LeaseHeld as held:
                 if not token:
                     self._observer.count(LEASES, "waited")

@@ -9,7 +9,11 @@ from pymager.names import Variant
 
 @dataclass(frozen=True, slots=True)
 class SizePolicy:
-    """Allowed sizes in pixels; with `listed` None, any size whose sides are at most `max_side`."""
+    """Allowed sizes in pixels; with `listed` None, any size whose sides are at most `max_side`.
+
+    In a format that hardly compresses, any size also means at most `Output.max_pixels`, because a stranger could fill
+    the store with it ten times as fast as with JPEG.
+    """
 
     listed: frozenset[tuple[int, int]] | None
     max_side: int
@@ -17,14 +21,19 @@ class SizePolicy:
     def check(self, variant: Variant) -> None:
         """Raises `SizeNotAllowed`, and `UnsupportedFormat` for a size that the format cannot have."""
         shown = f"{variant.width}x{variant.height}"
+        output = formats.output_of(variant.format)
         if self.listed is None:
             if max(variant.size) > self.max_side:
                 raise SizeNotAllowed(f"{shown} is too large: a side can have at most {self.max_side} pixels")
+            if output.max_pixels is not None and variant.width * variant.height > output.max_pixels:
+                raise SizeNotAllowed(
+                    f"{shown} is too large for {variant.format}: a variant in this format can have at most "
+                    f"{output.max_pixels} pixels, unless PYMAGER_SIZES lists its size"
+                )
         elif variant.size not in self.listed:
             allowed = ", ".join(f"{width}x{height}" for width, height in sorted(self.listed))
             raise SizeNotAllowed(f"size {shown} is not allowed; allowed sizes: {allowed or 'none'}")
-        max_side = formats.output_of(variant.format).max_side
-        if max(variant.size) > max_side:
+        if max(variant.size) > output.max_side:
             raise UnsupportedFormat(
-                f"{shown} is too large for {variant.format}: a side can have at most {max_side} pixels"
+                f"{shown} is too large for {variant.format}: a side can have at most {output.max_side} pixels"
             )

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from pymager.errors import NoSpace
+from pymager.library.quota import Reservation
 
 _PREFIX = "pymager-spool-"
 _LOCK = "lock"
@@ -58,11 +59,16 @@ class Spool:
             os.close(self._lock)
 
     @asynccontextmanager
-    async def spooled(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[Spooled]:
-        """Write the chunks to a file and hash them; the file is deleted at the end. Raises `NoSpace`."""
+    async def spooled(
+        self, chunks: AsyncIterable[bytes], reservation: Reservation | None = None
+    ) -> AsyncIterator[Spooled]:
+        """Write the chunks to a file and hash them; the file is deleted at the end.
+
+        With a `reservation`, the body counts against a quota. Raises `NoSpace`, and `Overloaded` for a full quota.
+        """
         path = self.folder / secrets.token_hex(8)
         try:
-            yield await write(path, chunks)
+            yield await write(path, chunks, reservation)
         finally:
             with suppress(FileNotFoundError):
                 path.unlink()
@@ -82,37 +88,46 @@ class Spool:
                 os.close(lock)
 
 
-async def write(path: Path, chunks: AsyncIterable[bytes]) -> Spooled:
-    """Write the chunks to a new file and hash them. Raises `NoSpace`, and then leaves an incomplete file."""
+async def write(path: Path, chunks: AsyncIterable[bytes], reservation: Reservation | None = None) -> Spooled:
+    """Write the chunks to a new file and hash them.
+
+    Raises `NoSpace`, and `Overloaded` for a full quota, and then leaves an incomplete file.
+    """
     digest = hashlib.sha256()
     size = 0
     pending: list[bytes] = []
     pending_bytes = 0
     with _translate_full_disk(), path.open("xb", buffering=0) as file:
 
-        def flush(parts: list[bytes]) -> None:
-            for part in parts:
+        def write_pending() -> None:
+            for part in pending:
                 digest.update(part)
                 view = memoryview(part)
                 while view:
                     view = view[file.write(view) :]
+            pending.clear()
 
         async for chunk in chunks:
+            if reservation is not None:
+                reservation.received(len(chunk))
             pending.append(chunk)
             pending_bytes += len(chunk)
-            if pending_bytes >= _WRITE_BYTES:
-                size += pending_bytes
-                await _in_thread(flush, pending)
-                pending, pending_bytes = [], 0
+            size += len(chunk)
+            if pending_bytes >= _WRITE_BYTES or (reservation is not None and reservation.must_write):
+                await _in_thread(write_pending)
+                pending_bytes = 0
+                if reservation is not None:
+                    reservation.written()
         if pending:
-            size += pending_bytes
-            await _in_thread(flush, pending)
+            await _in_thread(write_pending)
+        if reservation is not None:
+            reservation.written()
     return Spooled(path, size, digest.hexdigest())
 
 
-async def _in_thread(work: Callable[[list[bytes]], None], parts: list[bytes]) -> None:
+async def _in_thread(work: Callable[[], None]) -> None:
     """Finish even if canceled: the thread must not write to a descriptor that is closed and reused."""
-    running = asyncio.get_running_loop().run_in_executor(None, work, parts)
+    running = asyncio.get_running_loop().run_in_executor(None, work)
     try:
         await asyncio.shield(running)
     except asyncio.CancelledError:

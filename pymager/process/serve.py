@@ -41,27 +41,29 @@ def run(
     Raises `ConfigurationError`.
     """
     if not dev:
-        return _run(options, echo, listen_fd, metrics_fd, credentials=None)
+        return _run(options, echo, listen_fd, metrics_fd)
     folder = Path(tempfile.mkdtemp(prefix="pymager-dev-"))
     try:
-        return _run(options | _dev_options(folder), echo, listen_fd, metrics_fd, credentials="-u test:test")
+        return _run(options | _dev_options(folder), echo, listen_fd, metrics_fd, dev=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(
-    options: dict[str, Any], echo: Echo, listen_fd: int | None, metrics_fd: int | None, credentials: str | None
+    options: dict[str, Any], echo: Echo, listen_fd: int | None, metrics_fd: int | None, *, dev: bool = False
 ) -> int:
     settings = sources.load(options).settings
     logs.configure(settings.log_level, settings.log_format, trace_ids(settings.otel))
     composition.backends(settings)  # a wrong store URL is reported before anything is created
-    users, first_credentials = _users(settings, echo)
+    users, credentials = _users(settings, echo)
     is_child = listen_fd is not None
+    if "*" in settings.sizes and not dev and not is_child:
+        log.warning("any size of variant is allowed: clients can fill the blob store; list the sizes in PYMAGER_SIZES")
     listener = socket.socket(fileno=listen_fd) if is_child else _listen(settings)
 
     def ready(url: str) -> None:
         if not is_child:
-            _greet(echo, settings.public_url or url, credentials or first_credentials, _example_size(settings))
+            _greet(echo, settings.public_url or url, "-u test:test" if dev else credentials, _example_size(settings))
 
     if settings.processes > 1 and not is_child:
         return _run_several(settings, options, listener, ready)

@@ -20,6 +20,7 @@ from pymager.settings.types import (
     Printable,
     Seconds,
     Sizes,
+    SpoolSize,
     StoreUrl,
     Tokens,
     Users,
@@ -77,13 +78,15 @@ class Settings(BaseModel):
 
     sizes: Sizes = Field(
         ("100x100", "800x600"),
-        description="Allowed sizes of variants; `*` allows any size up to `PYMAGER_MAX_SIDE`.",
+        description="Allowed sizes of variants. `*` allows any size up to `PYMAGER_MAX_SIDE`. It is for trials: anyone "
+        "who can read pictures can then fill the blob store with variants.",
     )
     max_side: int = Field(
         4096,
         ge=1,
         le=65_535,
-        description="Maximum width and height of a variant in pixels if `PYMAGER_SIZES` contains `*`.",
+        description="Maximum width and height of a variant in pixels if `PYMAGER_SIZES` contains `*`. Variants in BMP, "
+        "PPM, TGA and TIFF, which hardly compress, then have at most 4,194,304 pixels, such as 2048x2048.",
     )
     input_formats: InputFormats = Field(
         tuple(formats.FORMATS),
@@ -108,6 +111,13 @@ class Settings(BaseModel):
     )
 
     max_body: ByteSize = Field(ByteSize(100_000_000), ge=1, description="Maximum upload size in bytes.")
+    max_spool: SpoolSize = Field(
+        ByteSize(0),
+        ge=0,
+        description="Maximum bytes that the uploads under way in a server process take in `PYMAGER_SPOOL`. An upload "
+        "that would exceed it gets 503. Must be at least `PYMAGER_MAX_BODY`. 0: half of the disk space that is free at "
+        "the start, divided by `PYMAGER_PROCESSES`.",
+    )
     max_pixels: int = Field(
         _LIMITS.pixels, ge=1, description="Maximum number of pixels of an original: width times height."
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationInfo
 
 from pymager import formats, passwords
 from pymager.settings.messages import must_be, shortened
@@ -44,6 +44,13 @@ def _check_sizes(sizes: tuple[str, ...]) -> tuple[str, ...]:
         if size != "*" and not _SIZE.fullmatch(size):
             raise must_be(_SIZES, size)
     return sizes
+
+
+def _check_spool_size(size: ByteSize, others: ValidationInfo) -> ByteSize:
+    max_body = int(others.data.get("max_body", 0))
+    if 0 < size < max_body:
+        raise must_be(f"0, or at least PYMAGER_MAX_BODY, which is {max_body}", int(size))
+    return size
 
 
 def _check_formats(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -137,6 +144,7 @@ Users = Annotated[Pairs, AfterValidator(_check_users)]
 Tokens = Annotated[Pairs, AfterValidator(_check_tokens)]
 DataFolder = Annotated[Path, AfterValidator(_check_folder)]
 OptionalFolder = Annotated[Path | None, BeforeValidator(_none_where_empty)]
+SpoolSize = Annotated[ByteSize, AfterValidator(_check_spool_size)]
 Color = Annotated[str, AfterValidator(_check_color)]
 BaseUrl = Annotated[Printable, AfterValidator(_check_base_url)]
 StoreUrl = Annotated[str, AfterValidator(_check_store_url)]

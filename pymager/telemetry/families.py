@@ -81,6 +81,12 @@ STORE_ERRORS = Family(
 STORE_BYTES = Family(
     "pymager_store_bytes_total", "counter", "Bytes read from and written to the blob store.", ("direction",)
 )
+SPOOL_BYTES = Family(
+    "pymager_spool_bytes",
+    "gauge",
+    "Bytes that uploads under way have reserved in the spool, and their limit.",
+    ("kind",),
+)
 CACHE_BYTES = Family("pymager_memory_cache_bytes", "gauge", "Bytes in the memory caches.")
 MEMORY = Family(
     "pymager_memory_bytes",
@@ -127,6 +133,7 @@ FAMILIES = (
     STORE_SECONDS,
     STORE_ERRORS,
     STORE_BYTES,
+    SPOOL_BYTES,
     CACHE_BYTES,
     MEMORY,
     PASSWORD_CHECKS,

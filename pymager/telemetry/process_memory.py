@@ -13,6 +13,11 @@ def own() -> dict[str, int]:
     return of(["self"])
 
 
+def resident() -> int:
+    """This process's `rss` in bytes; cheaper than `own`, because the kernel need not look at the pages."""
+    return _resident(Path("/proc/self"))
+
+
 def of(pids: Iterable[int | str]) -> dict[str, int]:
     """The sums over these processes, in bytes; without `pss` if one of them is not readable.
 
@@ -22,12 +27,16 @@ def of(pids: Iterable[int | str]) -> dict[str, int]:
     for pid in pids:
         folder = Path(f"/proc/{pid}")
         with suppress(OSError, ValueError, IndexError):
-            rss += int((folder / "statm").read_text().split()[1]) * _PAGE
+            rss += _resident(folder)
         try:
             pss += _pss(folder)
         except (OSError, ValueError):
             is_known = is_known and not folder.exists()
     return {"rss": rss} | ({"pss": pss} if is_known else {})
+
+
+def _resident(folder: Path) -> int:
+    return int((folder / "statm").read_text().split()[1]) * _PAGE
 
 
 def _pss(folder: Path) -> int:

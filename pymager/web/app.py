@@ -19,6 +19,7 @@ from pymager.web.app_keys import (
     PICTURE_HEADERS,
     PUBLIC_URL,
     QUIET_PATHS,
+    QUOTA,
     SPOOL,
     Lifecycle,
 )
@@ -40,6 +41,7 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     app = web.Application(middlewares=[refuse_writes] if settings.read_only else [])
     app[LIBRARY] = parts.library
     app[SPOOL] = parts.spool
+    app[QUOTA] = parts.quota
     app[AUTH] = Auth(users, settings.tokens, cpu_share=CPU_SHARE / settings.processes, observer=parts.observer)
     app.on_cleanup.append(_close_auth)
     app[BODY_LIMITS] = BodyLimits(settings.max_body, settings.stall_timeout, settings.min_rate)

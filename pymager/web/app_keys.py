@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from pymager.library.library import Library
+from pymager.library.quota import Quota
 from pymager.library.spool import Spool
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
@@ -23,6 +24,7 @@ class Lifecycle:
 
 LIBRARY = web.AppKey("library", Library)
 SPOOL = web.AppKey("spool", Spool)
+QUOTA = web.AppKey("quota", Quota)
 AUTH = web.AppKey("auth", Auth)
 BODY_LIMITS = web.AppKey("body_limits", BodyLimits)
 PUBLIC_URL = web.AppKey("public_url", str)

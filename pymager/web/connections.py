@@ -18,13 +18,18 @@ from pymager.web import failures
 from pymager.web.connection_table import ConnectionTable
 from pymager.web.incoming_body import END_OF_HEAD, IncomingBody, first_piece, may_end_message
 from pymager.web.lingering import Lingering, LingeringClose, LingeringLimits, Watch
+from pymager.web.reading import SmallReads
 from pymager.web.refusal import write_refusal
+from pymager.web.request_context import client_left
 
 MALFORMED = web.RequestKey("malformed", str)
 """What is wrong with a request that is not valid HTTP. Such a request has no method, no path and no headers."""
 
 _LINGERING_SHARE = 8  # one of so many connections may linger
 _MIN_LINGERING = 8
+# A body that is not used as fast as it arrives takes at most about the sum of both in memory.
+_READ_BYTES = 32 * 1024  # in one piece
+_PAUSE_BYTES = 16 * 1024  # received and not used, when reading pauses
 _LINGER_ZERO_SECONDS = struct.pack("ii", 1, 0)  # socket(7): makes close() reset the connection
 
 
@@ -103,6 +108,7 @@ class Connection(RequestHandler):
             keepalive_timeout=limits.keepalive_timeout,
             access_log=None,  # type: ignore[arg-type]  # the annotation is too narrow: None is documented as off
             auto_decompress=False,
+            read_bufsize=_PAUSE_BYTES // 2,
             lingering_time=limits.stall_timeout,
         )
         self._shared = shared
@@ -139,6 +145,7 @@ class Connection(RequestHandler):
             self._stall_timer.cancel()
         if exc is not None and not isinstance(exc, ConnectionError):  # a timeout, or no route to the client
             exc = ConnectionResetError(str(exc))
+        client_left(self._current_request)
         super().connection_lost(exc)
         self._stop_reading(exc or ConnectionResetError("the client disconnected"))
 
@@ -336,4 +343,5 @@ def _without_caret(message: str) -> str:
 def make_connection(server: web.Server, shared: Shared) -> Any:
     """A protocol factory for `loop.create_server`."""
     loop = asyncio.get_running_loop()
-    return lambda: Connection(server, loop, shared)
+    buffer = bytearray(_READ_BYTES)
+    return lambda: SmallReads(Connection(server, loop, shared), buffer)

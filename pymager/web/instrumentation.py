@@ -20,6 +20,7 @@ from pymager.telemetry.families import (
     REQUEST_SECONDS,
     REQUESTS,
     RESPONSE_BYTES,
+    SPOOL_BYTES,
     WORKERS,
 )
 from pymager.telemetry.metrics import Histogram, Metrics, Value
@@ -193,6 +194,8 @@ async def _update_gauges(metrics: Metrics, parts: Components, server: web.Server
         state = parts.workers.state
         metrics.value(CONNECTIONS).set(len(server.connections))
         metrics.value(CACHE_BYTES).set(parts.library.cache.used)
+        metrics.value(SPOOL_BYTES, "reserved").set(parts.quota.reserved)
+        metrics.value(SPOOL_BYTES, "limit").set(parts.quota.limit)
         metrics.value(JOBS_QUEUED, JobKind.RENDER.label).set(state.renders)
         metrics.value(JOBS_QUEUED, JobKind.INSPECTION.label).set(state.inspections)
         starting = max(0, state.size - state.idle - state.busy)

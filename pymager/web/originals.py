@@ -13,7 +13,7 @@ from pymager.errors import AlreadyExists, OriginalNotFound
 from pymager.library.spool import Spooled
 from pymager.ports import Original
 from pymager.web import bodies, headers
-from pymager.web.app_keys import AUTH, BODY_LIMITS, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, PUBLIC_URL, SPOOL
+from pymager.web.app_keys import AUTH, BODY_LIMITS, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, PUBLIC_URL, QUOTA, SPOOL
 from pymager.web.conditions import (
     Validators,
     check_write_preconditions,
@@ -22,7 +22,9 @@ from pymager.web.conditions import (
     requested_range,
 )
 from pymager.web.failures import BadRequest
+from pymager.web.request_context import CONTEXT
 from pymager.web.streaming import stream
+from pymager.workers.client_groups import client_group
 
 MAX_PAGE_SIZE = 1_000
 DEFAULT_PAGE_SIZE = 100
@@ -145,12 +147,18 @@ async def _check_is_new(request: web.Request, id: str) -> None:
 
 @asynccontextmanager
 async def _spooled(request: web.Request, reader: Reader) -> AsyncIterator[Spooled]:
-    """The request's body in the spool. A body that its headers rule out is refused before the client sends it."""
+    """The request's body in the spool. A body that its headers rule out is refused before the client sends it.
+
+    Raises `Overloaded` if the bodies under way take too much space; a body without Content-Length can run into this
+    while it is received.
+    """
     limits = request.app[BODY_LIMITS]
     bodies.check_headers(request, limits)
-    await bodies.send_continue(request)
-    async with request.app[SPOOL].spooled(reader(request, limits)) as body:
-        yield body
+    size = min(request.content_length or 0, limits.max_bytes)
+    with request.app[QUOTA].upload(client_group(request[CONTEXT].client), size) as reservation:
+        await bodies.send_continue(request)
+        async with request.app[SPOOL].spooled(reader(request, limits), reservation) as body:
+            yield body
 
 
 def _validators(original: Original) -> Validators:

@@ -51,6 +51,12 @@ def new_request_id() -> str:
     return f"{_PROCESS_ID}{next(_SEQUENCE):08x}"
 
 
+def client_left(request: web.BaseRequest | None) -> None:
+    """The client of this request, if there is one, has disconnected."""
+    if request is not None and (context := request.get(CONTEXT)) is not None:
+        context.disconnected()
+
+
 def _request_id(request: web.BaseRequest) -> str:
     """The client's `X-Request-ID` if it is valid, else a new one."""
     given = request.headers.get("X-Request-ID")

@@ -25,6 +25,7 @@ from pymager.web.clients import ClientResolver
 from pymager.web.connections import Connection, ConnectionLimits, Shared, make_connection
 from pymager.web.hotpath import HotPath
 from pymager.web.instrumentation import count_refused, instrument, updating_gauges
+from pymager.web.memory import give_back_memory
 from pymager.web.request_context import with_context
 from pymager.web.responder import Responder
 
@@ -138,7 +139,7 @@ async def running_server(
             server.close()
             await _close_connections(manager, settings.shutdown_timeout, settings.stall_timeout)
 
-        async with updating_gauges(parts, manager):
+        async with updating_gauges(parts, manager), in_background(give_back_memory()):
             yield RunningServer(manager, drain)
         server.close()
         shared.lingering.close()

@@ -7,7 +7,7 @@ import asyncio
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import Failure, ProtocolError, Status
 from pymager.errors import ConfigurationError, Overloaded, Undecodable
-from pymager.telemetry.context import CURRENT
+from pymager.telemetry.context import CURRENT, cancelable
 from pymager.telemetry.observer import OFF, Observer
 from pymager.workers.client_groups import client_group
 from pymager.workers.metrics import JobMetrics
@@ -32,6 +32,8 @@ PROGRAM = ("-m", "pymager.engine.worker")
 
 _BROKEN = "no worker process can be started"
 _BROKEN_RETRY_AFTER_SECONDS = 5
+
+_NOTHING = nullcontext()
 
 log = structlog.get_logger("pymager.workers")
 
@@ -165,7 +167,7 @@ class WorkerPool:
         )
 
     async def inspect(self, path: Path) -> Inspection:
-        """Decode the whole file at `path`, and say what it is.
+        """Decode the whole file at `path`, and say what it is. Canceled if the client leaves before a worker has it.
 
         Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
         """
@@ -175,7 +177,7 @@ class WorkerPool:
                 raise ProtocolError(f"an inspection was answered with {status.name}")
             return protocol.read_inspection(payload)
 
-        async with self._reserved(JobKind.INSPECTION) as slot:
+        async with self._reserved(JobKind.INSPECTION, cancelable()) as slot:
             with self._metrics.running(JobKind.INSPECTION):
                 return await self._run(slot, protocol.inspect_request(path), read)
 
@@ -186,12 +188,13 @@ class WorkerPool:
             yield Worker(self, slot)
 
     @asynccontextmanager
-    async def _reserved(self, kind: JobKind) -> AsyncIterator[Slot]:
+    async def _reserved(self, kind: JobKind, waiting: AbstractContextManager[None] = _NOTHING) -> AsyncIterator[Slot]:
+        """A slot; `waiting` surrounds the wait for it."""
         if self._closed:
             raise Overloaded(STOPPING)
         if self._is_broken():
             raise Overloaded(_BROKEN, retry_after=_BROKEN_RETRY_AFTER_SECONDS)
-        with self._metrics.waiting(kind):
+        with self._metrics.waiting(kind), waiting:
             slot = await self._queue.take(kind, _client_group())
         try:
             yield slot

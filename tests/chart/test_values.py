@@ -123,6 +123,7 @@ def _other(name: str) -> tuple[Any, Any]:
         "input_formats": ("jpeg,png", ("jpeg", "png")),
         "background": ("#102030", "#102030"),
         "max_body": ("50MB", 50_000_000),
+        "max_spool": ("2GiB", 2 << 30),
         "worker_memory": ("2GiB", 2 << 30),
         "cache_control": ("no-cache", "no-cache"),
         "cors_origin": ("https://example.org", "https://example.org"),

@@ -100,3 +100,18 @@ async def _curl(folder: Path, *arguments: str) -> str:
         out, err = await process.communicate()
     assert process.returncode == 0, err
     return out.decode()
+
+
+_ANY_SIZE = "any size of variant is allowed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sizes", "warnings"),
+    [((), "*", 1), (("--processes", "2"), "*", 1), ((), None, 0), (("--dev",), None, 0)],
+)
+async def test_a_server_that_allows_any_size_warns_once_unless_it_is_for_development(
+    tmp_path: Path, arguments: tuple[str, ...], sizes: str | None, warnings: int
+) -> None:
+    async with running(tmp_path, *arguments, sizes=sizes) as program:
+        assert program.log.count(_ANY_SIZE) == warnings
+        assert program.log.count("PYMAGER_SIZES") == warnings

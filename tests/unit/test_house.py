@@ -11,6 +11,7 @@ import pytest
 
 from pymager import failpoints
 from pymager.composition import Components
+from pymager.library.quota import Quota
 from pymager.settings.sources import load
 from pymager.web.app import make_app
 from pymager.web.openapi.document import document
@@ -98,7 +99,9 @@ def test_a_failpoint_does_nothing_without_a_hook_and_calls_it_with_one(monkeypat
 
 
 async def test_every_route_is_in_the_openapi_document_and_the_other_way_round(place: Place) -> None:
-    parts = Components(place.blobs, place.metadata, place.spool, place.workers, place.derivation, place.library)
+    parts = Components(
+        place.blobs, place.metadata, place.spool, Quota(1), place.workers, place.derivation, place.library
+    )
     app = make_app(load({}, {}).settings, parts, {})
     served = {
         (route.resource.canonical, route.method)

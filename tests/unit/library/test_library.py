@@ -257,6 +257,18 @@ def test_listed_sizes_are_allowed_and_no_others() -> None:
         SizePolicy(frozenset(), 4096).check(VARIANT)
 
 
+@pytest.mark.parametrize("format", ["bmp", "ppm", "tga", "tiff"])
+def test_any_size_means_fewer_pixels_in_a_format_that_hardly_compresses(format: str) -> None:
+    anything = SizePolicy(None, 4096)
+    for size in ((2048, 2048), (4096, 1024), (1, 4096)):
+        anything.check(Variant(*size, format))
+    for size in ((2049, 2048), (4096, 1025), (4096, 4096)):
+        with pytest.raises(SizeNotAllowed, match=f"{format}.*4194304 pixels.*PYMAGER_SIZES"):
+            anything.check(Variant(*size, format))
+        anything.check(Variant(*size, "jpeg"))
+        SizePolicy(frozenset({size}), 4096).check(Variant(*size, format))
+
+
 async def test_reading_changes_nothing(place: Place) -> None:
     cat = await place.plant("picture")
     before = await place.blobs.keys()

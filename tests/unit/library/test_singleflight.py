@@ -159,10 +159,173 @@ async def test_the_render_is_finished_even_if_every_client_has_left(pictures: Pi
         client.cancel()
         await asyncio.wait([client])
         pictures.gate.set()
-        await flight.close(60)
-        assert len(flight) == 0
+        await until(lambda: len(flight) == 0)  # noqa: B023
         assert await is_free(leases, str(error))
     assert pictures.made == ["None"]
+
+
+class Slots:
+    """A gate before the slots; counts who waits and who holds one."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.waiting = self.held = self.reserved = 0
+
+    @asynccontextmanager
+    async def reserve(self) -> AsyncIterator[int]:
+        self.waiting += 1
+        try:
+            await self.gate.wait()
+        finally:
+            self.waiting -= 1
+        self.held += 1
+        self.reserved += 1
+        try:
+            yield self.reserved
+        finally:
+            self.held -= 1
+
+
+async def canceled(*tasks: asyncio.Task[str]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert all(task.cancelled() for task in tasks)
+
+
+async def test_work_that_waits_for_a_slot_is_dropped_when_every_client_has_left(
+    pictures: Pictures, leases: HookedMetadata
+) -> None:
+    slots = Slots()
+    flight = flight_over(leases, slots.reserve)
+    first, second = pictures.run(flight), pictures.run(flight)
+    await until(lambda: slots.waiting == 1)
+    await canceled(first)
+    assert (len(flight), slots.waiting) == (1, 1)  # the second client still waits
+    await canceled(second)
+    await until(lambda: slots.waiting == 0)
+    slots.gate.set()
+    await flight.close(60)
+    assert (pictures.began, slots.reserved, leases.calls["acquire"]) == (0, 0, 0)
+
+
+async def test_work_that_waits_for_another_replica_is_dropped_when_every_client_has_left(
+    pictures: Pictures, leases: HookedMetadata
+) -> None:
+    other = await leases.inner.acquire(KEY)
+    flight = flight_over(leases)
+    client = pictures.run(flight)
+    await until(lambda: pictures.looks > 1)
+    await canceled(client)
+    await flight.close(60)
+    await leases.inner.release(other)
+    assert pictures.began == 0
+    assert await is_free(leases)
+
+
+@pytest.mark.parametrize("hooks", ["before", "after"])
+async def test_a_lease_that_is_won_when_every_client_has_left_is_released(
+    pictures: Pictures, leases: HookedMetadata, hooks: str
+) -> None:
+    go_on = asyncio.Event()
+
+    async def wait(*arguments: object) -> None:
+        await go_on.wait()
+
+    getattr(leases, hooks)["acquire"] = wait
+    slots = Slots()
+    slots.gate.set()
+    flight = flight_over(leases, slots.reserve)
+    client = pictures.run(flight)
+    await until(lambda: leases.calls["acquire"])
+    await canceled(client)
+    go_on.set()
+    await flight.close(60)
+    assert (pictures.began, slots.held, leases.calls["release"]) == (0, 0, 1)
+    assert await is_free(leases)
+
+
+async def test_closing_waits_until_dropped_work_has_released_its_lease(
+    pictures: Pictures, leases: HookedMetadata
+) -> None:
+    go_on = asyncio.Event()
+
+    async def wait(*arguments: object) -> None:
+        await go_on.wait()
+
+    leases.after["acquire"] = wait
+    flight = flight_over(leases)
+    client = pictures.run(flight)
+    await until(lambda: leases.calls["acquire"])
+    await canceled(client)
+    closing = asyncio.create_task(flight.close(0))
+    await asyncio.wait([closing], timeout=0.02)
+    assert not closing.done()
+    go_on.set()
+    await closing
+    assert await is_free(leases)
+
+
+async def test_the_lease_is_released_when_every_client_has_left_before_the_render(
+    pictures: Pictures, leases: HookedMetadata
+) -> None:
+    looking = asyncio.Event()
+
+    async def look() -> None:
+        looking.set()
+        await asyncio.Event().wait()
+
+    flight = flight_over(leases)
+    client = asyncio.create_task(flight.run(KEY, look, lambda slot: pictures.make(KEY, slot)))
+    await looking.wait()
+    assert not await is_free(leases)
+    await canceled(client)
+    await flight.close(60)
+    assert pictures.began == 0
+    assert await is_free(leases)
+
+
+@pytest.mark.parametrize("is_queued", [True, False])
+@pytest.mark.parametrize("ticks", range(12))
+async def test_a_client_that_arrives_while_work_is_dropped_gets_a_picture(
+    pictures: Pictures, leases: HookedMetadata, ticks: int, is_queued: bool
+) -> None:
+    """The new client arrives this many steps of the event loop after the last one has left."""
+    slots = Slots()
+    flight = flight_over(leases, slots.reserve)
+    leaving = pictures.run(flight)
+    await until(lambda: slots.waiting)
+    if not is_queued:
+        slots.gate.set()
+    leaving.cancel()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    arriving = pictures.run(flight)
+    await asyncio.sleep(0)
+    slots.gate.set()
+    await arriving
+    assert leaving.cancelled()
+    await flight.close(60)
+    assert pictures.made == [KEY]
+    assert (slots.waiting, slots.held, len(flight)) == (0, 0, 0)
+    assert await is_free(leases)
+
+
+async def test_closing_waits_for_no_render_whose_clients_have_left(pictures: Pictures, leases: HookedMetadata) -> None:
+    flight = flight_over(leases)
+    pictures.gate.clear()
+    left, waited_for = pictures.run(flight, "left"), pictures.run(flight, "waited for")
+    await until(lambda: pictures.began == 2)
+    await canceled(left)
+    assert len(flight) == 2  # it continues while the service runs
+    closing = asyncio.create_task(flight.close(60))
+    await until(lambda: len(flight) == 1)
+    assert not closing.done()
+    pictures.gate.set()
+    await closing
+    assert await waited_for == "waited for by 1"
+    assert pictures.made == ["waited for"]
+    assert await is_free(leases, "left")
 
 
 async def test_a_failure_reaches_all_callers_and_releases_the_lease(pictures: Pictures, leases: HookedMetadata) -> None:

@@ -111,6 +111,7 @@ BAD: dict[str, list[str]] = {
     "avif_speed": ["-1", "11"],
     "jp2_quality": ["0", "101"],
     "max_body": ["0", "-1", "many", "1XB", ""],
+    "max_spool": ["-1", "much", "99MB"],
     "max_pixels": ["0", "1.5"],
     "max_frames": ["0"],
     "max_scans": ["0"],
