@@ -3,17 +3,20 @@
 Each leaves in both ways: with a reset, and with a plain close.
 """
 
+import logging
 import os
 import secrets
 import signal
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pymager.telemetry.shared_memory import SharedMetrics
 from tests.pictures import jpeg
@@ -64,6 +67,12 @@ def head(method: str, path: str, **headers: object) -> bytes:
     fields = {"Host": "x", **WRITER, **{name.replace("_", "-"): value for name, value in headers.items()}}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
     return "\r\n".join(lines).encode()
+
+
+def bmp(width: int, height: int) -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (width, height)).save(out, "BMP")
+    return out.getvalue()
 
 
 def upload(route: str, body: bytes) -> tuple[str, bytes, bytes]:
@@ -314,3 +323,45 @@ def test_pipelined_requests_of_a_client_that_left(watched: Watched, leave: Leave
     wait_for_the_end(watched.served)
     assert [line["status"] for line in watched.lines() if line["status"] == 499] == [499]
     watched.assert_nothing_went_wrong()
+
+
+def test_a_request_that_the_server_gives_up_when_it_stops_is_a_503(
+    folder: Path, log: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = SharedMetrics()
+    with serving(folder, metrics=counts, **LOGGING) as served:
+        watched = Watched(served, counts, log, caplog)
+        connection = connect(served)
+        connection.sendall(head("PUT", "/original/expected", Content_Length=9, Expect="100-continue"))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.close()
+    assert watched.requests() == {(ORIGINAL, "PUT", "503"): 1}
+    assert [line["status"] for line in watched.lines()] == [503]
+
+
+def test_a_response_that_the_server_cuts_off_is_a_500_once(
+    folder: Path, log: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = SharedMetrics()
+    with serving(folder, metrics=counts, send_buffer=_SMALL_BUFFER, **LOGGING) as served:
+        id = served.upload(bmp(1500, 1000))
+        wait_for_the_end(served)
+        (blob,) = served.files_of(id)
+        watched = Watched(served, counts, log, caplog)
+        with connect(served) as connection:
+            connection.sendall(head("GET", f"/original/{id}"))
+            until(lambda: is_waiting_for_its_client(served))
+            os.truncate(blob, 3_000_000)
+            size = 0
+            with suppress(ConnectionError):
+                while received := connection.recv(1 << 20):
+                    size += len(received)
+            assert size < 4_500_000
+        until(watched.lines)
+    errors = [line for line in log if line.get("event") == "response cut off"]
+    assert len(errors) == 1
+    log.remove(errors[0])
+    assert [line["status"] for line in watched.lines()] == [500]
+    assert watched.requests()[ORIGINAL, "GET", "500"] == 1
+    assert {labels[2] for labels in watched.requests()} == {"201", "500"}
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
