@@ -28,6 +28,7 @@ class Swept:
 def sweep(settings: dict[str, str], count: int, store: Path | str) -> Swept:
     """Put `count` orphans into the store, a folder or a URL, and let `pymager sweep` find them."""
     env = {**os.environ, **settings, "PYMAGER_SWEEP_GRACE": "0", "PYMAGER_LOG_LEVEL": "warning"}
+    env["PYMAGER_SWEEP_MAX_ORPHAN_PERCENT"] = "100"
     subprocess.run([sys.executable, "-m", "pymager", "init"], env=env, check=True, stdout=subprocess.DEVNULL)
     if isinstance(store, Path):
         _fill_folder(store, count)
@@ -57,7 +58,7 @@ def _fill_folder(root: Path, count: int) -> None:
     """As the store lays them out, without its syncs."""
     layout = Layout.under(root)
     for key in _keys(count):
-        path = Path(layout.path(key))
+        path = Path(os.fsdecode(layout.path(key)))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
 

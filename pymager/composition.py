@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
 
+import structlog
+
 from pymager import registry
 from pymager.engine.limits import PictureLimits
-from pymager.errors import ConfigurationError
+from pymager.errors import ConfigurationError, NoSpace, Unavailable
 from pymager.formats import Encoding
+from pymager.library import deployment
 from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
 from pymager.library.library import Library
@@ -21,6 +24,8 @@ from pymager.telemetry.observer import OFF, Observer
 from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.telemetry.stores import ObservedBlobs, ObservedMetadata
 from pymager.workers.pool import WorkerLimits, WorkerPool
+
+log = structlog.get_logger("pymager")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,33 @@ class Components:
 
 @asynccontextmanager
 async def opened_backends(settings: Settings) -> AsyncIterator[tuple[BlobStore, MetadataStore]]:
-    """The two stores, open. Raises `ConfigurationError` and `Unavailable`."""
+    """The two stores, open. Raises `ConfigurationError`, also if they do not belong together, and `Unavailable`."""
+    async with unverified_backends(settings) as (blobs, metadata):
+        await deployment.verify(blobs, metadata)
+        yield blobs, metadata
+
+
+@asynccontextmanager
+async def unverified_backends(settings: Settings) -> AsyncIterator[tuple[BlobStore, MetadataStore]]:
+    """The two stores, open, which may belong to different deployments. Raises `ConfigurationError`, `Unavailable`."""
     blobs, metadata = backends(settings)
     async with blobs, metadata:
+        yield blobs, metadata
+
+
+@asynccontextmanager
+async def paired_backends(settings: Settings) -> AsyncIterator[tuple[BlobStore, MetadataStore]]:
+    """The two stores, open. New stores get a deployment id, as `pymager init` gives them.
+
+    A store that is down does not prevent it: then the next sweep verifies that they belong together. Raises
+    `ConfigurationError`, also if they do not belong together, and `Unavailable`.
+    """
+    async with unverified_backends(settings) as (blobs, metadata):
+        try:
+            for change in await deployment.pair(blobs, metadata):
+                log.info("stores paired", change=change)
+        except (NoSpace, Unavailable) as error:
+            log.warning("deployment id not verified; the next sweep verifies it", error=str(error))
         yield blobs, metadata
 
 
@@ -62,13 +91,19 @@ def _named(setting: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, shared_metrics: SharedMetrics | None = None) -> AsyncIterator[Components]:
-    """All components, open. Running work is finished at the end. Metrics are off if `shared_metrics` is None."""
+async def opened(
+    settings: Settings, shared_metrics: SharedMetrics | None = None, *, pairs_stores: bool = True
+) -> AsyncIterator[Components]:
+    """All components, open. Running work is finished at the end. Metrics are off if `shared_metrics` is None.
+
+    With `pairs_stores`, new stores get a deployment id. Raises `ConfigurationError` and `Unavailable`.
+    """
+    stores = paired_backends if pairs_stores else opened_backends
     cache = Cache(settings.memory_cache)
     with observing(settings, shared_metrics) as observer, Spool(settings.spool) as spool:
         limits = worker_limits(settings), picture_limits(settings)
         workers = WorkerPool(settings.workers, settings.queue_size, *limits, observer=observer)
-        async with opened_backends(settings) as opened_stores, workers:
+        async with stores(settings) as opened_stores, workers:
             blobs, metadata = opened_stores
             if observer.on:
                 blobs, metadata = ObservedBlobs(blobs, observer), ObservedMetadata(metadata, observer)

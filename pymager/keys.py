@@ -3,6 +3,9 @@
 original/{id}/{revision}.{extension}
 derived/{id}/{revision}/{recipe}/{width}x{height}.{extension}
 recipe/{recipe}                                                  an empty mark: this recipe was current recently
+deployment/{deployment id}                                       an empty mark: the store belongs to this deployment
+sweep/{number}                                                   an empty mark: this sweep was the last one
+orphan/{id}/{revision}                                           an empty mark: since then, the original is an orphan
 """
 
 from dataclasses import dataclass
@@ -14,6 +17,9 @@ from pymager.ports import Original
 ORIGINALS = "original/"
 DERIVED = "derived/"
 RECIPES = "recipe/"
+DEPLOYMENTS = "deployment/"
+SWEEPS = "sweep/"
+ORPHANS = "orphan/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,11 @@ def derived_key(original: Original, recipe: str, variant: Variant) -> str:
 def recipe_key(recipe: str) -> str:
     """The key of the mark that a recipe is current."""
     return f"{RECIPES}{recipe}"
+
+
+def orphan_key(owner: Owner) -> str:
+    """The key of the mark that an original was seen as an orphan."""
+    return f"{ORPHANS}{owner.id}/{owner.revision}"
 
 
 def owner_of(key: str) -> Owner | None:

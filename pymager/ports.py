@@ -25,6 +25,7 @@ REMEMBERED_SECONDS = 3_600
 
 MAX_KEY_BYTES = 700
 MAX_KEY_SEGMENT_BYTES = 255
+MAX_PROPERTY_LENGTH = 200
 _ASCII_KEY = re.compile(r"[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*(?:/[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*)*")
 
 
@@ -247,5 +248,21 @@ class Leases(Protocol):
         """Release the lease; a lease that has another holder by now is left alone."""
 
 
-class MetadataStore(Backend, Catalog, Leases, Protocol):
+class Properties(Protocol):
+    """A few short texts by name, such as the id of the deployment. They are as durable as rows, and never removed.
+
+    Names and values are 1 to `MAX_PROPERTY_LENGTH` characters of ASCII.
+    """
+
+    async def get_property(self, name: str) -> str | None:
+        """The value, or None. Sees every change that has returned on any node."""
+
+    async def set_property(self, name: str, value: str, instead_of: str | None) -> str:
+        """Set the property in one atomic step if its value is `instead_of`, or if it has none and that is None.
+
+        Returns the value that the property has afterwards, which differs from `value` if nothing was set.
+        """
+
+
+class MetadataStore(Backend, Catalog, Leases, Properties, Protocol):
     """Everything that a metadata backend provides."""

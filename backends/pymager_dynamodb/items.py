@@ -1,4 +1,4 @@
-"""The table's items: originals, fences and leases.
+"""The table's items: originals, fences, leases and properties.
 
 Each item has a partition key `pk` and a sort key `sk`:
 
@@ -7,9 +7,11 @@ Each item has a partition key `pk` and a sort key `sk`:
                                     always: used, the set of revisions that may never be committed (again)
                                     after a removal: removed, its date, and created, that of the last row
     lease#{0 to 15}     {name}      token touched expires
+    original#           property#{name}  value of a property; no original has the empty id
 
 An id without a row has an item too once a revision of it was used or fenced. An item with the attribute `revision` is a
-row.
+row. A listing can stop at any item, and older versions continue only after the partition keys of originals and leases.
+Therefore properties have such a key too.
 """
 
 import base64
@@ -41,6 +43,11 @@ def row_key(id: str) -> Item:
 def lease_key(name: str) -> Item:
     """The key of a lease's item. There are few partitions, so that `tidy` can query all of them."""
     return {"pk": {"S": lease_shard(zlib.crc32(name.encode()) % LEASE_SHARDS)}, "sk": {"S": name}}
+
+
+def property_key(name: str) -> Item:
+    """The key of a property's item."""
+    return {"pk": {"S": _ORIGINAL_PREFIX}, "sk": {"S": f"property#{name}"}}
 
 
 def lease_shard(number: int) -> str:

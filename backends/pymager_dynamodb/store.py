@@ -16,6 +16,7 @@ from pymager_dynamodb.client import DynamoClient
 from pymager_dynamodb.connection_pool import ConnectionPool
 from pymager_dynamodb.endpoint import find_endpoint
 from pymager_dynamodb.leases import Leases
+from pymager_dynamodb.properties import Properties
 from pymager_dynamodb.url import parse_url
 
 
@@ -24,6 +25,7 @@ class DynamoMetadata:
 
     _catalog: Catalog
     _leases: Leases
+    _properties: Properties
     _exit_stack: AsyncExitStack
 
     def __init__(self, url: str) -> None:
@@ -34,6 +36,7 @@ class DynamoMetadata:
             client = await stack.enter_async_context(self._client())
             await table.check(client, self._url.table)
             self._catalog = Catalog(client, self._url.table)
+            self._properties = Properties(client, self._url.table)
             # Leases have their own connections: a renewal that waits for one comes too late, and the lease is lost.
             lease_pool = await stack.enter_async_context(aclosing(ConnectionPool(client.pool.endpoint)))
             self._leases = Leases(replace(client, pool=lease_pool), self._url.table)
@@ -96,6 +99,14 @@ class DynamoMetadata:
     async def release(self, lease: Lease) -> None:
         """One conditional delete."""
         await self._leases.release(lease)
+
+    async def get_property(self, name: str) -> str | None:
+        """One consistent read."""
+        return await self._properties.get(name)
+
+    async def set_property(self, name: str, value: str, instead_of: str | None) -> str:
+        """One conditional write."""
+        return await self._properties.set(name, value, instead_of)
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[DynamoClient]:

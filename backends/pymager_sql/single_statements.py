@@ -10,10 +10,10 @@ from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import AlreadyExists, Fenced, NotFound
 from pymager.ports import Original
-from pymager_sql import catalog, leases, removals
+from pymager_sql import catalog, leases, properties, removals
 from pymager_sql.failures import Classifier
 from pymager_sql.tables import originals
-from pymager_sql.transactions import statement
+from pymager_sql.transactions import autocommit_connection, statement
 
 _NAMES = list(originals.c.keys())
 _NAMES_BUT_ID = [name for name in _NAMES if name != "id"]
@@ -104,6 +104,11 @@ class SingleStatements:
         """One INSERT."""
         with statement(self._engine, self._classify) as connection:
             catalog.use_revision(connection, revision)
+
+    def set_property(self, name: str, value: str, instead_of: str | None) -> None:
+        """One INSERT or UPDATE."""
+        with autocommit_connection(self._engine, self._classify) as connection:
+            properties.put(connection, name, value, instead_of)
 
     def tidy(self, older_than: float) -> int:
         """Two DELETEs."""

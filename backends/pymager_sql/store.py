@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from pymager.errors import Fenced, NotFound, Unavailable
 from pymager.ports import Lease, Original, Page
-from pymager_sql import catalog, leases, schema
+from pymager_sql import catalog, leases, properties, schema
 from pymager_sql.dialects import dialect
 from pymager_sql.reads import Reads
 from pymager_sql.threads import Threads
@@ -102,17 +102,29 @@ class SqlMetadata:
 
     async def acquire(self, name: str, instead_of: str | None = None) -> Lease:
         """One INSERT, or one UPDATE of the lease with the token."""
-        return await self._lease(lambda connection: leases.acquire(connection, name, instead_of))
+        return await self._on_statement_connection(lambda connection: leases.acquire(connection, name, instead_of))
 
     async def renew(self, lease: Lease) -> Lease:
         """One UPDATE."""
-        return await self._lease(lambda connection: leases.renew(connection, lease))
+        return await self._on_statement_connection(lambda connection: leases.renew(connection, lease))
 
     async def release(self, lease: Lease) -> None:
         """One DELETE."""
-        await self._lease(lambda connection: leases.release(connection, lease))
+        await self._on_statement_connection(lambda connection: leases.release(connection, lease))
 
-    async def _lease(self, work: Callable[[Connection], T]) -> T:
+    async def get_property(self, name: str) -> str | None:
+        """One SELECT."""
+        return await self._on_statement_connection(lambda connection: properties.get(connection, name))
+
+    async def set_property(self, name: str, value: str, instead_of: str | None) -> str:
+        """One INSERT or UPDATE, and one SELECT."""
+        await self._threads.run(lambda: self._writes.set_property(name, value, instead_of))
+        current = await self.get_property(name)
+        if current is None:
+            raise Unavailable(f"the property '{name}' could not be set", outcome_known=True)
+        return current
+
+    async def _on_statement_connection(self, work: Callable[[Connection], T]) -> T:
         def run_on_connection() -> T:
             with autocommit_connection(self._statements, self._dialect.classify) as connection:
                 return work(connection)

@@ -4,13 +4,14 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-VERSION = "0003"
+VERSION = "0004"
 """The last step of `migrations`. After it, the tables are as below."""
 
 ID_LENGTH = 200
 REVISION_LENGTH = 32
 NAME_LENGTH = 700
 TOKEN_LENGTH = 32
+PROPERTY_LENGTH = 200
 
 
 def exact(length: int) -> TypeEngine[str]:
@@ -68,4 +69,12 @@ leases = Table(
     Column("name", exact(NAME_LENGTH), primary_key=True),
     Column("token", exact(TOKEN_LENGTH), nullable=False),
     Column("touched", BigInteger, nullable=False, comment="seconds since 1970, UTC; only tidy reads it"),
+)
+
+properties = Table(
+    "properties",
+    metadata,
+    Column("name", exact(PROPERTY_LENGTH), primary_key=True),
+    Column("value", exact(PROPERTY_LENGTH), nullable=False),
+    comment="facts about the whole catalog, such as the id of the deployment",
 )

@@ -1,12 +1,14 @@
 """The catalog's mutations, each sent once. If the database supports it, a mutation is a single statement."""
 
+from contextlib import suppress
 from typing import Protocol
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 
 from pymager.ports import Original
-from pymager_sql import catalog, leases, removals
-from pymager_sql.failures import Classifier
+from pymager_sql import catalog, leases, properties, removals
+from pymager_sql.failures import Classifier, translate_errors
 from pymager_sql.transactions import transaction
 
 
@@ -24,6 +26,9 @@ class Writes(Protocol):
 
     def use_revision(self, revision: str) -> None:
         """Mark a revision as used. Raises `Fenced`."""
+
+    def set_property(self, name: str, value: str, instead_of: str | None) -> None:
+        """Set the property if its value is `instead_of`, or if it has none and that is None. Can be repeated."""
 
     def tidy(self, older_than: float) -> int:
         """Delete leases that were not renewed for `older_than` seconds, and return how many; forget old removals."""
@@ -58,6 +63,15 @@ class Transactions:
         """INSERT, COMMIT."""
         with transaction(self._engine, self._classify) as connection:
             catalog.use_revision(connection, revision)
+
+    def set_property(self, name: str, value: str, instead_of: str | None) -> None:
+        """INSERT or UPDATE, COMMIT."""
+        with (
+            suppress(IntegrityError),  # it has a value
+            translate_errors(outcome_known=False, classify=self._classify),
+            self._engine.begin() as connection,
+        ):
+            properties.put(connection, name, value, instead_of)
 
     def tidy(self, older_than: float) -> int:
         """DELETE, DELETE, COMMIT."""

@@ -11,7 +11,8 @@ from pymager.settings.sources import PREFIX
 
 _PROGRAM = r"""
 .SH EXIT STATUS
-0: success. 1: the command failed or found a problem. 2: wrong usage or configuration.
+0: success. 1: the command failed or found a problem. 2: wrong usage or configuration. 3: \fIsweep\fR refused to delete
+orphans.
 .SH FILES
 .TP
 \fI/etc/pymager/pymager.toml\fR

@@ -16,9 +16,9 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 T = TypeVar("T")
 
 
-def exit_codes(failure: str) -> str:
-    """The last line of a command's help; `failure` is what exit code 1 means."""
-    return f"Exit codes: 0 success; 1 {failure}; 2 wrong usage or configuration."
+def exit_codes(failure: str, *others: str) -> str:
+    """The last line of a command's help; `failure` is what exit code 1 means, `others` are codes with meanings."""
+    return f"Exit codes: {'; '.join(['0 success', f'1 {failure}', '2 wrong usage or configuration', *others])}."
 
 
 class _Program(click.Group):

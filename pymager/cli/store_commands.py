@@ -10,20 +10,27 @@ from pymager.errors import InvalidName
 from pymager.names import parse_id
 
 _UNAVAILABLE = "a store is unavailable"
+_REFUSED = 3  # exit code
+_ADVICE = "if the catalog is the right one and complete, run `pymager sweep --force`"
 
 
 @program.command(epilog=exit_codes(_UNAVAILABLE))
+@click.option("--adopt", is_flag=True, help="Pair the two stores although nothing shows that they belong together.")
 @click.pass_obj
-def init(options: dict[str, Any]) -> None:
+def init(options: dict[str, Any], adopt: bool) -> None:
     """Create what the stores need: folders, a bucket, tables.
 
     Run it before the first start if the blob store is a bucket or the metadata store is DynamoDB. Otherwise it is
     optional: a server creates a missing folder, and the tables in an empty SQL database. Safe to run more than once:
     nothing that exists is deleted. An older schema of the catalog is upgraded.
+
+    Both stores get the same random deployment id, unless they have it. Stores with different ids are refused. A store
+    without an id is refused if the blob store has originals and the catalog describes none of them; after you checked
+    the URLs, --adopt pairs them.
     """
     from pymager.operations.prepare import prepare
 
-    _print_changes(run(prepare(load_settings(options))))
+    _print_changes(run(prepare(load_settings(options), adopt=adopt)))
 
 
 @program.command(epilog=exit_codes(_UNAVAILABLE))
@@ -55,14 +62,21 @@ def check(options: dict[str, Any]) -> None:
     sys.exit(1 if findings else 0)
 
 
-@program.command(epilog=exit_codes(_UNAVAILABLE))
+@program.command(epilog=exit_codes(_UNAVAILABLE, f"{_REFUSED} the sweep refused to delete orphans"))
 @click.option("--dry-run", is_flag=True, help="Print the keys of the blobs that a sweep would delete. Delete nothing.")
 @click.option("--prefix", metavar="PREFIX", default="", help="Sweep only blobs of ids that start with this prefix.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Delete orphans although there are too many of them, or the catalog is older than the blob store.",
+)
 @click.pass_obj
-def sweep(options: dict[str, Any], dry_run: bool, prefix: str) -> None:
+def sweep(options: dict[str, Any], dry_run: bool, prefix: str, force: bool) -> None:
     """Delete orphaned blobs and outdated variants.
 
-    Safe to run while servers or other sweeps are running.
+    Safe to run while servers or other sweeps are running. If more than PYMAGER_SWEEP_MAX_ORPHAN_PERCENT of the
+    originals are orphans, or if the catalog is older than the blob store, the catalog is probably wrong: then no orphan
+    is deleted, and the exit code is 3.
     """
     from pymager.operations.sweep import sweep
 
@@ -74,8 +88,11 @@ def sweep(options: dict[str, Any], dry_run: bool, prefix: str) -> None:
     except InvalidName as error:
         raise click.BadParameter(str(error), param_hint="'--prefix'") from None
     on_delete = click.echo if dry_run else lambda key: None
-    report = run(sweep(settings, prefix=prefix, dry_run=dry_run, on_delete=on_delete))
+    report = run(sweep(settings, prefix=prefix, dry_run=dry_run, force=force, on_delete=on_delete))
     click.echo(report.summary(dry_run=dry_run))
+    if report.refusal is not None:
+        click.echo(f"pymager: no orphan was deleted: {report.refusal}; {_ADVICE}", err=True)
+        sys.exit(_REFUSED)
 
 
 def _print_changes(changes: list[str]) -> None:

@@ -15,6 +15,7 @@ from pymager.errors import NotFound, Unavailable
 from pymager.formats import FORMATS
 from pymager.library import spool
 from pymager.operations.batch import Batch, stoppable_batch
+from pymager.operations.copy_deployment import copy_id_of_blobs
 from pymager.operations.hashing import size_and_sha256
 from pymager.operations.progress import Progress
 from pymager.operations.report import Done, Existing, Failed, Missing, Outcome, Report
@@ -46,6 +47,7 @@ async def copy_blobs(
         opened_pair(registry.load_blobs, source_url, target_url, echo) as (source, target),
         stoppable_batch(jobs, progress) as batch,
     ):
+        await copy_id_of_blobs(source, target)
         with spool.Spool(settings.spool) as folder:
             copier = BlobCopier(source, target, folder.folder, batch, verify=verify)
             await batch.run(list_blobs(source, originals_only=originals_only), lambda info: info.key, copier.copy)

@@ -7,6 +7,7 @@ from functools import partial
 from pymager import registry
 from pymager.errors import AlreadyExists, Fenced, NotFound
 from pymager.operations.batch import Batch, stoppable_batch
+from pymager.operations.copy_deployment import copy_properties
 from pymager.operations.progress import Progress
 from pymager.operations.report import Done, Existing, Extra, Failed, Outcome, Report
 from pymager.operations.store_pair import opened_pair
@@ -29,6 +30,7 @@ async def copy_rows(
         opened_pair(registry.load_metadata, source_url, target_url, echo) as (source, target),
         stoppable_batch(jobs, progress) as batch,
     ):
+        await copy_properties(source, target)
         copier = RowCopier(source, target, batch)
         await batch.run(list_rows(source, batch), lambda row: row.id, copier.copy)
         if batch.report.processed:

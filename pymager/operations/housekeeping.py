@@ -6,9 +6,11 @@ import time
 import structlog
 
 from pymager.composition import Components
-from pymager.errors import BackendError, LeaseHeld
+from pymager.errors import BackendError, ConfigurationError, LeaseHeld
 from pymager.library.leases import holding
-from pymager.operations.sweep import SweepReport, configured_sweep, counts, mark_recipes
+from pymager.operations.recipe_marks import mark_recipes
+from pymager.operations.sweep import sweep_once
+from pymager.operations.sweep_report import SweepReport, counts
 from pymager.settings.model import Settings
 from pymager.telemetry.families import LAST_SWEEP, SWEEPS, SWEPT
 from pymager.telemetry.observer import Observer
@@ -23,7 +25,7 @@ log = structlog.get_logger("pymager.housekeeping")
 async def run_housekeeping(settings: Settings, components: Components) -> None:
     """Mark recipes and sweep every `sweep_interval` seconds, until canceled. The first sweep is one interval away."""
     recipes = set(components.derivation.recipes.values())
-    for outcome in ("done", "failed"):
+    for outcome in ("done", "failed", "refused"):
         components.observer.count(SWEEPS, outcome, by=0)
     is_first = True
     while True:
@@ -52,16 +54,23 @@ async def _sweep_alone(settings: Settings, components: Components, recipes: set[
             return
     try:
         async with holding(metadata, lease):
-            report = await configured_sweep(settings, components.blobs, metadata, recipes).run()
+            report = await sweep_once(settings, components.blobs, metadata, recipes)
     except BackendError:
         observer.count(SWEEPS, "failed")
         raise
+    except ConfigurationError as error:
+        observer.count(SWEEPS, "refused")
+        log.error("sweep refused", reason=str(error))
+        return
     _count_sweep(observer, report)
-    log.info("sweep finished", **counts(report))
+    if report.refusal is not None:
+        log.error("sweep refused", reason=report.refusal, **counts(report))
+    else:
+        log.info("sweep finished", **counts(report))
 
 
 def _count_sweep(observer: Observer, report: SweepReport) -> None:
-    observer.count(SWEEPS, "done")
+    observer.count(SWEEPS, "done" if report.refusal is None else "refused")
     if observer.metrics is not None:
         observer.metrics.value(LAST_SWEEP).set(time.time())
         for name, number in counts(report).items():

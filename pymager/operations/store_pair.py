@@ -20,14 +20,14 @@ async def opened_pair(
     """
     if source_url == target_url:
         raise ConfigurationError("TO: must be another store than FROM")
-    with _named("FROM"):
+    with named("FROM"):
         source = load(source_url)
-    with _named("TO"):
+    with named("TO"):
         target = load(target_url)
     async with AsyncExitStack() as stack:
-        with _named("FROM"):
+        with named("FROM"):
             await stack.enter_async_context(source)
-        with _named("TO"):
+        with named("TO"):
             for line in await target.prepare():
                 echo(f"TO: {line}")
             await stack.enter_async_context(target)
@@ -35,7 +35,8 @@ async def opened_pair(
 
 
 @contextmanager
-def _named(argument: str) -> Iterator[None]:
+def named(argument: str) -> Iterator[None]:
+    """Name the argument in errors that are raised inside."""
     try:
         yield
     except ConfigurationError as error:

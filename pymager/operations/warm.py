@@ -139,7 +139,7 @@ async def _opened(
 ) -> AsyncIterator[tuple[Components, Batch, list[Variant]]]:
     # This process serves nothing, so it needs no cache; and its jobs must never fill the queue and be refused.
     settings = settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
-    async with composition.opened(settings) as components:
+    async with composition.opened(settings, pairs_stores=False) as components:
         try:
             variants = wanted.variants()
             for variant in variants:

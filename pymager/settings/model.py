@@ -186,7 +186,18 @@ class Settings(BaseModel):
         "sweep while another one sweeps.",
     )
     sweep_grace: float = Field(
-        3_600.0, ge=0, le=YEAR_SECONDS, description="Seconds for which the sweep keeps every new blob."
+        86_400.0,
+        ge=0,
+        le=YEAR_SECONDS,
+        description="Seconds for which the sweep keeps every new blob, and every original after a sweep first saw it "
+        "as an orphan. 0 gives no time to notice a wrong catalog.",
+    )
+    sweep_max_orphan_percent: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="Percentage of the originals that can be orphans. If a sweep finds more, and more than 100, it "
+        "deletes none of them.",
     )
     old_recipe_days: float = Field(
         7.0,

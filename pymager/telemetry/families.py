@@ -88,7 +88,9 @@ MEMORY = Family(
     "Memory of the processes. rss counts a shared page in every process, pss divides it among them.",
     ("process", "kind"),
 )
-SWEEPS = Family("pymager_sweeps_total", "counter", "Finished and failed sweeps of this replica.", ("outcome",))
+SWEEPS = Family(
+    "pymager_sweeps_total", "counter", "Sweeps of this replica by outcome: done, failed or refused.", ("outcome",)
+)
 SWEPT = Family("pymager_swept_total", "counter", "What the sweeps of this replica have found and done.", ("what",))
 LAST_SWEEP = Family(
     "pymager_last_sweep_timestamp_seconds",

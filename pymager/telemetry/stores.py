@@ -162,7 +162,7 @@ class ObservedMetadata:
             for name, timing in [
                 *((name, "catalog") for name in ("add", "get", "replace", "remove", "fence", "list_page")),
                 *((name, "lease") for name in ("acquire", "renew", "release")),
-                *((name, "") for name in ("tidy", "ping")),
+                *((name, "") for name in ("get_property", "set_property", "tidy", "ping")),
             ]
         }
         get = self._steps["get"]
@@ -233,3 +233,11 @@ class ObservedMetadata:
     async def release(self, lease: Lease) -> None:
         with self._steps["release"]():
             await self._metadata.release(lease)
+
+    async def get_property(self, name: str) -> str | None:
+        with self._steps["get_property"]():
+            return await self._metadata.get_property(name)
+
+    async def set_property(self, name: str, value: str, instead_of: str | None) -> str:
+        with self._steps["set_property"]():
+            return await self._metadata.set_property(name, value, instead_of)

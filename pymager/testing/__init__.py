@@ -18,6 +18,7 @@ _CONTRACT_MODULES = (
         "metadata_ids",
         "metadata_leases",
         "metadata_listing",
+        "metadata_properties",
     ),
 )
 

@@ -38,6 +38,7 @@ from pymager.testing.metadata_ids import IdContract
 from pymager.testing.metadata_leases import LeaseContract
 from pymager.testing.metadata_listing import CatalogListingContract
 from pymager.testing.metadata_originals import an_original
+from pymager.testing.metadata_properties import PropertyContract
 
 __all__ = [
     "CatalogContract",
@@ -46,13 +47,14 @@ __all__ = [
     "IdContract",
     "LeaseContract",
     "MetadataStoreContract",
+    "PropertyContract",
 ]
 
 _CALL_TIMEOUT_SECONDS = 60.0
 
 
 @pytest.mark.asyncio
-class MetadataStoreContract(CatalogContract, LeaseContract):
+class MetadataStoreContract(CatalogContract, LeaseContract, PropertyContract):
     """What every metadata store must do."""
 
     has_server: ClassVar[bool] = True
@@ -80,6 +82,8 @@ class MetadataStoreContract(CatalogContract, LeaseContract):
             "remove": lambda: unreachable.remove("cat"),
             "fence": lambda: unreachable.fence("cat", an_original().revision),
             "acquire": lambda: unreachable.acquire("picture"),
+            "get_property": lambda: unreachable.get_property("color"),
+            "set_property": lambda: unreachable.set_property("color", "red", None),
             "tidy": lambda: unreachable.tidy(0.0),
         }
         for name, call in calls.items():

@@ -26,6 +26,7 @@ class _Data:
     revisions: set[str] = field(default_factory=set)
     removed: dict[str, datetime] = field(default_factory=dict)
     leases: dict[str, tuple[str, float]] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict)
 
 
 _shared: dict[str, _Data] = {}  # outlives the stores, like a database
@@ -139,6 +140,18 @@ class MemoryMetadata:
         await asyncio.sleep(0)
         if self._is_current(lease):
             del self._data.leases[lease.name]
+
+    async def get_property(self, name: str) -> str | None:
+        """Return the value, or None."""
+        await asyncio.sleep(0)
+        return self._data.properties.get(name)
+
+    async def set_property(self, name: str, value: str, instead_of: str | None) -> str:
+        """Set the property if its value is `instead_of`, and return its value."""
+        await asyncio.sleep(0)
+        if self._data.properties.get(name) == instead_of:
+            self._data.properties[name] = value
+        return self._data.properties.get(name, value)
 
     def _row(self, id: str, expected: str | None) -> Original:
         row = self._data.originals.get(id)

@@ -13,7 +13,8 @@ from pymager.testing.metadata_originals import an_original
 from pymager_sql import SqlMetadata, dialects, schema
 from pymager_sql.tables import VERSION, metadata
 
-NEWEST = "0003"
+NEWEST = "0004"
+VERSIONS = ("0001", "0002", "0003", NEWEST)
 
 
 @pytest.fixture
@@ -36,9 +37,7 @@ async def test_prepare_says_what_it_did_and_does_it_once(tmp_path: Path) -> None
     folder, logging, *steps = await SqlMetadata(url).prepare()
     assert folder == f"created the folder {tmp_path}/folder"
     assert "write-ahead logging" in logging
-    assert [step.split(":")[0] for step in steps] == [
-        f"upgraded the schema to version {v}" for v in ("0001", "0002", NEWEST)
-    ]
+    assert [step.split(":")[0] for step in steps] == [f"upgraded the schema to version {v}" for v in VERSIONS]
     assert await SqlMetadata(url).prepare() == []
 
 
@@ -75,6 +74,7 @@ async def test_an_older_schema_is_said_plainly_and_migrated_with_its_rows(url: s
     assert await SqlMetadata(url).prepare() == [
         "upgraded the schema to version 0002: table for leases",
         "upgraded the schema to version 0003: table for the dates of removals",
+        f"upgraded the schema to version {NEWEST}: table for properties",
     ]
     async with SqlMetadata(url) as store:
         assert (await store.get("cat")).height == 2

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from pymager.errors import ConfigurationError, Unavailable
+from pymager.library import deployment
+from pymager.testing.backends import MemoryBlobs, MemoryMetadata
 from pymager.testing.metadata_originals import an_original
 from pymager_dynamodb import DynamoMetadata
 from pymager_s3 import S3Blobs
@@ -46,6 +48,7 @@ async def test_the_role_of_the_job_makes_the_bucket_and_that_of_the_pods_does_no
     assert len(await S3Blobs(minio.url(bucket)).prepare()) == 1
     assert await S3Blobs(minio.url(bucket)).prepare() == []
     async with S3Blobs(minio.url(bucket)) as store:
+        assert len(await deployment.pair(store, MemoryMetadata("memory:"))) == 2
         with pytest.raises(Unavailable, match="AccessDenied"):
             await store.put("original/cat/1.jpg", b"cat", "image/jpeg")
 
@@ -54,6 +57,12 @@ async def test_the_roles_may_do_what_dynamodb_is_asked_and_no_more(dynamodb: Dyn
     of_pods, of_job = policies()
     url = by_way_of(dynamodb.table_url(f"pymager-{secrets.token_hex(8)}"), dynamodb, middle.port)
     await DynamoMetadata(url).prepare()
+    blobs = MemoryBlobs("memory:")
+    await blobs.put("original/cat/1.jpg", b"cat", "image/jpeg")
+    async with DynamoMetadata(url) as store:
+        with pytest.raises(ConfigurationError, match="--adopt"):
+            await deployment.pair(blobs, store)
+        await deployment.pair(blobs, store, adopt=True)
     assert set(middle.seen) == _actions(of_job)
     middle.seen.clear()
     async with DynamoMetadata(url) as store:
@@ -72,5 +81,6 @@ async def _use(store: DynamoMetadata) -> None:
     await store.remove("cat")
     await store.release(await store.renew(await store.acquire("picture")))
     await store.acquire("left behind")
+    await store.set_property("color", "red", await store.get_property("color"))
     await store.ping()
     await store.tidy(0)

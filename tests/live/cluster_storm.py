@@ -14,6 +14,7 @@ from tests.live.histories import Histories
 from tests.live.program import Program, command, until
 from tests.live.replicas import Stores
 
+_SWEEP_ALL = {"sweep_grace": 0, "sweep_max_orphan_percent": 100}  # kills leave more orphans than there are originals
 _REPLICAS = 3
 _CLIENTS = 5
 _ACTIVE_IDS = 6
@@ -42,7 +43,7 @@ class Replica:
         """Start the program on the folder that its forerunner left."""
         self._starts += 1
         settings = {"blobs": self._stores.blobs, "metadata": self._stores.metadata, "workers": 1}
-        sweeps = {"sweep_grace": 0, "sweep_interval": _SWEEPS}
+        sweeps = {**_SWEEP_ALL, "sweep_interval": _SWEEPS}
         hooks = {"failpoint_kill": self._order, "failpoint_killed": self._killed}
         self.program = Program(self._folder, (), f"start-{self._starts}", settings | sweeps | hooks)
         self._stack.push_async_callback(self.program.close)
@@ -160,7 +161,7 @@ class ClusterStorm:
         folder.mkdir()
         order, killed = folder / "order", folder / "killed"
         order.write_text(f"{point} 1")
-        settings = {"blobs": self._stores.blobs, "metadata": self._stores.metadata, "sweep_grace": 0}
+        settings = {"blobs": self._stores.blobs, "metadata": self._stores.metadata, **_SWEEP_ALL}
         async with registry.load_blobs(self._stores.blobs) as blobs:
             sweep = asyncio.create_task(
                 command(folder, "sweep", failpoint_kill=order, failpoint_killed=killed, **settings)
@@ -211,7 +212,7 @@ class ClusterStorm:
 
 async def assert_swept(folder: Path, stores: Stores) -> None:
     """After a sweep beside the service there is no orphan, and no row without its blob."""
-    settings = {"blobs": stores.blobs, "metadata": stores.metadata, "sweep_grace": 0}
+    settings = {"blobs": stores.blobs, "metadata": stores.metadata, **_SWEEP_ALL}
     done = await command(folder, "sweep", **settings)
     assert done.code == 0, done
     checked = await command(folder, "check", **settings)

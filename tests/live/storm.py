@@ -64,6 +64,7 @@ class Storm:
             failpoint_kill=order,
             failpoint_killed=killed,
             sweep_grace=0,
+            sweep_max_orphan_percent=100,
             sweep_interval=interval,
         ) as program:
             await self._verify(program)
@@ -80,7 +81,14 @@ class Storm:
     async def _kill_a_sweep(self, point: str) -> None:
         order, killed = self._folder / f"order-sweep-{self._round}", self._folder / f"killed-sweep-{self._round}"
         _write_whole(order, f"{point} 1")
-        done = await command(self._folder, "sweep", failpoint_kill=order, failpoint_killed=killed, sweep_grace=0)
+        done = await command(
+            self._folder,
+            "sweep",
+            failpoint_kill=order,
+            failpoint_killed=killed,
+            sweep_grace=0,
+            sweep_max_orphan_percent=100,
+        )
         assert done.code == -9, done
         assert killed.read_text() == point
         self.kills[point] += 1

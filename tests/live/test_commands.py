@@ -147,6 +147,7 @@ async def test_an_import_that_was_killed_continues_when_it_is_run_again(tmp_path
 
 async def test_an_import_that_is_stopped_finishes_its_files_and_says_how_to_continue(tmp_path: Path) -> None:
     folder = _album(tmp_path, 60)
+    assert (await command(tmp_path, "init")).code == 0  # a first start says in its log that it paired the stores
     process = subprocess.Popen(
         [sys.executable, "-m", "pymager", "import", str(folder)],
         env=environment(tmp_path, {}),
@@ -155,7 +156,7 @@ async def test_an_import_that_is_stopped_finishes_its_files_and_says_how_to_cont
         text=True,
     )
     try:
-        await until(lambda: (tmp_path / "data/blobs/original").exists() and len(blob_keys(tmp_path)) > 5, "some files")
+        await until(lambda: (tmp_path / "data/blobs/original").exists() and len(blob_keys(tmp_path)) > 6, "some files")
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
     finally:

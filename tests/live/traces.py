@@ -14,7 +14,7 @@ _LONG_AGO = 3_600
 async def assert_swept(folder: Path) -> None:
     """No program runs: a sweep leaves no orphan, nothing is lost, and the disk holds what the catalog implies."""
     _let_temporary_files_age(folder)
-    done = await command(folder, "sweep", sweep_grace=0)
+    done = await command(folder, "sweep", sweep_grace=0, sweep_max_orphan_percent=100)
     assert done.code == 0, done
     again = await command(folder, "sweep", "--dry-run", sweep_grace=0)
     assert again.code == 0, again
@@ -33,7 +33,7 @@ def assert_disk_is_as_the_catalog_says(folder: Path) -> None:
     assert len(originals) == len(rows)
     strays = {key for key in blobs if key[0] == "derived" and (key[1], key[2]) not in rows}
     assert strays == set()
-    assert {key[0] for key in blobs} <= {"original", "derived", "recipe"}
+    assert {key[0] for key in blobs} <= {"original", "derived", "recipe", "deployment", "sweep"}
     assert list((folder / "data/tmp").iterdir()) == []
 
 

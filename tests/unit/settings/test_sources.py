@@ -125,6 +125,7 @@ BAD: dict[str, list[str]] = {
     "cors_origin": ["a\nb"],
     "sweep_interval": ["-1", "nan", "inf"],
     "sweep_grace": ["-1", "nan", "inf"],
+    "sweep_max_orphan_percent": ["-1", "100.1", "nan", "many"],
     "old_recipe_days": ["-1", "nan", "inf", "1e9"],
     "log_level": ["INFO", "loud"],
     "log_format": ["xml"],
