@@ -10,7 +10,7 @@ from pymager.testing.backends import MemoryBlobs, MemoryMetadata
 
 _METHODS = (
     *("add", "get", "replace", "remove", "fence", "list_page"),
-    *("acquire", "renew", "release", "ping", "tidy"),
+    *("acquire", "renew", "release", "get_property", "set_property", "ping", "tidy"),
 )
 
 
