@@ -9,8 +9,6 @@ from pathlib import Path
 
 import structlog
 
-import structlog
-
 from pymager import registry
 from pymager.engine.limits import PictureLimits
 from pymager.errors import ConfigurationError, NoSpace, Unavailable

@@ -116,7 +116,7 @@ async def test_what_is_in_to_with_other_content_is_refused_and_stays(tmp_path: P
     async with SqlMetadata(f"sqlite:///{tmp_path}/to.db") as store:
         row = await store.remove("cat")
         other = Original("cat", "0" * 32, "png", *(row.width, 7, row.size, row.sha256), row.created - timedelta(1))
-        await store.add(other)
+        other = await store.add(other)  # with a date after the removal
     done = await blobs(tmp_path)
     assert (done.code, done.out.splitlines()[-1]) == (
         1,
