@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from tests.front.relay import Relay
 from tests.live.client import Client
-from tests.live.program import Program, running
+from tests.live.program import Program, running, until
 from tests.servers import Missing
 from tests.servers.front import FRONTS, FrontServer
 
@@ -34,6 +34,11 @@ class Way:
         """What the origin logged of GETs of a path."""
         lines = self.origin.logged("request")
         return [line for line in lines if (line["method"], line["path"]) == ("GET", path)]
+
+    async def answered(self, path: str, count: int) -> list[object]:
+        """The statuses of GETs of a path, once there are so many: a line of the log can follow its response."""
+        await until(lambda: len(self.lines(path)) >= count, f"the log of {path}")
+        return self.statuses(path)
 
     def statuses(self, path: str) -> list[object]:
         """The statuses that the origin answered to GETs of a path."""

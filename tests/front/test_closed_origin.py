@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.live.client import Client
-from tests.live.program import Program, running
+from tests.live.program import Program, running, until
 from tests.pictures import jpeg
 from tests.servers import Missing
 from tests.servers.front import ClosedNginx
@@ -94,7 +94,9 @@ async def test_who_has_the_secret_is_answered_and_nobody_else(origin: Program, c
             assert await request(front, certificates, "/original/cat", method=method, headers=cdn) == 403
         seen = cdn | {"X-Forwarded-For": "192.0.2.7, 198.51.100.9"}  # the CDN wrote the last one
         assert await request(front, certificates, "/info/seen", headers=seen) == 404
-    (line,) = [line for line in origin.logged("request") if line["path"] == "/info/seen"]
+    (line,) = await until(
+        lambda: [line for line in origin.logged("request") if line["path"] == "/info/seen"], "the line of the log"
+    )
     assert line["client"] == "198.51.100.9"
 
 

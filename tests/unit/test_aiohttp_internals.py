@@ -73,6 +73,12 @@ ATTRIBUTES = (
     ),
     Internal(
         RequestHandler,
+        "_current_request",
+        "canceling what waits for a client that has left",
+        "renders and uploads that nobody waits for keep their place in the queue",
+    ),
+    Internal(
+        RequestHandler,
         "_waiter",
         "seeing that a connection is idle",
         "draining waits for idle connections until its timeout, and late heads are not closed",

@@ -6,12 +6,18 @@ from collections.abc import Callable, Mapping
 import uvloop
 from aiohttp import web
 
-from pymager.web.connections import ConnectionLimits, make_connection
+from pymager.web.connections import ConnectionLimits, Shared, make_connection
 from tests.waiting import until
 
 HOUR = 3_600.0
 LIMITS = ConnectionLimits(
-    max_connections=10, header_timeout=HOUR, stall_timeout=HOUR, min_rate=1, keepalive_timeout=HOUR
+    max_connections=10,
+    max_per_client=10,
+    header_timeout=HOUR,
+    stall_timeout=HOUR,
+    min_rate=1,
+    keepalive_timeout=HOUR,
+    max_body=1 << 30,
 )
 MOST_BYTES = 48 * 1024
 BODY = bytes(range(256)) * (4 << 12)
@@ -32,7 +38,7 @@ async def test_a_body_that_is_not_read_is_held_back_and_then_arrives_whole() -> 
 
     manager = web.Server(late)
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(make_connection(manager, LIMITS), "127.0.0.1", 0)
+    listener = await loop.create_server(make_connection(manager, Shared.of(LIMITS)), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
     try:
         writer.write(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY))
