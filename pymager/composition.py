@@ -67,8 +67,8 @@ async def unverified_backends(settings: Settings) -> AsyncIterator[tuple[BlobSto
 async def paired_backends(settings: Settings) -> AsyncIterator[tuple[BlobStore, MetadataStore]]:
     """The two stores, open. New stores get a deployment id, as `pymager init` gives them.
 
-    A store that is down does not prevent it: then the next sweep verifies that they belong together. Raises
-    `ConfigurationError`, also if they do not belong together, and `Unavailable`.
+    If a store is down meanwhile, the next sweep verifies that they belong together. Raises `ConfigurationError`, also
+    if they do not belong together, and `Unavailable`.
     """
     async with unverified_backends(settings) as (blobs, metadata):
         try:

@@ -5,7 +5,7 @@ derived/{id}/{revision}/{recipe}/{width}x{height}.{extension}
 recipe/{recipe}                                                  an empty mark: this recipe was current recently
 deployment/{deployment id}                                       an empty mark: the store belongs to this deployment
 sweep/{number}                                                   an empty mark: this sweep was the last one
-orphan/{id}/{revision}                                           an empty mark: since then, the original is an orphan
+orphan/{id}/{revision}                                           an empty mark: a sweep saw this original as an orphan
 """
 
 from dataclasses import dataclass

@@ -69,7 +69,7 @@ class Catalog:
         return original_of(id, item) if item and is_row(item) else None
 
     async def add(self, original: Original) -> Original:
-        """The row as it was written: later than the last one. Raises `AlreadyExists`, `Fenced` and `NoSpace`."""
+        """Write the row, dated later than the last, and return it. Raises `AlreadyExists`, `Fenced` and `NoSpace`."""
         for _ in range(_MAX_DATES):
             try:
                 await self._commit(original, f"{_HAS_NO_ROW} AND {_IS_UNUSED} AND {_IS_LATER}", {}, _REMOVED_NAME)
@@ -96,7 +96,7 @@ class Catalog:
             raise _fenced(original) from None
 
     async def remove(self, id: str, expected: str | None) -> Original:
-        """Remove the row's attributes but its date. Raises `NotFound` and `RevisionMismatch`."""
+        """Remove all attributes of the row except its date. Raises `NotFound` and `RevisionMismatch`."""
         condition, values = _row_condition(expected)
         values = values | {":now": {"N": str(int(time.time()))}}
         try:

@@ -10,7 +10,7 @@ Each item has a partition key `pk` and a sort key `sk`:
     original#           property#{name}  value of a property; no original has the empty id
 
 An id without a row has an item too once a revision of it was used or fenced. An item with the attribute `revision` is a
-row. A listing can stop at any item, and older versions continue only after the partition keys of originals and leases.
+row. A listing can stop at any item, and older versions continue only from the partition keys of originals and leases.
 Therefore properties have such a key too.
 """
 

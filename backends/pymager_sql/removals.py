@@ -1,4 +1,4 @@
-"""The statements for the dates of removals, which an original that follows on the same id has to be later than."""
+"""The statements for the dates of removals. The next original of the same id has to be dated later."""
 
 import time
 

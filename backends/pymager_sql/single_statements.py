@@ -26,7 +26,7 @@ _CREATED = (
 
 
 def _add() -> TextClause:
-    """Insert nothing if the snapshot has a row of the id: it may be being removed, and the snapshot has not the date.
+    """Insert nothing if the snapshot has a row of the id: a removal may be running, whose date the snapshot lacks.
 
     If the snapshot has no row, it has the date of the last removal.
     """

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def exit_codes(failure: str, *others: str) -> str:
-    """The last line of a command's help; `failure` is what exit code 1 means, `others` are codes with meanings."""
+    """The last line of a command's help; `failure` is what exit code 1 means, `others` are more codes."""
     return f"Exit codes: {'; '.join(['0 success', f'1 {failure}', '2 wrong usage or configuration', *others])}."
 
 

@@ -24,9 +24,9 @@ def init(options: dict[str, Any], adopt: bool) -> None:
     optional: a server creates a missing folder, and the tables in an empty SQL database. Safe to run more than once:
     nothing that exists is deleted. An older schema of the catalog is upgraded.
 
-    Both stores get the same random deployment id, unless they have it. Stores with different ids are refused. A store
-    without an id is refused if the blob store has originals and the catalog describes none of them; after you checked
-    the URLs, --adopt pairs them.
+    Both stores get the same random deployment id, unless they already have it. Stores with different ids are refused.
+    A store without an id is refused if the blob store has originals and the catalog describes none of them. In this
+    case, check the URLs, and then use --adopt to pair the stores.
     """
     from pymager.operations.prepare import prepare
 
@@ -75,8 +75,8 @@ def sweep(options: dict[str, Any], dry_run: bool, prefix: str, force: bool) -> N
     """Delete orphaned blobs and outdated variants.
 
     Safe to run while servers or other sweeps are running. If more than PYMAGER_SWEEP_MAX_ORPHAN_PERCENT of the
-    originals are orphans, or if the catalog is older than the blob store, the catalog is probably wrong: then no orphan
-    is deleted, and the exit code is 3.
+    originals are orphans, and more than 100, or if the catalog is older than the blob store, the catalog is probably
+    wrong: then no orphan is deleted, and the exit code is 3.
     """
     from pymager.operations.sweep import sweep
 

@@ -1,9 +1,9 @@
-"""From when on the dates of a catalog's originals are exact.
+"""The time from which the dates of a catalog's originals are exact.
 
 Replicas of version 0.1.0 do not know the rule that no two contents of a URL share a date: they remove rows without a
 record, and date rows without looking for one. During a rolling update they run beside this version. The first process
-of this version therefore writes down when they are gone: an hour after it started. Until then responses omit a date
-whose second is not over, so that no date is given for two contents.
+of this version therefore records a time by which they are gone: an hour after its own start. Until then, responses omit
+a date whose second is not over, so that no date is given for two contents.
 """
 
 import time
@@ -23,14 +23,14 @@ log = structlog.get_logger("pymager")
 
 
 async def exact_from(metadata: MetadataStore, *, may_write: bool) -> datetime:
-    """The time from which on dates are exact. The first call that may write decides it, atomically, for all.
+    """The time from which dates are exact. The first call that may write records it, atomically, for all processes.
 
     If the metadata store is down or full, this process omits young dates until it is started again.
     """
     try:
         value = await _recorded(metadata, may_write=may_write)
     except (NoSpace, Unavailable) as error:
-        log.warning("it is not known from when on dates are exact; young pictures have none", error=str(error))
+        log.warning("exact dates are not certain; new pictures have no Last-Modified at first", error=str(error))
         return _NEVER
     return _NEVER if value is None else datetime.fromtimestamp(int(value), UTC)
 

@@ -26,12 +26,12 @@ class DeploymentIds:
 
 
 async def id_of_blobs(blobs: BlobStore) -> str | None:
-    """The id that the blob store has. Raises `ConfigurationError` if two deployments wrote theirs, `Unavailable`."""
+    """The id of the blob store. Raises `ConfigurationError` if two deployments wrote theirs, and `Unavailable`."""
     found = sorted([info.key.removeprefix(keys.DEPLOYMENTS) async for info in blobs.list(keys.DEPLOYMENTS)])
     if len(found) > 1:
         raise ConfigurationError(
             f"the blob store has the marks of several deployments: {', '.join(found)}. Give each deployment a bucket, "
-            f"a prefix or a folder of its own, and delete the blob {keys.DEPLOYMENTS}ID of those that do not belong"
+            f"a prefix or a folder of its own, and delete the blob {keys.DEPLOYMENTS}ID of every other deployment"
         )
     return found[0] if found else None
 
@@ -72,8 +72,8 @@ async def require(blobs: BlobStore, metadata: MetadataStore) -> str:
 async def pair(blobs: BlobStore, metadata: MetadataStore, *, adopt: bool = False) -> list[str]:
     """Give both stores the same id. Safe to run more than once, and by several processes at the same time.
 
-    Returns a sentence for each store that got an id. A store without an id is paired only if nothing can be lost by it
-    or if it holds what the other one describes; `adopt` skips this check. Raises `ConfigurationError`, `NoSpace` and
+    Returns a sentence for each store that got an id. A store without an id is paired only if the blob store has no
+    originals, or one that the catalog describes; `adopt` skips this check. Raises `ConfigurationError`, `NoSpace` and
     `Unavailable`.
     """
     ids = await _ids(blobs, metadata)

@@ -18,7 +18,7 @@ log = structlog.get_logger("pymager.leases")
 
 
 async def acquire(leases: Leases, name: str, instead_of: str | None = None) -> Lease:
-    """Take a lease, as `Leases.acquire` does. If it is canceled meanwhile, the lease that it wins is released.
+    """Take a lease, as `Leases.acquire` does. If it is canceled meanwhile, it releases the lease that it gets.
 
     Otherwise other replicas would wait three seconds for a holder that does nothing.
     """

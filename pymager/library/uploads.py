@@ -151,8 +151,8 @@ class Uploads:
 def _successor_date(stored: Original, current: Original) -> datetime:
     """The date of a row that replaces `current` now.
 
-    HTTP dates have no fractions. A second later than the old row, and than any variant of it that was rendered until
-    now: nothing of the new revision shares a date with anything of the old one.
+    HTTP dates have no fractions. The date is a second later than the old row and than any variant of it that was
+    rendered until now: nothing of the new revision shares a date with anything of the old one.
     """
     now = datetime.now(UTC).replace(microsecond=0)
     return max(stored.created, max(now, current.created) + timedelta(seconds=1))

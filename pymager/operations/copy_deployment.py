@@ -8,7 +8,7 @@ from pymager.ports import BlobStore, MetadataStore
 
 
 async def copy_id_of_blobs(source: BlobStore, target: BlobStore) -> None:
-    """Give TO the deployment id of FROM. Raises `ConfigurationError` if TO has another one, `NoSpace`, `Unavailable`.
+    """Give TO the deployment id of FROM. Raises `ConfigurationError` if TO has another, `NoSpace` and `Unavailable`.
 
     The numbers of sweeps are not copied: the next sweep of TO writes its own.
     """
@@ -24,7 +24,7 @@ async def copy_id_of_blobs(source: BlobStore, target: BlobStore) -> None:
 async def copy_properties(source: MetadataStore, target: MetadataStore) -> None:
     """Give TO the deployment id and the sweep number of FROM. Raises `ConfigurationError` if TO has another id.
 
-    Raises also `Unavailable`.
+    Also raises `Unavailable`.
     """
     with named("FROM"):
         ours = await source.get_property(deployment.PROPERTY)

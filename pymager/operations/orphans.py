@@ -44,9 +44,9 @@ class OrphanedOriginals:
             self._found[owner.revision] = owner, info
 
     async def due(self, now: datetime, grace: float, *, dry_run: bool) -> list[tuple[keys.Owner, BlobInfo]]:
-        """Those that sweeps have seen as orphans for at least `grace` seconds.
+        """The orphans that sweeps have known for at least `grace` seconds.
 
-        The others are marked, and marks of originals that are no orphans any more are deleted; not in a dry run.
+        Unless it is a dry run, the others are marked, and marks of originals that are no longer orphans are deleted.
         """
         first_seen, outdated = await self._read_marks()
         due = []
@@ -55,7 +55,7 @@ class OrphanedOriginals:
             if grace <= 0 or (since is not None and (now - since).total_seconds() >= grace):
                 due.append((owner, info))
             elif since is None and not dry_run:
-                with suppress(NoSpace):  # a full store needs a sweep: what can be deleted without marks, is
+                with suppress(NoSpace):  # a full store needs a sweep: go on without the mark
                     await self._blobs.put(keys.orphan_key(owner), b"", "application/octet-stream")
         if outdated and not dry_run:
             await self._blobs.delete(outdated)

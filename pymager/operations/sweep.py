@@ -1,10 +1,10 @@
 """`sweep`: deletes orphans and outdated variants while the service runs.
 
-It lists all blobs. An orphan is a blob whose revision no row holds. The revision of an orphaned original is fenced
+It lists all blobs. An orphan is a blob whose revision is in no row. The revision of an orphaned original is fenced
 before the original is deleted, so that an uploader that was paused between its put and its commit cannot acknowledge
-what is about to be deleted. This is safe if the catalog is right. Whether it is, is checked before anything is fenced:
-it must belong to the same deployment, it must not be older than the blob store, and the orphans must be few. What these
-checks cannot see, the grace period gives an operator time to notice. An interrupted sweep is simply started again.
+what is about to be deleted. This is safe if the catalog is right. The sweep checks that before it fences anything: the
+catalog must belong to the same deployment and must not be older than the blob store, and the orphans must be few. The
+grace period gives an operator time to notice what these checks miss. An interrupted sweep can be started again.
 """
 
 import re
@@ -249,7 +249,7 @@ async def sweep_once(
 ) -> SweepReport:
     """Sweep as the settings say, if the two stores belong together.
 
-    Raises `ConfigurationError` if they do not and `Unavailable`.
+    Raises `ConfigurationError` if they do not, and `Unavailable`.
     """
     await deployment.require(blobs, metadata)
     is_older = await sweep_number.is_catalog_older(blobs, metadata)

@@ -10,7 +10,7 @@ class SweepReport:
     `waiting` are orphans that are kept for now, `outdated` are variants of recipes that are no longer current, `young`
     are within the grace period, `foreign` were not written by pymager, and `tidied` are leftovers that only the
     backends see. In a dry run `deleted` and `freed` count what a sweep would delete. `refusal` says why no orphan was
-    deleted; None if they could be.
+    deleted; None if the sweep did not refuse.
     """
 
     seen: int = 0

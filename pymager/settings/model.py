@@ -78,8 +78,8 @@ class Settings(BaseModel):
 
     sizes: Sizes = Field(
         ("100x100", "800x600"),
-        description="Allowed sizes of variants. `*` allows any size up to `PYMAGER_MAX_SIDE`. It is for trials: anyone "
-        "who can read pictures can then fill the blob store with variants.",
+        description="Allowed sizes of variants. `*` allows any size up to `PYMAGER_MAX_SIDE`. `*` is only for "
+        "trials: anyone who can read pictures can then fill the blob store with variants.",
     )
     max_side: int = Field(
         4096,
@@ -128,7 +128,7 @@ class Settings(BaseModel):
         0,
         ge=0,
         description="Maximum number of open connections per client address and server process; 0: a quarter of "
-        "`PYMAGER_MAX_CONNECTIONS`. An IPv6 client has a /64. Does not apply to `PYMAGER_TRUSTED_PROXIES`.",
+        "`PYMAGER_MAX_CONNECTIONS`. An IPv6 client is a /64 network. Does not apply to `PYMAGER_TRUSTED_PROXIES`.",
     )
     header_timeout: Seconds = Field(10.0, description="Maximum seconds to receive the headers of a request.")
     stall_timeout: Seconds = Field(
@@ -212,8 +212,8 @@ class Settings(BaseModel):
         1.0,
         ge=0,
         le=100,
-        description="Percentage of the originals that can be orphans. If a sweep finds more, and more than 100, it "
-        "deletes none of them.",
+        description="Maximum percentage of originals that may be orphans. If a sweep finds more, and more than 100, "
+        "it deletes none of them.",
     )
     old_recipe_days: float = Field(
         7.0,

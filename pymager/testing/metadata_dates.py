@@ -1,4 +1,4 @@
-"""The part of the metadata store's contract about dates: no two originals of one id have the same."""
+"""The part of the metadata store's contract about dates: no two originals of one id have the same date."""
 
 import time
 from datetime import UTC, datetime, timedelta

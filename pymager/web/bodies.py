@@ -14,14 +14,14 @@ from pymager.web.request_context import CONTEXT
 
 _FILE_FIELD = "file"
 MAX_FIELDS = 32
-"""The most fields that a form can have beside the picture. They are ignored."""
+"""The most fields that a form can have besides the picture. They are ignored."""
 MAX_FIELDS_BYTES = 64 * 1024
 """The most bytes of all these fields together."""
 _MAX_PART_HEADERS = 8
 _MAX_PART_HEADER_BYTES = 4_096
 _MAX_HEADS_BYTES = 64 * 1024  # of all parts together, with the boundaries
 _MAX_FORM_OVERHEAD_BYTES = MAX_FIELDS_BYTES + _MAX_HEADS_BYTES
-# Decodes any bytes. The only name that matters is ASCII, and what clients send as the name of a file has any charset.
+# Decodes any bytes. The only name that matters is ASCII, and the name of a file can be in any charset.
 _PART_HEADER_CHARSET = "iso-8859-1"
 
 
@@ -100,7 +100,7 @@ async def form_file(request: web.Request, limits: BodyLimits) -> AsyncIterator[b
         if "segment size" in str(error):
             raise _too_large(limits) from None
         raise BadRequest(
-            f"the form is over a limit: at most {MAX_FIELDS} fields beside '{_FILE_FIELD}', each with "
+            f"the form is over a limit: at most {MAX_FIELDS} fields besides '{_FILE_FIELD}', each with "
             f"{_MAX_PART_HEADERS} headers of {_MAX_PART_HEADER_BYTES} bytes"
         ) from None
     except MultipartError as error:

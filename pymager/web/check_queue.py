@@ -1,4 +1,4 @@
-"""The queue of passwords to check: bounded, fair to every client, and kinder to clients that did not fail lately."""
+"""The queue of passwords to check: bounded, fair, and with priority for clients without recent failures."""
 
 from enum import Enum
 from typing import Generic, TypeVar
@@ -7,22 +7,22 @@ from pymager.workers.round_robin import RoundRobin
 
 MAX_WAITING = 256
 MAX_WAITING_PER_CLIENT = 64
-_CLEAN_TURNS = 3  # before one of the lane of clients that failed
+_CLEAN_TURNS = 3  # turns, before one for the clients that failed
 
 T = TypeVar("T")
 
 
 class Lane(Enum):
-    """The clients of a lane take turns. If clients wait in both lanes, every fourth turn is of one that has failed."""
+    """The clients of a lane take turns. If clients wait in both lanes, every fourth turn is for the failing one."""
 
     CLEAN = "clean"
     FAILING = "failing"
 
 
 class CheckQueue(Generic[T]):
-    """Items by client, in two lanes. A client without recent failures never waits behind more than one that has some.
+    """Items by client, in two lanes: one for clients without recent failures, one for clients with some.
 
-    When it is full, a client with a longer line, and first of all one that has failed, loses its newest item.
+    When it is full, the client with the longest line loses its newest item; clients that have failed lose theirs first.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class CheckQueue(Generic[T]):
         return sum(map(len, self._lanes.values()))
 
     def add(self, lane: Lane, client: str, item: T) -> T | None:
-        """Append the item to its client's line. Returns the item that lost its place for it: this one, at worst."""
+        """Append the item to its client's line. Returns the item that lost its place, possibly this one, or None."""
         if self._lanes[lane].count(client) >= MAX_WAITING_PER_CLIENT:
             return item
         loser = self._make_room(lane, client, item) if len(self) >= MAX_WAITING else None

@@ -49,8 +49,8 @@ class LastModified:
     8.8.2.1 asks for the earlier of the two, but the date would then change, and a client that sent it back would be
     told that the picture was modified since.
 
-    Of what was modified before `exact_from`, a response has no date until its second is over: replicas of version 0.1.0
-    can write another content in the same second.
+    If the picture was modified before `exact_from`, a response has no date until the second of the modification is
+    over: replicas of version 0.1.0 can write another content in the same second.
     """
 
     def __init__(self, exact_from: datetime) -> None:

@@ -50,7 +50,10 @@ class ConnectionTable:
         self._loop = asyncio.get_running_loop()
 
     def admit(self, connection: Waiting, client: str | None) -> bool:
-        """Add a connection, if there is room or others give way. `client` is None for a trusted proxy: no limit."""
+        """Add a connection if there is room, or if others give way. Returns whether it was added.
+
+        `client` is None for a trusted proxy, which has no limit of its own.
+        """
         own = None if client is None else self._clients.get(client)
         if own is not None and len(own.connections) >= self._max_per_client:
             if not self._make_room(own, lambda other: other.waiting_since):
@@ -73,7 +76,10 @@ class ConnectionTable:
             del self._clients[client]
 
     def _make_room(self, pool: _Pool, priority: Callable[[Waiting], Any]) -> bool:
-        """Close some connections that wait for a request: several, because it looks at all. Not often, if none do."""
+        """Close some connections that wait for a request; False if there are none.
+
+        It has to look at all of them, so it closes several at once. If none waits, it does not look again for a while.
+        """
         now = self._loop.time()
         if now < pool.next_scan:
             return False

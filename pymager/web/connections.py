@@ -25,7 +25,7 @@ from pymager.web.request_context import client_left
 MALFORMED = web.RequestKey("malformed", str)
 """What is wrong with a request that is not valid HTTP. Such a request has no method, no path and no headers."""
 
-_LINGERING_SHARE = 8  # one of so many connections may linger
+_LINGERING_SHARE = 8  # one of this many connections may linger
 _MIN_LINGERING = 8
 # A body that is not used as fast as it arrives takes at most about the sum of both in memory.
 _READ_BYTES = 32 * 1024  # in one piece
@@ -78,7 +78,7 @@ class Shared:
         client: Callable[[str], str | None] = lambda address: address,
         on_refused: Callable[[RequestContext, int], None] = lambda context, size: None,
     ) -> Self:
-        """For a process without connections."""
+        """With an empty table of connections."""
         table = ConnectionTable(limits.max_connections, limits.max_per_client)
         return cls(limits, table, Lingering(limits.lingering), client, on_refused)
 
@@ -191,7 +191,7 @@ class Connection(RequestHandler):
     def linger(self, body: StreamReader) -> None:
         """After the response, discard the rest of the request's body; then the connection can serve more requests.
 
-        Lasts as long as the body arrives at `min_rate`, up to `max_body`. If too many connections linger: for
+        Lasts as long as the body arrives at `min_rate`, up to `max_body`. If too many connections linger, it lasts
         `stall_timeout`.
         """
         self._is_lingering = True
@@ -250,7 +250,7 @@ class Connection(RequestHandler):
         return handle
 
     def _receive_pieces(self, data: bytes) -> None:
-        """Give the parser one head or body at a time: otherwise nobody knows whether a head has begun behind it."""
+        """Give the parser one head or body at a time: otherwise it is unknown whether another head has begun."""
         while True:
             piece = first_piece(self._body, data)
             self._receive_piece(piece)

@@ -7,13 +7,13 @@ from time import monotonic
 _BURST = 20
 """Failures that a client can have at once before its next one is answered with 429."""
 _SECONDS_PER_FAILURE = 5.0
-"""One failure is forgotten every so many seconds."""
+"""Seconds after which one failure is forgotten."""
 _MAX_RETRY_AFTER_SECONDS = 60
 _MAX_CLIENTS = 4_096
 
 
 class FailedAttempts:
-    """A leaky bucket for each client that failed lately; the one whose last failure is oldest is forgotten first."""
+    """A leaky bucket for each client that failed lately. The client whose last failure is oldest is forgotten first."""
 
     def __init__(self) -> None:
         self._forgotten_at: OrderedDict[str, float] = OrderedDict()  # when the client's bucket is empty

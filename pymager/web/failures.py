@@ -48,7 +48,7 @@ class TooManyFailures(WebError):
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(
-            "the name or the password is wrong, as many times before from this address; "
+            "the name or the password is wrong, after many failures from this address; "
             f"wait {retry_after} seconds before you try another one"
         )
         self.retry_after = retry_after

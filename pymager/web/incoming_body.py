@@ -40,5 +40,5 @@ def first_piece(body: IncomingBody | None, data: bytes) -> bytes:
 
 
 def may_end_message(piece: bytes) -> bool:
-    """Whether a head or a chunked body can end with these bytes; they can be the last few of its end."""
+    """Whether a head or a chunked body can end with these bytes, which may be only a part of that end."""
     return END_OF_HEAD.endswith(piece[-len(END_OF_HEAD) :])

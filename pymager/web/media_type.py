@@ -20,7 +20,7 @@ def media_type(content_type: str) -> str:
 def boundary(content_type: str) -> str:
     """The boundary of a multipart body (RFC 2046 section 5.1.1). Raises `ValueError` with a message for the client.
 
-    More than the RFC's characters are accepted, because clients send them: all of ASCII that is printed, and spaces
+    More characters than the RFC's are accepted, because clients send them: all printable ASCII characters, and spaces
     between quotation marks.
     """
     found = [value for name, value in _parameters(content_type) if name == "boundary"]
@@ -31,7 +31,7 @@ def boundary(content_type: str) -> str:
     if quoted:
         value = _QUOTED_PAIR.sub(r"\1", value[1:-1])
     if not _BOUNDARY.fullmatch(value) or (" " in value and not quoted):
-        raise ValueError(f"the boundary in the Content-Type must be 1 to {_MAX_BOUNDARY_CHARACTERS} printed characters")
+        raise ValueError(f"the boundary in Content-Type must be 1 to {_MAX_BOUNDARY_CHARACTERS} printable characters")
     return value
 
 

@@ -1,6 +1,6 @@
 """Gives memory back after a burst of requests.
 
-glibc keeps what is freed below a block that is still in use: without this, a server keeps its peak for ever.
+glibc keeps what is freed below a block that is still in use: without this, a server keeps its peak forever.
 """
 
 import asyncio

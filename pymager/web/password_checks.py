@@ -1,7 +1,7 @@
-"""Checks passwords: one verification for all who present the same, a bounded share of one core, fair to every client.
+"""Checks passwords: one verification for equal credentials, a bounded share of one core, fair to every client.
 
-Verifying an argon2 hash is made to be slow, and everybody can ask for it. So verifications wait in a queue that is fair
-to every client, one thread of low priority runs one at a time, and it rests in between.
+Verifying an argon2 hash is slow on purpose, and anyone can request it. So verifications wait in a queue that is fair to
+every client, one thread of low priority runs one at a time, and it pauses in between.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from pymager.web.failures import TooManyFailures, Unauthorized
 
 CPU_SHARE = 0.5
 """The part of one core that all server processes together spend on verifications."""
-_THREAD_NICENESS = 5  # as the worker processes: after the event loop, and not behind all renders
+_THREAD_NICENESS = 5  # the same as the worker processes: lower than the event loop, equal to renders
 _REMEMBERED_SECONDS = 300.0
 _FAILURE_REMEMBERED_SECONDS = 30.0
 _MAX_REMEMBERED_FAILURES = 4_096
@@ -67,7 +67,7 @@ class PasswordChecks:
 
     Right credentials are remembered until nobody has presented them for five minutes. The hashes of a process never
     change, so there is no reason to verify them again. Wrong ones are remembered for half a minute, and only for the
-    client that presented them: nobody learns from the time of an answer what others have tried. Digests of both are
+    client that presented them: response times do not show what others have tried. Digests of both are
     keyed with a random key of this process.
     """
 
@@ -91,7 +91,7 @@ class PasswordChecks:
     async def require(self, name: str, password: str, client: str) -> None:
         """Return if the password is the user's.
 
-        Raises `Unauthorized`; `TooManyFailures` instead, if the client has failed too often; `Overloaded`.
+        Raises `Unauthorized`, or `TooManyFailures` if the client has failed too often, and `Overloaded`.
         """
         digest = self._digest(f"{name}:{password}")
         if self._is_remembered(name, digest):
@@ -110,7 +110,7 @@ class PasswordChecks:
             raise self._refusal(client)
 
     def close(self) -> None:
-        """Stop; a verification that runs is not waited for."""
+        """Stop without waiting for a running verification."""
         if self._runner is not None:
             self._runner.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -174,7 +174,7 @@ class PasswordChecks:
             self._checks.pop(place.check.digest, None)
 
     async def _run(self) -> None:
-        """Verify one after the other until nothing waits, with rests that keep to the share of one core."""
+        """Verify one after the other until nothing waits, with pauses that keep to the share of one core."""
         loop = asyncio.get_running_loop()
         while self._queue:
             await asyncio.sleep(self._not_before - loop.time())

@@ -1,4 +1,4 @@
-"""Many passwords at once: right ones are never refused because of wrong ones, and who keeps guessing gets 429."""
+"""Many passwords at once: guesses from others do not lock a user out, and a client that keeps guessing gets 429."""
 
 import base64
 import secrets
