@@ -7,7 +7,7 @@ import structlog
 
 from pymager.composition import Components
 from pymager.errors import BackendError, ConfigurationError, LeaseHeld
-from pymager.library.leases import holding
+from pymager.library.leases import acquire, holding
 from pymager.operations.recipe_marks import mark_recipes
 from pymager.operations.sweep import sweep_once
 from pymager.operations.sweep_report import SweepReport, counts
@@ -43,12 +43,12 @@ async def _sweep_alone(settings: Settings, components: Components, recipes: set[
     """Sweep under a lease; skip it while another replica sweeps."""
     metadata, observer = components.metadata, components.observer
     try:
-        lease = await metadata.acquire(_SWEEP_LEASE)
+        lease = await acquire(metadata, _SWEEP_LEASE)
     except LeaseHeld as held:
         await asyncio.sleep(_TAKEOVER_PAUSE_SECONDS)
         try:
             # An unchanged token means that its holder has stopped.
-            lease = await metadata.acquire(_SWEEP_LEASE, held.token)
+            lease = await acquire(metadata, _SWEEP_LEASE, held.token)
         except LeaseHeld:
             log.info("sweep skipped: another replica is sweeping")
             return
