@@ -72,15 +72,16 @@ async def require(blobs: BlobStore, metadata: MetadataStore) -> str:
 async def pair(blobs: BlobStore, metadata: MetadataStore, *, adopt: bool = False) -> list[str]:
     """Give both stores the same id. Safe to run more than once, and by several processes at the same time.
 
-    Returns a sentence for each store that got an id. A store without an id is paired only if the blob store has no
-    originals, or one that the catalog describes; `adopt` skips this check. Raises `ConfigurationError`, `NoSpace` and
+    Returns a sentence for each store that got an id. A store without an id is paired only if the catalog describes one
+    of the originals in the blob store, or if the blob store is new: without originals, and without the id of a
+    deployment whose catalog this is not. `adopt` skips this check. Raises `ConfigurationError`, `NoSpace` and
     `Unavailable`.
     """
     ids = await _ids(blobs, metadata)
     done = []
     if ids.blobs is None or ids.catalog is None:
         if not adopt:
-            await _require_evidence(blobs, metadata)
+            await _require_evidence(blobs, metadata, ids)
         id = ids.catalog
         if id is None:
             id = await metadata.set_property(PROPERTY, ids.blobs or secrets.token_hex(16), None)
@@ -95,23 +96,29 @@ async def pair(blobs: BlobStore, metadata: MetadataStore, *, adopt: bool = False
 
 
 async def _ids(blobs: BlobStore, metadata: MetadataStore) -> DeploymentIds:
-    catalog = await metadata.get_property(PROPERTY)
+    """Both ids. Reads the blob store's first: a process that pairs new stores writes it last."""
     try:
-        return DeploymentIds(await id_of_blobs(blobs), catalog)
+        of_blobs = await id_of_blobs(blobs)
     except ConfigurationError as error:
         raise ConfigurationError(f"PYMAGER_BLOBS: {error}") from None
+    return DeploymentIds(of_blobs, await metadata.get_property(PROPERTY))
 
 
-async def _require_evidence(blobs: BlobStore, metadata: MetadataStore) -> None:
-    """Raise `ConfigurationError` if the blob store has originals, and the catalog describes none of them."""
-    if not await _has_any(blobs, keys.ORIGINALS):
+async def _require_evidence(blobs: BlobStore, metadata: MetadataStore, ids: DeploymentIds) -> None:
+    """Raise `ConfigurationError` if the blob store is not new, and the catalog describes none of its originals."""
+    has_originals = await _has_any(blobs, keys.ORIGINALS)
+    if ids.blobs is None and not has_originals:
         return
     sample = await _first_rows(metadata)
     for original in sample:
         if await _has_any(blobs, keys.original_key(original)):
             return
     what = "the catalog is empty, but the blob store has originals"
-    if sample:
+    if not has_originals:
+        what = (
+            f"the blob store belongs to the deployment {ids.blobs}, whose catalog has an id too, and this one has none"
+        )
+    elif sample:
         what = f"the blob store has originals, but none of the first {len(sample)} in the catalog"
     raise ConfigurationError(
         f"PYMAGER_BLOBS, PYMAGER_METADATA: {what}. {_CORRECT}; if they belong together, run `pymager init --adopt`"

@@ -25,6 +25,7 @@ from pymager.ports import BlobInfo, BlobStore, MetadataStore
 from pymager.settings.model import Settings
 
 MIN_ORPHAN_LIMIT = 100
+MIN_ORPHAN_LIMIT_OF_PREFIX = 10  # there can be hundreds of sweeps with a prefix, and each has a limit of its own
 _DELETE_BATCH_SIZE = 500
 _MAX_CACHED_REVISIONS = 10_000
 _MIN_TIDY_AGE_SECONDS = 60.0
@@ -40,9 +41,10 @@ class Sweep:
     """One sweep of the blobs of all ids that start with `prefix`; `grace` and `recipe_age` are in seconds.
 
     An original is deleted if it was uploaded, and seen as an orphan for the first time, at least `grace` ago. If more
-    than `max_orphan_percent` of the originals are orphans, and more than `MIN_ORPHAN_LIMIT`, or if there is a `refusal`
-    from the start, the catalog is probably wrong: then neither an orphan nor a variant of one is deleted, unless
-    `force` is set. Several sweeps may run at the same time, even of the same ids: the fence decides.
+    than `max_orphan_percent` of the originals are orphans, and more than `MIN_ORPHAN_LIMIT` (with a prefix,
+    `MIN_ORPHAN_LIMIT_OF_PREFIX`), or if there is a `refusal` from the start, the catalog is probably wrong: then
+    neither an orphan nor a variant of one is deleted, unless `force` is set. Several sweeps may run at the same time,
+    even of the same ids: the fence decides.
     """
 
     def __init__(
@@ -130,7 +132,8 @@ class Sweep:
 
     def _excess(self) -> str | None:
         found, seen = self.report.orphaned_originals, self.report.originals
-        limit = max(MIN_ORPHAN_LIMIT, int(seen * self._max_orphan_percent / 100))
+        least = MIN_ORPHAN_LIMIT_OF_PREFIX if self._prefix else MIN_ORPHAN_LIMIT
+        limit = max(least, int(seen * self._max_orphan_percent / 100))
         if found <= limit:
             return None
         return (

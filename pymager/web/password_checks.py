@@ -18,6 +18,7 @@ from time import monotonic, thread_time
 
 from pymager import passwords
 from pymager.errors import Overloaded
+from pymager.telemetry.context import cancelable
 from pymager.telemetry.families import PASSWORD_CHECKS
 from pymager.telemetry.observer import OFF, Observer
 from pymager.web.check_queue import CheckQueue, Lane
@@ -102,8 +103,6 @@ class PasswordChecks:
         outcome = await self._outcome(digest, name, password, client)
         if outcome is Outcome.REFUSED:
             self._observer.count(PASSWORD_CHECKS, outcome.value)
-            if self._attempts.retry_after(client):
-                raise self._refusal(client)
             raise Overloaded("too many passwords are being checked", retry_after=_RETRY_AFTER_SECONDS)
         if outcome is Outcome.WRONG:
             self._remember_wrong(failure)
@@ -145,7 +144,8 @@ class PasswordChecks:
         place = check.places.get(client) or self._new_place(check, client)
         place.requests += 1
         try:
-            return await asyncio.shield(place.outcome)
+            with cancelable():
+                return await asyncio.shield(place.outcome)
         finally:
             place.requests -= 1
             if not place.requests and not place.outcome.done():
@@ -164,7 +164,9 @@ class PasswordChecks:
         return place
 
     def _give_up(self, place: _Place) -> None:
-        """All requests that waited here are gone."""
+        """All requests that waited here are gone. A verification that runs still counts, so that no guess is free."""
+        if place.check.running:
+            return
         self._queue.remove(place.client, place)
         self._leave(place)
 

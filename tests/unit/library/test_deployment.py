@@ -60,8 +60,7 @@ async def test_an_existing_deployment_gets_an_id(blobs: HookedBlobs, metadata: H
     await deployment.require(blobs, metadata)
 
 
-@pytest.mark.parametrize("lacking", ["blobs", "catalog"])
-@pytest.mark.parametrize("with_row", [True, False])
+@pytest.mark.parametrize(("lacking", "with_row"), [("blobs", True), ("blobs", False), ("catalog", True)])
 async def test_a_store_without_an_id_takes_that_of_the_other(lacking: str, with_row: bool) -> None:
     blobs, metadata = HookedBlobs(), HookedMetadata()
     await deployment.pair(blobs, metadata)
@@ -76,6 +75,22 @@ async def test_a_store_without_an_id_takes_that_of_the_other(lacking: str, with_
         await deployment.verify(blobs, metadata)
     assert len(await deployment.pair(blobs, metadata)) == 1
     assert await deployment.require(blobs, metadata) == id
+
+
+async def test_a_new_catalog_is_not_given_the_id_of_a_blob_store_that_has_one(
+    blobs: HookedBlobs, metadata: HookedMetadata
+) -> None:
+    """Otherwise two deployments on one blob store would sweep each other's originals."""
+    await deployment.pair(blobs, metadata)
+    id = await deployment.require(blobs, metadata)
+    another = HookedMetadata()
+    with pytest.raises(
+        ConfigurationError, match=f"the blob store belongs to the deployment {id}.*`pymager init --adopt`"
+    ):
+        await deployment.pair(blobs, another)
+    assert await another.inner.get_property(deployment.PROPERTY) is None
+    await deployment.pair(blobs, another, adopt=True)
+    assert await deployment.require(blobs, another) == id
 
 
 @pytest.mark.parametrize("having", ["none", "blobs", "catalog"])

@@ -154,6 +154,20 @@ async def test_more_orphans_than_the_limit_are_all_kept(
         assert report.deleted == 2 * orphaned
 
 
+@pytest.mark.parametrize(("orphans", "is_refused"), [(10, False), (11, True)])
+async def test_a_sweep_of_a_prefix_has_a_lower_limit_because_there_can_be_many(
+    blobs: HookedBlobs, metadata: HookedMetadata, orphans: int, is_refused: bool
+) -> None:
+    for number in range(orphans):
+        await upload(blobs, None, f"a{number}")
+    await upload(blobs, metadata, "b")
+    before = await pictures(blobs)
+    report = await swept(blobs, metadata, grace=0, prefix="a")
+    assert (report.refusal is not None) == is_refused
+    assert (await pictures(blobs) == before) == is_refused
+    assert (await swept(blobs, metadata, grace=0)).refusal is None  # of all ids it is within the limit
+
+
 async def test_a_refused_sweep_still_deletes_outdated_variants_and_counts_the_age_of_orphans(
     blobs: HookedBlobs, metadata: HookedMetadata
 ) -> None:

@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -14,6 +15,7 @@ from argon2 import PasswordHasher, extract_parameters
 
 from pymager import passwords
 from pymager.errors import Overloaded
+from pymager.telemetry.context import CURRENT, RequestContext
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import Observer
 from pymager.telemetry.shared_memory import SharedMetrics
@@ -212,6 +214,67 @@ async def test_a_user_among_guessers_at_one_address_waits_for_their_guesses_once
     for guesser in guessers:
         guesser.cancel()
     await asyncio.gather(*guessers, return_exceptions=True)
+
+
+async def test_what_was_not_verified_is_never_called_wrong(
+    checks: PasswordChecks, verifications: Verifications
+) -> None:
+    """Also if the client has failed too often and its line is full: 503, and not 429."""
+    for number in range(21):
+        await refused(checks, "ada", f"guess {number}")
+    verifications.go_on.clear()
+    guesses = [attempt(checks, "ada", "one that is being verified")]
+    await until(lambda: len(verifications.passwords) == 22)
+    guesses += [attempt(checks, "ada", f"more {number}") for number in range(check_queue.MAX_WAITING_PER_CLIENT)]
+    await asyncio.sleep(0)
+    assert await refused(checks, "ada", "lovelace") is Overloaded
+    verifications.go_on.set()
+    await asyncio.gather(*guesses, return_exceptions=True)
+
+
+@contextmanager
+def requested() -> Iterator[RequestContext]:
+    """What is started inside belongs to a request."""
+    context = RequestContext("id", CLIENT, 0.0)
+    before = CURRENT.set(context)
+    try:
+        yield context
+    finally:
+        CURRENT.reset(before)
+
+
+async def test_a_check_that_waits_is_dropped_when_its_client_has_left(
+    checks: PasswordChecks, verifications: Verifications
+) -> None:
+    verifications.go_on.clear()
+    first = attempt(checks, "ada", "guess", OTHER)
+    await until(lambda: verifications.passwords)
+    with requested() as context:
+        gone = attempt(checks, "ada", "another guess")
+    await until(lambda: context.waiting is not None)
+    context.disconnected()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    verifications.go_on.set()
+    await asyncio.gather(first, return_exceptions=True)
+    await checks.require("ada", "lovelace", CLIENT)
+    assert verifications.passwords == ["guess", "lovelace"]
+
+
+async def test_a_guess_counts_if_its_client_leaves_while_it_is_verified(
+    checks: PasswordChecks, verifications: Verifications
+) -> None:
+    for number in range(21):
+        verifications.go_on.clear()
+        with requested() as context:
+            guess = attempt(checks, "ada", f"guess {number}")
+        await until(lambda number=number: len(verifications.passwords) == number + 1)
+        context.disconnected()
+        with pytest.raises(asyncio.CancelledError):
+            await guess
+        verifications.go_on.set()
+        await until(lambda: not checks._checks)
+    assert await refused(checks, "ada", "wrong") is TooManyFailures
 
 
 async def test_a_user_elsewhere_waits_for_two_guesses(checks: PasswordChecks, verifications: Verifications) -> None:
