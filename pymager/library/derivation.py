@@ -143,6 +143,9 @@ class Derivation:
             raise Undecodable(
                 f"the original can no longer be decoded; the operator should check it: {error}"
             ) from error
+        except Unavailable:  # also if a clean-up deleted the variant before the store had described it
+            await self._check_revision(original, key)
+            raise
         reached("derive.blob-put")
         await self._check_revision(original, key)
         body = rendered if isinstance(rendered, bytes) else None

@@ -6,6 +6,7 @@ Nobody waits for the next second: uploads, replaces, deletes and renders follow 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -122,7 +123,9 @@ async def _in_a_folder(folder: Path) -> Stores:
 
 
 async def test_a_date_is_one_contents_on_every_replica(tmp_path: Path, stores: Stores) -> None:
-    async with _clients(tmp_path, stores) as clients:
+    separator = "&" if "?" in stores.metadata else "?"
+    patient = replace(stores, metadata=f"{stores.metadata}{separator}timeout=60")  # on a loaded machine too
+    async with _clients(tmp_path, patient) as clients:
         await _walk_all(clients, 1)
 
 

@@ -275,3 +275,17 @@ async def test_reading_changes_nothing(place: Place) -> None:
     await read(place, cat)
     await place.library.page(None, 10)
     assert (await place.blobs.keys(), await place.rows()) == (before, [replace(cat)])
+
+
+async def test_a_variant_that_a_delete_removes_while_it_is_written_is_a_404(place: Place) -> None:
+    """Not 503: the store can only say that it accepted a blob and does not have it."""
+    original = await place.plant("picture")
+
+    async def deleted_meanwhile(key: str, *_: object) -> None:
+        await place.metadata.inner.remove(original.id)
+        await place.blobs.inner.delete([key])
+        raise Unavailable("the bucket accepted it but does not have it", outcome_known=False)
+
+    place.blobs.after["put"] = deleted_meanwhile
+    with pytest.raises(OriginalNotFound):
+        await place.library.variant(original.id, VARIANT, lambda info: True)

@@ -25,7 +25,7 @@ if code:
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(int((here / "goodbye").read_text())))
 (here / f"pid-{os.getpid()}").touch()
 while True:
-    time.sleep(60)
+    time.sleep(0.1)  # a signal that arrives right before a sleep is handled after it
 """
 
 _PARENT = """
