@@ -5,10 +5,8 @@ Never PutItem or DeleteItem: they would erase the set of revisions that were use
 
 import dataclasses
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import monotonic
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -39,6 +37,8 @@ _NAMES_BUT_DATE = {name: field for name, field in NAMES.items() if field != "cre
 _REMOVE_ROW = f"REMOVE {', '.join(_NAMES_BUT_DATE)} SET #removed = :now"
 _REMOVED_NAME = {"#removed": "removed"}
 _USED_NAME = {"#used": "used"}
+_COMMIT_NAMES = NAMES | _USED_NAME
+_ADD_NAMES = _COMMIT_NAMES | _REMOVED_NAME
 _HAS_NO_ROW = "attribute_not_exists(#revision)"
 _HAS_ROW = "attribute_exists(#revision)"
 _IS_UNUSED = "NOT contains(#used, :new)"
@@ -72,7 +72,7 @@ class Catalog:
         """Write the row, dated later than the last, and return it. Raises `AlreadyExists`, `Fenced` and `NoSpace`."""
         for _ in range(_MAX_DATES):
             try:
-                await self._commit(original, f"{_HAS_NO_ROW} AND {_IS_UNUSED} AND {_IS_LATER}", {}, _REMOVED_NAME)
+                await self._commit(original, f"{_HAS_NO_ROW} AND {_IS_UNUSED} AND {_IS_LATER}", {}, _ADD_NAMES)
             except ConditionFailed as error:
                 if is_row(error.item):
                     raise AlreadyExists(f"the id '{original.id}' already has a row") from None
@@ -90,10 +90,11 @@ class Catalog:
         """Raises `NotFound`, `RevisionMismatch`, `Fenced` and `NoSpace`."""
         condition, values = _row_condition(expected)
         try:
-            return original_of(original.id, await self._commit(original, f"{condition} AND {_IS_UNUSED}", values))
+            old = await self._commit(original, f"{condition} AND {_IS_UNUSED}", values, _COMMIT_NAMES)
         except ConditionFailed as error:
             _raise_if_mismatched(original.id, error.item, expected)
             raise _fenced(original) from None
+        return original_of(original.id, old)
 
     async def remove(self, id: str, expected: str | None) -> Original:
         """Remove all attributes of the row except its date. Raises `NotFound` and `RevisionMismatch`."""
@@ -156,12 +157,10 @@ class Catalog:
             response = await self._client.read("Scan", orjson.dumps(request), deadline)
         return response["Items"], response.get("LastEvaluatedKey")
 
-    async def _commit(
-        self, original: Original, condition: str, values: Item, names: Mapping[str, str] = MappingProxyType({})
-    ) -> Item:
+    async def _commit(self, original: Original, condition: str, values: Item, names: dict[str, str]) -> Item:
         revision = binary_revision(original.revision)
         values = values_of(original) | values | {":new": {"B": revision}, ":revisions": {"BS": [revision]}}
-        return await self._update(original.id, _SET_ROW, condition, NAMES | _USED_NAME | dict(names), values)
+        return await self._update(original.id, _SET_ROW, condition, names, values)
 
     async def _update(self, id: str, update: str, condition: str, names: dict[str, str], values: Item) -> Item:
         """Send one UpdateItem and return the old item. Raises `ConditionFailed` with the stored item."""

@@ -20,7 +20,7 @@ log = structlog.get_logger("pymager.leases")
 async def acquire(leases: Leases, name: str, instead_of: str | None = None) -> Lease:
     """Take a lease, as `Leases.acquire` does. If it is canceled meanwhile, it releases the lease that it gets.
 
-    Otherwise other replicas would wait three seconds for a holder that does nothing.
+    Otherwise other replicas would wait three seconds before they take over a lease that nobody uses.
     """
     acquiring = asyncio.ensure_future(leases.acquire(name, instead_of))
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.unit.hooked import HookedBlobs, HookedMetadata
 from tests.unit.place import Place, opened
 
 # No test depends on speed.
@@ -20,3 +21,13 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         yield place
         await place.library.close()
         assert await place.is_sound()
+
+
+@pytest.fixture
+def blobs() -> HookedBlobs:
+    return HookedBlobs()
+
+
+@pytest.fixture
+def metadata() -> HookedMetadata:
+    return HookedMetadata()

@@ -36,7 +36,7 @@ def begun(served: Served, size: int, address: str = "127.0.0.1") -> http.client.
 
 
 def trickle(connection: http.client.HTTPConnection, size: int, seconds: float) -> None:
-    """Send a body of this size, over so many seconds."""
+    """Send a body of `size` bytes: small pieces for `seconds` seconds, then the rest."""
     end = time.monotonic() + seconds
     left = size
     while time.monotonic() < end and left > 1_000:

@@ -12,16 +12,6 @@ from tests.unit.hooked import HookedBlobs, HookedMetadata
 from tests.unit.place import planted
 
 
-@pytest.fixture
-def blobs() -> HookedBlobs:
-    return HookedBlobs()
-
-
-@pytest.fixture
-def metadata() -> HookedMetadata:
-    return HookedMetadata()
-
-
 async def upload(blobs: HookedBlobs | None, metadata: HookedMetadata | None, id: str = "cat") -> Original:
     original = planted(id, "x")
     if blobs is not None:

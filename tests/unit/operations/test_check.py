@@ -10,16 +10,6 @@ from tests.unit.hooked import HookedBlobs, HookedMetadata, away, once
 from tests.unit.place import planted
 
 
-@pytest.fixture
-def blobs() -> HookedBlobs:
-    return HookedBlobs()
-
-
-@pytest.fixture
-def metadata() -> HookedMetadata:
-    return HookedMetadata()
-
-
 async def keep(
     blobs: HookedBlobs, metadata: HookedMetadata, id: str, text: str = "picture", stored: str | None = None
 ) -> Original:

@@ -24,16 +24,6 @@ CURRENT, FORMER = "a" * 12, "b" * 12
 HOUR, DAY = 3_600.0, 86_400.0
 
 
-@pytest.fixture
-def blobs() -> HookedBlobs:
-    return HookedBlobs()
-
-
-@pytest.fixture
-def metadata() -> HookedMetadata:
-    return HookedMetadata()
-
-
 async def keep(blobs: HookedBlobs, key: str, age: float = 2 * HOUR) -> str:
     """Store a blob of this age. Sweeps have known an original as an orphan for two hours, if it is one."""
     await blobs.inner.put(key, b"x" * 10, "image/jpeg")

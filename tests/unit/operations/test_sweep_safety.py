@@ -25,11 +25,6 @@ HOUR = 3_600.0
 
 
 @pytest.fixture
-def blobs() -> HookedBlobs:
-    return HookedBlobs()
-
-
-@pytest.fixture
 async def metadata(blobs: HookedBlobs) -> HookedMetadata:
     metadata = HookedMetadata()
     await deployment.pair(blobs, metadata)
