@@ -109,7 +109,7 @@ lock: ## Update the lock files after a change of dependencies.
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  --extra all -o requirements/run.txt pyproject.toml
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
-	  --extra all --extra testing --group dev -o requirements/dev.txt pyproject.toml
+	  --extra all --extra jxl --extra testing --group dev -o requirements/dev.txt pyproject.toml
 
 clean: ## Remove the virtual environment and what was built.
 	rm -rf $(VENV) dist build
