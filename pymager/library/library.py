@@ -128,9 +128,12 @@ class Library:
                 return
         raise Overloaded(f"'{original.id}' is being replaced repeatedly; try again")
 
-    def check(self, variant: Variant) -> None:
-        """Raises `SizeNotAllowed`, and `UnsupportedFormat` for a size that the format cannot have."""
-        self._sizes.check(variant)
+    def check(self, variant: Variant, *, signed: bool = False) -> None:
+        """Raises `SizeNotAllowed`, and `UnsupportedFormat` for a size that the format cannot have.
+
+        With `signed`, only the hard limits count.
+        """
+        (self._sizes.check_signed if signed else self._sizes.check)(variant)
 
     async def locate(self, id: str, variant: Variant) -> Located:
         """The original and the key of a variant, which may not exist. Raises `OriginalNotFound`."""

@@ -9,6 +9,7 @@ from aiohttp import web
 from pymager.library.library import Library
 from pymager.library.quota import Quota
 from pymager.library.spool import Spool
+from pymager.web.access import Access
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
 from pymager.web.conditions import LastModified
@@ -25,6 +26,7 @@ class Lifecycle:
 LIBRARY = web.AppKey("library", Library)
 SPOOL = web.AppKey("spool", Spool)
 QUOTA = web.AppKey("quota", Quota)
+ACCESS = web.AppKey("access", Access)
 AUTH = web.AppKey("auth", Auth)
 BODY_LIMITS = web.AppKey("body_limits", BodyLimits)
 PUBLIC_URL = web.AppKey("public_url", str)

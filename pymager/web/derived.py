@@ -15,7 +15,7 @@ from pymager.library.library import Library
 from pymager.names import Variant
 from pymager.ports import BlobInfo
 from pymager.web import headers
-from pymager.web.app_keys import LAST_MODIFIED, LIBRARY, PICTURE_HEADERS
+from pymager.web.app_keys import ACCESS, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS
 from pymager.web.conditions import Headers, is_not_modified
 from pymager.web.failures import RouteNotFound
 from pymager.web.request_context import CONTEXT
@@ -24,11 +24,14 @@ from pymager.web.streaming import stream
 
 async def get(request: web.Request) -> web.StreamResponse:
     """The route's handler, for GET and HEAD."""
-    library = request.app[LIBRARY]
-    id, variant = parse(library, request.match_info["name"])
+    library, access = request.app[LIBRARY], request.app[ACCESS]
+    id, variant = _parse(request.match_info["name"])
+    grant = await access.check(request, access.parse(request))
+    library.check(variant, signed=not grant.is_public)
     content = await library.variant(id, variant, needs_body(request.headers))
     request[CONTEXT].tier = content.tier
-    return await respond(request, content, variant, request.app[PICTURE_HEADERS], request.app[LAST_MODIFIED].value)
+    common = access.headers(request.app[PICTURE_HEADERS], grant)
+    return await respond(request, content, variant, common, request.app[LAST_MODIFIED].value)
 
 
 def parse(library: Library, name: str) -> tuple[str, Variant]:
@@ -36,12 +39,16 @@ def parse(library: Library, name: str) -> tuple[str, Variant]:
 
     Raises `RouteNotFound`, `UnsupportedFormat` and `SizeNotAllowed`.
     """
-    try:
-        id, variant = names.parse_derived(name)
-    except InvalidName as error:
-        raise RouteNotFound(str(error)) from None
+    id, variant = _parse(name)
     library.check(variant)
     return id, variant
+
+
+def _parse(name: str) -> tuple[str, Variant]:
+    try:
+        return names.parse_derived(name)
+    except InvalidName as error:
+        raise RouteNotFound(str(error)) from None
 
 
 def needs_body(conditions: Headers) -> Callable[[BlobInfo], bool]:
