@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.client import Client
+from tests.live.client import Client, connected
 from tests.live.collector import collecting
 from tests.live.program import TOKEN, Program, command, running, until
 from tests.pictures import jpeg
@@ -103,6 +103,28 @@ async def test_an_error_is_logged_and_traced_without_the_signature(
             assert await program.stop() == 0
         assert _signature(signed) not in program.log
         assert [span for span in collector.spans if _signature(signed) in str(span)] == []
+
+
+async def test_a_request_that_is_refused_early_is_logged_without_the_signature(tmp_path: Path) -> None:
+    secret = "S" * 43
+    async with running(tmp_path, **_SETTINGS) as program:
+        statuses = []
+        for start, more in (
+            (f"GET /original/caf\xe9?sig={secret} HTTP/1.1", ""),
+            (f"GET /original/cat?sig={secret} HTTP/9.x", ""),
+            (f"GET /original/cat?sig={secret} HTTP/1.1", "no header\r\n"),
+            (f"GET /original/cat?sig={secret} HTTP/1.1", "Transfer-Encoding: x\r\n"),
+            (f"GET /{'a' * 1_100}?sig={secret} HTTP/1.1", ""),
+            (f"GET /{'a' * 9_000}?sig={secret} HTTP/1.1", ""),
+            (f"GET /nowhere?v=1&s%69G={secret} HTTP/1.1", ""),
+            (f"PATCH /original/cat?sig={secret} HTTP/1.1", ""),
+        ):
+            async with connected(program.port) as raw:
+                await raw.send(f"{start}\r\nHost: localhost\r\n{more}\r\n".encode("latin-1"))
+                statuses.append((await raw.answer()).status)
+        assert statuses == [400, 400, 400, 400, 404, 400, 404, 405]
+        await until(lambda: len(program.logged("request")) == len(statuses), "the requests' lines")
+        assert secret not in program.log
 
 
 def _lose_blobs(program: Program) -> None:
