@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pymager.cli.group import exit_codes, load_settings, program
-from pymager.errors import InvalidName, SignatureMisused
+from pymager.errors import ConfigurationError, PymagerError
 from pymager.settings import sources
 from pymager.settings.model import Settings
 from pymager.settings.types import YEAR_SECONDS
@@ -33,7 +33,9 @@ def _seconds(context: click.Context, option: click.Parameter, value: str | None)
 @click.option("--port", type=int, help="Port to listen on; 0 chooses a free port.  [env var: PYMAGER_PORT]")
 @click.option("--processes", type=int, help="Number of server processes.  [env var: PYMAGER_PROCESSES]")
 @click.option(
-    "--dev", is_flag=True, help="Development mode: temporary data folder, any size, user `test` with password `test`."
+    "--dev",
+    is_flag=True,
+    help="Development mode: temporary data folder, any size and option, user `test` with password `test`.",
 )
 @click.option("--listen-fd", type=int, hidden=True)
 @click.option("--metrics-fd", type=int, hidden=True)
@@ -108,5 +110,7 @@ def sign(options: dict[str, Any], url: str, expires: int | None) -> None:
     settings = load_settings(options)
     try:
         click.echo(sign(settings, url, expires))
-    except (InvalidName, SignatureMisused) as error:
+    except ConfigurationError:
+        raise
+    except PymagerError as error:
         raise click.BadParameter(str(error), param_hint="'URL'") from None

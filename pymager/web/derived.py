@@ -1,4 +1,4 @@
-"""`GET /derived/{id}-{width}x{height}.{extension}`: the one place that decides the response for a variant.
+"""`GET /derived/{id}-{width}x{height}.{extension}?{options}`: the one place that decides the response for a variant.
 
 The hot path calls the same functions for plain requests, and only writes the response in a cheaper way.
 """
@@ -8,14 +8,15 @@ from datetime import datetime
 
 from aiohttp import web
 
-from pymager import names
-from pymager.errors import InvalidName
+from pymager.errors import InvalidName, UnknownPreset
 from pymager.library.content import VariantContent
-from pymager.library.library import Library
-from pymager.names import Variant
 from pymager.ports import BlobInfo
+from pymager.variants.grammar import Requested
+from pymager.variants.urls import VariantUrls
+from pymager.variants.variant import Variant
 from pymager.web import headers
-from pymager.web.app_keys import ACCESS, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS
+from pymager.web.access import Grant
+from pymager.web.app_keys import ACCESS, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, VARIANT_URLS
 from pymager.web.conditions import Headers, is_not_modified
 from pymager.web.failures import RouteNotFound
 from pymager.web.request_context import CONTEXT
@@ -25,28 +26,44 @@ from pymager.web.streaming import stream
 async def get(request: web.Request) -> web.StreamResponse:
     """The route's handler, for GET and HEAD."""
     library, access = request.app[LIBRARY], request.app[ACCESS]
-    id, variant = _parse(request.match_info["name"])
-    grant = await access.check(request, access.parse(request))
-    library.check(variant, signed=not grant.is_public)
-    content = await library.variant(id, variant, needs_body(request.headers))
+    requested, grant = await _permitted(request)
+    variant = requested.variant
+    content = await library.variant(requested.id, variant, needs_body(request.headers))
     request[CONTEXT].tier = content.tier
     common = access.headers(request.app[PICTURE_HEADERS], grant)
     return await respond(request, content, variant, common, request.app[LAST_MODIFIED].value)
 
 
-def parse(library: Library, name: str) -> tuple[str, Variant]:
-    """The id and the variant that the last segment of the URL names.
+async def _permitted(request: web.Request) -> tuple[Requested, Grant]:
+    """What the request asks for, and why it may. Looks nothing up.
 
-    Raises `RouteNotFound`, `UnsupportedFormat` and `SizeNotAllowed`.
+    First the grammar, then the signature, then the policy. Raises what these raise.
     """
-    id, variant = _parse(name)
-    library.check(variant)
-    return id, variant
-
-
-def _parse(name: str) -> tuple[str, Variant]:
+    access, urls = request.app[ACCESS], request.app[VARIANT_URLS]
+    target = access.parse(request)
     try:
-        return names.parse_derived(name)
+        requested = _requested(urls, request.match_info["name"], target.parameters)
+    except UnknownPreset:
+        await access.check(request, target)  # which presets exist is private, too
+        raise
+    grant = await access.check(request, target)
+    urls.check(requested, signed=not grant.is_public)
+    return requested, grant
+
+
+def parse(urls: VariantUrls, name: str, query: str) -> tuple[str, Variant]:
+    """The id and the variant that the last segment of an unsigned URL, decoded, and its raw query name.
+
+    Raises `RouteNotFound`, and what `VariantUrls` raises.
+    """
+    requested = _requested(urls, name, query)
+    urls.check(requested)
+    return requested.id, requested.variant
+
+
+def _requested(urls: VariantUrls, name: str, query: str) -> Requested:
+    try:
+        return urls.grammar.parse(name, query)
     except InvalidName as error:
         raise RouteNotFound(str(error)) from None
 

@@ -73,7 +73,7 @@ async def _get(port: int, target: str) -> Answer:
 
 
 def _signed(path: str) -> str:
-    return Keyring([_KEY]).sign(f"{path}?v=%7e&&w=a%20%20b&exp={int(time.time()) + 3_600}")
+    return Keyring([_KEY]).sign(f"{path}?v=%7e&&v=a%20%20b&exp={int(time.time()) + 3_600}")
 
 
 async def test_nginx_passes_signed_urls_on_as_they_are_and_caches_them_for_nobody_else(front: int) -> None:

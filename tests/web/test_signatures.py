@@ -17,18 +17,19 @@ KEYS = f"{KEY.hex()},{base64.urlsafe_b64encode(OLD_KEY).decode()}"
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}
 CACHE_CONTROL = "public, max-age=300, s-maxage=600, stale-while-revalidate=60, stale-if-error=3600"
 SIZE = "80x60"
+_SETTINGS = {"signing_keys": KEYS, "sizes": SIZE, "presets": "card:40x30,q=50", "cache_control": CACHE_CONTROL}
 
 
 @pytest.fixture(scope="module")
 def optional(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]]) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("optional"), signing_keys=KEYS, sizes=SIZE, cache_control=CACHE_CONTROL) as it:
+    with serving(tmp_path_factory.mktemp("optional"), **_SETTINGS) as it:
         yield it
 
 
 @pytest.fixture(scope="module")
 def required(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]]) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("required")
-    with serving(folder, signing_keys=KEYS, signatures="required", sizes=SIZE, cache_control=CACHE_CONTROL) as it:
+    with serving(folder, signatures="required", **_SETTINGS) as it:
         yield it
 
 
@@ -154,6 +155,45 @@ def test_a_signed_url_may_request_any_variant_within_the_hard_limits(
     assert_refused(required.request("GET", f"/derived/{private}-4097x1.jpg", WRITER), 403, "too large")
 
 
+def test_a_signed_url_may_use_any_option_and_is_the_same_picture_however_it_is_spelled(
+    optional: Served, picture: str
+) -> None:
+    path = f"/derived/{picture}-50x.jpg"
+    response = optional.get(f"{path}?q=33&gravity=0.25,0.5")
+    assert_refused(response, 403, "The option q is not allowed")
+    assert "; a signature or a preset would allow it" in response.json["detail"]
+    queries = ("q=33&enlarge=true", "enlarge=TRUE&&q=033", "v=7&q=33&enlarge=true", "exp=4102444800&enlarge=true&q=33")
+    responses = [optional.get(signed(f"{path}?{query}")) for query in queries]
+    assert {response.status for response in responses} == {200}
+    assert len({response["ETag"] for response in responses}) == 1
+    (file,) = [file for file in optional.files_of(picture) if "q-33" in file.name]
+    assert "sig" not in file.name
+
+
+def test_errors_of_options_come_first_and_a_refused_option_last(
+    optional: Served, required: Served, picture: str
+) -> None:
+    path = f"/derived/{picture}-{SIZE}.jpg"
+    for served in (optional, required):
+        for query, said in (("q=500", "Q takes"), ("width=5", "'width' is not an option"), ("q=5&q=6", "Q is given")):
+            assert_refused(served.get(f"{path}?{query}&sig=a"), 400, said)
+            assert_refused(served.get(signed(f"{path}?{query}")), 400, said)
+        assert_refused(served.get(f"{path}?q=33&sig=a"), 403, "The signature is malformed")
+    assert_refused(optional.get(f"{path}?q=33"), 403, "The option q is not allowed")
+    assert_refused(required.get(f"{path}?q=33"), 403, "the URL needs a signature")
+
+
+def test_presets_can_be_signed_and_which_exist_is_private(required: Served, optional: Served, private: str) -> None:
+    for url in (f"/derived/{private}@card.webp", f"/derived/{private}@nothing.webp"):
+        assert_refused(required.get(url), 403, "the URL needs a signature")
+        assert_refused(required.get(f"{url}?sig={'a' * 43}"), 403, "The signature is wrong")
+    assert_refused(required.get(signed(f"/derived/{private}@nothing.webp")), 404, "There is no preset 'nothing'")
+    for url in (f"/derived/{private}@card.webp", f"/derived/{private}@card.webp?dpr=2"):
+        assert required.get(signed(url)).status == required.request("GET", url, WRITER).status == 200
+    assert optional.get("/derived/nobody@nothing.webp").status == 404
+    assert_refused(optional.get(f"/derived/{private}@card.webp?sig=a"), 403, "The signature is malformed")
+
+
 @pytest.mark.parametrize("kind", range(3))
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_where_signatures_are_required_a_read_needs_one_or_credentials(
@@ -180,8 +220,8 @@ def test_a_plain_url_on_a_connection_that_stays_open_is_private_too(required: Se
     path = paths(private)[0]
     assert required.get(signed(path)).status == 200
     connection = required.connected()
-    for _ in range(3):
-        connection.request("GET", path)
+    for url in (path, path, f"{path}?v=1", f"{path}?fit=inside"):
+        connection.request("GET", url)
         response = connection.getresponse()
         assert (response.status, b"needs a signature" in response.read()) == (403, True)
     connection.close()

@@ -8,7 +8,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pymager import cli
-from pymager.errors import ConfigurationError, InvalidName, SignatureMisused
+from pymager.errors import (
+    ConfigurationError,
+    InvalidName,
+    InvalidOption,
+    SignatureMisused,
+    SizeNotAllowed,
+    UnknownPreset,
+    UnsupportedFormat,
+)
 from pymager.operations.sign import sign
 from pymager.settings.model import Settings
 from pymager.variants.signatures import Keyring, parse_target
@@ -18,7 +26,7 @@ PUBLIC_URL = "https://img.example.org/pictures"
 
 
 def settings(**changes: Any) -> Settings:
-    return Settings(**{"signing_keys": f"{KEY.hex()} {'ab' * 32}"} | changes)
+    return Settings(**{"signing_keys": f"{KEY.hex()} {'ab' * 32}", "presets": "small:80x60"} | changes)
 
 
 def signed(url: str, **changes: Any) -> str:
@@ -89,6 +97,15 @@ def test_an_expiry_is_counted_from_now() -> None:
         ("/original/cat#part", InvalidName, "must not contain '#'"),
         ("/original/100%", InvalidName, "'%' that is not followed by two hexadecimal digits"),
         ("/original/cat?v=%g1", InvalidName, "'%' that is not followed by two hexadecimal digits"),
+        ("/original/a%20cat", InvalidName, "the id contains the character ' '"),
+        ("/info/a cat", InvalidName, "the id contains the character ' '"),
+        ("/derived/cat.jpg", InvalidName, "a variant's URL is /derived/"),
+        ("/derived/cat-8x6.doc", UnsupportedFormat, "'doc' is not an output format"),
+        ("/derived/cat-8x6.jpg?w=1", InvalidOption, "'w' is not an option"),
+        ("/derived/cat-8x6.jpg?q=500", InvalidOption, "q takes"),
+        ("/derived/cat-8x6.jpg?v=1&q=7&q=8", InvalidOption, "q is given more than once"),
+        ("/derived/cat@large.jpg", UnknownPreset, "there is no preset 'large'"),
+        ("/derived/cat-5000x6.jpg", SizeNotAllowed, "5000x6 is too large"),
         ("/original/cat?sig=a", SignatureMisused, "already has the parameter 'sig'"),
         ("/original/cat?sig", SignatureMisused, "already has the parameter 'sig'"),
         ("/original/cat?exp=5", SignatureMisused, "already has the parameter 'exp'"),

@@ -9,10 +9,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from pymager.errors import SignatureMisused, SignatureRejected
+from pymager.formats import Encoding
+from pymager.names import parse_id
+from pymager.variants.grammar import Grammar, Preset
 from pymager.variants.signatures import Keyring, parse_target
 
 PAGE = (Path(__file__).parents[3] / "docs" / "signing.md").read_text("utf-8")
@@ -78,6 +82,17 @@ def test_a_vector_is_what_we_sign_and_verify(vector: Vector) -> None:
     target = parse_target(vector["url"])
     assert target.signed_text == vector["signed"]
     assert keys.verify(target) == (4_102_444_800 if "exp=" in vector["url"] else None)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["case"])
+def test_a_vector_is_a_url_that_pymager_serves(vector: Vector) -> None:
+    target = parse_target(vector["url"])
+    kind, name = target.path[1:].split("/")
+    if kind == "derived":
+        Grammar(Encoding(), {"card": Preset(400, 300, {})}).parse(unquote(name), target.parameters)
+    else:
+        assert kind in ("original", "info")
+        parse_id(unquote(name))
 
 
 @pytest.mark.parametrize("vector", REFUSED, ids=lambda vector: vector["case"])
