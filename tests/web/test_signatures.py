@@ -175,7 +175,11 @@ def test_errors_of_options_come_first_and_a_refused_option_last(
 ) -> None:
     path = f"/derived/{picture}-{SIZE}.jpg"
     for served in (optional, required):
-        for query, said in (("q=500", "Q takes"), ("width=5", "'width' is not an option"), ("q=5&q=6", "Q is given")):
+        for query, said in (
+            ("q=500", "The option q takes"),
+            ("width=5", "'width' is not an option"),
+            ("q=5&q=6", "The option q is given"),
+        ):
             assert_refused(served.get(f"{path}?{query}&sig=a"), 400, said)
             assert_refused(served.get(signed(f"{path}?{query}")), 400, said)
         assert_refused(served.get(f"{path}?q=33&sig=a"), 403, "The signature is malformed")
