@@ -83,11 +83,17 @@ def parse_derived(text: str) -> tuple[str, Variant]:
             "a variant's URL is /derived/{id}-{width}x{height}.{extension}, such as /derived/cat-800x600.jpg"
         )
     id, extension = parse_id(match["id"]), match["extension"].lower()
+    return id, Variant(int(match["width"]), int(match["height"]), _output(extension).name)
+
+
+def _output(extension: str) -> formats.Format:
+    """The output format of an extension in lower case. Raises `UnsupportedFormat`, also if its extra is missing."""
     format = formats.OUTPUTS.get(extension)
-    if format is None:
-        known = ", ".join(sorted(formats.OUTPUTS))
-        raise UnsupportedFormat(f"'{extension}' is not an output format; output formats: {known}")
-    return id, Variant(int(match["width"]), int(match["height"]), format.name)
+    if format is not None and format.is_installed:
+        return format
+    known = ", ".join(sorted(name for name, row in formats.OUTPUTS.items() if row.is_installed))
+    needs = f" without pymager[{format.extra.name}]" if format is not None and format.extra is not None else ""
+    raise UnsupportedFormat(f"'{extension}' is not an output format{needs}; output formats: {known}")
 
 
 def new_id() -> str:

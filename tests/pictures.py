@@ -6,6 +6,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from pymager.engine import jxl
+
+jxl.register()
+
 
 def photograph(width: int, height: int, seed: int = 0) -> Image.Image:
     """An RGB picture that compresses about as a photograph does: gradients, shapes with edges, and noise."""
