@@ -16,6 +16,8 @@ from typing import Any
 _GRAY_RGB = ("L", "RGB")
 _GRAY_RGB_ALPHA = ("L", "RGB", "RGBA")
 _BULKY_MAX_PIXELS = 2048 * 2048  # up to 13 MB of BMP or PPM, 17 MB of TGA, 23 MB of TIFF
+_XML_STARTS = (b"<svg", b"<!DOCTYPE svg", b"<", b" ", b"\t", b"\n", b"\r", b"\xef\xbb", b"\xff\xfe", b"\xfe\xff")
+"""The walker finds out whether it is SVG. XML can begin with white space or a byte order mark."""
 _TIFF_PREDICTOR_TAG = 317  # 2: store the difference to the pixel on the left; half the size in the same time
 
 
@@ -282,6 +284,14 @@ _TABLE = (
             options=lambda encoding, size: {"quality": encoding.jxl_quality, "effort": encoding.jxl_effort},
         ),
         extra=Extra("jxl", "pillow_jxl"),
+    ),
+    Format(
+        "svg",
+        "image/svg+xml",
+        "svg",
+        {"SVG": "pymager.engine.svg.raster"},
+        tuple(Signature(0, magic, "svg") for magic in _XML_STARTS),
+        extra=Extra("svg", "resvg_py"),
     ),
     Format("pcx", "image/x-pcx", "pcx", {"PCX": "PIL.PcxImagePlugin"}),
     Format("sgi", "image/sgi", "sgi", {"SGI": "PIL.SgiImagePlugin"}),

@@ -12,6 +12,7 @@ from pymager.engine.limits import PictureLimits
 from pymager.errors import NotAPicture, PictureError, Undecodable
 
 _MIN_SIGNATURE_BYTES = 3
+_GZIP = b"\x1f\x8b"
 
 
 @contextmanager
@@ -43,6 +44,8 @@ def translating_errors(limits: PictureLimits, data: Data) -> Iterator[None]:
 
 def unknown_format(limits: PictureLimits, data: Data) -> NotAPicture:
     """No accepted decoder recognizes the bytes."""
+    if data[:2] == _GZIP:
+        return NotAPicture("the file is compressed with gzip; send the picture itself, such as SVG instead of SVGZ")
     known = _format_by_signature(data, limits)
     if known is not None and known.extra is not None and not known.is_installed:
         return NotAPicture(
@@ -72,7 +75,7 @@ def _format_by_signature(data: Data, limits: PictureLimits) -> formats.Format | 
     for format in formats.FORMATS.values():
         for signature in format.signatures:
             end = signature.offset + len(signature.magic)
-            is_long = len(signature.magic) >= _MIN_SIGNATURE_BYTES or not format.is_installed
+            is_long = len(signature.magic) >= (_MIN_SIGNATURE_BYTES if format.is_installed else 2)
             known = is_long and data[signature.offset : end] == signature.magic
             if known and (limits.decoders == ("*",) or not format.decoders.keys().isdisjoint(limits.decoders)):
                 return format

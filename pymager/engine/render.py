@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from pymager.engine import alpha, color, depth, orient, scale
-from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg, upright_orientation
+from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg, draw, upright_orientation
 from pymager.engine.encode import encode
 from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits
@@ -69,7 +69,10 @@ def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:
 
 
 def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepContext]:
-    """Decode a picture, a JPEG as small as the variant allows, and run the steps that belong to decoding."""
+    """Decode a picture, and run the steps that belong to decoding.
+
+    A JPEG is decoded as small as the variant allows, and an SVG is drawn in the variant's size.
+    """
     if can_be_reduced(original):
         target = scale.size_before_orientation(job.variant, upright_orientation(original))
         crop = scale.centered_crop(original.size, target)
@@ -79,6 +82,10 @@ def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepConte
         decoded = decode_jpeg(original, factor)
         left, top, right, bottom = crop
         crop = (left / factor, top / factor, right / factor, bottom / factor)
+    elif original.container.vector is not None:
+        target = job.variant.size
+        decoded = draw(original, scale.centered_crop(original.size, target), target)
+        crop = (0.0, 0.0, float(target[0]), float(target[1]))
     else:
         decoded = decode(original)
         target = scale.size_before_orientation(job.variant, decoded.orientation)
