@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 _GRAY_RGB = ("L", "RGB")
 _GRAY_RGB_ALPHA = ("L", "RGB", "RGBA")
@@ -21,11 +21,15 @@ _XML_STARTS = (b"<svg", b"<!DOCTYPE svg", b"<", b" ", b"\t", b"\n", b"\r", b"\xe
 _TIFF_PREDICTOR_TAG = 317  # 2: store the difference to the pixel on the left; half the size in the same time
 
 
+KeepMetadata = Literal["none", "copyright"]
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """How variants are encoded. Every field is also a setting of the same name; numbers are on Pillow's scales.
 
-    `background` is red, green and blue, 0 to 255 each.
+    `background` is red, green and blue, 0 to 255 each. `keep_metadata` says what of an original's metadata its variants
+    have.
     """
 
     jpeg_quality: int = 80
@@ -37,6 +41,7 @@ class Encoding:
     jxl_quality: int = 80
     jxl_effort: int = 4
     background: tuple[int, int, int] = (255, 255, 255)
+    keep_metadata: KeepMetadata = "none"
 
 
 SaveOptions = Callable[[Encoding, tuple[int, int]], dict[str, Any]]
@@ -67,7 +72,7 @@ class Output:
     `encoder` is Pillow's name. `modes` are the modes among Pillow's L, RGB and RGBA that it accepts, narrowest first.
     `max_side` is the longest possible side in pixels. `max_pixels` limits a variant whose size a client can choose
     freely; None for formats that compress well. `settings` are the fields of `Encoding` that change its bytes,
-    in addition to the background. `palette` says that it has at most 256 colors.
+    in addition to the background. `palette` says that it has at most 256 colors, `metadata` that it has EXIF and XMP.
     """
 
     encoder: str
@@ -77,6 +82,7 @@ class Output:
     settings: tuple[str, ...] = ()
     options: SaveOptions = _no_options
     palette: bool = False
+    metadata: bool = False
 
     @property
     def has_transparency(self) -> bool:
@@ -137,6 +143,7 @@ _TABLE = (
             _GRAY_RGB,
             max_side=65_500,
             settings=("jpeg_quality",),
+            metadata=True,
             options=lambda encoding, size: {"quality": encoding.jpeg_quality},
         ),
     ),
@@ -147,7 +154,7 @@ _TABLE = (
         {"PNG": "PIL.PngImagePlugin"},
         (Signature(0, b"\x89PNG\r\n\x1a\n", "png"),),
         # Level 4 takes 57 ms for 800x600; level 6 takes 150 ms and is 5 % smaller.
-        Output("PNG", _GRAY_RGB_ALPHA, options=lambda encoding, size: {"compress_level": 4}),
+        Output("PNG", _GRAY_RGB_ALPHA, metadata=True, options=lambda encoding, size: {"compress_level": 4}),
     ),
     Format(
         "gif",
@@ -168,6 +175,7 @@ _TABLE = (
             _GRAY_RGB_ALPHA,
             max_side=16_383,
             settings=("webp_quality", "webp_method"),
+            metadata=True,
             options=lambda encoding, size: {"quality": encoding.webp_quality, "method": encoding.webp_method},
         ),
     ),
@@ -182,6 +190,7 @@ _TABLE = (
             _GRAY_RGB_ALPHA,
             max_side=32_768,  # libavif, which browsers use too, decodes no longer side
             settings=("avif_quality", "avif_speed"),
+            metadata=True,
             options=lambda encoding, size: {
                 "quality": encoding.avif_quality,
                 "speed": encoding.avif_speed,
@@ -206,6 +215,7 @@ _TABLE = (
         Output(
             "TIFF",
             _GRAY_RGB_ALPHA,
+            metadata=True,
             max_pixels=_BULKY_MAX_PIXELS,
             options=lambda encoding, size: {"compression": "tiff_lzw", "tiffinfo": {_TIFF_PREDICTOR_TAG: 2}},
         ),
@@ -281,6 +291,7 @@ _TABLE = (
             "JXL",
             _GRAY_RGB_ALPHA,
             settings=("jxl_quality", "jxl_effort"),
+            metadata=True,
             options=lambda encoding, size: {"quality": encoding.jxl_quality, "effort": encoding.jxl_effort},
         ),
         extra=Extra("jxl", "pillow_jxl"),

@@ -98,7 +98,10 @@ def _integers(mode: str, size: tuple[int, int], samples: bytes) -> bytes:
 
 
 def _save(picture: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Write a picture in L, LA, RGB or RGBA. The options are `quality`, 100 being lossless, and `effort`, 1 to 9."""
+    """Write a picture in L, LA, RGB or RGBA.
+
+    The options are `quality`, 100 being lossless, `effort`, 1 to 9, and `exif` and `xmp`, the contents of boxes.
+    """
     options = picture.encoderinfo
     quality = options.get("quality", _DEFAULT_QUALITY)
     with panics.as_errors():
@@ -107,6 +110,8 @@ def _save(picture: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
             lossless=quality >= _LOSSLESS_QUALITY,
             quality=quality,
             effort=options.get("effort", _DEFAULT_EFFORT),
+            use_container=bool(options.get("exif") or options.get("xmp")),
             num_threads=_THREADS,
         )
-        file.write(encoder(picture.tobytes(), *picture.size, jpeg_encode=False))
+        boxes = {name: options.get(name) for name in ("exif", "xmp")}
+        file.write(encoder(picture.tobytes(), *picture.size, jpeg_encode=False, **boxes))

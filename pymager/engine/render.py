@@ -9,8 +9,10 @@ from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, dec
 from pymager.engine.encode import encode
 from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits
+from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
+from pymager.formats import output_of
 
 
 def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
@@ -49,7 +51,7 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     del decoded  # release the full-size picture as soon as there is a small one
     for step in OUTPUT_STEPS:
         picture = step(picture, context)
-    return encode(picture, job)
+    return encode(picture, job, context.copyright)
 
 
 def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
@@ -91,8 +93,18 @@ def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepConte
         target = scale.size_before_orientation(job.variant, decoded.orientation)
         crop = scale.centered_crop(decoded.picture.size, target)
     picture = decoded.picture
-    context = StepContext(job, crop, decoded.orientation, decoded.profile, decoded.gray, decoded.frame_area)
+    kept = _copyright(original, job)
+    context = StepContext(job, crop, decoded.orientation, decoded.profile, decoded.gray, decoded.frame_area, kept)
     del decoded
     for step in DECODE_STEPS:
         picture = step(picture, context)
     return picture, context
+
+
+def _copyright(original: OpenOriginal, job: RenderJob) -> Copyright:
+    """The copyright that the variant keeps."""
+    if job.encoding.keep_metadata == "none" or not output_of(job.variant.format).metadata:
+        return NO_COPYRIGHT
+    from pymager.engine import copyright  # only where it is kept
+
+    return copyright.of(original)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from PIL import Image
 
 from pymager.engine.jobs import RenderJob
+from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 
 Rectangle: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom in pixels, which can be fractions."""
@@ -19,7 +20,7 @@ class StepContext:
     `crop` is the part of the decoded picture that the variant shows, before the orientation is applied. `orientation`
     is EXIF's, 1 to 8. `profile` is the ICC profile that is left to apply, and `gray` says whether the original is gray,
     also if its pixels are stored as RGB by now. `frame_area` is the part of the canvas that a GIF's first frame covers;
-    None in other formats.
+    None in other formats. `copyright` is what the variant keeps of the original's metadata.
     """
 
     job: RenderJob
@@ -28,6 +29,7 @@ class StepContext:
     profile: bytes | None = None
     gray: bool = False
     frame_area: tuple[int, int, int, int] | None = None
+    copyright: Copyright = NO_COPYRIGHT
 
 
 Step: TypeAlias = Callable[[Image.Image, StepContext], Image.Image]

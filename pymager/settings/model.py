@@ -119,6 +119,12 @@ class Settings(BaseModel):
         _ENCODING.jxl_effort, ge=1, le=9, description="Effort of JPEG XL encoding: 1 is fastest, 9 is smallest."
     )
 
+    keep_metadata: formats.KeepMetadata = Field(
+        _ENCODING.keep_metadata,
+        description="Metadata of originals that variants keep. `none`: none. `copyright`: creators, copyright notice, "
+        "credit and terms of use, as EXIF and XMP in JPEG, PNG, WebP, AVIF, TIFF and JPEG XL.",
+    )
+
     max_body: ByteSize = Field(ByteSize(100_000_000), ge=1, description="Maximum upload size in bytes.")
     max_spool: SpoolSize = Field(
         ByteSize(0),

@@ -16,6 +16,7 @@ from pymager import formats
 from pymager.composition import encoding
 from pymager.engine import plugins
 from pymager.engine.containers import load_walker
+from pymager.engine.metadata import writers
 from pymager.formats import FORMATS, OUTPUTS, Encoding, Format
 from pymager.settings.model import Settings
 from pymager.web.openapi.document import document
@@ -81,7 +82,12 @@ def test_an_output_takes_every_picture_in_the_narrowest_mode(row: Format) -> Non
 
 def test_every_field_of_the_encoding_belongs_to_one_output() -> None:
     used = Counter(setting for row in FORMATS.values() if row.output for setting in row.output.settings)
-    assert used == {field.name: 1 for field in fields(Encoding) if field.name != "background"}
+    assert used == Counter({field.name for field in fields(Encoding)} - {"background", "keep_metadata"})
+
+
+def test_every_output_with_metadata_has_a_writer_for_it() -> None:
+    outputs = [row.output for row in FORMATS.values() if row.output]
+    assert set(writers.WRITERS) == {output.encoder for output in outputs if output.metadata}
 
 
 def test_every_field_of_the_encoding_is_a_setting_with_the_same_default() -> None:

@@ -109,6 +109,7 @@ BAD: dict[str, list[str]] = {
     "webp_method": ["-1", "7"],
     "avif_quality": ["0", "101"],
     "avif_speed": ["-1", "11"],
+    "keep_metadata": ["all", "COPYRIGHT", ""],
     "jxl_quality": ["0", "101", "best"],
     "jxl_effort": ["0", "10"],
     "jp2_quality": ["0", "101"],
