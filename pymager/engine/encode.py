@@ -25,7 +25,7 @@ def encode(picture: Image.Image, job: RenderJob, copyright: Copyright = NO_COPYR
     if output.palette:
         picture = _with_palette(picture)
     out = BytesIO()
-    options = output.options(job.encoding, job.variant.size)
+    options = output.options(job.encoding, picture.size)
     if copyright and output.metadata:
         from pymager.engine.metadata import writers  # loads the plugin of PNG
 

@@ -1,10 +1,11 @@
 """Renders a variant: the pipeline from the original's file to the variant's bytes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
-from pymager.engine import alpha, color, depth, orient, scale
+from pymager.engine import alpha, color, depth, orient, pad, scale
 from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg, draw, upright_orientation
 from pymager.engine.encode import encode
 from pymager.engine.jobs import RenderJob
@@ -13,6 +14,7 @@ from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
 from pymager.formats import output_of
+from pymager.variants.geometry import jpeg_reduction, placement
 
 
 def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
@@ -26,9 +28,10 @@ DECODE_STEPS: tuple[Step, ...] = (depth.eight_bits, alpha.expand, alpha.clear_ou
 
 OUTPUT_STEPS: tuple[Step, ...] = (
     scale.crop_and_scale,
-    orient.apply_orientation,
+    orient.turn,
     color.to_srgb,
     color.to_rgb,
+    pad.pad,
     alpha.flatten,
     drop_metadata,
 )
@@ -39,7 +42,7 @@ _COPYABLE_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 
 
 def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
-    """Crop the original in a file around its center, and scale it to the variant's size.
+    """Render a variant of the original in a file.
 
     None means that the original's own bytes are the variant. An animation gives its first frame. Raises
     `NotAPicture`, `Undecodable` and `MemoryError` as `inspect` does.
@@ -67,7 +70,7 @@ def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Im
 def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:
     picture = original.picture
     same = (original.format, *original.size) == (job.variant.format, *job.variant.size)
-    return same and picture is not None and picture.mode in _COPYABLE_MODES
+    return same and job.variant.is_plain and picture is not None and picture.mode in _COPYABLE_MODES
 
 
 def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepContext]:
@@ -76,25 +79,28 @@ def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepConte
     A JPEG is decoded as small as the variant allows, and an SVG is drawn in the variant's size.
     """
     if can_be_reduced(original):
-        target = scale.size_before_orientation(job.variant, upright_orientation(original))
-        crop = scale.centered_crop(original.size, target)
-        factor = scale.jpeg_reduction(crop, target)
+        placed = placement(job.variant, original.size, upright_orientation(original), job.max_side)
+        factor = jpeg_reduction(placed.part, placed.scaled_size)
         if not original.container.has_end:
             check_jpeg_pixels(original)
         decoded = decode_jpeg(original, factor)
-        left, top, right, bottom = crop
-        crop = (left / factor, top / factor, right / factor, bottom / factor)
     elif original.container.vector is not None:
-        target = job.variant.size
-        decoded = draw(original, scale.centered_crop(original.size, target), target)
-        crop = (0.0, 0.0, float(target[0]), float(target[1]))
+        factor = 1
+        placed = placement(job.variant, original.size, 1, job.max_side)
+        decoded = draw(original, placed.part, placed.scaled_size)
+        width, height = map(float, placed.scaled_size)
+        placed = replace(placed, part=(0.0, 0.0, width, height))
     else:
+        factor = 1
         decoded = decode(original)
-        target = scale.size_before_orientation(job.variant, decoded.orientation)
-        crop = scale.centered_crop(decoded.picture.size, target)
+        placed = placement(job.variant, decoded.picture.size, decoded.orientation, job.max_side)
+    left, top, right, bottom = placed.part
+    part = (left / factor, top / factor, right / factor, bottom / factor)
     picture = decoded.picture
     kept = _copyright(original, job)
-    context = StepContext(job, crop, decoded.orientation, decoded.profile, decoded.gray, decoded.frame_area, kept)
+    context = StepContext(
+        job, part, placed.target, placed.turns, decoded.profile, decoded.gray, decoded.frame_area, kept
+    )
     del decoded
     for step in DECODE_STEPS:
         picture = step(picture, context)

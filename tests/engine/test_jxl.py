@@ -13,12 +13,12 @@ from pymager.engine import jxl, panics
 from pymager.engine.containers.jxl import read_header
 from pymager.engine.limits import PictureLimits
 from pymager.errors import NotAPicture, Undecodable, UnsupportedFormat
-from pymager.names import parse_derived
 from tests.engine.bit_writer import BitWriter
 from tests.engine.checks import four_colors
 from tests.engine.fidelity import boxes, jxl_kinds
 from tests.engine.rendering import ALL, inspected, near, opened, quadrants, rendered
 from tests.pictures import encoded
+from tests.urls import parse_derived
 
 ENUM_RGB, ENUM_GRAY = (0, 2), (1, 2)
 

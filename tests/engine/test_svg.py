@@ -23,7 +23,7 @@ from pymager.engine.svg import fonts, size, tree
 from pymager.engine.svg.tree import Element
 from pymager.errors import NotAPicture, PictureError, Undecodable
 from pymager.formats import Encoding
-from pymager.names import Variant
+from pymager.variants.variant import Variant
 from pymager.workers.pool import WorkerLimits, WorkerPool
 from tests.engine import handmade
 from tests.engine.rendering import ALL, as_rgba, inspected, opened, rendered
@@ -95,6 +95,38 @@ def test_only_the_part_that_is_needed_is_drawn() -> None:
         *[(255, 0, 0, 255)] * 2,
         *[(0, 0, 255, 255)] * 2,
     ]
+
+
+OPTIONS: dict[str, dict[str, object]] = {
+    "inside": {"fit": "inside", "enlarge": True},
+    "contain": {"fit": "contain"},
+    "fill": {"fit": "fill"},
+    "gravity": {"gravity": "northwest"},
+    "crop": {"crop": "25p,25p,50p,50p"},
+    "turned": {"rotate": 90, "flip": "h"},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_svg_is_sharp_with_every_option_of_geometry(name: str) -> None:
+    """A checkerboard of whole pixels in every variant has only its two colors, except where two squares share one."""
+    squares = "".join(
+        f'<rect x="{x}" y="{y}" width="1" height="1" fill="{"#000" if (x + y) % 2 else "#fff"}"/>'
+        for x in range(8)
+        for y in range(8)
+    )
+    body = rendered(svg(squares, 'viewBox="0 0 8 8"'), 1024, 512, **OPTIONS[name])  # type: ignore[arg-type]
+    values = np.asarray(opened(body).convert("RGBA"))
+    shades = values[:, :, 0][values[:, :, 3] == 255]
+    assert np.isin(shades, (0, 255)).mean() > 0.99
+    assert 0.4 < (shades == 0).mean() < 0.6
+
+
+def test_a_side_that_follows_and_the_own_size_of_an_svg() -> None:
+    data = svg(root='width="40" height="30"')
+    assert opened(rendered(data, 20, 0)).size == (20, 15)
+    assert opened(rendered(data, 0, 300)).size == (40, 30)  # it counts as enlarging, as for other originals
+    assert opened(rendered(data, 0, 300, enlarge=True)).size == (400, 300)
 
 
 def test_transparency_is_kept_and_the_background_is_visible_through_it() -> None:
