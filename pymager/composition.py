@@ -109,7 +109,8 @@ async def opened(
     with observing(settings, shared_metrics) as observer, Spool(settings.spool) as spool:
         quota = Quota(max_spool_bytes(settings, spool.folder))
         limits = worker_limits(settings), picture_limits(settings)
-        workers = WorkerPool(settings.workers, settings.queue_size, *limits, observer=observer)
+        background = encoding(settings).background
+        workers = WorkerPool(settings.workers, settings.queue_size, *limits, background=background, observer=observer)
         async with stores(settings) as opened_stores, workers:
             blobs, metadata = opened_stores
             if observer.on:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pymager.formats import Encoding
 from pymager.names import Variant
+from pymager.ports import Description
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,7 @@ class Inspection:
     format: str
     width: int
     height: int
+    description: Description
 
 
 @dataclass(frozen=True, slots=True)
