@@ -16,6 +16,7 @@ from pymager.formats import Encoding
 from pymager.library import dates, deployment
 from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
+from pymager.library.descriptions import Descriptions
 from pymager.library.library import Library
 from pymager.library.quota import Quota
 from pymager.library.sizes import SizePolicy
@@ -119,7 +120,10 @@ async def opened(
             derivation = Derivation(
                 blobs, metadata, workers, cache, encoding(settings), spool.folder, deadline, observer
             )
-            library = Library(blobs, metadata, workers, derivation, cache, size_policy(settings))
+            descriptions = Descriptions(
+                blobs, metadata, workers, spool.folder, deadline, read_only=settings.read_only, observer=observer
+            )
+            library = Library(blobs, metadata, workers, derivation, cache, size_policy(settings), descriptions)
             try:
                 exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)
                 yield Components(blobs, metadata, spool, quota, workers, derivation, library, observer, exact_from)
