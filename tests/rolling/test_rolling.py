@@ -154,6 +154,10 @@ async def test_each_version_reads_what_the_other_writes(versions: Versions) -> N
         assert (await old.put("kept", picture(22), **{"If-None-Match": "*"})).status == 412
 
         await work_at_once(old, new)
+        assert (await old.put("late", picture(30))).status == 201
+        done = await versions.run("check", "--complete")
+        assert done.code == 0, done.err
+        assert None not in await listed(new, "late")
     assert (await versions.run("check")).code == 0
     assert (await versions.run("check", old=True)).code == (0 if versions.metadata.startswith("dynamodb") else 2)
 
