@@ -14,8 +14,9 @@ from pymager.engine.jobs import RenderJob
 from pymager.engine.render import DECODE_STEPS
 from pymager.engine.step import StepContext
 from pymager.formats import Encoding
-from pymager.names import Variant
 from pymager.ports import Description
+from pymager.variants.geometry import Target, turned_size
+from pymager.variants.variant import Variant
 
 _MAX_SIDE = 64
 """The longest side from which placeholders are made. They have at most seven components across and down."""
@@ -26,7 +27,9 @@ _STRIP_PIXELS = 1 << 18
 _BIN_MASK = 0xF0
 """The histogram has 16 levels of each channel, as that of sharp's `stats`. A pixel with less alpha is not visible."""
 _BLURHASH_COMPONENTS = (4, 3)
-_ANY_JOB = RenderJob(Variant(1, 1, "png"), Encoding())
+_ANY = RenderJob(Variant(1, 1, "png"), Encoding()), (0, 0, 1, 1), Target((1, 1), (1, 1), (0, 0))
+"""A variant, for steps that need none."""
+_UPRIGHT = 1
 
 
 def describe(decoded: Decoded, frames: int, background: tuple[int, int, int]) -> Description:
@@ -44,12 +47,13 @@ def describe(decoded: Decoded, frames: int, background: tuple[int, int, int]) ->
 
 def _small(sample: Image.Image, decoded: Decoded) -> Image.Image:
     """The sample as RGBA in sRGB, upright, with no side longer than `_MAX_SIDE`."""
-    context = StepContext(_ANY_JOB, (0, 0, 1, 1), decoded.orientation, decoded.profile, decoded.gray)
+    turns = () if decoded.orientation == _UPRIGHT else (decoded.orientation,)
+    context = StepContext(*_ANY, turns, decoded.profile, decoded.gray)
     picture, longest = sample, max(sample.size)
     if longest > _MAX_SIDE:
         width, height = (max(1, round(side * _MAX_SIDE / longest)) for side in sample.size)
         picture = sample.resize((width, height), Image.Resampling.BOX)
-    for step in (orient.apply_orientation, color.to_srgb, color.to_rgb):
+    for step in (orient.turn, color.to_srgb, color.to_rgb):
         picture = step(picture, context)
     return picture.convert("RGBA")
 
@@ -62,7 +66,7 @@ def _sampled(decoded: Decoded) -> Image.Image:
         step = isqrt(width * height // _MAX_SAMPLED_PIXELS) + _UNEVEN
         size = max(1, int(width / step)), max(1, int(height / step))
     area = decoded.frame_area and _scaled_area(decoded.frame_area, picture.size, size)
-    context = StepContext(_ANY_JOB, (0, 0, 1, 1), frame_area=area)
+    context = StepContext(*_ANY, frame_area=area)
     picture = picture.resize(size, Image.Resampling.NEAREST)  # a copy if the size is the same
     for decode_step in DECODE_STEPS:
         picture = decode_step(picture, context)
@@ -90,7 +94,7 @@ def _has_transparent_pixel(decoded: Decoded) -> bool:
         return False
     if picture.mode in ("RGBA", "LA"):
         return not _is_opaque(picture)
-    context = StepContext(_ANY_JOB, (0, 0, 1, 1))
+    context = StepContext(*_ANY)
     rows = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, rows):
         strip = picture.crop((0, top, width, min(height, top + rows)))
@@ -136,5 +140,5 @@ def _blurhash(small: Image.Image, background: tuple[int, int, int], *, is_portra
 
 
 def _is_portrait(decoded: Decoded) -> bool:
-    width, height = decoded.picture.size
-    return width > height if orient.swaps_sides(decoded.orientation) else height > width
+    width, height = turned_size(decoded.picture.size, (decoded.orientation,))
+    return height > width

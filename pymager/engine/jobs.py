@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from pymager.formats import Encoding
-from pymager.names import Variant
 from pymager.ports import Description
+from pymager.variants.variant import Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class RenderJob:
-    """A variant to render: exactly `variant.width` x `variant.height` pixels."""
+    """A variant to render. `encoding` has its own quality; `max_side` limits a side that follows, in pixels."""
 
     variant: Variant
     encoding: Encoding
+    max_side: int = 65_535
