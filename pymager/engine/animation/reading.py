@@ -13,7 +13,7 @@ from pymager.engine.animation.parts import Part, Parts
 from pymager.engine.containers import avis
 from pymager.engine.containers.container import Data
 from pymager.engine.decode import Decoded, decode
-from pymager.engine.original import OpenOriginal
+from pymager.engine.original import OpenOriginal, frame_not_found
 
 _READERS: dict[str, Callable[[Data], Parts | None]] = {
     "gif": read_gif.read,
@@ -57,6 +57,19 @@ def open_animation(original: OpenOriginal) -> Animation | None:
         partial(compose.frames, parts, partial(_decoded, original)),
         compose.stays_opaque(parts),
     )
+
+
+def decode_frame(original: OpenOriginal, number: int) -> Decoded:
+    """Decode one frame of an animation; 0 is the picture that is shown without animations.
+
+    A page of a TIFF is chosen when the file is opened. Raises `FrameNotFound`, and what a decoder raises.
+    """
+    if number == 0 or original.format == "tiff":
+        return decode(original)
+    animation = open_animation(original)
+    if animation is None or number >= len(animation.milliseconds):
+        raise frame_not_found(number)
+    return next(animation.frames(number))
 
 
 def _decoded(original: OpenOriginal, part: Part) -> Decoded:
