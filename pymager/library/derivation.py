@@ -23,6 +23,7 @@ from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
 from pymager.variants.variant import Variant
 from pymager.workers.pool import Worker, WorkerPool
+from pymager.workers.queue import JobKind
 
 _FAILURE_TTL_SECONDS = 60.0
 _MAX_FAILURES = 10_000
@@ -139,8 +140,9 @@ class Derivation:
             return await self._make(worker, key, original, variant)
 
         try:
-            reserve = partial(self._workers.reserve, _weight(original, variant))
-            return await self._flights.run(key, look, make, reserve=reserve)
+            weight = _weight(original, variant)
+            kind = JobKind.ANIMATION if weight > 1 else JobKind.RENDER
+            return await self._flights.run(key, look, make, reserve=partial(self._workers.reserve, kind, weight))
         except PictureError as error:
             self._remember_failure(key, error)
             raise

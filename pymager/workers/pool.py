@@ -74,9 +74,9 @@ class PoolState:
 
 
 class Worker:
-    """A worker process that is reserved for its holder, who renders pictures of one kind."""
+    """A worker process that is reserved for its holder, for jobs of one kind."""
 
-    def __init__(self, pool: "WorkerPool", slot: Slot, kind: JobKind) -> None:
+    def __init__(self, pool: "WorkerPool", slot: Slot, kind: JobKind = JobKind.RENDER) -> None:
         self._pool = pool
         self._slot = slot
         self._kind = kind
@@ -187,12 +187,11 @@ class WorkerPool:
                 return await self._run(slot, protocol.inspect_request(path), read)
 
     @asynccontextmanager
-    async def reserve(self, weight: int = 1) -> AsyncIterator[Worker]:
-        """Wait for a free worker and reserve it, for one render after the other. Raises `Overloaded`.
+    async def reserve(self, kind: JobKind = JobKind.RENDER, weight: int = 1) -> AsyncIterator[Worker]:
+        """Wait for a free worker and reserve it, for one job after the other. Raises `Overloaded`.
 
-        `weight` is how many usual renders it costs. A larger one than 1 waits in the queue of animations.
+        `weight` is how many usual renders the job costs.
         """
-        kind = JobKind.RENDER if weight <= 1 else JobKind.ANIMATION
         async with self._reserved(kind, weight=weight) as slot:
             yield Worker(self, slot, kind)
 

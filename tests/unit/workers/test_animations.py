@@ -9,6 +9,7 @@ import pytest
 from pymager.errors import Overloaded
 from pymager.telemetry.context import CURRENT, RequestContext
 from pymager.workers.pool import WorkerPool
+from pymager.workers.queue import JobKind
 from tests.unit.workers.pools import TARGET, pool, rendered, until
 
 AT_THE_BOUNDS = 100
@@ -17,7 +18,7 @@ AT_THE_BOUNDS = 100
 
 async def animation(workers: WorkerPool, path: Path, client: str) -> object:
     CURRENT.set(RequestContext("request", client, 0.0))
-    async with workers.reserve(AT_THE_BOUNDS) as worker:
+    async with workers.reserve(JobKind.ANIMATION, AT_THE_BOUNDS) as worker:
         return await worker.render(path, TARGET, path.parent)
 
 
