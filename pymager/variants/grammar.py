@@ -104,9 +104,9 @@ class Grammar:
         if values.get("q") and output is not None and not output.quality_setting:
             rows = formats.OUTPUTS.items()
             known = ", ".join(sorted(name for name, row in rows if row.output and row.output.quality_setting))
-            raise InvalidOption(f"q: {format} has no quality; formats that have one: {known}")
+            raise InvalidOption(f"the option q: {format} has no quality; formats that have one: {known}")
         if values.get("animated") and values.get("frame") is not None:
-            raise InvalidOption("animated=true and frame exclude each other: a frame is a still picture")
+            raise InvalidOption("the options animated=true and frame exclude each other: a frame is a still picture")
         options = {name: value for name, value in values.items() if name != "dpr"}
         options.setdefault("animated", self._moves)
         variant = Variant(*_multiplied((width, height), values), format, **options)  # type: ignore[arg-type]
@@ -165,11 +165,11 @@ def parse_options(parameters: Iterable[tuple[str, str]]) -> dict[str, object]:
         if option is None:
             raise InvalidOption(f"'{name[:_MAX_SHOWN]}' is not an option; options: {', '.join(BY_NAME)}")
         if name in values:
-            raise InvalidOption(f"{name} is given more than once; give it once")
+            raise InvalidOption(f"the option {name} is given more than once; give it once")
         try:
             values[name] = option.parse(text.lower())
         except ValueError:
-            raise InvalidOption(f"{name} takes {option.takes}, got '{text[:_MAX_SHOWN]}'") from None
+            raise InvalidOption(f"the option {name} takes {option.takes}, got '{text[:_MAX_SHOWN]}'") from None
     return values
 
 
