@@ -1,6 +1,7 @@
 """Renders a variant: the pipeline from the original's file to the variant's bytes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -8,12 +9,14 @@ from PIL import Image
 from pymager.engine import alpha, color, depth, orient, pad, scale
 from pymager.engine.animation.reading import decode_frame, open_animation
 from pymager.engine.animation.writing import write
-from pymager.engine.decode import Decoded, can_be_reduced, check_jpeg_pixels, decode_jpeg, upright_orientation
-from pymager.engine.encode import encode
+from pymager.engine.decode import Decoded, can_be_reduced, check_jpeg_pixels, decode_jpeg, draw, upright_orientation
+from pymager.engine.encode import encode, save_options
 from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits, check_animation
+from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
+from pymager.formats import output_of
 from pymager.variants.geometry import Placement, jpeg_reduction, placement
 
 
@@ -57,7 +60,7 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     del decoded  # release the full-size picture as soon as there is a small one
     for step in OUTPUT_STEPS:
         picture = step(picture, context)
-    return encode(picture, job)
+    return encode(picture, job, context.copyright)
 
 
 def _render_animation(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
@@ -67,6 +70,7 @@ def _render_animation(path: Path, limits: PictureLimits, job: RenderJob) -> byte
         if animation is None:
             return None
         placed = _placed(next(animation.frames(0)), job)
+        kept = _copyright(original, job)
     frames = len(animation.milliseconds)
     check_animation(frames, animation.size, placed.target.size, limits)
     return write(
@@ -75,7 +79,8 @@ def _render_animation(path: Path, limits: PictureLimits, job: RenderJob) -> byte
         animation.milliseconds,
         animation.plays,
         stays_opaque=animation.stays_opaque,
-        options=job.variant.output.options(job.encoding, placed.target.size),
+        options=save_options(job, placed.target.size),
+        first_options=save_options(job, placed.target.size, kept),
     )
 
 
@@ -115,14 +120,23 @@ def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:
 
 
 def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepContext]:
-    """Decode a picture, a JPEG as small as the variant allows, and run the steps that belong to decoding."""
-    if not can_be_reduced(original) or job.variant.frame:
-        return _prepared(decode_frame(original, job.variant.frame or 0), job)
+    """Decode a picture, and run the steps that belong to decoding.
+
+    A JPEG is decoded as small as the variant allows, and an SVG is drawn in the variant's size.
+    """
+    frame = job.variant.frame or 0
+    if original.container.vector is not None and not frame:
+        placed = placement(job.variant, original.size, 1, job.max_side)
+        width, height = placed.scaled_size
+        whole = replace(placed, part=(0.0, 0.0, float(width), float(height)))
+        return _prepared(draw(original, placed.part, (width, height)), job, whole, kept=_copyright(original, job))
+    if not can_be_reduced(original) or frame:
+        return _prepared(decode_frame(original, frame), job, kept=_copyright(original, job))
     placed = placement(job.variant, original.size, upright_orientation(original), job.max_side)
     factor = jpeg_reduction(placed.part, placed.scaled_size)
     if not original.container.has_end:
         check_jpeg_pixels(original)
-    return _prepared(decode_jpeg(original, factor), job, placed, factor)
+    return _prepared(decode_jpeg(original, factor), job, placed, factor, _copyright(original, job))
 
 
 def _placed(decoded: Decoded, job: RenderJob) -> Placement:
@@ -131,15 +145,32 @@ def _placed(decoded: Decoded, job: RenderJob) -> Placement:
 
 
 def _prepared(
-    decoded: Decoded, job: RenderJob, placed: Placement | None = None, factor: int = 1
+    decoded: Decoded,
+    job: RenderJob,
+    placed: Placement | None = None,
+    factor: int = 1,
+    kept: Copyright = NO_COPYRIGHT,
 ) -> tuple[Image.Image, StepContext]:
     """Run the steps that belong to decoding. The picture was decoded at 1/`factor` of the size that is placed."""
     placed = placed or _placed(decoded, job)
     left, top, right, bottom = placed.part
     part = (left / factor, top / factor, right / factor, bottom / factor)
-    context = StepContext(job, part, placed.target, placed.turns, decoded.profile, decoded.gray, decoded.frame_area)
+    context = StepContext(
+        job, part, placed.target, placed.turns, decoded.profile, decoded.gray, decoded.frame_area, kept
+    )
     picture = decoded.picture
     del decoded
     for step in DECODE_STEPS:
         picture = step(picture, context)
     return picture, context
+
+
+def _copyright(original: OpenOriginal, job: RenderJob) -> Copyright:
+    """The copyright that the variant keeps."""
+    if job.encoding.keep_metadata == "none" or not output_of(job.variant.format).metadata:
+        return NO_COPYRIGHT
+    from pymager.engine import copyright  # only where it is kept
+
+    if original.picture is not None:
+        original.picture.load()  # some formats have metadata at their end
+    return copyright.of(original)

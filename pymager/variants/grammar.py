@@ -133,14 +133,15 @@ class Grammar:
 
 
 def output_format(extension: str) -> str:
-    """The output format of an extension, or `AUTO`. Raises `UnsupportedFormat`."""
+    """The output format of an extension, or `AUTO`. Raises `UnsupportedFormat`, also if its extra is not installed."""
     extension = extension.lower()
     if extension == AUTO:
         return AUTO
     format = formats.OUTPUTS.get(extension)
-    if format is None:
-        known = ", ".join((*sorted(formats.OUTPUTS), AUTO))
-        raise UnsupportedFormat(f"'{extension}' is not an output format; output formats: {known}")
+    if format is None or not format.is_installed:
+        known = ", ".join((*sorted(name for name, row in formats.OUTPUTS.items() if row.is_installed), AUTO))
+        needs = f" without pymager[{format.extra.name}]" if format is not None and format.extra is not None else ""
+        raise UnsupportedFormat(f"'{extension}' is not an output format{needs}; output formats: {known}")
     return format.name
 
 

@@ -1,5 +1,6 @@
 """Animations and single frames through the whole pipeline."""
 
+import io
 from contextlib import suppress
 from itertools import product
 from typing import Any
@@ -245,3 +246,27 @@ def test_errors_of_the_encoder_are_not_errors_of_the_picture(monkeypatch: pytest
         render(tmp_path / "original", ALL, job)
     with pytest.raises(NotAPicture):
         job_rendered(b"GIF89a", job)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_animation_keeps_the_copyright_of_its_original(format: str) -> None:
+    exif = Image.Exif()
+    exif[0x8298] = "(c) Ada Example"
+    pictures = [moving.scene(number, alpha=True) for number in range(6)]
+    data = encoded(
+        pictures[0], "WEBP", save_all=True, append_images=pictures[1:], duration=50, lossless=True, exif=exif.tobytes()
+    )
+    plain = rendered(data, 48, 32, format, animated=True)
+    kept = rendered(data, 48, 32, format, animated=True, keep_metadata="copyright")
+    assert plain is not None
+    assert kept is not None
+    assert b"Ada Example" not in plain
+    assert (kept.count(b"(c) Ada Example") >= 2) is (format != "gif"), "in EXIF and in XMP"
+    film, other = moving.read(kept), moving.read(plain)
+    assert film.milliseconds == other.milliseconds
+    for frame, same in zip(film.frames, other.frames, strict=True):
+        assert np.array_equal(frame, same)
+    if format != "gif":
+        with Image.open(io.BytesIO(kept)) as picture:
+            assert picture.getexif()[0x8298] == "(c) Ada Example"
+            assert getattr(picture, "n_frames", 1) == 6

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from PIL import Image, ImageChops
 
@@ -21,13 +22,16 @@ class Frame:
 class Movie:
     """What a writer gets: the size in pixels, how often to play (0: without end), and the frames, at least one.
 
-    All frames have the mode `mode`, RGB or RGBA.
+    All frames have the mode `mode`, RGB or RGBA. `options` are those of Pillow's `Image.save`; the first frame has
+    `first_options`, which can have metadata.
     """
 
     size: tuple[int, int]
     plays: int
     mode: str
     frames: Iterator[Frame]
+    options: dict[str, Any]
+    first_options: dict[str, Any]
 
 
 def merged(frames: Iterable[Frame], max_milliseconds: Fraction) -> Iterator[Frame]:

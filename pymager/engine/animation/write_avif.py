@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 from io import BytesIO
-from typing import Any
 
 from PIL import Image
 
@@ -43,9 +42,9 @@ class _Sequence(Image.Image):
         return self._number
 
 
-def write(movie: Movie, options: dict[str, Any]) -> bytes:
+def write(movie: Movie) -> bytes:
     """The animation as AVIF; a still picture if all frames are equal."""
     sequence = _Sequence(movie)
     out = BytesIO()
-    sequence.save(out, "AVIF", save_all=True, duration=sequence.milliseconds, **options)
+    sequence.save(out, "AVIF", save_all=True, duration=sequence.milliseconds, **movie.first_options)
     return avis.normalized(out.getvalue(), movie.plays) if sequence.is_animated else out.getvalue()

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from io import BytesIO
 from struct import pack
-from typing import Any
 
 from PIL import Image, ImageChops
 
@@ -23,7 +22,7 @@ _LOCAL_TABLE = 0x80
 _HALF = 128
 
 
-def write(movie: Movie, options: dict[str, Any]) -> bytes:
+def write(movie: Movie) -> bytes:
     """The animation as a GIF.
 
     Each frame draws only the pixels that it changes, so that what does not move keeps its colors. If pixels become

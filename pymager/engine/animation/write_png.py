@@ -17,16 +17,17 @@ _DENOMINATORS = (1000, 100, 10, 1)
 _KEEP, _REPLACE = 0, 0
 
 
-def write(movie: Movie, options: dict[str, Any]) -> bytes:
+def write(movie: Movie) -> bytes:
     """The animation as a PNG. Each frame replaces the rectangle that it changes."""
     out, sequence, count = list[bytes](), 0, 0
-    header = b""
+    head: list[bytes] = []
     before: Image.Image | None = None
     for frame in merged(movie.frames, _MAX_MILLISECONDS):
         area = before and changed_area(before, frame.picture)
         left, top, right, bottom = area or (0, 0, *(movie.size if before is None else (1, 1)))
-        head, pixels = _encoded(frame.picture.crop((left, top, right, bottom)), options)
-        header = header or head
+        options = movie.first_options if before is None else movie.options
+        others, pixels = _encoded(frame.picture.crop((left, top, right, bottom)), options)
+        head = head or others
         numbers = pack(">IIIII", sequence, right - left, bottom - top, left, top)
         out.append(chunk(b"fcTL", numbers + pack(">HHBB", *_delay(frame.milliseconds), _KEEP, _REPLACE)))
         sequence += 1
@@ -38,16 +39,17 @@ def write(movie: Movie, options: dict[str, Any]) -> bytes:
         before = frame.picture
         count += 1
     control = chunk(b"acTL", pack(">II", count, min(movie.plays, _MAX_PLAYS)))
-    return b"".join([SIGNATURE, chunk(b"IHDR", header), control, *out, chunk(b"IEND", b"")])
+    return b"".join([SIGNATURE, head[0], control, *head[1:], *out, chunk(b"IEND", b"")])
 
 
-def _encoded(picture: Image.Image, options: dict[str, Any]) -> tuple[bytes, bytes]:
-    """The content of IHDR, and of all IDAT chunks together."""
+def _encoded(picture: Image.Image, options: dict[str, Any]) -> tuple[list[bytes], bytes]:
+    """The chunks without pixels, of which the first is IHDR, and the content of all IDAT chunks together."""
     out = BytesIO()
     picture.save(out, "PNG", **options)
     data = out.getvalue()
     found = [(kind, data[start:end]) for kind, start, end in chunks(data)]
-    return found[0][1], b"".join(content for kind, content in found if kind == b"IDAT")
+    others = [chunk(kind, content) for kind, content in found if kind not in (b"IDAT", b"IEND")]
+    return others, b"".join(content for kind, content in found if kind == b"IDAT")
 
 
 def _delay(milliseconds: Fraction) -> tuple[int, int]:
