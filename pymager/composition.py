@@ -136,7 +136,7 @@ async def opened(
             descriptions = Descriptions(
                 blobs, metadata, workers, spool.folder, deadline, read_only=settings.read_only, observer=observer
             )
-            resolver = Resolver(encoding(settings))
+            resolver = Resolver(encoding(settings), picture_limits(settings), settings.max_side, descriptions.described)
             library = Library(blobs, metadata, workers, derivation, cache, resolver, descriptions)
             urls = variant_urls(settings)
             try:
@@ -173,7 +173,14 @@ def encoding(settings: Settings) -> Encoding:
 
 def picture_limits(settings: Settings) -> PictureLimits:
     """The limits on pictures that are accepted."""
-    return PictureLimits(settings.decoders, settings.max_pixels, settings.max_frames, settings.max_scans)
+    return PictureLimits(
+        settings.decoders,
+        settings.max_pixels,
+        settings.max_frames,
+        settings.max_scans,
+        settings.max_animation_pixels,
+        settings.max_animation_source_pixels,
+    )
 
 
 def worker_limits(settings: Settings) -> WorkerLimits:
@@ -203,7 +210,7 @@ def variant_urls(settings: Settings) -> VariantUrls:
         sizes = frozenset((int(width or 0), int(height or 0)) for width, height in pairs)
     options, signatures = option_lists.allowed_options(settings.options), settings.signatures != "off"
     policy = Policy(sizes, settings.max_side, options, bool(presets), signatures)
-    return VariantUrls(Grammar(encoding(settings), presets), policy)
+    return VariantUrls(Grammar(encoding(settings), presets, moves=settings.animated), policy)
 
 
 def backends_named(settings: Settings) -> dict[str, str]:

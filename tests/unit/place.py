@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pymager import keys, names
+from pymager.engine.limits import PictureLimits
 from pymager.errors import NotFound
 from pymager.formats import Encoding
 from pymager.library.cache import Cache
@@ -119,7 +120,8 @@ async def opened(
         async with pool(2) as workers:
             derivation = Derivation(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0)
             descriptions = Descriptions(hooked_blobs, metadata, workers, spool.folder, 60.0, read_only=read_only)
-            library = Library(hooked_blobs, metadata, workers, derivation, cache, Resolver(Encoding()), descriptions)
+            resolver = Resolver(Encoding(), PictureLimits(("*",)), 4096, descriptions.described)
+            library = Library(hooked_blobs, metadata, workers, derivation, cache, resolver, descriptions)
             place = Place(hooked_blobs, metadata, workers, spool, derivation, library)
             try:
                 yield place
