@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pymager.engine.containers.container import Box
+
 Floats = NDArray[np.float32]
 
 _MAP_SIDE = 96
@@ -26,33 +28,35 @@ _SKIN_BRIGHTNESS = (0.2, 0.98)
 """The range of the brightest channel of skin."""
 
 
-def focus(picture: Image.Image, target: tuple[int, int]) -> tuple[float, float]:
-    """The center of the best crop with the target's proportions, as fractions of the picture's width and height.
+def focus(picture: Image.Image, area: Box, target: tuple[int, int]) -> tuple[float, float]:
+    """The center of the best crop of an area with the target's proportions, as fractions of the area's sides.
 
-    The crop is as large as the picture allows, so it moves in one direction only; the other fraction is 0.5. The result
-    depends on the picture and the proportions alone. `picture` is in L, RGB, RGBA, CMYK or LAB, of any size, and is not
+    The crop is as large as the area allows, so it moves in one direction only; the other fraction is 0.5. The result
+    depends on the pixels and the proportions alone. `picture` is in L, RGB, RGBA, CMYK or LAB, of any size, and is not
     changed.
     """
-    (width, height), (target_width, target_height) = picture.size, target
-    share = height * target_width / (width * target_height)  # of the width, if it is less than 1
+    width, height = area[2] - area[0], area[3] - area[1]
+    share = height * target[0] / (width * target[1])  # of the width, if it is less than 1
     if share == 1:
         return 0.5, 0.5
-    interest = _interest(_reduced(picture))
+    interest = _interest(_reduced(picture, area))
     if share < 1:
         return _best_center(interest.sum(axis=0), share), 0.5
     return 0.5, _best_center(interest.sum(axis=1), 1 / share)
 
 
-def _reduced(picture: Image.Image) -> Image.Image:
-    """A small RGBA or RGB picture. A large one is sampled first, which costs the same for every size."""
-    longer = max(picture.size)
+def _reduced(picture: Image.Image, area: Box) -> Image.Image:
+    """A small RGBA or RGB picture of the area. A large one is sampled first, which costs the same for every size."""
+    size = area[2] - area[0], area[3] - area[1]
     sampled = _MAP_SIDE * _SAMPLES_PER_PIXEL
-    if longer > 2 * sampled:
-        size = [max(1, round(side * sampled / longer)) for side in picture.size]
-        picture = picture.resize((size[0], size[1]), Image.Resampling.NEAREST)
-    if picture.mode not in ("RGB", "RGBA"):
-        picture = picture.convert("RGB")
-    return picture.reduce(max(1, round(max(picture.size) / _MAP_SIDE)))
+    if max(size) > 2 * sampled:
+        width, height = (max(1, round(side * sampled / max(size))) for side in size)
+        part = picture.resize((width, height), Image.Resampling.NEAREST, area)
+    else:
+        part = picture.crop(area)
+    if part.mode not in ("RGB", "RGBA"):
+        part = part.convert("RGB")
+    return part.reduce(max(1, round(max(part.size) / _MAP_SIDE)))
 
 
 def _interest(picture: Image.Image) -> Floats:

@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pymager.engine.smart import focus
+from pymager.engine import smart as search
 from tests.engine.subjects import GROUNDS, PLACES, SIZES, SUBJECTS, Scene, scene
 from tests.pictures import photograph
 
+Box = tuple[int, int, int, int]
 TARGETS = [(100, 100), (300, 400), (160, 90)]
 SEEDS = (901, 902)
+
+
+def focus(picture: Image.Image, target: tuple[int, int], area: Box | None = None) -> tuple[float, float]:
+    return search.focus(picture, area or (0, 0, *picture.size), target)
 
 
 def scenes(subject: str, ground: str) -> Iterator[Scene]:
@@ -81,6 +86,14 @@ def test_the_focus_is_the_same_at_every_scale_and_every_time(factor: int) -> Non
     smaller = found.picture.reduce(factor)
     assert abs(focus(smaller, (1, 1))[0] - focus(found.picture, (1, 1))[0]) < 0.03
     assert focus(smaller, (1, 1)) == focus(smaller.copy(), (1, 1))
+
+
+def test_only_an_area_is_searched() -> None:
+    picture = scene("saturated", "flat", (2_400, 1_200), (0.0, 0.0), 5).picture
+    assert focus(picture, (1, 1))[0] < 0.4
+    assert focus(picture, (1, 1), (1_200, 200, 2_000, 600)) == (0.5, 0.5)
+    picture.paste("red", (1_850, 300, 1_950, 400))
+    assert focus(picture, (1, 1), (1_200, 200, 2_000, 600))[0] > 0.6
 
 
 def test_what_is_transparent_draws_no_attention() -> None:

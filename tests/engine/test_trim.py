@@ -5,10 +5,16 @@ import pytest
 from PIL import Image
 
 from pymager.engine import trim
-from pymager.engine.trim import content_box
 from tests.pictures import photograph
 
 MODES = ["L", "RGB", "RGBA", "CMYK"]
+
+
+def content_box(
+    picture: Image.Image, tolerance: int, area: tuple[int, int, int, int] | None = None
+) -> tuple[int, int, int, int]:
+    area = area or (0, 0, *picture.size)
+    return trim.content_box(picture, tolerance, area, area[:2])
 
 
 def searched(picture: Image.Image, tolerance: int) -> tuple[int, int, int, int]:
@@ -66,6 +72,16 @@ def test_a_border_on_any_side_is_removed(mode: str) -> None:
         assert content_box(picture, 10) == expected
         if left and top:
             assert expected == (left, top, left + 60, top + 40)
+
+
+@pytest.mark.parametrize("corner", [(10, 10), (49, 10), (10, 29), (49, 29)])
+def test_only_an_area_is_searched_with_the_color_of_one_of_its_corners(corner: tuple[int, int]) -> None:
+    picture = Image.new("RGB", (60, 40), "red")
+    picture.paste("white", (10, 10, 50, 30))
+    picture.paste("blue", (15, 12, 45, 25))
+    assert trim.content_box(picture, 0, (10, 10, 50, 30), corner) == (15, 12, 45, 25)
+    assert trim.content_box(picture, 0, (0, 10, 50, 30), (0, 10)) == (10, 10, 50, 30)
+    assert trim.content_box(picture, 0, (10, 10, 15, 30), (10, 10)) == (10, 10, 15, 30)
 
 
 def test_the_tolerance_is_inclusive_and_counts_the_channel_that_differs_most() -> None:
