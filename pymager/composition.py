@@ -17,6 +17,7 @@ from pymager.library import dates, deployment
 from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
 from pymager.library.library import Library
+from pymager.library.overlays import Overlays
 from pymager.library.quota import Quota
 from pymager.library.resolution import Resolver
 from pymager.library.spool import Spool
@@ -31,6 +32,7 @@ from pymager.variants import option_lists
 from pymager.variants.grammar import Grammar
 from pymager.variants.policy import Policy
 from pymager.variants.urls import VariantUrls
+from pymager.variants.watermarks import Watermark, watermark
 from pymager.workers.pool import WorkerLimits, WorkerPool
 
 log = structlog.get_logger("pymager")
@@ -120,6 +122,7 @@ async def opened(
             if observer.on:
                 blobs, metadata = ObservedBlobs(blobs, observer), ObservedMetadata(metadata, observer)
             deadline = 3 * settings.worker_timeout + 30
+            overlays = Overlays(metadata, watermarks_of(settings))
             derivation = Derivation(
                 blobs,
                 metadata,
@@ -130,8 +133,9 @@ async def opened(
                 deadline,
                 observer,
                 max_side=settings.max_side,
+                overlays=overlays,
             )
-            library = Library(blobs, metadata, workers, derivation, cache, Resolver(encoding(settings)))
+            library = Library(blobs, metadata, workers, derivation, cache, Resolver(encoding(settings), overlays))
             urls = variant_urls(settings)
             try:
                 exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)
@@ -196,7 +200,12 @@ def variant_urls(settings: Settings) -> VariantUrls:
         pairs = (size.split("x") for size in settings.sizes)
         sizes = frozenset((int(width or 0), int(height or 0)) for width, height in pairs)
     policy = Policy(sizes, settings.max_side, option_lists.allowed_options(settings.options), bool(presets))
-    return VariantUrls(Grammar(encoding(settings), presets), policy)
+    return VariantUrls(Grammar(encoding(settings), presets, settings.watermarks), policy)
+
+
+def watermarks_of(settings: Settings) -> dict[str, Watermark]:
+    """The watermarks by their names."""
+    return {name: watermark(name, text) for name, text in settings.watermarks.items()}
 
 
 def backends_named(settings: Settings) -> dict[str, str]:

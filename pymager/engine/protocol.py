@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pymager import errors
-from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.jobs import Inspection, Overlay, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
 from pymager.variants.variant import Variant
@@ -54,6 +54,7 @@ _ERRORS: dict[str, Callable[[str], errors.PymagerError]] = {
     "FrameNotFound": errors.FrameNotFound,
     "EmptyCrop": errors.EmptyCrop,
     "VariantTooLarge": errors.VariantTooLarge,
+    "WatermarkChanged": errors.WatermarkChanged,
     OUT_OF_MEMORY: errors.Undecodable,
     "UnsupportedFormat": errors.UnsupportedFormat,
     "NotFound": errors.NotFound,
@@ -125,7 +126,8 @@ def limits_of(content: dict[str, Any]) -> PictureLimits:
 def render_job_of(content: dict[str, Any]) -> RenderJob:
     """The `RenderJob` in a request."""
     encoding = Encoding(**_with_tuples(content["encoding"]))
-    return RenderJob(Variant(**content["variant"]), encoding, content["max_side"])
+    overlay = content["overlay"] and Overlay(**content["overlay"])
+    return RenderJob(Variant(**content["variant"]), encoding, content["max_side"], overlay)
 
 
 def answer(status: Status, payload: bytes = b"") -> bytes:

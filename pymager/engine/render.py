@@ -1,17 +1,18 @@
 """Renders a variant: the pipeline from the original's file to the variant's bytes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
-from pymager.engine import alpha, color, depth, orient, pad, scale
+from pymager.engine import alpha, color, depth, effects, locate, orient, overlay, pad, scale
 from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg, upright_orientation
 from pymager.engine.encode import encode
 from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
-from pymager.variants.geometry import jpeg_reduction, placement
+from pymager.variants.geometry import Target, jpeg_reduction, placement
 
 
 def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
@@ -29,11 +30,17 @@ OUTPUT_STEPS: tuple[Step, ...] = (
     color.to_srgb,
     color.to_rgb,
     pad.pad,
+    effects.sharpen,
+    effects.blur,
+    effects.gray,
+    overlay.draw,
     alpha.flatten,
     drop_metadata,
 )
 """Steps towards the variant. From the second one on they run on the variant's few pixels."""
 
+_NO_PART = (0.0, 0.0, 0.0, 0.0)
+_NO_TARGET = Target((0, 0), (0, 0), (0, 0))
 _COPYABLE_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 """The modes in which an original's own bytes can be the variant."""
 
@@ -57,11 +64,11 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
 def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
     with open_original(path, limits, full_walk=False) as original:
         if not _may_be_the_variant(original, job):
-            return load(original, job)
+            return load(original, limits, job)
     with open_original(path, limits, full_walk=True) as original:
         if original.container.picture_only and original.container.frames == 1:
             return None
-        return load(original, job)
+        return load(original, limits, job)
 
 
 def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:
@@ -70,23 +77,33 @@ def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:
     return same and job.variant.is_plain and picture is not None and picture.mode in _COPYABLE_MODES
 
 
-def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepContext]:
+def load(original: OpenOriginal, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext]:
     """Decode a picture, a JPEG as small as the variant allows, and run the steps that belong to decoding."""
     if can_be_reduced(original):
-        placed = placement(job.variant, original.size, upright_orientation(original), job.max_side)
-        factor = jpeg_reduction(placed.part, placed.scaled_size)
+        factor, stored = _reduction(original, job), original.size
         if not original.container.has_end:
             check_jpeg_pixels(original)
         decoded = decode_jpeg(original, factor)
     else:
-        factor = 1
-        decoded = decode(original)
-        placed = placement(job.variant, decoded.picture.size, decoded.orientation, job.max_side)
-    left, top, right, bottom = placed.part
-    part = (left / factor, top / factor, right / factor, bottom / factor)
-    picture = decoded.picture
-    context = StepContext(job, part, placed.target, placed.turns, decoded.profile, decoded.gray, decoded.frame_area)
+        factor, decoded = 1, decode(original)
+        stored = decoded.picture.size
+    picture, orientation = decoded.picture, decoded.orientation
+    # The part is found after these steps, which do not need it.
+    context = StepContext(
+        *(job, _NO_PART, _NO_TARGET, (), decoded.profile, decoded.gray, decoded.frame_area), limits=limits
+    )
     del decoded
     for step in DECODE_STEPS:
         picture = step(picture, context)
-    return picture, context
+    placed = locate.place(picture, stored, orientation, job)
+    left, top, right, bottom = placed.part
+    part = (left / factor, top / factor, right / factor, bottom / factor)
+    return picture, replace(context, part=part, target=placed.target, turns=placed.turns)
+
+
+def _reduction(original: OpenOriginal, job: RenderJob) -> int:
+    """The factor by which a JPEG can be decoded smaller."""
+    if locate.needs_every_pixel(job):
+        return 1
+    placed = placement(job.variant, original.size, upright_orientation(original), job.max_side)
+    return jpeg_reduction(placed.part, placed.scaled_size)

@@ -1,6 +1,6 @@
 """A library over in-memory backends, with real workers. The text of an original says how its job behaves."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from pymager.library.cache import Cache
 from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation
 from pymager.library.library import Library, Located
+from pymager.library.overlays import Overlays
 from pymager.library.resolution import Resolver
 from pymager.library.spool import Spool, Spooled
 from pymager.ports import Original
@@ -23,6 +24,7 @@ from pymager.variants.grammar import Grammar
 from pymager.variants.policy import Policy
 from pymager.variants.urls import VariantUrls
 from pymager.variants.variant import Variant
+from pymager.variants.watermarks import Watermark
 from pymager.workers.pool import WorkerPool
 from tests.unit.hooked import HookedBlobs, HookedMetadata
 from tests.unit.workers.pools import pool
@@ -104,13 +106,19 @@ async def body_of(content: VariantContent) -> bytes:
 
 
 @asynccontextmanager
-async def opened(folder: Path, blobs: Any = None, cache_bytes: int = 1 << 20) -> AsyncIterator[Place]:
+async def opened(
+    folder: Path, blobs: Any = None, cache_bytes: int = 1 << 20, watermarks: Mapping[str, Watermark] | None = None
+) -> AsyncIterator[Place]:
     """A new library; its clean-ups are finished at the end."""
     hooked_blobs, metadata, cache = HookedBlobs(blobs), HookedMetadata(), Cache(cache_bytes)
     with Spool(folder) as spool:
         async with pool(2) as workers:
-            derivation = Derivation(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0)
-            library = Library(hooked_blobs, metadata, workers, derivation, cache, Resolver(Encoding()))
+            overlays = Overlays(metadata, watermarks or {})
+            derivation = Derivation(
+                *(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0), overlays=overlays
+            )
+            resolver = Resolver(Encoding(), overlays)
+            library = Library(hooked_blobs, metadata, workers, derivation, cache, resolver)
             place = Place(hooked_blobs, metadata, workers, spool, derivation, library)
             try:
                 yield place
