@@ -25,6 +25,11 @@ def place(picture: Image.Image, stored: Size, orientation: int, job: RenderJob) 
     return placement(variant, stored, orientation, job.max_side, area, point)
 
 
+def needs_pixels(job: RenderJob) -> bool:
+    """Whether the part depends on the pixels."""
+    return job.variant.trim is not None or job.variant.gravity == SMART
+
+
 def needs_every_pixel(job: RenderJob) -> bool:
     """Whether the picture has to be decoded in full size to find the part."""
     return job.variant.trim is not None

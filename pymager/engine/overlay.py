@@ -7,7 +7,14 @@ from pathlib import Path
 from PIL import Image
 
 from pymager.engine import alpha, color, depth, orient, scale, watermark
-from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg, upright_orientation
+from pymager.engine.decode import (
+    can_be_reduced,
+    check_jpeg_pixels,
+    decode,
+    decode_jpeg,
+    upright_orientation,
+)
+from pymager.engine.decode import draw as draw_vector
 from pymager.engine.jobs import Overlay
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
@@ -91,21 +98,25 @@ def _prepared(overlay: Overlay, output: Size, context: StepContext) -> tuple[Ima
 
 def _scaled(original: OpenOriginal, overlay: Overlay, output: Size, base: StepContext) -> tuple[Image.Image, Box]:
     """The first frame of the overlay, upright, in sRGB and in its size, and its box in the variant."""
-    factor = 1
+    stored, factor = original.size, 1
     if can_be_reduced(original):
-        size = turned_size(original.size, (upright_orientation(original),))
-        left, top, right, bottom = _box(overlay, size, output)
-        factor = jpeg_reduction((0.0, 0.0, float(size[0]), float(size[1])), (right - left, bottom - top))
+        left, top, right, bottom = _box(overlay, turned_size(stored, (upright_orientation(original),)), output)
+        factor = jpeg_reduction((0.0, 0.0, float(stored[0]), float(stored[1])), (right - left, bottom - top))
         if not original.container.has_end:
             check_jpeg_pixels(original)
         decoded = decode_jpeg(original, factor)
-        stored = original.size
+    elif original.container.vector is not None:
+        left, top, right, bottom = _box(overlay, stored, output)
+        decoded = draw_vector(original, (0.0, 0.0, float(stored[0]), float(stored[1])), (right - left, bottom - top))
     else:
         decoded = decode(original)
         stored = decoded.picture.size
     box = _box(overlay, turned_size(stored, (decoded.orientation,)), output)
     size = box[2] - box[0], box[3] - box[1]
-    whole = (0.0, 0.0, stored[0] / factor, stored[1] / factor)
+    if original.container.vector is None:
+        whole = (0.0, 0.0, stored[0] / factor, stored[1] / factor)
+    else:
+        whole = (0.0, 0.0, float(size[0]), float(size[1]))
     turns = (decoded.orientation,) if decoded.orientation != 1 else ()
     target = Target(size, size, (0, 0))
     context = StepContext(base.job, whole, target, turns, decoded.profile, decoded.gray, decoded.frame_area)

@@ -6,13 +6,15 @@ from pathlib import Path
 from PIL import Image
 
 from pymager.engine import alpha, color, depth, effects, locate, orient, overlay, pad, scale
-from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg, upright_orientation
+from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg, draw, upright_orientation
 from pymager.engine.encode import encode
 from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits
+from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
-from pymager.variants.geometry import Target, jpeg_reduction, placement
+from pymager.formats import output_of
+from pymager.variants.geometry import Placement, Target, jpeg_reduction, placement
 
 
 def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
@@ -58,7 +60,7 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     del decoded  # release the full-size picture as soon as there is a small one
     for step in OUTPUT_STEPS:
         picture = step(picture, context)
-    return encode(picture, job)
+    return encode(picture, job, context.copyright)
 
 
 def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
@@ -78,23 +80,35 @@ def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:
 
 
 def load(original: OpenOriginal, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext]:
-    """Decode a picture, a JPEG as small as the variant allows, and run the steps that belong to decoding."""
+    """Decode a picture, and run the steps that belong to decoding.
+
+    A JPEG is decoded as small as the variant allows, and an SVG is drawn in the variant's size.
+    """
+    factor, drawn = 1, None
     if can_be_reduced(original):
-        factor, stored = _reduction(original, job), original.size
+        factor = _reduction(original, job)
         if not original.container.has_end:
             check_jpeg_pixels(original)
         decoded = decode_jpeg(original, factor)
+    elif original.container.vector is not None:
+        drawn = _placement_of_drawing(original, job)
+        decoded = draw(original, drawn.part, drawn.scaled_size)
     else:
-        factor, decoded = 1, decode(original)
-        stored = decoded.picture.size
+        decoded = decode(original)
     picture, orientation = decoded.picture, decoded.orientation
+    stored = original.size if factor > 1 else picture.size
     # The part is found after these steps, which do not need it.
     context = StepContext(
-        *(job, _NO_PART, _NO_TARGET, (), decoded.profile, decoded.gray, decoded.frame_area), limits=limits
+        *(job, _NO_PART, _NO_TARGET, (), decoded.profile, decoded.gray, decoded.frame_area),
+        copyright=_copyright(original, job),
+        limits=limits,
     )
     del decoded
     for step in DECODE_STEPS:
         picture = step(picture, context)
+    if drawn is not None:
+        whole = (0.0, 0.0, float(picture.width), float(picture.height))
+        return picture, replace(context, part=whole, target=drawn.target, turns=drawn.turns)
     placed = locate.place(picture, stored, orientation, job)
     left, top, right, bottom = placed.part
     part = (left / factor, top / factor, right / factor, bottom / factor)
@@ -107,3 +121,21 @@ def _reduction(original: OpenOriginal, job: RenderJob) -> int:
         return 1
     placed = placement(job.variant, original.size, upright_orientation(original), job.max_side)
     return jpeg_reduction(placed.part, placed.scaled_size)
+
+
+def _placement_of_drawing(original: OpenOriginal, job: RenderJob) -> Placement:
+    """How an SVG becomes the variant. It is drawn for this only if its pixels decide: for `trim`, in its own size."""
+    if not locate.needs_pixels(job):
+        return placement(job.variant, original.size, 1, job.max_side)
+    whole = (0.0, 0.0, float(original.size[0]), float(original.size[1]))
+    seen = draw(original, whole, original.size) if locate.needs_every_pixel(job) else decode(original)
+    return locate.place(seen.picture, original.size, 1, job)
+
+
+def _copyright(original: OpenOriginal, job: RenderJob) -> Copyright:
+    """The copyright that the variant keeps."""
+    if job.encoding.keep_metadata == "none" or not output_of(job.variant.format).metadata:
+        return NO_COPYRIGHT
+    from pymager.engine import copyright  # only where it is kept
+
+    return copyright.of(original)

@@ -125,6 +125,20 @@ def test_a_smart_crop_of_a_large_jpeg_is_decoded_reduced(monkeypatch: pytest.Mon
     assert (np.asarray(picture.convert("HSV"))[:, :, 1] > 190).sum() > 100
 
 
+DRAWING = b"""<svg xmlns="http://www.w3.org/2000/svg" width="400" height="200">
+<rect x="300" y="80" width="60" height="60" fill="#0000dc"/></svg>"""
+
+
+def test_an_svg_is_trimmed_and_cropped_by_its_pixels() -> None:
+    trimmed = opened(rendered(DRAWING, 500, 0, trim=0))
+    assert trimmed.size == (60, 60)
+    assert near(trimmed.convert("RGBA").getpixel((30, 30)), (0, 0, 220, 255), 1)
+    assert opened(rendered(DRAWING, 600, 0, trim=0, enlarge=True)).size == (600, 600)
+    found = np.asarray(opened(rendered(DRAWING, 200, 200, gravity="smart")))
+    assert (found[:, :, 3] == 255).sum() == 60 * 60
+    assert (np.asarray(opened(rendered(DRAWING, 200, 200)).convert("RGBA"))[:, :, 3] == 255).sum() == 0
+
+
 def test_gray_is_stored_in_one_channel_where_the_format_can() -> None:
     for format in ("png", "jpeg", "tiff"):
         assert opened(rendered(jpeg(64, 48), 32, 24, format, gray=True)).mode == "L"
@@ -191,6 +205,14 @@ def test_a_colored_overlay_stays_colored_on_a_gray_variant(tmp_path: Path) -> No
 def test_a_huge_overlay_is_decoded_at_a_fraction_of_its_size(tmp_path: Path) -> None:
     found = drawn(overlay(tmp_path, encoded(four_colors(4_096, 2_048), "JPEG"))).convert("RGB")
     assert near(quadrants(found.crop((0, 0, 32, 16))), (RED, GREEN, BLUE, WHITE), 8)
+
+
+def test_an_svg_is_drawn_in_the_size_of_the_overlay(tmp_path: Path) -> None:
+    """At 32 of 400 pixels, the rectangle is 4.8 pixels wide, from (24, 6.4) on; nothing is blurred beyond them."""
+    blue = np.asarray(drawn(overlay(tmp_path, DRAWING)).convert("RGB"))[:, :, 2]
+    assert near(blue[7:11, 24:28], 220, 1)
+    assert near(blue.sum() / 220, 4.8 * 4.8, 1)
+    assert (blue > 0).sum() == 5 * 6
 
 
 def test_an_overlay_is_decoded_once_for_each_size(tmp_path: Path) -> None:

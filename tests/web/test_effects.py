@@ -103,7 +103,10 @@ def test_a_missing_watermark_is_409_with_a_sentence_and_is_not_cached(marking: S
 def test_an_unknown_watermark_and_a_missing_picture_are_refused_first(marking: Served) -> None:
     unknown = marking.get("/derived/nobody-60x40.png?watermark=stamp")
     assert unknown.status == 400
-    assert "Watermark takes the name of a watermark in PYMAGER_WATERMARKS, got 'stamp'" in unknown.json["detail"]
+    assert (
+        "The option watermark takes the name of a watermark in PYMAGER_WATERMARKS, got 'stamp'"
+        in unknown.json["detail"]
+    )
     assert marking.get("/derived/nobody-60x40.png?watermark=absent").status == 404
 
 

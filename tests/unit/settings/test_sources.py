@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pymager import cli
+from pymager import cli, formats
 from pymager.errors import ConfigurationError
 from pymager.settings.model import Settings
 from pymager.settings.sources import CONFIG_FILE, PREFIX, load, shown, without_password
@@ -151,6 +151,9 @@ BAD: dict[str, list[str]] = {
     "webp_method": ["-1", "7"],
     "avif_quality": ["0", "101"],
     "avif_speed": ["-1", "11"],
+    "keep_metadata": ["all", "COPYRIGHT", ""],
+    "jxl_quality": ["0", "101", "best"],
+    "jxl_effort": ["0", "10"],
     "jp2_quality": ["0", "101"],
     "max_body": ["0", "-1", "many", "1XB", ""],
     "max_spool": ["-1", "much", "99MB"],
@@ -402,3 +405,13 @@ def test_the_program_names_every_error_and_exits_with_2() -> None:
 
 def test_every_setting_has_a_description() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_a_format_whose_extra_is_not_installed_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "_is_installed", lambda module: False)
+    assert "jxl" in settings().input_formats  # the default: what is installed of it is accepted
+    for name in ("jxl", "HEIC"):
+        with pytest.raises(ConfigurationError) as caught:
+            settings(input_formats=f"jpeg,{name}")
+        assert str(caught.value).startswith("PYMAGER_INPUT_FORMATS: ")
+        assert "which is not installed" in str(caught.value)
