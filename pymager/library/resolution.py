@@ -1,10 +1,13 @@
 """Resolution: what a variant is for one original, where its URL does not say it all."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import lru_cache
 
 from pymager.engine.limits import PictureLimits, check_animation
 from pymager.errors import FrameNotFound
 from pymager.formats import FORMATS, Encoding
+from pymager.library.overlays import Overlays
 from pymager.ports import Original
 from pymager.variants.geometry import Size, cropped, target, turned_size, turns
 from pymager.variants.variant import AUTO, Variant
@@ -13,10 +16,10 @@ _UPRIGHT = 1
 
 
 class Resolver:
-    """Makes the final variant of an original; `encoding` has the settings' qualities.
+    """Makes the final variant of an original; `encoding` has the settings' qualities, `overlays` the watermarks.
 
     `limits` limit animated variants, and `max_side` a side that follows. `described` gives a row its description if it
-    has none; without one, an original counts as a still picture.
+    has none; an original without one counts as a still picture.
     """
 
     def __init__(
@@ -24,19 +27,22 @@ class Resolver:
         encoding: Encoding,
         limits: PictureLimits,
         max_side: int,
-        described: Callable[[Original], Awaitable[Original]] | None = None,
+        overlays: Overlays,
+        described: Callable[[Original], Awaitable[Original]],
     ) -> None:
         self._encoding = encoding
         self._limits = limits
         self._max_side = max_side
+        self._overlays = overlays
         self._described = described
 
     async def resolve(self, original: Original, variant: Variant, accept: str | None = None) -> Variant:
         """The variant by which the key is made: canonical, in the format that `accept` negotiates.
 
-        Raises `FrameNotFound`, `EmptyCrop` and `VariantTooLarge`.
+        Raises `FrameNotFound`, `EmptyCrop`, `WatermarkMissing`, `VariantTooLarge`, and `Unavailable` if the row of a
+        watermark's picture cannot be read.
         """
-        if self._described is not None and (variant.animated or variant.frame):
+        if variant.animated or variant.frame:
             original = await self._described(original)
         if variant.frame and original.frames is not None and variant.frame >= original.frames:
             raise FrameNotFound(
@@ -45,11 +51,17 @@ class Resolver:
         size = original.width, original.height
         if variant.crop and cropped(variant, size, _UPRIGHT) == (0, 0, *size):
             variant = variant.without("crop")
+        if variant.watermark:
+            variant = _with_overlay(variant, await self._overlays.digest(variant.watermark))
         if variant.animated and not moves(original):
             variant = variant.without("animated")
         if variant.animated and variant.format != AUTO:
             self._check_animation(original, variant)
         return variant
+
+    def forget(self, id: str) -> None:
+        """Called when an original was replaced or deleted here: a watermark may show it."""
+        self._overlays.forget(id)
 
     def _check_animation(self, original: Original, variant: Variant) -> None:
         """Raises `VariantTooLarge`. A worker process checks it again: what `trim` leaves is not known here."""
@@ -67,3 +79,9 @@ def moves(original: Original) -> bool:
     row = FORMATS.get(original.format)
     is_animation = row is not None and row.output is not None and row.output.animated
     return is_animation and (original.frames or 1) > 1
+
+
+@lru_cache(maxsize=1_024)
+def _with_overlay(variant: Variant, digest: str) -> Variant:
+    """The variant with the digest of its watermark. Cached, because a variant makes its names when it is created."""
+    return replace(variant, overlay=digest)

@@ -50,7 +50,7 @@ _SIZE = rf"(\*|{_SIDE}x({_SIDE})?|x{_SIDE})"
 # Settings that may be a list or one string.
 _ITEMS = {"sizes": [{"pattern": f"^{_SIZE}([ ,]+{_SIZE})*$"}, {"pattern": f"^{_SIZE}$"}]}
 # Tables that are written as one string.
-_TEXTS = ("presets",)
+_TEXTS = ("presets", "watermarks")
 # What the default of a value does not say about its type.
 TYPES: dict[str, Any] = {
     "replicas": {"type": "integer", "minimum": 0},
