@@ -16,7 +16,7 @@ class Resolver:
     """Makes the final variant of an original; `encoding` has the settings' qualities.
 
     `limits` limit animated variants, and `max_side` a side that follows. `described` gives a row its description if it
-    has none; without one, an original counts as a still picture.
+    has none. If that fails, the original counts as a still picture.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class Resolver:
         encoding: Encoding,
         limits: PictureLimits,
         max_side: int,
-        described: Callable[[Original], Awaitable[Original]] | None = None,
+        described: Callable[[Original], Awaitable[Original]],
     ) -> None:
         self._encoding = encoding
         self._limits = limits
@@ -36,7 +36,7 @@ class Resolver:
 
         Raises `FrameNotFound`, `EmptyCrop` and `VariantTooLarge`.
         """
-        if self._described is not None and (variant.animated or variant.frame):
+        if variant.animated or variant.frame:
             original = await self._described(original)
         if variant.frame and original.frames is not None and variant.frame >= original.frames:
             raise FrameNotFound(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -28,12 +29,13 @@ from pymager.workers.client_groups import client_group
 
 MAX_PAGE_SIZE = 1_000
 DEFAULT_PAGE_SIZE = 100
+_INFO_TAG_DIGITS = 32
 
 Reader = Callable[[web.Request, bodies.BodyLimits], AsyncIterator[bytes]]
 
 
 def as_json(original: Original) -> dict[str, Any]:
-    """An original as JSON: sizes in pixels and bytes, `created` in RFC 3339."""
+    """An original as JSON: sizes in pixels and bytes, `created` in RFC 3339. Fields of no description are null."""
     return {
         "id": original.id,
         "format": original.format,
@@ -42,6 +44,11 @@ def as_json(original: Original) -> dict[str, Any]:
         "size": original.size,
         "sha256": original.sha256,
         "created": original.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "frames": original.frames,
+        "alpha": original.alpha,
+        "dominant": original.dominant,
+        "thumbhash": original.thumbhash,
+        "blurhash": original.blurhash,
     }
 
 
@@ -129,12 +136,20 @@ async def list_originals(request: web.Request) -> web.Response:
 
 
 async def info(request: web.Request) -> web.Response:
-    """`GET /info/{id}`: an original's metadata."""
-    original = await request.app[LIBRARY].get(names.parse_id(request.match_info["id"]))
-    validators = Validators(original.revision, original.created)
+    """`GET /info/{id}`: an original's metadata.
+
+    It changes when the original gets its description, so it has no date, and its tag is made of its content.
+    """
+    library = request.app[LIBRARY]
+    original = await library.described(await library.get(names.parse_id(request.match_info["id"])))
+    content = as_json(original)
+    validators = Validators(sha256(orjson.dumps(content)).hexdigest()[:_INFO_TAG_DIGITS], None)
+    fields = _representation_headers(request, validators)
+    if original.description is None:
+        fields["Cache-Control"] = "no-cache"  # a later response can have the description
     if is_not_modified(request.headers, validators):
-        return _not_modified(request, validators)
-    return _json(as_json(original), headers=_representation_headers(request, validators))
+        return web.Response(status=304, headers=fields)
+    return _json(content, headers=fields)
 
 
 async def _check_is_new(request: web.Request, id: str) -> None:
@@ -178,7 +193,8 @@ def _representation_headers(
     request: web.Request, validators: Validators, content_type: str | None = None
 ) -> dict[str, str]:
     """The headers of an original, of its metadata, or of a 304 of either."""
-    last_modified = request.app[LAST_MODIFIED].value(validators.modified)
+    modified = validators.modified
+    last_modified = None if modified is None else request.app[LAST_MODIFIED].value(modified)
     return headers.representation(request.app[PICTURE_HEADERS], validators.etag, last_modified, content_type)
 
 
