@@ -37,11 +37,6 @@ def check_size(original: Original, info: BlobInfo) -> None:
         raise OriginalLost(f"the blob of '{original.id}' has {info.size} bytes, but its row says {original.size}")
 
 
-def _weight(original: Original, variant: Variant) -> int:
-    """How many usual renders the variant costs: one for every ten frames of an animation."""
-    return max(1, -(-(original.frames or 1) // _FRAMES_PER_RENDER)) if variant.animated else 1
-
-
 @asynccontextmanager
 async def local_original(blobs: BlobStore, original: Original, spool_folder: Path) -> AsyncIterator[Path]:
     """The original as a local file: the store's own, or a copy in the spool. Raises `NotFound` and `OriginalLost`."""
@@ -56,6 +51,11 @@ async def local_original(blobs: BlobStore, original: Original, spool_folder: Pat
             yield path
         finally:
             path.unlink(missing_ok=True)
+
+
+def _weight(original: Original, variant: Variant) -> int:
+    """How many usual renders the variant costs: one for every ten frames of an animation."""
+    return max(1, -(-(original.frames or 1) // _FRAMES_PER_RENDER)) if variant.animated else 1
 
 
 def _dated(info: BlobInfo, original: Original) -> BlobInfo:
