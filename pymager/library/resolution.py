@@ -19,7 +19,7 @@ class Resolver:
     """Makes the final variant of an original; `encoding` has the settings' qualities, `overlays` the watermarks.
 
     `limits` limit animated variants, and `max_side` a side that follows. `described` gives a row its description if it
-    has none; an original without one counts as a still picture.
+    has none. If that fails, the original counts as a still picture.
     """
 
     def __init__(
