@@ -61,7 +61,8 @@ class Output:
     `encoder` is Pillow's name. `modes` are the modes among Pillow's L, RGB and RGBA that it accepts, narrowest first.
     `max_side` is the longest possible side in pixels. `max_pixels` limits a variant whose size a client can choose
     freely; None for formats that compress well. `settings` are the fields of `Encoding` that change its bytes,
-    in addition to the background. `palette` says that it has at most 256 colors.
+    in addition to the background. `palette` says that it has at most 256 colors. `negotiable` says that the extension
+    `auto` can stand for it, for a client that names its media type.
     """
 
     encoder: str
@@ -71,6 +72,7 @@ class Output:
     settings: tuple[str, ...] = ()
     options: SaveOptions = _no_options
     palette: bool = False
+    negotiable: bool = False
 
     @property
     def has_transparency(self) -> bool:
@@ -138,6 +140,7 @@ _TABLE = (
             "WEBP",
             _GRAY_RGB_ALPHA,
             max_side=16_383,
+            negotiable=True,
             settings=("webp_quality", "webp_method"),
             options=lambda encoding, size: {"quality": encoding.webp_quality, "method": encoding.webp_method},
         ),
@@ -152,6 +155,7 @@ _TABLE = (
             "AVIF",
             _GRAY_RGB_ALPHA,
             max_side=32_768,  # libavif, which browsers use too, decodes no longer side
+            negotiable=True,
             settings=("avif_quality", "avif_speed"),
             options=lambda encoding, size: {
                 "quality": encoding.avif_quality,
@@ -254,6 +258,11 @@ OUTPUTS: Mapping[str, Format] = MappingProxyType(
     {**{format.extension: format for format in _TABLE if format.output}, "jpeg": FORMATS["jpeg"]}
 )
 """The output formats by the extension in a variant's URL, in lower case."""
+
+NEGOTIABLE: Mapping[str, str] = MappingProxyType(
+    {format.content_type: format.name for format in _TABLE if format.output and format.output.negotiable}
+)
+"""The names of the formats that the extension `auto` can stand for besides its fallbacks, by media type."""
 
 SIGNATURES: tuple[Signature, ...] = tuple(
     sorted(

@@ -11,6 +11,7 @@ from pymager import formats
 from pymager.engine.limits import PictureLimits
 from pymager.settings.types import (
     YEAR_SECONDS,
+    AutoFormats,
     BaseUrl,
     Color,
     DataFolder,
@@ -93,6 +94,18 @@ class Settings(BaseModel):
         description="Formats that are accepted for originals. To accept other formats, use their names in Pillow, such "
         "as `dds`. `*` accepts all formats that Pillow reads without running another program.",
         validate_default=True,
+    )
+    auto_formats: AutoFormats = Field(
+        ("avif", "webp"),
+        description="Formats that the extension `auto` stands for, best first: a client gets the first one that its "
+        "`Accept` header names, and otherwise JPEG, PNG for a picture with transparency, or GIF for an animation. "
+        "Empty: always one of these three.",
+    )
+    auto_avif_pixels: int = Field(
+        2_000_000,
+        ge=1,
+        description="Maximum number of pixels for which `auto` stands for AVIF: width times height of the variant, "
+        "times its frames. Encoding AVIF takes long.",
     )
     background: Color = Field(
         "#ffffff", description="Color behind transparent pixels in output formats without transparency."

@@ -63,6 +63,14 @@ def _check_formats(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _check_auto_formats(names: tuple[str, ...]) -> tuple[str, ...]:
+    known = tuple(formats.NEGOTIABLE.values())
+    for name in names:
+        if name.lower() not in known:
+            raise must_be(f"formats among {', '.join(known)}, or empty", name)
+    return tuple(dict.fromkeys(name.lower() for name in names))
+
+
 def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
     for network in networks:
         try:
@@ -137,6 +145,7 @@ Seconds = Annotated[float, Field(gt=0, le=YEAR_SECONDS)]
 Printable = Annotated[str, AfterValidator(_check_printable)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Sizes = Annotated[Words, AfterValidator(_check_sizes)]
+AutoFormats = Annotated[Words, AfterValidator(_check_auto_formats)]
 InputFormats = Annotated[Words, AfterValidator(_check_formats)]
 Networks = Annotated[Words, AfterValidator(_check_networks)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]

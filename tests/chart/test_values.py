@@ -120,6 +120,7 @@ def _other(name: str) -> tuple[Any, Any]:
         "users": (f"admin:{_ARGON2}", {"admin": _ARGON2}),
         "tokens": ("ci:" + "0" * 64, {"ci": "0" * 64}),
         "sizes": (["10x10", "20x20"], ("10x10", "20x20")),
+        "auto_formats": ("", ()),
         "input_formats": ("jpeg,png", ("jpeg", "png")),
         "background": ("#102030", "#102030"),
         "max_body": ("50MB", 50_000_000),

@@ -1,0 +1,1 @@
+"""What a variant is: options, grammar, canonical name, and who may ask for it."""
