@@ -18,7 +18,7 @@ from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
 from pymager.library.library import Library
 from pymager.library.quota import Quota
-from pymager.library.sizes import SizePolicy
+from pymager.library.resolution import Resolver
 from pymager.library.spool import Spool
 from pymager.ports import BlobStore, MetadataStore
 from pymager.settings.model import Settings
@@ -27,6 +27,10 @@ from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import OFF, Observer
 from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.telemetry.stores import ObservedBlobs, ObservedMetadata
+from pymager.variants import option_lists
+from pymager.variants.grammar import Grammar
+from pymager.variants.policy import Policy
+from pymager.variants.urls import VariantUrls
 from pymager.workers.pool import WorkerLimits, WorkerPool
 
 log = structlog.get_logger("pymager")
@@ -43,6 +47,7 @@ class Components:
     workers: WorkerPool
     derivation: Derivation
     library: Library
+    urls: VariantUrls
     observer: Observer = OFF
     exact_dates_from: datetime = dates.ALWAYS
 
@@ -116,12 +121,23 @@ async def opened(
                 blobs, metadata = ObservedBlobs(blobs, observer), ObservedMetadata(metadata, observer)
             deadline = 3 * settings.worker_timeout + 30
             derivation = Derivation(
-                blobs, metadata, workers, cache, encoding(settings), spool.folder, deadline, observer
+                blobs,
+                metadata,
+                workers,
+                cache,
+                encoding(settings),
+                spool.folder,
+                deadline,
+                observer,
+                max_side=settings.max_side,
             )
-            library = Library(blobs, metadata, workers, derivation, cache, size_policy(settings))
+            library = Library(blobs, metadata, workers, derivation, cache, Resolver(encoding(settings)))
+            urls = variant_urls(settings)
             try:
                 exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)
-                yield Components(blobs, metadata, spool, quota, workers, derivation, library, observer, exact_from)
+                yield Components(
+                    blobs, metadata, spool, quota, workers, derivation, library, urls, observer, exact_from
+                )
             finally:
                 await library.close()
 
@@ -172,12 +188,15 @@ def max_spool_bytes(settings: Settings, folder: Path) -> int:
     return max(free // 2 // settings.processes, settings.max_body)
 
 
-def size_policy(settings: Settings) -> SizePolicy:
-    """The sizes that variants can have."""
-    if "*" in settings.sizes:
-        return SizePolicy(None, settings.max_side)
-    pairs = (size.split("x") for size in settings.sizes)
-    return SizePolicy(frozenset((int(width), int(height)) for width, height in pairs), settings.max_side)
+def variant_urls(settings: Settings) -> VariantUrls:
+    """What the URLs of variants can ask for."""
+    presets = {name: option_lists.preset(name, text) for name, text in settings.presets.items()}
+    sizes = None
+    if "*" not in settings.sizes:
+        pairs = (size.split("x") for size in settings.sizes)
+        sizes = frozenset((int(width or 0), int(height or 0)) for width, height in pairs)
+    policy = Policy(sizes, settings.max_side, option_lists.allowed_options(settings.options), bool(presets))
+    return VariantUrls(Grammar(encoding(settings), presets), policy)
 
 
 def backends_named(settings: Settings) -> dict[str, str]:

@@ -12,17 +12,26 @@ PymagerError
 │   └── Unavailable             the backend did not do its work; says whether the outcome is known
 ├── ConfigurationError          a setting that the service cannot start with
 ├── InvalidName                 an id or a variant's name that does not match the grammar
+├── InvalidOption               an option of a variant that does not exist, or with a value that it does not take
+├── UnknownPreset               no preset has the name
 ├── OriginalNotFound            no row has the id
 ├── UnsupportedFormat           an output format that pymager does not write
 ├── SizeNotAllowed              a size that the configuration does not allow
+├── OptionNotAllowed            an option that the configuration does not allow in an unsigned URL
 ├── TooLarge                    a body over the limit
 ├── PictureError                a picture that is refused
 │   ├── NotAPicture             not a picture of an accepted format, or damaged
-│   └── Undecodable             crashes, hangs or overwhelms its decoder, or exceeds a limit
+│   ├── Undecodable             crashes, hangs or overwhelms its decoder, or exceeds a limit
+│   ├── FrameNotFound           a frame or page beyond the last
+│   ├── EmptyCrop               a crop that leaves nothing of the picture
+│   └── VariantTooLarge         a variant of this picture that would exceed a limit
+├── WatermarkMissing            the original of a watermark does not exist
 ├── Overloaded                  a queue is full; try again later
 ├── RevisionGone                the revision to derive a variant from was deleted or replaced
 └── OriginalLost                a row without its blob
 """
+
+from collections.abc import Sequence
 
 
 class PymagerError(Exception):
@@ -92,12 +101,28 @@ class OriginalNotFound(PymagerError):
         self.id = id
 
 
+class InvalidOption(PymagerError):
+    """An option of a variant that does not exist, or with a value that it does not take."""
+
+
+class UnknownPreset(PymagerError):
+    """No preset has the name; `names` are those that exist, which only a user may see."""
+
+    def __init__(self, message: str, names: Sequence[str]) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
+
+
 class UnsupportedFormat(PymagerError):
     """An output format that pymager does not write, or not in that size."""
 
 
 class SizeNotAllowed(PymagerError):
     """A size that the configuration does not allow."""
+
+
+class OptionNotAllowed(PymagerError):
+    """An option that the configuration does not allow in an unsigned URL."""
 
 
 class TooLarge(PymagerError):
@@ -114,6 +139,22 @@ class NotAPicture(PictureError):
 
 class Undecodable(PictureError):
     """A picture that crashes, hangs or overwhelms its decoder, or exceeds a limit."""
+
+
+class FrameNotFound(PictureError):
+    """A frame of an animation, or a page of a TIFF, beyond the last one."""
+
+
+class EmptyCrop(PictureError):
+    """A crop that leaves nothing of the picture."""
+
+
+class VariantTooLarge(PictureError):
+    """A variant that would exceed a limit, which depends on the picture."""
+
+
+class WatermarkMissing(PymagerError):
+    """The original of a watermark does not exist."""
 
 
 class Overloaded(PymagerError):

@@ -61,8 +61,9 @@ class Output:
     `encoder` is Pillow's name. `modes` are the modes among Pillow's L, RGB and RGBA that it accepts, narrowest first.
     `max_side` is the longest possible side in pixels. `max_pixels` limits a variant whose size a client can choose
     freely; None for formats that compress well. `settings` are the fields of `Encoding` that change its bytes,
-    in addition to the background. `palette` says that it has at most 256 colors. `negotiable` says that the extension
-    `auto` can stand for it, for a client that names its media type.
+    in addition to the background; `quality_setting` is the one that the option `q` overrides, if the format has a
+    quality. `palette` says that it has at most 256 colors, `animated` that it can hold an animation. `negotiable` says
+    that the extension `auto` can stand for it, for a client that names its media type.
     """
 
     encoder: str
@@ -70,8 +71,10 @@ class Output:
     max_side: int = 65_535
     max_pixels: int | None = None
     settings: tuple[str, ...] = ()
+    quality_setting: str = ""
     options: SaveOptions = _no_options
     palette: bool = False
+    animated: bool = False
     negotiable: bool = False
 
     @property
@@ -110,6 +113,7 @@ _TABLE = (
             _GRAY_RGB,
             max_side=65_500,
             settings=("jpeg_quality",),
+            quality_setting="jpeg_quality",
             options=lambda encoding, size: {"quality": encoding.jpeg_quality},
         ),
     ),
@@ -120,7 +124,7 @@ _TABLE = (
         {"PNG": "PIL.PngImagePlugin"},
         (Signature(0, b"\x89PNG\r\n\x1a\n", "png"),),
         # Level 4 takes 57 ms for 800x600; level 6 takes 150 ms and is 5 % smaller.
-        Output("PNG", _GRAY_RGB_ALPHA, options=lambda encoding, size: {"compress_level": 4}),
+        Output("PNG", _GRAY_RGB_ALPHA, options=lambda encoding, size: {"compress_level": 4}, animated=True),
     ),
     Format(
         "gif",
@@ -128,7 +132,7 @@ _TABLE = (
         "gif",
         {"GIF": "PIL.GifImagePlugin"},
         (Signature(0, b"GIF8", "gif"),),
-        Output("GIF", _GRAY_RGB_ALPHA, palette=True),
+        Output("GIF", _GRAY_RGB_ALPHA, palette=True, animated=True),
     ),
     Format(
         "webp",
@@ -142,6 +146,8 @@ _TABLE = (
             max_side=16_383,
             negotiable=True,
             settings=("webp_quality", "webp_method"),
+            quality_setting="webp_quality",
+            animated=True,
             options=lambda encoding, size: {"quality": encoding.webp_quality, "method": encoding.webp_method},
         ),
     ),
@@ -157,6 +163,8 @@ _TABLE = (
             max_side=32_768,  # libavif, which browsers use too, decodes no longer side
             negotiable=True,
             settings=("avif_quality", "avif_speed"),
+            quality_setting="avif_quality",
+            animated=True,
             options=lambda encoding, size: {
                 "quality": encoding.avif_quality,
                 "speed": encoding.avif_speed,

@@ -11,8 +11,8 @@ orphan/{id}/{revision}                                           an empty mark: 
 from dataclasses import dataclass
 
 from pymager import formats
-from pymager.names import Variant
 from pymager.ports import Original
+from pymager.variants.variant import Variant
 
 ORIGINALS = "original/"
 DERIVED = "derived/"

@@ -1,12 +1,10 @@
-"""Ids and variants: the one place that validates what a client puts into a path."""
+"""Ids: the one place that says what an id is."""
 
 import re
 import secrets
 import unicodedata
-from dataclasses import dataclass, field
 
-from pymager import formats
-from pymager.errors import InvalidName, UnsupportedFormat
+from pymager.errors import InvalidName
 from pymager.joiners import JOINER, NON_JOINER, misplaced_joiner
 
 MAX_ID_BYTES = 200
@@ -14,41 +12,8 @@ _MAX_LIKE = MAX_ID_BYTES + 1  # characters; a text of so many is too long for an
 ID_CATEGORIES = ("L", "M", "Nd")
 """Unicode's categories of the characters that an id can contain, in addition to `ID_PUNCTUATION`."""
 ID_PUNCTUATION = "_-"
-_SIDE = "[1-9][0-9]{0,8}"
-SIZE_PATTERN = f"{_SIDE}x{_SIDE}"
-"""The size in the URL of a variant, as a regular expression. The OpenAPI document contains it too."""
 _RULE = f"an id is 1 to {MAX_ID_BYTES} bytes of UTF-8: letters, digits and combining marks of any script, '_' and '-'"
-_DERIVED = re.compile(
-    rf"(?P<id>.+)-(?P<width>{_SIDE})x(?P<height>{_SIDE})\.(?P<extension>[A-Za-z0-9]{{1,16}})", re.DOTALL
-)
 _ASCII_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A derived picture as its URL describes it: a size in pixels, and a format that `pymager.formats` can write.
-
-    All code that needs these options takes them from here: names, keys, the size policy, recipes, jobs, `warm`.
-    """
-
-    width: int
-    height: int
-    format: str
-    file_name: str = field(init=False, compare=False, repr=False)
-    """The last part of the variant's key, and of its URL: `800x600.jpg`."""
-    content_type: str = field(init=False, compare=False, repr=False)
-    """The media type of its bytes."""
-
-    def __post_init__(self) -> None:
-        # Computed once and not for every request: the hot path caches the requested variants.
-        format = formats.FORMATS[self.format]
-        object.__setattr__(self, "file_name", f"{self.width}x{self.height}.{format.extension}")
-        object.__setattr__(self, "content_type", format.content_type)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.width, self.height
 
 
 def parse_id(text: str) -> str:
@@ -70,24 +35,6 @@ def parse_id(text: str) -> str:
     if (index := misplaced_joiner(id)) is not None:
         raise InvalidName(f"the id contains {_shown(id[index])} where no script needs it; {_RULE}")
     return id
-
-
-def parse_derived(text: str) -> tuple[str, Variant]:
-    """Parse `{id}-{width}x{height}.{extension}`, the part of a URL after `/derived/`. The last `-WxH` is the size.
-
-    Raises `InvalidName`, and `UnsupportedFormat` for an extension that pymager does not write.
-    """
-    match = _DERIVED.fullmatch(text)
-    if match is None:
-        raise InvalidName(
-            "a variant's URL is /derived/{id}-{width}x{height}.{extension}, such as /derived/cat-800x600.jpg"
-        )
-    id, extension = parse_id(match["id"]), match["extension"].lower()
-    format = formats.OUTPUTS.get(extension)
-    if format is None:
-        known = ", ".join(sorted(formats.OUTPUTS))
-        raise UnsupportedFormat(f"'{extension}' is not an output format; output formats: {known}")
-    return id, Variant(int(match["width"]), int(match["height"]), format.name)
 
 
 def new_id() -> str:

@@ -15,7 +15,9 @@ from pymager.settings.model import Settings
 @click.option("--port", type=int, help="Port to listen on; 0 chooses a free port.  [env var: PYMAGER_PORT]")
 @click.option("--processes", type=int, help="Number of server processes.  [env var: PYMAGER_PROCESSES]")
 @click.option(
-    "--dev", is_flag=True, help="Development mode: temporary data folder, any size, user `test` with password `test`."
+    "--dev",
+    is_flag=True,
+    help="Development mode: temporary data folder, any size and option, user `test` with password `test`.",
 )
 @click.option("--listen-fd", type=int, hidden=True)
 @click.option("--metrics-fd", type=int, hidden=True)

@@ -2,6 +2,7 @@
 
 from PIL import Image
 
+from pymager.engine.pad import background
 from pymager.engine.step import StepContext
 from pymager.formats import output_of
 
@@ -37,6 +38,6 @@ def flatten(picture: Image.Image, context: StepContext) -> Image.Image:
         return picture
     if output_of(context.job.variant.format).has_transparency:
         return picture.convert("RGB") if picture.getchannel("A").getextrema() == (255, 255) else picture
-    flattened = Image.new("RGB", picture.size, context.job.encoding.background)
+    flattened = Image.new("RGB", picture.size, background(context.job))
     flattened.paste(picture, mask=picture)
     return flattened

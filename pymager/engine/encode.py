@@ -22,7 +22,7 @@ def encode(picture: Image.Image, job: RenderJob) -> bytes:
     if output.palette:
         picture = _with_palette(picture)
     out = BytesIO()
-    picture.save(out, output.encoder, **output.options(job.encoding, job.variant.size))
+    picture.save(out, output.encoder, **output.options(job.encoding, picture.size))
     return out.getvalue()
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from pymager.engine import orient
 from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
 from pymager.engine.encode import encode
 from pymager.engine.jobs import Inspection, RenderJob
@@ -11,10 +10,12 @@ from pymager.engine.original import open_original
 from pymager.engine.render import DECODE_STEPS, OUTPUT_STEPS
 from pymager.engine.step import StepContext
 from pymager.formats import Encoding
-from pymager.names import Variant
+from pymager.variants.geometry import Target, turned_size
+from pymager.variants.variant import Variant
 
 _LARGEST_REDUCTION = 8
 _ONE_PIXEL = RenderJob(Variant(1, 1, "png"), Encoding())
+_ONE_PIXEL_TARGET = Target((1, 1), (1, 1), (0, 0))
 
 
 def inspect(path: Path, limits: PictureLimits) -> Inspection:
@@ -33,12 +34,12 @@ def inspect(path: Path, limits: PictureLimits) -> Inspection:
         else:
             decoded = decode(original, verify=True)
             size = decoded.picture.size  # some decoders know the size only after decoding
-        context = StepContext(_ONE_PIXEL, (0, 0, 1, 1), decoded.orientation, decoded.profile, decoded.gray)
+        context = StepContext(_ONE_PIXEL, (0, 0, 1, 1), _ONE_PIXEL_TARGET, (), decoded.profile, decoded.gray)
         info = decoded.picture.info
         pixel = decoded.picture.crop((0, 0, 1, 1))
         pixel.info = info
         for step in DECODE_STEPS + OUTPUT_STEPS:
             pixel = step(pixel, context)
         encode(pixel, _ONE_PIXEL)
-        width, height = size[::-1] if orient.swaps_sides(decoded.orientation) else size
+        width, height = turned_size(size, (decoded.orientation,))
         return Inspection(original.format, width, height)

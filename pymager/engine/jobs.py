@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pymager.formats import Encoding
-from pymager.names import Variant
+from pymager.variants.variant import Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class RenderJob:
-    """A variant to render: exactly `variant.width` x `variant.height` pixels."""
+    """A variant to render. `encoding` has its own quality; `max_side` limits a side that follows, in pixels."""
 
     variant: Variant
     encoding: Encoding
+    max_side: int = 65_535

@@ -29,12 +29,8 @@ def orientation_in(encoded: bytes | None) -> int:
         return 1
 
 
-def swaps_sides(orientation: int) -> bool:
-    """Whether the orientation exchanges width and height."""
-    return orientation >= 5
-
-
-def apply_orientation(picture: Image.Image, context: StepContext) -> Image.Image:
-    """Rotate and mirror the picture so that it is upright."""
-    transposition = _TRANSPOSITIONS.get(context.orientation)
-    return picture if transposition is None else picture.transpose(transposition)
+def turn(picture: Image.Image, context: StepContext) -> Image.Image:
+    """Rotate and mirror the picture so that it is upright, and then as the variant's options say."""
+    for turn in context.turns:
+        picture = picture.transpose(_TRANSPOSITIONS[turn])
+    return picture

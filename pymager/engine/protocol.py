@@ -17,7 +17,7 @@ from pymager import errors
 from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
-from pymager.names import Variant
+from pymager.variants.variant import Variant
 
 MAX_BODY_BYTES = 4 << 20
 """The largest variant that is sent in an answer; a larger one is written to a file."""
@@ -51,6 +51,9 @@ OUT_OF_MEMORY = "OutOfMemory"
 _ERRORS: dict[str, Callable[[str], errors.PymagerError]] = {
     "NotAPicture": errors.NotAPicture,
     "Undecodable": errors.Undecodable,
+    "FrameNotFound": errors.FrameNotFound,
+    "EmptyCrop": errors.EmptyCrop,
+    "VariantTooLarge": errors.VariantTooLarge,
     OUT_OF_MEMORY: errors.Undecodable,
     "UnsupportedFormat": errors.UnsupportedFormat,
     "NotFound": errors.NotFound,
@@ -121,7 +124,8 @@ def limits_of(content: dict[str, Any]) -> PictureLimits:
 
 def render_job_of(content: dict[str, Any]) -> RenderJob:
     """The `RenderJob` in a request."""
-    return RenderJob(Variant(**content["variant"]), Encoding(**_with_tuples(content["encoding"])))
+    encoding = Encoding(**_with_tuples(content["encoding"]))
+    return RenderJob(Variant(**content["variant"]), encoding, content["max_side"])
 
 
 def answer(status: Status, payload: bytes = b"") -> bytes:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from pymager.engine import alpha, color, depth, orient, scale
+from pymager.engine import alpha, color, depth, orient, pad, scale
 from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg, upright_orientation
 from pymager.engine.encode import encode
 from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
+from pymager.variants.geometry import jpeg_reduction, placement
 
 
 def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
@@ -24,9 +25,10 @@ DECODE_STEPS: tuple[Step, ...] = (depth.eight_bits, alpha.expand, alpha.clear_ou
 
 OUTPUT_STEPS: tuple[Step, ...] = (
     scale.crop_and_scale,
-    orient.apply_orientation,
+    orient.turn,
     color.to_srgb,
     color.to_rgb,
+    pad.pad,
     alpha.flatten,
     drop_metadata,
 )
@@ -37,7 +39,7 @@ _COPYABLE_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 
 
 def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
-    """Crop the original in a file around its center, and scale it to the variant's size.
+    """Render a variant of the original in a file.
 
     None means that the original's own bytes are the variant. An animation gives its first frame. Raises
     `NotAPicture`, `Undecodable` and `MemoryError` as `inspect` does.
@@ -65,26 +67,25 @@ def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Im
 def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:
     picture = original.picture
     same = (original.format, *original.size) == (job.variant.format, *job.variant.size)
-    return same and picture is not None and picture.mode in _COPYABLE_MODES
+    return same and job.variant.is_plain and picture is not None and picture.mode in _COPYABLE_MODES
 
 
 def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepContext]:
     """Decode a picture, a JPEG as small as the variant allows, and run the steps that belong to decoding."""
     if can_be_reduced(original):
-        target = scale.size_before_orientation(job.variant, upright_orientation(original))
-        crop = scale.centered_crop(original.size, target)
-        factor = scale.jpeg_reduction(crop, target)
+        placed = placement(job.variant, original.size, upright_orientation(original), job.max_side)
+        factor = jpeg_reduction(placed.part, placed.scaled_size)
         if not original.container.has_end:
             check_jpeg_pixels(original)
         decoded = decode_jpeg(original, factor)
-        left, top, right, bottom = crop
-        crop = (left / factor, top / factor, right / factor, bottom / factor)
     else:
+        factor = 1
         decoded = decode(original)
-        target = scale.size_before_orientation(job.variant, decoded.orientation)
-        crop = scale.centered_crop(decoded.picture.size, target)
+        placed = placement(job.variant, decoded.picture.size, decoded.orientation, job.max_side)
+    left, top, right, bottom = placed.part
+    part = (left / factor, top / factor, right / factor, bottom / factor)
     picture = decoded.picture
-    context = StepContext(job, crop, decoded.orientation, decoded.profile, decoded.gray, decoded.frame_area)
+    context = StepContext(job, part, placed.target, placed.turns, decoded.profile, decoded.gray, decoded.frame_area)
     del decoded
     for step in DECODE_STEPS:
         picture = step(picture, context)

@@ -7,24 +7,23 @@ from typing import TypeAlias
 from PIL import Image
 
 from pymager.engine.jobs import RenderJob
-
-Rectangle: TypeAlias = tuple[float, float, float, float]
-"""Left, top, right and bottom in pixels, which can be fractions."""
+from pymager.variants.geometry import Rectangle, Target
 
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
     """What the steps need to know of the variant and of its original.
 
-    `crop` is the part of the decoded picture that the variant shows, before the orientation is applied. `orientation`
-    is EXIF's, 1 to 8. `profile` is the ICC profile that is left to apply, and `gray` says whether the original is gray,
-    also if its pixels are stored as RGB by now. `frame_area` is the part of the canvas that a GIF's first frame covers;
-    None in other formats.
+    `part` is the part of the decoded picture that the variant shows, and `target` says where it is placed in the
+    variant; `turns` are the turns in between (`pymager.variants.geometry`). `profile` is the ICC profile that is left
+    to apply, and `gray` says whether the original is gray, also if its pixels are stored as RGB by now. `frame_area` is
+    the part of the canvas that a GIF's first frame covers; None in other formats.
     """
 
     job: RenderJob
-    crop: Rectangle
-    orientation: int = 1
+    part: Rectangle
+    target: Target
+    turns: tuple[int, ...] = ()
     profile: bytes | None = None
     gray: bool = False
     frame_area: tuple[int, int, int, int] | None = None

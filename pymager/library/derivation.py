@@ -18,9 +18,9 @@ from pymager.library import spool
 from pymager.library.cache import Cache
 from pymager.library.content import BUCKET, RENDERED, VariantContent
 from pymager.library.singleflight import SingleFlight
-from pymager.names import Variant
 from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
+from pymager.variants.variant import Variant
 from pymager.workers.pool import Worker, WorkerPool
 
 _FAILURE_TTL_SECONDS = 60.0
@@ -52,13 +52,19 @@ class Derivation:
         spool_folder: Path,
         deadline: float,
         observer: Observer = OFF,
+        *,
+        max_side: int = 65_535,
     ) -> None:
-        """`deadline` is how many seconds to wait for a variant while other replicas hold its lease."""
+        """`deadline` is how many seconds to wait for a variant while other replicas hold its lease.
+
+        `max_side` limits a side that follows from the picture's proportions, in pixels.
+        """
         self._blobs = blobs
         self._metadata = metadata
         self._cache = cache
         self._encoding = encoding
         self._spool_folder = spool_folder
+        self._max_side = max_side
         self._flights: SingleFlight[VariantContent, Worker] = SingleFlight(
             metadata, workers.reserve, deadline=deadline, observer=observer
         )
@@ -134,7 +140,9 @@ class Derivation:
         try:
             async with self._local(original) as path:
                 reached("derive.rendering")
-                rendered = await worker.render(path, RenderJob(variant, self._encoding), self._spool_folder)
+                rendered = await worker.render(
+                    path, RenderJob(variant, variant.encoding(self._encoding), self._max_side), self._spool_folder
+                )
                 reached("derive.rendered")
                 info = _dated(await self._put(key, path, rendered, variant.content_type), original)
         except NotFound:

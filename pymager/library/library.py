@@ -25,11 +25,11 @@ from pymager.failpoints import reached
 from pymager.library.cache import Cache
 from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation, check_size
-from pymager.library.sizes import SizePolicy
+from pymager.library.resolution import Resolver
 from pymager.library.spool import Spooled
 from pymager.library.uploads import Condition, Uploads
-from pymager.names import Variant
 from pymager.ports import Blob, BlobInfo, BlobStore, MetadataStore, Original, Page
+from pymager.variants.variant import Variant
 from pymager.workers.pool import WorkerPool
 
 _MAX_ATTEMPTS = 8
@@ -41,11 +41,16 @@ log = structlog.get_logger("pymager.library")
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A variant by its original and its key, whether the blob store has it or not."""
+    """A variant by its original and its key, whether the blob store has it or not.
+
+    `variant` is what `requested` and `accept` stand for with this original.
+    """
 
     original: Original
     variant: Variant
     key: str
+    requested: Variant
+    accept: str | None = None
 
 
 class Library:
@@ -58,13 +63,13 @@ class Library:
         workers: WorkerPool,
         derivation: Derivation,
         cache: Cache,
-        sizes: SizePolicy,
+        resolver: Resolver,
     ) -> None:
         self._blobs = blobs
         self._metadata = metadata
         self._uploads = Uploads(blobs, metadata, workers)
         self._derivation = derivation
-        self._sizes = sizes
+        self._resolver = resolver
         self._background: set[asyncio.Task[None]] = set()
         self.cache = cache
 
@@ -128,49 +133,53 @@ class Library:
                 return
         raise Overloaded(f"'{original.id}' is being replaced repeatedly; try again")
 
-    def check(self, variant: Variant) -> None:
-        """Raises `SizeNotAllowed`, and `UnsupportedFormat` for a size that the format cannot have."""
-        self._sizes.check(variant)
-
     async def locate(self, id: str, variant: Variant) -> Located:
-        """The original and the key of a variant, which may not exist. Raises `OriginalNotFound`."""
-        original = await self.get(id)
-        return Located(original, variant, self._derivation.key(original, variant))
+        """The original and the key of a variant, which may not exist. Raises `OriginalNotFound` and `PictureError`."""
+        return await self._located(await self.get(id), variant, None)
 
-    async def variant(self, id: str, variant: Variant, needs_body: Callable[[BlobInfo], bool]) -> VariantContent:
+    async def variant(
+        self, id: str, variant: Variant, needs_body: Callable[[BlobInfo], bool], accept: str | None = None
+    ) -> VariantContent:
         """A variant: one read of the catalog, one look-up in cache and blob store, and a render if it is missing.
 
-        If `needs_body` returns False for a cached description, the description is enough. Raises what `needs_body`
-        raises, `OriginalNotFound`, `OriginalLost`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
+        If `needs_body` returns False for a cached description, the description is enough. `accept` is the request's
+        `Accept`, for a variant whose format is negotiated. Raises what `needs_body` raises, `OriginalNotFound`,
+        `OriginalLost`, `PictureError`, `WatermarkMissing`, `Overloaded`, `NoSpace` and `Unavailable`.
         """
         # `locate` written out: its two coroutines would add 4 to 5 % to this code's share of a hit from memory.
         try:
             original = await self._metadata.get(id)
         except NotFound:
             raise OriginalNotFound(id) from None
+        requested = variant
+        if variant.needs_original:
+            variant = await self._resolver.resolve(original, variant, accept)
         key = self._derivation.key(original, variant)
         if (cached := self._derivation.cached(key, needs_body)) is not None:
             return cached
         try:
             return await self._derivation.stored(original, key)
         except NotFound:
-            return await self.render(Located(original, variant, key))
+            return await self.render(Located(original, variant, key, requested, accept))
 
     async def render(self, located: Located) -> VariantContent:
         """Render a missing variant; starts again from the row if the revision is gone.
 
-        Raises `OriginalNotFound`, `OriginalLost`, `PictureError`, `Overloaded`, `NoSpace` and `Unavailable`.
+        Raises what `variant` raises.
         """
-        original, key = located.original, located.key
         for _ in range(_MAX_ATTEMPTS):
             try:
-                return await self._derivation.render(original, located.variant, key)
+                return await self._derivation.render(located.original, located.variant, located.key)
             except RevisionGone:
-                original = await self._successor(original)
-                key = self._derivation.key(original, located.variant)
+                successor = await self._successor(located.original)
+                located = await self._located(successor, located.requested, located.accept)
                 with suppress(NotFound):
-                    return await self._derivation.stored(original, key)
-        raise Overloaded(f"'{original.id}' is being replaced repeatedly; try again")
+                    return await self._derivation.stored(successor, located.key)
+        raise Overloaded(f"'{located.original.id}' is being replaced repeatedly; try again")
+
+    async def _located(self, original: Original, requested: Variant, accept: str | None) -> Located:
+        variant = await self._resolver.resolve(original, requested, accept) if requested.needs_original else requested
+        return Located(original, variant, self._derivation.key(original, variant), requested, accept)
 
     async def close(self) -> None:
         """Wait a few seconds for running renders and clean-ups; the sweep removes what they leave."""

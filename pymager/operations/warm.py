@@ -24,13 +24,14 @@ from pymager.errors import (
     SizeNotAllowed,
     UnsupportedFormat,
 )
-from pymager.names import Variant
 from pymager.operations.batch import Batch, stoppable_batch
 from pymager.operations.checkpoint import Checkpoint
 from pymager.operations.id_list import read_lines
 from pymager.operations.progress import Progress
 from pymager.operations.report import Done, Existing, Failed, Missing, Outcome, Report
 from pymager.settings.model import Settings
+from pymager.variants.urls import VariantUrls
+from pymager.variants.variant import Variant
 
 _PAGE_SIZE = 500
 
@@ -44,9 +45,12 @@ class VariantSet:
     sizes: Sequence[str]
     formats: Sequence[str]
 
-    def variants(self) -> list[Variant]:
-        """Every size in every format, without duplicates. Raises `InvalidName` and `UnsupportedFormat`."""
-        all = [names.parse_derived(f"x-{size}.{format}")[1] for size in self.sizes for format in self.formats]
+    def variants(self, urls: VariantUrls) -> list[Variant]:
+        """Every size in every format, without duplicates.
+
+        Raises `InvalidName`, `UnsupportedFormat` and `SizeNotAllowed`.
+        """
+        all = [urls.parse(f"x-{size}.{format}").variant for size in self.sizes for format in self.formats]
         return list(dict.fromkeys(all))
 
 
@@ -141,9 +145,7 @@ async def _opened(
     settings = settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
     async with composition.opened(settings, pairs_stores=False) as components:
         try:
-            variants = wanted.variants()
-            for variant in variants:
-                components.library.check(variant)
+            variants = wanted.variants(components.urls)
         except InvalidName:
             raise ConfigurationError(
                 "--sizes, --formats: must be comma-separated sizes such as 800x600 and formats such as jpg"

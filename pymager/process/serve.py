@@ -162,5 +162,6 @@ def _dev_options(folder: Path) -> dict[str, Any]:
         "blobs": "",
         "metadata": "",
         "sizes": "*",
+        "options": "*",
         "users": f"test:{hash_password('test')}",
     }

@@ -18,6 +18,8 @@ from pymager.settings.types import (
     InputFormats,
     Networks,
     OptionalFolder,
+    Options,
+    Presets,
     Printable,
     Seconds,
     Sizes,
@@ -79,15 +81,29 @@ class Settings(BaseModel):
 
     sizes: Sizes = Field(
         ("100x100", "800x600"),
-        description="Allowed sizes of variants. `*` allows any size up to `PYMAGER_MAX_SIDE`. `*` is only for "
-        "trials: anyone who can read pictures can then fill the blob store with variants.",
+        description="Allowed sizes of variants, such as `800x600`, or `800x` and `x600` where the other side follows. "
+        "`*` allows any size up to `PYMAGER_MAX_SIDE`. `*` is only for trials: anyone who can read pictures can then "
+        "fill the blob store with variants.",
+    )
+    options: Options = Field(
+        (),
+        description="Options that unsigned URLs can use, such as `fit,gravity,q=75,dpr=2`; a vertical bar separates "
+        "several values of an option. An option without values allows those that it enumerates; `name=*` allows any "
+        "value, and `*` every option. Each combination is another variant in the blob store.",
+    )
+    presets: Presets = Field(
+        default_factory=dict,
+        description="Named variants for `/derived/{id}@{preset}.{extension}`, which are always allowed. In the "
+        "environment: `thumb:200x200,gravity=smart;hero:1600x,q=70`. In the file: tables such as `[presets.thumb]` "
+        "with `size` and options.",
     )
     max_side: int = Field(
         4096,
         ge=1,
         le=65_535,
-        description="Maximum width and height of a variant in pixels if `PYMAGER_SIZES` contains `*`. Variants in BMP, "
-        "PPM, TGA and TIFF, which hardly compress, then have at most 4,194,304 pixels, such as 2048x2048.",
+        description="Maximum width and height of a variant in pixels if `PYMAGER_SIZES` contains `*`, and of a side "
+        "that follows. Variants in BMP, PPM, TGA and TIFF, which hardly compress, then have at most 4,194,304 pixels, "
+        "such as 2048x2048.",
     )
     input_formats: InputFormats = Field(
         tuple(formats.FORMATS),

@@ -63,6 +63,8 @@ def shown(settings: Settings, name: str) -> str:
         return ", ".join(f"{key}:***" for key in value) or "(none)"
     if name in _STORE_URLS:
         return without_password(getattr(settings, f"{name}_url"))
+    if isinstance(value, dict):
+        return ";".join(f"{key}:{text}" for key, text in value.items()) or "(none)"
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 

@@ -10,11 +10,12 @@ from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, Validatio
 
 from pymager import formats, passwords
 from pymager.settings.messages import must_be, shortened
+from pymager.variants import option_lists
 
 YEAR_SECONDS = 365 * 86_400
-_SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
+_SIZE = re.compile(r"[1-9][0-9]{0,4}x|x[1-9][0-9]{0,4}|[1-9][0-9]{0,4}x[1-9][0-9]{0,4}", re.ASCII)
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
-_SIZES = "sizes such as 800x600, or * for any size"
+_SIZES = "sizes such as 800x600, 800x or x600, or * for any size"
 _FORMATS = "formats such as jpeg, or * for all formats"
 
 
@@ -31,6 +32,33 @@ def _pairs(value: object) -> object:
     if any(not name or not hash for name, _, hash in pairs):
         raise ValueError("must be name:hash pairs separated by spaces")
     return {name: hash for name, _, hash in pairs}
+
+
+def _options(value: object) -> object:
+    """A list can also be one string, in which a comma separates options where a name follows."""
+    return option_lists.split_options(value) if isinstance(value, str) else value
+
+
+def _check_options(items: tuple[str, ...]) -> tuple[str, ...]:
+    option_lists.allowed_options(items)
+    return items
+
+
+def _presets(value: object) -> object:
+    """A table of tables can also be one string: `name:800x600,fit=inside;...`."""
+    if isinstance(value, str):
+        return option_lists.preset_texts(value)
+    if not isinstance(value, dict):
+        raise must_be("a table of presets, or text such as thumb:200x200,fit=inside;hero:1600x,q=80", value)
+    return {
+        name: option_lists.preset_text(preset) if isinstance(preset, dict) else preset for name, preset in value.items()
+    }
+
+
+def _check_presets(presets: dict[str, str]) -> dict[str, str]:
+    for name, text in presets.items():
+        option_lists.preset(name, text)
+    return presets
 
 
 def _none_where_empty(value: object) -> object:
@@ -147,6 +175,8 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Sizes = Annotated[Words, AfterValidator(_check_sizes)]
 AutoFormats = Annotated[Words, AfterValidator(_check_auto_formats)]
 InputFormats = Annotated[Words, AfterValidator(_check_formats)]
+Options = Annotated[tuple[str, ...], BeforeValidator(_options), AfterValidator(_check_options)]
+Presets = Annotated[dict[str, str], BeforeValidator(_presets), AfterValidator(_check_presets)]
 Networks = Annotated[Words, AfterValidator(_check_networks)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 Users = Annotated[Pairs, AfterValidator(_check_users)]

@@ -21,6 +21,7 @@ from pymager.web.app_keys import (
     QUIET_PATHS,
     QUOTA,
     SPOOL,
+    VARIANT_URLS,
     Lifecycle,
 )
 from pymager.web.auth import Auth
@@ -40,6 +41,7 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     """The application over open components; `users` maps names to argon2 hashes."""
     app = web.Application(middlewares=[refuse_writes] if settings.read_only else [])
     app[LIBRARY] = parts.library
+    app[VARIANT_URLS] = parts.urls
     app[SPOOL] = parts.spool
     app[QUOTA] = parts.quota
     app[AUTH] = Auth(users, settings.tokens, cpu_share=CPU_SHARE / settings.processes, observer=parts.observer)

@@ -9,6 +9,7 @@ from aiohttp import web
 from pymager.library.library import Library
 from pymager.library.quota import Quota
 from pymager.library.spool import Spool
+from pymager.variants.urls import VariantUrls
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
 from pymager.web.conditions import LastModified
@@ -23,6 +24,7 @@ class Lifecycle:
 
 
 LIBRARY = web.AppKey("library", Library)
+VARIANT_URLS = web.AppKey("variant_urls", VariantUrls)
 SPOOL = web.AppKey("spool", Spool)
 QUOTA = web.AppKey("quota", Quota)
 AUTH = web.AppKey("auth", Auth)

@@ -1,4 +1,4 @@
-"""`GET /derived/{id}-{width}x{height}.{extension}`: the one place that decides the response for a variant.
+"""`GET /derived/{id}-{width}x{height}.{extension}?{options}`: the one place that decides the response for a variant.
 
 The hot path calls the same functions for plain requests, and only writes the response in a cheaper way.
 """
@@ -8,14 +8,13 @@ from datetime import datetime
 
 from aiohttp import web
 
-from pymager import names
 from pymager.errors import InvalidName
 from pymager.library.content import VariantContent
-from pymager.library.library import Library
-from pymager.names import Variant
 from pymager.ports import BlobInfo
+from pymager.variants.urls import VariantUrls
+from pymager.variants.variant import Variant
 from pymager.web import headers
-from pymager.web.app_keys import LAST_MODIFIED, LIBRARY, PICTURE_HEADERS
+from pymager.web.app_keys import LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, VARIANT_URLS
 from pymager.web.conditions import Headers, is_not_modified
 from pymager.web.failures import RouteNotFound
 from pymager.web.request_context import CONTEXT
@@ -25,23 +24,27 @@ from pymager.web.streaming import stream
 async def get(request: web.Request) -> web.StreamResponse:
     """The route's handler, for GET and HEAD."""
     library = request.app[LIBRARY]
-    id, variant = parse(library, request.match_info["name"])
+    id, variant = parse(request.app[VARIANT_URLS], request.match_info["name"], raw_query(request))
     content = await library.variant(id, variant, needs_body(request.headers))
     request[CONTEXT].tier = content.tier
     return await respond(request, content, variant, request.app[PICTURE_HEADERS], request.app[LAST_MODIFIED].value)
 
 
-def parse(library: Library, name: str) -> tuple[str, Variant]:
-    """The id and the variant that the last segment of the URL names.
+def parse(urls: VariantUrls, name: str, query: str) -> tuple[str, Variant]:
+    """The id and the variant that the last segment of the URL, decoded, and its raw query name.
 
-    Raises `RouteNotFound`, `UnsupportedFormat` and `SizeNotAllowed`.
+    Raises `RouteNotFound`, and what `VariantUrls.parse` raises.
     """
     try:
-        id, variant = names.parse_derived(name)
+        requested = urls.parse(name, query)
     except InvalidName as error:
         raise RouteNotFound(str(error)) from None
-    library.check(variant)
-    return id, variant
+    return requested.id, requested.variant
+
+
+def raw_query(request: web.BaseRequest) -> str:
+    """The query as it stands in the URL."""
+    return request.raw_path.partition("?")[2].partition("#")[0]
 
 
 def needs_body(conditions: Headers) -> Callable[[BlobInfo], bool]:

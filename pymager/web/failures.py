@@ -96,21 +96,28 @@ STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
     BadRequest: 400,
     MalformedRequest: 400,
     errors.InvalidName: 400,
+    errors.InvalidOption: 400,
     errors.UnsupportedFormat: 400,
+    errors.EmptyCrop: 400,
     errors.NotAPicture: 400,
     Unauthorized: 401,
     WritesDisabled: 403,
     errors.SizeNotAllowed: 403,
+    errors.OptionNotAllowed: 403,
     RouteNotFound: 404,
+    errors.UnknownPreset: 404,
+    errors.FrameNotFound: 404,
     errors.OriginalNotFound: 404,
     RequestTimeout: 408,
     errors.AlreadyExists: 409,
+    errors.WatermarkMissing: 409,
     PreconditionFailed: 412,
     errors.RevisionMismatch: 412,
     errors.TooLarge: 413,
     UnsupportedCoding: 415,
     RangeNotSatisfiable: 416,
     errors.Undecodable: 422,
+    errors.VariantTooLarge: 422,
     TooManyFailures: 429,
     UnknownTransferCoding: 501,
     errors.Overloaded: 503,
@@ -128,7 +135,8 @@ _STATUSES_WITH_RETRY_AFTER = (429, 503)
 _RETRY_AFTER_SECONDS = 5
 INTERNAL_ERROR = "Internal error. The server log has details under this request id."
 _NO_ROUTE = (
-    "No such route. Available routes: /original, /original/{id}, /derived/{id}-{width}x{height}.{extension}, /info/{id}"
+    "No such route. Available routes: /original, /original/{id}, /derived/{id}-{width}x{height}.{extension}, "
+    "/derived/{id}@{preset}.{extension}, /info/{id}"
 )
 _UNAVAILABLE = "A part of the service is unavailable. Try again later."
 _OUTCOME_UNKNOWN = (

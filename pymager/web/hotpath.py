@@ -1,8 +1,8 @@
 """The hot path: plain GETs of variants bypass aiohttp's router, middlewares and response classes.
 
-Those cost as much CPU as the catalog read and the response together. A request that is not plain (another URL, a query,
-a body, `Connection: close`) goes through the application. Both get the variant from the library in the same way, and
-`pymager.web.conditions` decides between 200 and 304; this module serializes the response itself.
+Those cost as much CPU as the catalog read and the response together. A request that is not plain (another URL, an
+encoded character, a body, `Connection: close`) goes through the application. Both get the variant from the library in
+the same way, and `pymager.web.conditions` decides between 200 and 304; this module serializes the response itself.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from aiohttp import EMPTY_PAYLOAD, web
 from aiohttp.http_writer import HttpVersion11
 
 from pymager.library.content import VariantContent
-from pymager.names import Variant
 from pymager.telemetry.context import RequestContext
+from pymager.variants.variant import Variant
 from pymager.web import derived, headers
-from pymager.web.app_keys import LAST_MODIFIED, LIBRARY, LIFECYCLE, PICTURE_HEADERS
+from pymager.web.app_keys import LAST_MODIFIED, LIBRARY, LIFECYCLE, PICTURE_HEADERS, VARIANT_URLS
 from pymager.web.conditions import http_date, is_not_modified
 from pymager.web.request_context import CONTEXT, clear_context
 from pymager.web.responder import Responder, canceled_status, raising
 
 ROUTE = "/derived/{name}"
-_PLAIN_PATH = re.compile(r"/derived/([A-Za-z0-9_-]{3,220}\.[A-Za-z0-9]{1,8})")
+_PLAIN_PATH = re.compile(r"/derived/([A-Za-z0-9_@-]{3,260}\.[A-Za-z0-9]{1,8})(?:\?([A-Za-z0-9_.,=&-]{0,500}))?")
 _CACHE_ENTRIES = 8_192
 
 
@@ -59,6 +59,7 @@ class HotPath:
     def __init__(self, app: web.Application, responder: Responder) -> None:
         self._responder = responder
         self._library = app[LIBRARY]
+        self._urls = app[VARIANT_URLS]
         self._lifecycle = app[LIFECYCLE]
         self._common = app[PICTURE_HEADERS]
         self._last_modified = app[LAST_MODIFIED].value
@@ -70,14 +71,14 @@ class HotPath:
         if request.method == "GET" and request.version == HttpVersion11 and request.keep_alive:
             match = _PLAIN_PATH.fullmatch(request.raw_path)
             if match is not None and not self._lifecycle.draining and request.content is EMPTY_PAYLOAD:
-                return await self._get(request, match[1])
+                return await self._get(request, match[1], match[2] or "")
         return await self._responder(request)
 
-    async def _get(self, request: web.Request, name: str) -> Any:
+    async def _get(self, request: web.Request, name: str, query: str) -> Any:
         context = request[CONTEXT]
         responder = self._responder
         try:
-            id, variant = self._cached_parse(name)
+            id, variant = self._cached_parse(name, query)
             content = await self._library.variant(id, variant, derived.needs_body(request.headers))
             context.tier = content.tier
             if content.chunks is None:
@@ -125,5 +126,5 @@ class HotPath:
         fields = headers.representation(self._common, etag, last_modified, content_type, size)
         return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{headers.serialize(fields)}"
 
-    def _parse(self, name: str) -> tuple[str, Variant]:
-        return derived.parse(self._library, name)
+    def _parse(self, name: str, query: str) -> tuple[str, Variant]:
+        return derived.parse(self._urls, name, query)

@@ -40,11 +40,14 @@ _NARROWER: dict[str, dict[str, Any]] = {
     "public_url": {"pattern": "^(https?://[^?#]+)?$"},
     "background": {"pattern": "^#[0-9a-fA-F]{6}$"},
 }
-_SIZE = r"(\*|[1-9][0-9]{0,4}x[1-9][0-9]{0,4})"
+_SIDE = "[1-9][0-9]{0,4}"
+_SIZE = rf"(\*|{_SIDE}x({_SIDE})?|x{_SIDE})"
 # Settings that may be a list or one string.
 _ITEMS = {"sizes": [{"pattern": f"^{_SIZE}([ ,]+{_SIZE})*$"}, {"pattern": f"^{_SIZE}$"}]}
 # Lists that can be empty although their default is not.
 _OPTIONAL = {"auto_formats"}
+# Tables that are written as one string.
+_TEXTS = ("presets",)
 # What the default of a value does not say about its type.
 TYPES: dict[str, Any] = {
     "replicas": {"type": "integer", "minimum": 0},
@@ -182,6 +185,8 @@ def _setting(name: str, described: dict[str, Any]) -> dict[str, Any]:
         whole, item = _ITEMS.get(name, [{}, {}])
         items = shapes.listed(TEXT | {"minLength": 1} | item)
         return text | {"anyOf": [TEXT | {"minLength": least} | whole, items | {"minItems": least}]}
+    if name in _TEXTS:
+        return text | {"type": "string"}
     if "enum" in described:
         return text | {"enum": described["enum"]}
     kept = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength")

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from pymager.engine import alpha, color, depth, orient, render
+from pymager.engine import alpha, color, depth, orient, pad, render
 from pymager.engine.step import Step
 from tests.engine import handmade
 from tests.engine.handmade import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA
-from tests.engine.rendering import as_rgba, near, quadrants
+from tests.engine.rendering import as_rgba, near, opened, quadrants, rendered
 from tests.pictures import encoded
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (240, 240, 240)
@@ -180,8 +180,17 @@ def frame_smaller_than_its_canvas() -> None:
     assert near(found[3], (0, 0, 255, 255), 0)
 
 
+def padding() -> None:
+    """A picture of 2:1 in a square has a quarter of `bg` above and below it."""
+    found = opened(rendered(encoded(Image.new("RGB", (40, 20), RED), "PNG"), 40, 40, fit="contain", bg="0000ff80"))
+    assert found.size == (40, 40)
+    column = [found.convert("RGBA").getpixel((20, y)) for y in (0, 9, 10, 29, 30, 39)]
+    assert column == [(0, 0, 255, 128)] * 2 + [(*RED, 255)] * 2 + [(0, 0, 255, 128)] * 2
+
+
 STEPS: dict[Callable[[], None], Step] = {
-    every_orientation: orient.apply_orientation,
+    padding: pad.pad,
+    every_orientation: orient.turn,
     linear_light: color.to_srgb,
     swapped_primaries: color.to_srgb,
     linear_light_under_alpha: color.to_srgb,

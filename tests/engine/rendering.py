@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.render import render
 from pymager.formats import FORMATS, Encoding
-from pymager.names import Variant
+from pymager.variants.variant import Variant
 
 ALL = PictureLimits(decoders=tuple(decoder for format in FORMATS.values() for decoder in format.decoders))
 """The limits of a server that accepts every format that has a row."""
+
+_ENCODING = {field.name for field in fields(Encoding)}
 
 
 def inspected(data: bytes, limits: PictureLimits = ALL) -> Inspection:
@@ -27,12 +30,20 @@ def inspected(data: bytes, limits: PictureLimits = ALL) -> Inspection:
 
 
 def rendered(
-    data: bytes, width: int, height: int, format: str = "png", limits: PictureLimits = ALL, **encoding: Any
+    data: bytes, width: int, height: int, format: str = "png", limits: PictureLimits = ALL, **options: Any
 ) -> bytes | None:
+    """A variant; `options` are those of the encoding and of the variant."""
+    encoding = Encoding(**{name: value for name, value in options.items() if name in _ENCODING})
+    own = {name: value for name, value in options.items() if name not in _ENCODING}
+    return job_rendered(data, RenderJob(Variant(width, height, format, **own), encoding), limits)
+
+
+def job_rendered(data: bytes, job: RenderJob, limits: PictureLimits = ALL) -> bytes | None:
+    """The variant of a job."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "original")
         file.write_bytes(data)
-        return render(file, limits, RenderJob(Variant(width, height, format), Encoding(**encoding)))
+        return render(file, limits, job)
 
 
 def opened(data: bytes | None) -> Image.Image:

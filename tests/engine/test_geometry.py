@@ -3,11 +3,15 @@
 import pytest
 from PIL import Image
 
-from pymager.engine.scale import centered_crop, jpeg_reduction, size_before_orientation
-from pymager.names import Variant
+from pymager.variants.geometry import Rectangle, jpeg_reduction, placement
+from pymager.variants.variant import Variant
 from tests.engine.checks import BLUE, GREEN, RED, WHITE, four_colors, oriented
 from tests.engine.rendering import as_rgba, near, opened, quadrants, rendered
 from tests.pictures import encoded, jpeg
+
+
+def centered_crop(size: tuple[int, int], target: tuple[int, int]) -> Rectangle:
+    return placement(Variant(*target, "png"), size, 1, 65_535).part
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,8 @@ def test_cropped_parts_do_not_count_for_the_reduction() -> None:
 
 def test_the_size_to_scale_to_is_the_size_before_the_orientation_is_applied() -> None:
     target = Variant(30, 20, "png")
-    assert [size_before_orientation(target, number) for number in range(1, 9)] == [(30, 20)] * 4 + [(20, 30)] * 4
+    placed = [placement(target, (400, 300), number, 65_535) for number in range(1, 9)]
+    assert [place.scaled_size for place in placed] == [(30, 20)] * 4 + [(20, 30)] * 4
 
 
 def test_the_sides_are_cropped_evenly() -> None:

@@ -44,7 +44,7 @@ from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.render import render
 from pymager.formats import Encoding
-from pymager.names import Variant
+from pymager.variants.variant import Variant
 
 limits = PictureLimits(("JPEG", "MPO", "PNG"))
 for path in map(Path, sys.argv[1:]):

@@ -9,7 +9,7 @@ from pymager import formats
 from pymager.engine.encode import encode
 from pymager.engine.jobs import RenderJob
 from pymager.formats import Encoding
-from pymager.names import Variant
+from pymager.variants.variant import Variant
 from tests.engine import handmade
 from tests.engine.checks import four_colors
 from tests.engine.rendering import inspected, near, opened, quadrants, rendered

@@ -19,8 +19,8 @@ from pymager.engine.limits import PictureLimits
 from pymager.engine.recipe import recipe
 from pymager.engine.render import render
 from pymager.formats import Encoding
-from pymager.names import parse_derived
 from pymager.ports import Original
+from tests.urls import parse_derived
 
 REVISION = "0" * 32
 PINNED = [

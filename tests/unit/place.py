@@ -15,13 +15,18 @@ from pymager.library.cache import Cache
 from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation
 from pymager.library.library import Library, Located
-from pymager.library.sizes import SizePolicy
+from pymager.library.resolution import Resolver
 from pymager.library.spool import Spool, Spooled
-from pymager.names import Variant, parse_derived
 from pymager.ports import Original
+from pymager.variants import option_lists
+from pymager.variants.grammar import Grammar
+from pymager.variants.policy import Policy
+from pymager.variants.urls import VariantUrls
+from pymager.variants.variant import Variant
 from pymager.workers.pool import WorkerPool
 from tests.unit.hooked import HookedBlobs, HookedMetadata
 from tests.unit.workers.pools import pool
+from tests.urls import parse_derived
 
 _, VARIANT = parse_derived("cat-80x60.jpg")
 OLD = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -37,6 +42,12 @@ class Place:
     spool: Spool
     derivation: Derivation
     library: Library
+
+    @property
+    def urls(self) -> VariantUrls:
+        """Any size and option."""
+        policy = Policy(None, 4_096, option_lists.allowed_options(["*"]))
+        return VariantUrls(Grammar(Encoding(), {}), policy)
 
     async def add(self, text: str = "picture", id: str = "cat") -> Original:
         async with self.spooled(text) as body:
@@ -67,7 +78,7 @@ class Place:
         try:
             return await body_of(await self.derivation.stored(original, key))
         except NotFound:
-            return await body_of(await self.library.render(Located(original, variant, key)))
+            return await body_of(await self.library.render(Located(original, variant, key, variant)))
 
     async def rows(self) -> list[Original]:
         return list((await self.metadata.inner.list_page(None, 1_000)).items)
@@ -99,7 +110,7 @@ async def opened(folder: Path, blobs: Any = None, cache_bytes: int = 1 << 20) ->
     with Spool(folder) as spool:
         async with pool(2) as workers:
             derivation = Derivation(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0)
-            library = Library(hooked_blobs, metadata, workers, derivation, cache, SizePolicy(None, 4096))
+            library = Library(hooked_blobs, metadata, workers, derivation, cache, Resolver(Encoding()))
             place = Place(hooked_blobs, metadata, workers, spool, derivation, library)
             try:
                 yield place

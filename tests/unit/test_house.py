@@ -100,7 +100,7 @@ def test_a_failpoint_does_nothing_without_a_hook_and_calls_it_with_one(monkeypat
 
 async def test_every_route_is_in_the_openapi_document_and_the_other_way_round(place: Place) -> None:
     parts = Components(
-        place.blobs, place.metadata, place.spool, Quota(1), place.workers, place.derivation, place.library
+        place.blobs, place.metadata, place.spool, Quota(1), place.workers, place.derivation, place.library, place.urls
     )
     app = make_app(load({}, {}).settings, parts, {})
     served = {

@@ -6,8 +6,8 @@ import pytest
 
 from pymager import keys
 from pymager.keys import Owner
-from pymager.names import Variant
 from pymager.ports import Original
+from pymager.variants.variant import Variant
 
 REVISION = "0123456789abcdef" * 2
 VARIANT = Variant(8, 6, "webp")

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from pymager import names
 from pymager.errors import InvalidName, UnsupportedFormat
 from pymager.formats import OUTPUTS
-from pymager.names import Variant, parse_derived, parse_id
+from pymager.names import parse_id
+from pymager.variants.variant import Variant
+from tests.urls import parse_derived
 
 LETTERS = st.characters(categories=("L", "M", "Nd"), include_characters="_-")
 PERSIAN, MALAYALAM = "می\u200cخواهم", "അവന്\u200d"

@@ -98,7 +98,7 @@ def test_the_last_size_in_a_name_is_the_size(served: Served, photo: bytes, other
 
 @pytest.mark.parametrize(
     "tail",
-    ["", "-", ".jpg", "-10x10", "-10x10.", "-10x.jpg", "-x10.jpg", "-10.jpg", "10x10.jpg", "-0x10.jpg", "-10x0.jpg",
+    ["", "-", ".jpg", "-10x10", "-10x10.", "-x.jpg", "-10.jpg", "10x10.jpg", "-0x10.jpg", "-10x0.jpg",
      "-010x10.jpg", "-0800x600.jpg", "-10x010.jpg", "-+10x10.jpg", "-10x-10.jpg", "-10X10.jpg", "-10x10.jpg.jpg",
      "-10x10x10.jpg", "-10x10.jp%67/", "-1e1x10.jpg", "-%d9%a1%d9%a0x10.jpg", "-10x%ef%bc%91%ef%bc%90.jpg",
      "-10%c3%9710.jpg", "-10x10.j pg".replace(" ", "%20"), "-10x10.j%70g%00", "-10x10.%d9%a1", "-10x10.jp_g",

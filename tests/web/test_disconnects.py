@@ -198,7 +198,7 @@ def test_while_an_upload_is_processed(watched: Watched, leave: Leave, kind: str,
 
 
 @WAYS
-@pytest.mark.parametrize("more", ["", "?a=b"], ids=["plain", "query"])
+@pytest.mark.parametrize("more", ["", "?v=%31"], ids=["plain", "query"])
 def test_while_a_render_is_waited_for(watched: Watched, leave: Leave, more: str) -> None:
     """With a query, the request goes through the router."""
     path = f"/derived/{watched.served.upload(jpeg(64, 48))}-11x12.jpg{more}"
@@ -234,7 +234,7 @@ def many(server: Served) -> None:
         (ORIGINAL, "/original/{large}", {}),
         (ORIGINAL, "/original/{large}", {"Range": "bytes=10-90000"}),
         (DERIVED, "/derived/{large}-300x200.bmp", {}),
-        (DERIVED, "/derived/{large}-300x200.bmp?a=b", {}),
+        (DERIVED, "/derived/{large}-300x200.bm%70", {}),
         (DERIVED, "/derived/{large}-1200x1000.bmp", {}),
         (ORIGINALS, "/original?limit=1000", {}),
     ],

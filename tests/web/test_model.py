@@ -1,9 +1,11 @@
 """The service against a simple model: any sequence of requests has the statuses and bytes that the model predicts."""
 
 import io
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, unquote
@@ -119,6 +121,8 @@ class Contract(RuleBasedStateMachine):
     @rule(id=IDS, method=READS, conditions=READ_CONDITIONS)
     def read(self, id: str, method: str, conditions: dict[str, str]) -> None:
         conditions = self.meant(id, conditions)
+        if conditions.get("If-Modified-Since") == model.FAR_AHEAD:
+            self.let_the_date_pass(id)
         response = self.request(method, f"/original/{quote(id)}", conditions)
         row = self.shelf.row(id)
         if row is None:
@@ -129,6 +133,12 @@ class Contract(RuleBasedStateMachine):
             assert response["ETag"] == row.picture.tag
             assert response["Content-Length"] == str(len(row.picture.body))
             assert response.body == (b"" if method == "HEAD" else row.picture.body)
+
+    def let_the_date_pass(self, id: str) -> None:
+        """A picture that replaced another one, or a removed one, is dated up to two seconds ahead."""
+        modified = self.request("HEAD", f"/original/{quote(id)}").headers.get("Last-Modified")
+        if modified is not None:
+            time.sleep(max(0.0, parsedate_to_datetime(modified).timestamp() - time.time()))
 
     @rule(id=IDS, first=NUMBERS, last=NUMBERS, tag=st.none() | st.sampled_from([*TAGS, "own"]))
     def read_range(self, id: str, first: int | None, last: int | None, tag: str | None) -> None:

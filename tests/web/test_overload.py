@@ -101,9 +101,9 @@ def test_a_render_that_waits_is_dropped_when_its_last_client_has_left(folder: Pa
             until(lambda: served.parts.workers.state.busy == 1)
             with closing(sent(served, "GET", f"/derived/{id}-11x11.jpg")) as first:
                 until(lambda: served.parts.workers.state.renders == 1)
-                # With a query it takes the way through the application; the variant is the same.
-                second = sent(served, "GET", f"/derived/{id}-11x11.jpg?again")
-                third = sent(served, "GET", f"/derived/{id}-12x12.jpg?other")
+                # With an encoded character it takes the way through the application; the variant is the same.
+                second = sent(served, "GET", f"/derived/{id}-11x11.jp%67")
+                third = sent(served, "GET", f"/derived/{id}-12x12.jp%67")
                 until(lambda: served.parts.workers.state.renders == 2)
                 first.close()
                 third.close()

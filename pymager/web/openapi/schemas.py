@@ -4,6 +4,7 @@ from typing import Any
 
 from pymager import names
 from pymager.formats import OUTPUTS
+from pymager.variants.grammar import SIZE_PATTERN
 from pymager.web.originals import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 STRING = {"type": "string"}
@@ -39,7 +40,7 @@ NAME = {
     "schema": {
         "type": "string",
         "format": "derived-name",
-        "pattern": rf"^{_ID_PATTERN}-{names.SIZE_PATTERN}\.({_EXTENSIONS})$",
+        "pattern": rf"^{_ID_PATTERN}-{SIZE_PATTERN}\.({_EXTENSIONS})$",
     },
     "example": "cat-800x600.jpg",
 }

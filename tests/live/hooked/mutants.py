@@ -15,10 +15,10 @@ from pymager.errors import AlreadyExists, NotFound, Unavailable
 from pymager.failpoints import reached
 from pymager.library import dates, derivation, library, uploads
 from pymager.library.library import Library
-from pymager.names import Variant
 from pymager.operations import sweep
 from pymager.operations.sweep import Sweep
 from pymager.ports import Original
+from pymager.variants.variant import Variant
 from pymager.web import conditions
 from pymager_sql import catalog
 

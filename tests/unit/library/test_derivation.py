@@ -15,12 +15,13 @@ from pymager.library import derivation as derivation_module
 from pymager.library.cache import Cache
 from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation
-from pymager.names import Variant, parse_derived
 from pymager.ports import Original
+from pymager.variants.variant import Variant
 from pymager_filesystem import FolderBlobs
 from tests.unit.full_disk import files_of_at_most
 from tests.unit.hooked import away, lost, once
 from tests.unit.place import VARIANT, Place, body_of, opened
+from tests.urls import parse_derived
 from tests.waiting import until
 
 

@@ -12,14 +12,11 @@ from pymager.errors import (
     OriginalNotFound,
     Overloaded,
     RevisionMismatch,
-    SizeNotAllowed,
     Unavailable,
-    UnsupportedFormat,
 )
 from pymager.library.library import Located
-from pymager.library.sizes import SizePolicy
-from pymager.names import Variant, parse_derived
 from pymager.ports import Original
+from pymager.variants.variant import Variant
 from tests.unit.hooked import away, lost, once
 from tests.unit.place import VARIANT, Place
 
@@ -220,53 +217,9 @@ async def test_a_listing_comes_from_the_catalog(place: Place) -> None:
 
 async def test_a_variant_is_located_by_the_current_row(place: Place) -> None:
     cat = await place.plant("picture")
-    assert await place.library.locate("cat", VARIANT) == Located(cat, VARIANT, place.derivation.key(cat, VARIANT))
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("cat-8x6.xyz", UnsupportedFormat),
-        ("cat-8x6.heic", UnsupportedFormat),
-        ("cat-300x6.ico", UnsupportedFormat),
-        ("cat-4097x1.jpg", SizeNotAllowed),
-        ("cat-1x4097.jpg", SizeNotAllowed),
-        ("cat-999999999x999999999.jpg", SizeNotAllowed),
-    ],
-)
-async def test_an_impossible_variant_is_refused_with_an_explanation(
-    place: Place, name: str, kind: type[Exception]
-) -> None:
-    with pytest.raises(kind) as caught:
-        place.library.check(parse_derived(name)[1])
-    assert len(str(caught.value)) > 20
-
-
-async def test_a_possible_variant_is_accepted(place: Place) -> None:
-    for name in ("cat-4096x1.jpg", "cat-1x1.JPEG", "cat-256x256.ico", "cat-4096x4096.webp"):
-        place.library.check(parse_derived(name)[1])
-
-
-def test_listed_sizes_are_allowed_and_no_others() -> None:
-    sizes = SizePolicy(frozenset({(80, 60), (5_000, 1)}), 4096)
-    sizes.check(VARIANT)
-    sizes.check(Variant(5000, 1, "jpeg"))
-    with pytest.raises(SizeNotAllowed, match="80x60, 5000x1"):
-        sizes.check(Variant(60, 80, "jpeg"))
-    with pytest.raises(SizeNotAllowed, match="none"):
-        SizePolicy(frozenset(), 4096).check(VARIANT)
-
-
-@pytest.mark.parametrize("format", ["bmp", "ppm", "tga", "tiff"])
-def test_any_size_means_fewer_pixels_in_a_format_that_hardly_compresses(format: str) -> None:
-    anything = SizePolicy(None, 4096)
-    for size in ((2048, 2048), (4096, 1024), (1, 4096)):
-        anything.check(Variant(*size, format))
-    for size in ((2049, 2048), (4096, 1025), (4096, 4096)):
-        with pytest.raises(SizeNotAllowed, match=f"{format}.*4194304 pixels.*PYMAGER_SIZES"):
-            anything.check(Variant(*size, format))
-        anything.check(Variant(*size, "jpeg"))
-        SizePolicy(frozenset({size}), 4096).check(Variant(*size, format))
+    assert await place.library.locate("cat", VARIANT) == Located(
+        cat, VARIANT, place.derivation.key(cat, VARIANT), VARIANT
+    )
 
 
 async def test_reading_changes_nothing(place: Place) -> None:

@@ -20,7 +20,7 @@ async def test_a_server_that_stops_while_it_takes_the_lease_of_the_sweep_gives_i
     place.metadata.after["acquire"] = wait  # the lease is taken, and the answer is on its way
     settings = load({"sweep_interval": 0.01}, {}).settings
     parts = Components(
-        place.blobs, place.metadata, place.spool, Quota(1), place.workers, place.derivation, place.library
+        place.blobs, place.metadata, place.spool, Quota(1), place.workers, place.derivation, place.library, place.urls
     )
     housekeeping = asyncio.create_task(run_housekeeping(settings, parts))
     await until(lambda: place.metadata.calls["acquire"])

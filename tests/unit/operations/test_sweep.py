@@ -11,12 +11,12 @@ import pytest
 
 from pymager import keys, names
 from pymager.errors import AlreadyExists, Fenced, NotFound, OriginalNotFound, Unavailable
-from pymager.names import Variant
 from pymager.operations import sweep
 from pymager.operations.recipe_marks import mark_recipes
 from pymager.operations.sweep import Sweep
 from pymager.operations.sweep_report import SweepReport as Report
 from pymager.ports import BlobInfo, Original
+from pymager.variants.variant import Variant
 from tests.unit.hooked import HookedBlobs, HookedMetadata, away
 from tests.unit.place import OLD, Place, planted
 

@@ -10,13 +10,13 @@ import pytest
 from pymager import keys, names
 from pymager.errors import ConfigurationError, NoSpace, NotFound
 from pymager.library import deployment
-from pymager.names import Variant
 from pymager.operations import orphans, sweep_number
 from pymager.operations.sweep import Sweep, sweep_once
 from pymager.operations.sweep_report import SweepReport
 from pymager.ports import BlobInfo, Original
 from pymager.settings.model import Settings
 from pymager.testing.backends import MemoryMetadata
+from pymager.variants.variant import Variant
 from tests.unit.hooked import HookedBlobs, HookedMetadata
 from tests.unit.place import OLD, planted
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
-from pymager.names import Variant
+from pymager.variants.variant import Variant
 from pymager.workers.pool import WorkerLimits, WorkerPool
 
 MISBEHAVING = (str(Path(__file__).with_name("misbehaving_worker.py")),)
