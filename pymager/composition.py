@@ -29,6 +29,7 @@ from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.telemetry.stores import ObservedBlobs, ObservedMetadata
 from pymager.variants import option_lists
 from pymager.variants.grammar import Grammar
+from pymager.variants.negotiation import Negotiation
 from pymager.variants.policy import Policy
 from pymager.variants.urls import VariantUrls
 from pymager.workers.pool import WorkerLimits, WorkerPool
@@ -131,7 +132,9 @@ async def opened(
                 observer,
                 max_side=settings.max_side,
             )
-            library = Library(blobs, metadata, workers, derivation, cache, Resolver(encoding(settings)))
+            library = Library(
+                blobs, metadata, workers, derivation, cache, Resolver(encoding(settings), negotiation(settings))
+            )
             urls = variant_urls(settings)
             try:
                 exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)
@@ -163,6 +166,11 @@ def encoding(settings: Settings) -> Encoding:
     red, green, blue = bytes.fromhex(settings.background.removeprefix("#"))
     values = {field.name: getattr(settings, field.name) for field in fields(Encoding)}
     return Encoding(**values | {"background": (red, green, blue)})
+
+
+def negotiation(settings: Settings) -> Negotiation:
+    """The formats that the extension `auto` stands for."""
+    return Negotiation(settings.auto_formats, settings.auto_avif_pixels)
 
 
 def picture_limits(settings: Settings) -> PictureLimits:

@@ -28,9 +28,11 @@ from pymager.settings.types import (
     Tokens,
     Users,
 )
+from pymager.variants.negotiation import Negotiation
 
 _ENCODING = formats.Encoding()
 _LIMITS = PictureLimits(decoders=())
+_NEGOTIATION = Negotiation()
 
 
 class Settings(BaseModel):
@@ -112,13 +114,13 @@ class Settings(BaseModel):
         validate_default=True,
     )
     auto_formats: AutoFormats = Field(
-        ("avif", "webp"),
+        _NEGOTIATION.formats,
         description="Formats that the extension `auto` stands for, best first: a client gets the first one that its "
         "`Accept` header names, and otherwise JPEG, PNG for a picture with transparency, or GIF for an animation. "
         "Empty: always one of these three.",
     )
     auto_avif_pixels: int = Field(
-        2_000_000,
+        _NEGOTIATION.avif_max_pixels,
         ge=1,
         description="Maximum number of pixels for which `auto` stands for AVIF: width times height of the variant, "
         "times its frames. Encoding AVIF takes long.",

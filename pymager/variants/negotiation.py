@@ -7,14 +7,11 @@ same weight.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pymager import formats
-
-AUTO = "auto"
-"""The extension in the URL of a variant whose format is negotiated, and `Variant.format` until it is."""
 
 MAX_ACCEPT_CHARACTERS = 1_024
 """A longer header is not read: it names nothing."""
@@ -40,22 +37,22 @@ class Negotiation:
     `avif_max_pixels` limits the pixels of all frames of a variant in AVIF, which takes long to encode.
     """
 
-    formats: tuple[str, ...]
-    avif_max_pixels: int
+    formats: tuple[str, ...] = ("avif", "webp")
+    avif_max_pixels: int = 2_000_000
 
-    def best(self, accept: str, size: tuple[int, int], frames: int = 1) -> str | None:
-        """The best format for a variant with this size and number of frames that the client takes.
+    def best(self, taken: Collection[str], size: tuple[int, int], frames: int = 1) -> str | None:
+        """The best format among those that the client takes, for a variant with this size and number of frames.
 
-        None if the client takes none of them: then the variant has the `fallback` format.
+        None if the client takes no format that can hold the variant: then it has the `fallback` format.
         """
-        taken = accepted(accept)
         return next((name for name in self.formats if name in taken and self._can_be(name, size, frames)), None)
 
     def _can_be(self, name: str, size: tuple[int, int], frames: int) -> bool:
         width, height = size
         if name == "avif" and width * height * frames > self.avif_max_pixels:
             return False
-        return max(size) <= formats.output_of(name).max_side
+        output = formats.output_of(name)
+        return max(size) <= output.max_side and (output.animated or frames == 1)
 
 
 def fallback(*, alpha: bool, moves: bool) -> str:

@@ -90,10 +90,10 @@ def test_no_header_and_one_line_and_many_are_one_list() -> None:
 
 
 def test_the_servers_order_decides() -> None:
-    assert DEFAULT.best("image/webp;q=1,image/avif;q=0.1", (80, 60)) == "avif"
-    assert Negotiation(("webp", "avif"), 10**9).best(BOTH, (80, 60)) == "webp"
-    assert Negotiation(("webp",), 10**9).best("image/avif", (80, 60)) is None
-    assert Negotiation((), 10**9).best(BOTH, (80, 60)) is None
+    assert DEFAULT.best(accepted("image/webp;q=1,image/avif;q=0.1"), (80, 60)) == "avif"
+    assert Negotiation(("webp", "avif"), 10**9).best(accepted(BOTH), (80, 60)) == "webp"
+    assert Negotiation(("webp",), 10**9).best(accepted("image/avif"), (80, 60)) is None
+    assert Negotiation((), 10**9).best(accepted(BOTH), (80, 60)) is None
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_the_servers_order_decides() -> None:
 def test_a_format_has_to_hold_the_picture(
     size: tuple[int, int], frames: int, accept: str, expected: str | None
 ) -> None:
-    assert DEFAULT.best(accept, size, frames) == expected
+    assert DEFAULT.best(accepted(accept), size, frames) == expected
 
 
 def test_the_fallback_depends_on_the_picture() -> None:
