@@ -1,4 +1,4 @@
-"""`Accept` headers that clients send or could send, and what each of them names among AVIF and WebP."""
+"""`Accept` headers that clients send or could send, and what each of them names among AVIF, WebP and JPEG XL."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ BROWSERS = (
         "Safari 17, <img>",
         "image/webp,image/avif,image/jxl,image/heic,image/heic-sequence,video/*;q=0.8,image/png,image/svg+xml,"
         "image/*;q=0.8,*/*;q=0.5",
-        _BOTH,
+        (*_BOTH, "jxl"),
     ),
     _one(
         "Safari 16, <img>",

@@ -1,4 +1,4 @@
-"""Encodes variants as the format's row in `pymager.formats` says, without any metadata."""
+"""Encodes variants as the format's row in `pymager.formats` says, without any metadata but a copyright."""
 
 from io import BytesIO
 
@@ -7,12 +7,15 @@ from PIL import Image
 from pymager import formats
 from pymager.engine import plugins
 from pymager.engine.jobs import RenderJob
+from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 
 _MODES = ("L", "RGB", "RGBA")
 
 
-def encode(picture: Image.Image, job: RenderJob) -> bytes:
+def encode(picture: Image.Image, job: RenderJob, copyright: Copyright = NO_COPYRIGHT) -> bytes:
     """Encode a picture in mode L, RGB or RGBA. Its `info` must be empty: Pillow would write its content into the file.
+
+    The copyright is written if the format has metadata.
 
     Raises `ValueError` for an alpha channel if the format has no transparency.
     """
@@ -22,7 +25,12 @@ def encode(picture: Image.Image, job: RenderJob) -> bytes:
     if output.palette:
         picture = _with_palette(picture)
     out = BytesIO()
-    picture.save(out, output.encoder, **output.options(job.encoding, picture.size))
+    options = output.options(job.encoding, picture.size)
+    if copyright and output.metadata:
+        from pymager.engine.metadata import writers  # loads the plugin of PNG
+
+        options = writers.with_copyright(output.encoder, options, copyright)
+    picture.save(out, output.encoder, **options)
     return out.getvalue()
 
 

@@ -33,7 +33,8 @@ def inspect(path: Path, limits: PictureLimits) -> Inspection:
                 check_jpeg_pixels(original)
         else:
             decoded = decode(original, verify=True)
-            size = decoded.picture.size  # some decoders know the size only after decoding
+            # Some decoders know the size only after decoding. An SVG can be drawn in any size.
+            size = original.size if original.container.vector else decoded.picture.size
         context = StepContext(_ONE_PIXEL, (0, 0, 1, 1), _ONE_PIXEL_TARGET, (), decoded.profile, decoded.gray)
         info = decoded.picture.info
         pixel = decoded.picture.crop((0, 0, 1, 1))

@@ -22,7 +22,8 @@ from pymager.errors import NotAPicture
 class OpenOriginal:
     """An original that is open and not decoded; `format` is a name in `pymager.formats`, or Pillow's in lower case.
 
-    `picture` is Pillow's, read from `file`; None for a TIFF that `pymager.engine.tiff` decodes. `data` are the bytes of
+    `picture` is Pillow's, read from `file`; None for an SVG, and for a TIFF that
+    `pymager.engine.tiff` decodes. `data` are the bytes of
     the file. `size` is width and height in pixels, before the orientation; some decoders correct it after decoding.
     """
 
@@ -46,6 +47,9 @@ def open_original(path: Path, limits: PictureLimits, *, full_walk: bool) -> Iter
         container = walk(data, limits, full_walk=full_walk)
         if container.cut_frames:
             raise decoder_errors.incomplete()
+        if container.vector is not None:
+            yield OpenOriginal("svg", container.vector.size, container, None, file, data)
+            return
         if "TIFF" in accepted and (size := _size_of_own_tiff(data, container)) is not None:
             yield OpenOriginal("tiff", size, container, None, file, data)
             return

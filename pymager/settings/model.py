@@ -110,8 +110,8 @@ class Settings(BaseModel):
     input_formats: InputFormats = Field(
         tuple(formats.FORMATS),
         description="Formats that are accepted for originals. To accept other formats, use their names in Pillow, such "
-        "as `dds`. `*` accepts all formats that Pillow reads without running another program.",
-        validate_default=True,
+        "as `dds`. `*` accepts all formats that Pillow reads without running another program. Formats of extras that "
+        "are not installed are left out of the default, and an error if they are listed.",
     )
     auto_formats: AutoFormats = Field(
         _NEGOTIATION.formats,
@@ -139,6 +139,21 @@ class Settings(BaseModel):
     )
     jp2_quality: int = Field(
         _ENCODING.jp2_quality, ge=1, le=100, description="Quality of JPEG 2000 variants in decibels."
+    )
+    jxl_quality: int = Field(
+        _ENCODING.jxl_quality,
+        ge=1,
+        le=100,
+        description="Quality of JPEG XL variants; 100 is lossless. JPEG XL needs `pymager[jxl]`.",
+    )
+    jxl_effort: int = Field(
+        _ENCODING.jxl_effort, ge=1, le=9, description="Effort of JPEG XL encoding: 1 is fastest, 9 is smallest."
+    )
+
+    keep_metadata: formats.KeepMetadata = Field(
+        _ENCODING.keep_metadata,
+        description="Metadata of originals that variants keep. `none`: none. `copyright`: creators, copyright notice, "
+        "credit and terms of use, as EXIF and XMP in JPEG, PNG, WebP, AVIF, TIFF and JPEG XL.",
     )
 
     max_body: ByteSize = Field(ByteSize(100_000_000), ge=1, description="Maximum upload size in bytes.")

@@ -88,6 +88,7 @@ def _check_formats(names: tuple[str, ...]) -> tuple[str, ...]:
         if name != "*" and name.lower() not in formats.FORMATS and name.upper() not in formats.OTHER_DECODERS:
             known = ", ".join([*formats.FORMATS, *map(str.lower, sorted(formats.OTHER_DECODERS))])
             raise ValueError(f"{must_be(_FORMATS, name)}; known formats: {known}")
+        _check_is_installed(formats.FORMATS.get(name.lower()))
     return names
 
 
@@ -96,7 +97,13 @@ def _check_auto_formats(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name.lower() not in known:
             raise must_be(f"formats among {', '.join(known)}, or empty", name)
+        _check_is_installed(formats.FORMATS[name.lower()])
     return tuple(dict.fromkeys(name.lower() for name in names))
+
+
+def _check_is_installed(format: formats.Format | None) -> None:
+    if format is not None and format.extra is not None and not format.extra.is_installed:
+        raise ValueError(f"{format.name} needs pymager[{format.extra.name}], which is not installed")
 
 
 def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:

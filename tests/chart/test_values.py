@@ -130,6 +130,7 @@ def _other(name: str) -> tuple[Any, Any]:
         "worker_memory": ("2GiB", 2 << 30),
         "cache_control": ("no-cache", "no-cache"),
         "cors_origin": ("https://example.org", "https://example.org"),
+        "keep_metadata": ("copyright", "copyright"),
         "log_level": ("error", "error"),
         "log_format": ("console", "console"),
         "metrics_host": ("127.0.0.1", "127.0.0.1"),

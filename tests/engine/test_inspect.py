@@ -12,7 +12,7 @@ from pymager.formats import FORMATS
 from tests.engine import handmade
 from tests.engine.checks import four_colors
 from tests.engine.rendering import as_rgba, inspected, near, quadrants, rendered
-from tests.pictures import encoded, photograph
+from tests.pictures import encoded, photograph, svg
 
 EVERYTHING = PictureLimits(("*",))
 
@@ -57,6 +57,7 @@ def samples() -> dict[str, bytes]:
         "jpeg 2000 codestream": encoded(still, "JPEG2000", no_jp2=True),
         "run-length tga": encoded(still, "TGA", compression="tga_rle"),
         "heic": HEIC,
+        "svg": svg(121, 90),
     }
 
 
@@ -106,7 +107,9 @@ def test_a_file_that_is_cut_short_is_refused_unless_all_its_pixels_are_there(nam
     assert refused >= (6 if name == "tiff with several pages" else 18)
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize(
+    "name", [name for name in SAMPLES if name != "svg"]
+)  # XML allows only white space, also in browsers
 def test_bytes_after_the_end_are_accepted(name: str) -> None:
     for trailing in (b"\0", b"\r\n", b"\0" * 100, b"anything" * 100):
         assert inspected(SAMPLES[name] + trailing) == inspected(SAMPLES[name])

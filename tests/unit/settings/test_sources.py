@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pymager import cli
+from pymager import cli, formats
 from pymager.errors import ConfigurationError
 from pymager.settings.model import Settings
 from pymager.settings.sources import CONFIG_FILE, PREFIX, load, shown, without_password
@@ -125,6 +125,9 @@ BAD: dict[str, list[str]] = {
     "webp_method": ["-1", "7"],
     "avif_quality": ["0", "101"],
     "avif_speed": ["-1", "11"],
+    "keep_metadata": ["all", "COPYRIGHT", ""],
+    "jxl_quality": ["0", "101", "best"],
+    "jxl_effort": ["0", "10"],
     "jp2_quality": ["0", "101"],
     "max_body": ["0", "-1", "many", "1XB", ""],
     "max_spool": ["-1", "much", "99MB"],
@@ -187,7 +190,7 @@ SENTENCES = {
     ("log_level", "loud"): "must be one of debug, info, warning, error, got 'loud'",
     ("cache_control", ""): "must be text that is not empty, got ''",
     ("host", "a\nb"): "must be text without control characters, got 'a\\nb'",
-    ("auto_formats", "webp,jpeg"): "must be formats among webp, avif, or empty, got 'jpeg'",
+    ("auto_formats", "webp,jpeg"): "must be formats among webp, avif, jxl, or empty, got 'jpeg'",
     ("sizes", "x" * 99): f"must be sizes such as 800x600, 800x or x600, or * for any size, got '{'x' * 60}...'",
     ("trusted_proxies", "10.0.0.1/8"): "must be networks such as 10.0.0.0/8 or 2001:db8::/32, without host bits, "
     "got '10.0.0.1/8'",
@@ -355,3 +358,13 @@ def test_the_program_names_every_error_and_exits_with_2() -> None:
 
 def test_every_setting_has_a_description() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_a_format_whose_extra_is_not_installed_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "_is_installed", lambda module: False)
+    assert "jxl" in settings().input_formats  # the default: what is installed of it is accepted
+    for name in ("jxl", "HEIC"):
+        with pytest.raises(ConfigurationError) as caught:
+            settings(input_formats=f"jpeg,{name}")
+        assert str(caught.value).startswith("PYMAGER_INPUT_FORMATS: ")
+        assert "which is not installed" in str(caught.value)
