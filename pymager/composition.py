@@ -203,7 +203,8 @@ def variant_urls(settings: Settings) -> VariantUrls:
     if "*" not in settings.sizes:
         pairs = (size.split("x") for size in settings.sizes)
         sizes = frozenset((int(width or 0), int(height or 0)) for width, height in pairs)
-    policy = Policy(sizes, settings.max_side, option_lists.allowed_options(settings.options), bool(presets))
+    options, signatures = option_lists.allowed_options(settings.options), settings.signatures != "off"
+    policy = Policy(sizes, settings.max_side, options, bool(presets), signatures)
     return VariantUrls(Grammar(encoding(settings), presets), policy)
 
 

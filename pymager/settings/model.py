@@ -22,11 +22,14 @@ from pymager.settings.types import (
     Presets,
     Printable,
     Seconds,
+    SignatureMode,
+    SigningKeys,
     Sizes,
     SpoolSize,
     StoreUrl,
     Tokens,
     Users,
+    default_mode,
 )
 from pymager.variants.negotiation import Negotiation
 
@@ -79,6 +82,25 @@ class Settings(BaseModel):
         description="Bearer tokens that can upload, delete and list: a name for each token, and the token's SHA-256 in "
         "lowercase hexadecimal. In the environment: `name:hash` pairs separated by spaces. In the file: a table.",
         json_schema_extra={"secret": True},
+    )
+
+    signing_keys: SigningKeys = Field(
+        (),
+        description="Keys for signed URLs, the newest first: the first one signs, and all of them verify. Each has at "
+        "least 32 bytes, in hexadecimal or base64; `openssl rand -hex 32` makes one.",
+        json_schema_extra={"secret": True},
+    )
+    signatures: SignatureMode = Field(
+        default_factory=default_mode,
+        description="Where signed URLs are used. `optional`: a signed URL can request any variant. `required`: "
+        "originals, variants and `/info` also need a signature or credentials, so pictures are private. `off`: a URL "
+        "with a signature is refused. Default: `optional` if `PYMAGER_SIGNING_KEYS` has a key, else `off`.",
+    )
+    cdn_keys_on_query: bool = Field(
+        False,
+        description="Whether all shared caches in front use the whole query as part of their keys. With "
+        "`PYMAGER_SIGNATURES=required`, they may then store responses to signed URLs that never expire. Otherwise such "
+        "responses are `private`.",
     )
 
     sizes: Sizes = Field(

@@ -18,8 +18,6 @@ from pymager.variants.variant import AUTO, Variant
 MAX_QUERY_BYTES = 2_000
 IGNORED = "v"
 """The parameter that is ignored: people add it to bypass caches."""
-SIGNATURE_PARAMETERS = ("exp", "sig")
-"""The parameters that are no options; `pymager.variants.signatures` verifies them."""
 PRESET_NAME = "[a-z0-9_-]{1,40}"
 SIDE = "[1-9][0-9]{0,8}"
 SIZE_PATTERN = f"(?:{SIDE}x{SIDE}|{SIDE}x|x{SIDE})"

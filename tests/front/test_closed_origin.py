@@ -19,9 +19,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pymager.variants.grammar import SIGNATURE_PARAMETERS
 from pymager.variants.negotiation import accepted
 from pymager.variants.options import BY_NAME
+from pymager.variants.signatures import EXPIRY, SIGNATURE
 from tests.accept_headers import ALL, ODD
 from tests.live.client import Client
 from tests.live.program import Program, running, until
@@ -131,7 +131,7 @@ def test_the_cache_policies_have_the_shape_of_cloudfronts_api_and_every_option(n
     config = json.loads((_CDN / name).read_text())
     check_shape(config, "CachePolicyConfig")
     query = config["ParametersInCacheKeyAndForwardedToOrigin"]["QueryStringsConfig"]["QueryStrings"]
-    assert query["Items"] == [*BY_NAME, *SIGNATURE_PARAMETERS]
+    assert query["Items"] == [*BY_NAME, EXPIRY, SIGNATURE]
 
 
 def test_the_function_of_cloudfront_reduces_accept_to_three_by_the_servers_rule() -> None:

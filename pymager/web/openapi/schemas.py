@@ -46,6 +46,18 @@ NAME = {
     },
     "example": "cat-800x600.jpg",
 }
+EXPIRY = {
+    "name": "exp",
+    "in": "query",
+    "description": "When the signature expires, in seconds since 1970. Only in a URL with `sig`.",
+    "schema": {"type": "string", "format": "expiry", "pattern": "^(0|[1-9][0-9]{0,11})$"},
+}
+SIGNATURE = {
+    "name": "sig",
+    "in": "query",
+    "description": "Signature of the URL; must be the last parameter. `pymager sign` makes one.",
+    "schema": {"type": "string", "format": "signature", "pattern": "^[A-Za-z0-9_-]{43}$"},
+}
 CURSOR = {
     "name": "cursor",
     "in": "query",
@@ -117,9 +129,9 @@ SCHEMAS = {
 }
 
 _STATUS_DESCRIPTIONS = {
-    400: "The id, form, picture, format, limit or cursor is invalid.",
+    400: "The id, form, picture, format, limit or cursor is invalid, or `sig` or `exp` cannot stand there.",
     401: "Credentials are missing or wrong.",
-    403: "The size is not allowed, or writing is disabled.",
+    403: "The size is not allowed, the signature is missing, wrong or expired, or writing is disabled.",
     404: "There is no original with this id, or no such route.",
     408: "The request's body stalled.",
     409: "An original with this id already exists.",
