@@ -132,9 +132,10 @@ async def opened(
                 observer,
                 max_side=settings.max_side,
             )
-            library = Library(
-                blobs, metadata, workers, derivation, cache, Resolver(encoding(settings), negotiation(settings))
+            resolver = Resolver(
+                encoding(settings), picture_limits(settings), settings.max_side, negotiation=negotiation(settings)
             )
+            library = Library(blobs, metadata, workers, derivation, cache, resolver)
             urls = variant_urls(settings)
             try:
                 exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)
@@ -175,7 +176,14 @@ def negotiation(settings: Settings) -> Negotiation:
 
 def picture_limits(settings: Settings) -> PictureLimits:
     """The limits on pictures that are accepted."""
-    return PictureLimits(settings.decoders, settings.max_pixels, settings.max_frames, settings.max_scans)
+    return PictureLimits(
+        settings.decoders,
+        settings.max_pixels,
+        settings.max_frames,
+        settings.max_scans,
+        settings.max_animation_pixels,
+        settings.max_animation_source_pixels,
+    )
 
 
 def worker_limits(settings: Settings) -> WorkerLimits:
@@ -205,7 +213,7 @@ def variant_urls(settings: Settings) -> VariantUrls:
         sizes = frozenset((int(width or 0), int(height or 0)) for width, height in pairs)
     options, signatures = option_lists.allowed_options(settings.options), settings.signatures != "off"
     policy = Policy(sizes, settings.max_side, options, bool(presets), signatures)
-    return VariantUrls(Grammar(encoding(settings), presets), policy)
+    return VariantUrls(Grammar(encoding(settings), presets, moves=settings.animated), policy)
 
 
 def backends_named(settings: Settings) -> dict[str, str]:

@@ -238,13 +238,15 @@ class PipelinedReads:
 
 
 def _rows(result: PGresult) -> list[Row]:
-    """Decode rows in PostgreSQL's binary format: integers are big-endian, text is UTF-8."""
+    """Decode rows in PostgreSQL's binary format: integers are big-endian, text is UTF-8. NULL is None."""
     value = result.get_value
     return [
         tuple(
-            int.from_bytes(value(row, column) or b"", "big", signed=True)
+            None
+            if (bytes := value(row, column)) is None
+            else int.from_bytes(bytes, "big", signed=True)
             if is_number
-            else (value(row, column) or b"").decode()
+            else bytes.decode()
             for column, is_number in enumerate(_IS_NUMBER)
         )
         for row in range(result.ntuples)

@@ -15,7 +15,7 @@ from pymager.engine import decoder_errors, plugins
 from pymager.engine.containers import jpeg, tiff, walk
 from pymager.engine.containers.container import Container
 from pymager.engine.limits import PictureLimits, check_frames, check_pixels
-from pymager.errors import NotAPicture
+from pymager.errors import FrameNotFound, NotAPicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,20 @@ class OpenOriginal:
 
 
 @contextmanager
-def open_original(path: Path, limits: PictureLimits, *, full_walk: bool) -> Iterator[OpenOriginal]:
+def open_original(path: Path, limits: PictureLimits, *, full_walk: bool, page: int = 0) -> Iterator[OpenOriginal]:
     """Open an original. Errors of the decoder inside the `with` block are translated too.
 
-    Without `full_walk`, the container is walked only as far as safe decoding requires. Raises `NotAPicture`,
-    `Undecodable` and `MemoryError`, and `OSError` only if the file itself cannot be opened.
+    Without `full_walk`, the container is walked only as far as safe decoding requires. `page` is that of a TIFF; it is
+    ignored in other formats. Raises `NotAPicture`, `Undecodable`, `FrameNotFound` and `MemoryError`, and `OSError` only
+    if the file itself cannot be opened.
     """
     accepted = plugins.load_decoders(limits.decoders)
-    with path.open("rb") as file, _mapped(file) as data, decoder_errors.translating_errors(limits, data):
+    with path.open("rb") as opened, _mapped(opened) as data, decoder_errors.translating_errors(limits, data):
+        file: IO[bytes] = opened
+        if page and tiff.is_tiff(data):
+            if not tiff.with_first(data, page, limits):
+                raise frame_not_found(page)
+            file = BytesIO(data[:])
         container = walk(data, limits, full_walk=full_walk)
         if container.cut_frames:
             raise decoder_errors.incomplete()
@@ -60,6 +66,11 @@ def open_original(path: Path, limits: PictureLimits, *, full_walk: bool) -> Iter
             check_pixels(picture.size, limits)
             check_frames(container.frames or _frames(picture), limits)
             yield OpenOriginal(format_name(picture), picture.size, container, picture, source, data)
+
+
+def frame_not_found(number: int) -> FrameNotFound:
+    """The error for a frame or page beyond the last one."""
+    return FrameNotFound(f"the original has no frame or page {number}; the first one is 0, and /info shows how many")
 
 
 def format_name(picture: Image.Image) -> str:
@@ -88,6 +99,6 @@ def _frames(picture: ImageFile.ImageFile) -> int:
 
 def _mapped(file: IO[bytes]) -> mmap.mmap:
     try:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     except ValueError as error:  # raised for an empty file
         raise NotAPicture("the body is empty; send the bytes of a picture") from error

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -22,9 +23,11 @@ from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
 from pymager.variants.variant import Variant
 from pymager.workers.pool import Worker, WorkerPool
+from pymager.workers.queue import JobKind
 
 _FAILURE_TTL_SECONDS = 60.0
 _MAX_FAILURES = 10_000
+_FRAMES_PER_RENDER = 10
 _MAX_WHOLE_BYTES = 1 << 20  # a larger variant is streamed from the blob store
 
 
@@ -32,6 +35,11 @@ def check_size(original: Original, info: BlobInfo) -> None:
     """Raises `OriginalLost` if a blob is not as long as its row says."""
     if info.size != original.size:
         raise OriginalLost(f"the blob of '{original.id}' has {info.size} bytes, but its row says {original.size}")
+
+
+def _weight(original: Original, variant: Variant) -> int:
+    """How many usual renders the variant costs: one for every ten frames of an animation."""
+    return max(1, -(-(original.frames or 1) // _FRAMES_PER_RENDER)) if variant.animated else 1
 
 
 def _dated(info: BlobInfo, original: Original) -> BlobInfo:
@@ -61,6 +69,7 @@ class Derivation:
         """
         self._blobs = blobs
         self._metadata = metadata
+        self._workers = workers
         self._cache = cache
         self._encoding = encoding
         self._spool_folder = spool_folder
@@ -131,7 +140,9 @@ class Derivation:
             return await self._make(worker, key, original, variant)
 
         try:
-            return await self._flights.run(key, look, make)
+            weight = _weight(original, variant)
+            kind = JobKind.ANIMATION if weight > 1 else JobKind.RENDER
+            return await self._flights.run(key, look, make, reserve=partial(self._workers.reserve, kind, weight))
         except PictureError as error:
             self._remember_failure(key, error)
             raise
@@ -147,7 +158,10 @@ class Derivation:
                 info = _dated(await self._put(key, path, rendered, variant.content_type), original)
         except NotFound:
             raise RevisionGone(key) from None
-        except NotAPicture as error:  # it was one when it was uploaded, so no client can fix it
+        except NotAPicture as error:
+            if variant.animated or variant.frame:  # an upload verifies the first frame only
+                raise Undecodable(f"a frame of the original cannot be decoded: {error}") from error
+            # It was a picture when it was uploaded, so no client can fix it.
             raise Undecodable(
                 f"the original can no longer be decoded; the operator should check it: {error}"
             ) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pymager import keys, names
+from pymager.engine.limits import PictureLimits
 from pymager.errors import NotFound
 from pymager.formats import Encoding
 from pymager.library.cache import Cache
@@ -110,7 +111,8 @@ async def opened(folder: Path, blobs: Any = None, cache_bytes: int = 1 << 20) ->
     with Spool(folder) as spool:
         async with pool(2) as workers:
             derivation = Derivation(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0)
-            library = Library(hooked_blobs, metadata, workers, derivation, cache, Resolver(Encoding()))
+            resolver = Resolver(Encoding(), PictureLimits(("*",)), max_side=4096)
+            library = Library(hooked_blobs, metadata, workers, derivation, cache, resolver)
             place = Place(hooked_blobs, metadata, workers, spool, derivation, library)
             try:
                 yield place
