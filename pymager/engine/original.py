@@ -17,6 +17,9 @@ from pymager.engine.containers.container import Container
 from pymager.engine.limits import PictureLimits, check_frames, check_pixels
 from pymager.errors import FrameNotFound, NotAPicture
 
+_FORMATS_WITH_FRAMES = frozenset({"gif", "png", "webp", "avif", "tiff", "fli"})
+"""The formats of animations and of pages. Elsewhere, several pictures are previews, sizes, layers or views."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenOriginal:
@@ -25,6 +28,7 @@ class OpenOriginal:
     `picture` is Pillow's, read from `file`; None for an SVG, and for a TIFF that
     `pymager.engine.tiff` decodes. `data` are the bytes of
     the file. `size` is width and height in pixels, before the orientation; some decoders correct it after decoding.
+    `frames` counts the frames of an animation and the pages of a TIFF; it is 1 in other formats.
     """
 
     format: str
@@ -33,6 +37,7 @@ class OpenOriginal:
     picture: ImageFile.ImageFile | None
     file: IO[bytes]
     data: mmap.mmap
+    frames: int = 1
 
 
 @contextmanager
@@ -57,15 +62,17 @@ def open_original(path: Path, limits: PictureLimits, *, full_walk: bool, page: i
             yield OpenOriginal("svg", container.vector.size, container, None, file, data)
             return
         if "TIFF" in accepted and (size := _size_of_own_tiff(data, container)) is not None:
-            yield OpenOriginal("tiff", size, container, None, file, data)
+            yield OpenOriginal("tiff", size, container, None, file, data, container.frames)
             return
         source = file if container.repaired is None else BytesIO(container.repaired)
         if data[:2] == jpeg.START and data[-2:] != jpeg.END:
             source = BytesIO(data[:] + jpeg.END)  # without it, the decoder waits for bytes after the last pixel
         with Image.open(source, formats=accepted) as picture:
             check_pixels(picture.size, limits)
-            check_frames(container.frames or _frames(picture), limits)
-            yield OpenOriginal(format_name(picture), picture.size, container, picture, source, data)
+            frames, format = container.frames or _frames(picture), format_name(picture)
+            check_frames(frames, limits)
+            frames = frames if format in _FORMATS_WITH_FRAMES else 1
+            yield OpenOriginal(format, picture.size, container, picture, source, data, frames)
 
 
 def frame_not_found(number: int) -> FrameNotFound:

@@ -37,6 +37,22 @@ def check_size(original: Original, info: BlobInfo) -> None:
         raise OriginalLost(f"the blob of '{original.id}' has {info.size} bytes, but its row says {original.size}")
 
 
+@asynccontextmanager
+async def local_original(blobs: BlobStore, original: Original, spool_folder: Path) -> AsyncIterator[Path]:
+    """The original as a local file: the store's own, or a copy in the spool. Raises `NotFound` and `OriginalLost`."""
+    async with blobs.open(keys.original_key(original)) as blob:
+        check_size(original, blob.info)
+        if blob.file is not None:
+            yield blob.file
+            return
+        path = spool_folder / secrets.token_hex(8)
+        try:
+            await spool.write(path, blob.chunks)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
 def _weight(original: Original, variant: Variant) -> int:
     """How many usual renders the variant costs: one for every ten frames of an animation."""
     return max(1, -(-(original.frames or 1) // _FRAMES_PER_RENDER)) if variant.animated else 1
@@ -149,7 +165,7 @@ class Derivation:
 
     async def _make(self, worker: Worker, key: str, original: Original, variant: Variant) -> VariantContent:
         try:
-            async with self._local(original) as path:
+            async with local_original(self._blobs, original, self._spool_folder) as path:
                 reached("derive.rendering")
                 rendered = await worker.render(
                     path, RenderJob(variant, variant.encoding(self._encoding), self._max_side), self._spool_folder
@@ -184,21 +200,6 @@ class Derivation:
         finally:
             if isinstance(rendered, Path):
                 rendered.unlink(missing_ok=True)
-
-    @asynccontextmanager
-    async def _local(self, original: Original) -> AsyncIterator[Path]:
-        """The original as a local file: the store's own, or a copy in the spool."""
-        async with self._blobs.open(keys.original_key(original)) as blob:
-            check_size(original, blob.info)
-            if blob.file is not None:
-                yield blob.file
-                return
-            path = self._spool_folder / secrets.token_hex(8)
-            try:
-                await spool.write(path, blob.chunks)
-                yield path
-            finally:
-                path.unlink(missing_ok=True)
 
     async def _check_revision(self, original: Original, key: str) -> None:
         """Delete the variant if its revision was deleted or replaced in the meantime. Raises `RevisionGone`."""

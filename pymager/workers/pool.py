@@ -81,6 +81,18 @@ class Worker:
         self._slot = slot
         self._kind = kind
 
+    async def inspect(self, path: Path) -> Inspection:
+        """Decode the whole file at `path`, and say what it is. Raises as `WorkerPool.inspect` does."""
+
+        def read(status: Status, payload: bytes) -> Inspection:
+            if status is not Status.INSPECTION:
+                raise ProtocolError(f"an inspection was answered with {status.name}")
+            return protocol.read_inspection(payload)
+
+        with self._pool._metrics.running(JobKind.INSPECTION):
+            message = protocol.inspect_request(path, self._pool._background)
+            return await self._pool._run(self._slot, message, read)
+
     async def render(self, path: Path, job: RenderJob, spool: Path) -> bytes | Path | None:
         """Render a variant of the file at `path`. None means that the file's own bytes are the variant.
 
@@ -110,9 +122,10 @@ class Worker:
 class WorkerPool:
     """A fixed number of worker processes, which run while inside `async with`.
 
-    At most `queue` renders, and as many inspections and animations, wait for a worker. `program` are the arguments that
-    make the Python interpreter a worker. Enter it in a thread that outlives the workers: the kernel kills them when
-    that thread ends. Entering raises `ConfigurationError` if no worker can start.
+    At most `queue` renders, and as many inspections and animations, wait for a worker. `background` is the color behind
+    transparent pictures in placeholders. `program` are the arguments that make the Python interpreter a worker. Enter
+    it in a thread that outlives the workers: the kernel kills them when that thread ends. Entering raises
+    `ConfigurationError` if no worker can start.
     """
 
     def __init__(
@@ -122,6 +135,7 @@ class WorkerPool:
         limits: WorkerLimits,
         picture_limits: PictureLimits,
         *,
+        background: tuple[int, int, int] = (255, 255, 255),
         program: Sequence[str] = PROGRAM,
         observer: Observer = OFF,
     ) -> None:
@@ -129,6 +143,7 @@ class WorkerPool:
         self._metrics = JobMetrics(observer)
         self._queue: FairQueue[Slot] = FairQueue(count, queue)
         start = protocol.start_request(limits.memory, limits.cpu_seconds, picture_limits)
+        self._background = background
         self._closed = False
         self._slots = [
             Slot(program, start, limits.max_jobs, self._on_ready_changed, self._metrics.replaced) for _ in range(count)
@@ -177,14 +192,8 @@ class WorkerPool:
         Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
         """
 
-        def read(status: Status, payload: bytes) -> Inspection:
-            if status is not Status.INSPECTION:
-                raise ProtocolError(f"an inspection was answered with {status.name}")
-            return protocol.read_inspection(payload)
-
         async with self._reserved(JobKind.INSPECTION, cancelable()) as slot:
-            with self._metrics.running(JobKind.INSPECTION):
-                return await self._run(slot, protocol.inspect_request(path), read)
+            return await Worker(self, slot).inspect(path)
 
     @asynccontextmanager
     async def reserve(self, kind: JobKind = JobKind.RENDER, weight: int = 1) -> AsyncIterator[Worker]:
