@@ -31,6 +31,7 @@ from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.telemetry.stores import ObservedBlobs, ObservedMetadata
 from pymager.variants import option_lists
 from pymager.variants.grammar import Grammar
+from pymager.variants.negotiation import Negotiation
 from pymager.variants.policy import Policy
 from pymager.variants.urls import VariantUrls
 from pymager.variants.watermarks import Watermark, watermark
@@ -141,7 +142,12 @@ async def opened(
                 blobs, metadata, workers, spool.folder, deadline, read_only=settings.read_only, observer=observer
             )
             resolver = Resolver(
-                encoding(settings), picture_limits(settings), settings.max_side, overlays, descriptions.described
+                encoding(settings),
+                picture_limits(settings),
+                settings.max_side,
+                overlays,
+                descriptions.described,
+                negotiation=negotiation(settings),
             )
             library = Library(blobs, metadata, workers, derivation, cache, resolver, descriptions)
             urls = variant_urls(settings)
@@ -175,6 +181,11 @@ def encoding(settings: Settings) -> Encoding:
     red, green, blue = bytes.fromhex(settings.background.removeprefix("#"))
     values = {field.name: getattr(settings, field.name) for field in fields(Encoding)}
     return Encoding(**values | {"background": (red, green, blue)})
+
+
+def negotiation(settings: Settings) -> Negotiation:
+    """The formats that the extension `auto` stands for."""
+    return Negotiation(settings.auto_formats, settings.auto_avif_pixels)
 
 
 def picture_limits(settings: Settings) -> PictureLimits:

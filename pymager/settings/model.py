@@ -11,6 +11,7 @@ from pymager import formats
 from pymager.engine.limits import PictureLimits
 from pymager.settings.types import (
     YEAR_SECONDS,
+    AutoFormats,
     BaseUrl,
     Color,
     DataFolder,
@@ -31,9 +32,11 @@ from pymager.settings.types import (
     Watermarks,
     default_mode,
 )
+from pymager.variants.negotiation import Negotiation
 
 _ENCODING = formats.Encoding()
 _LIMITS = PictureLimits(decoders=())
+_NEGOTIATION = Negotiation()
 
 
 class Settings(BaseModel):
@@ -145,6 +148,18 @@ class Settings(BaseModel):
         description="Formats that are accepted for originals. To accept other formats, use their names in Pillow, such "
         "as `dds`. `*` accepts all formats that Pillow reads without running another program. Formats of extras that "
         "are not installed are left out of the default, and an error if they are listed.",
+    )
+    auto_formats: AutoFormats = Field(
+        _NEGOTIATION.formats,
+        description="Formats that the extension `auto` stands for, best first: a client gets the first one that its "
+        "`Accept` header names, and otherwise JPEG, PNG for a picture with transparency, or GIF for an animation. "
+        "Empty: always one of these three.",
+    )
+    auto_avif_pixels: int = Field(
+        _NEGOTIATION.avif_max_pixels,
+        ge=1,
+        description="Maximum number of pixels for which `auto` stands for AVIF: width times height of the variant, "
+        "times its frames. Encoding AVIF takes long.",
     )
     background: Color = Field(
         "#ffffff", description="Color behind transparent pixels in output formats without transparency."

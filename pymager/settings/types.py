@@ -118,6 +118,15 @@ def _check_formats(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _check_auto_formats(names: tuple[str, ...]) -> tuple[str, ...]:
+    known = tuple(formats.NEGOTIABLE.values())
+    for name in names:
+        if name.lower() not in known:
+            raise must_be(f"formats among {', '.join(known)}, or empty", name)
+        _check_is_installed(formats.FORMATS[name.lower()])
+    return tuple(dict.fromkeys(name.lower() for name in names))
+
+
 def _check_is_installed(format: formats.Format | None) -> None:
     if format is not None and format.extra is not None and not format.extra.is_installed:
         raise ValueError(f"{format.name} needs pymager[{format.extra.name}], which is not installed")
@@ -237,6 +246,7 @@ Seconds = Annotated[float, Field(gt=0, le=YEAR_SECONDS)]
 Printable = Annotated[str, AfterValidator(_check_printable)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Sizes = Annotated[Words, AfterValidator(_check_sizes)]
+AutoFormats = Annotated[Words, AfterValidator(_check_auto_formats)]
 InputFormats = Annotated[Words, AfterValidator(_check_formats)]
 Options = Annotated[tuple[str, ...], BeforeValidator(_options), AfterValidator(_check_options)]
 Presets = Annotated[dict[str, str], BeforeValidator(_presets), AfterValidator(_check_presets)]

@@ -8,10 +8,12 @@ from datetime import datetime
 
 from aiohttp import web
 
+from pymager import keys
 from pymager.errors import InvalidName, UnknownPreset
 from pymager.library.content import VariantContent
 from pymager.ports import BlobInfo
 from pymager.variants.grammar import Requested
+from pymager.variants.negotiation import field_value
 from pymager.variants.urls import VariantUrls
 from pymager.variants.variant import Variant
 from pymager.web import headers
@@ -28,7 +30,8 @@ async def get(request: web.Request) -> web.StreamResponse:
     library, access = request.app[LIBRARY], request.app[ACCESS]
     requested, grant = await _permitted(request)
     variant = requested.variant
-    content = await library.variant(requested.id, variant, needs_body(request.headers))
+    accept = None if variant.content_type else accept_of(request.headers)
+    content = await library.variant(requested.id, variant, needs_body(request.headers), accept)
     request[CONTEXT].tier = content.tier
     common = access.headers(request.app[PICTURE_HEADERS], grant)
     return await respond(request, content, variant, common, request.app[LAST_MODIFIED].value)
@@ -68,6 +71,11 @@ def _requested(urls: VariantUrls, name: str, query: str) -> Requested:
         raise RouteNotFound(str(error)) from None
 
 
+def accept_of(headers: Headers) -> str:
+    """The request's `Accept`, which decides about a variant that has no content type yet."""
+    return field_value(headers.getall("Accept", ()))
+
+
 def needs_body(conditions: Headers) -> Callable[[BlobInfo], bool]:
     """A function that says whether a request with these headers needs the variant's bytes; if not, the response is 304.
 
@@ -86,10 +94,13 @@ async def respond(
     """The 200 or 304 of a variant. Streams a large variant. Raises `PreconditionFailed`."""
     info = content.info
     last_modified = dated(info.modified)
+    content_type = variant.content_type
+    if not content_type:
+        content_type, common = keys.media_type(info.key), {**common, **headers.VARY}
     async with content:
         if is_not_modified(request.headers, info):
             return web.Response(status=304, headers=headers.representation(common, info.etag, last_modified))
-        fields = headers.representation(common, info.etag, last_modified, variant.content_type, info.size)
+        fields = headers.representation(common, info.etag, last_modified, content_type, info.size)
         if content.chunks is None or request.method == "HEAD":
             return web.Response(body=content.body, headers=fields)
         response = web.StreamResponse(headers=fields)

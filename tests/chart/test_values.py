@@ -123,6 +123,7 @@ def _other(name: str) -> tuple[Any, Any]:
         "signing_keys": ("ab" * 32, (SecretBytes(bytes.fromhex("ab" * 32)),)),
         "signatures": ("required", "required"),
         "sizes": (["10x10", "20x20"], ("10x10", "20x20")),
+        "auto_formats": ("", ()),
         "options": ("fit,gravity=0.5,0.2,q=70|80", ("fit", "gravity=0.5,0.2", "q=70|80")),
         "presets": ("thumb:80x60,q=70;hero:1600x", {"thumb": "80x60,q=70", "hero": "1600x"}),
         "watermarks": ("logo:image=brand,scale=0.2", {"logo": "image=brand,scale=0.2"}),

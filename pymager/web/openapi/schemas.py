@@ -5,13 +5,14 @@ from typing import Any
 from pymager import names
 from pymager.formats import OUTPUTS
 from pymager.variants.grammar import SIZE_PATTERN
+from pymager.variants.variant import AUTO
 from pymager.web.originals import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 STRING = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
 _EXTENSIONS = "|".join(
     "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in name)
-    for name in sorted(OUTPUTS, reverse=True)
+    for name in sorted((*OUTPUTS, AUTO), reverse=True)
 )
 # A superset: where the two joiners are allowed depends on scripts, which no regular expression of JSON Schema knows.
 _ID_CATEGORIES = "".join(rf"\p{{{category}}}" for category in names.ID_CATEGORIES)
@@ -36,7 +37,8 @@ NAME = {
     "name": "name",
     "in": "path",
     "required": True,
-    "description": "`{id}-{width}x{height}.{extension}`, with the width and height in pixels.",
+    "description": "`{id}-{width}x{height}.{extension}`, with the width and height in pixels. With the extension "
+    "`auto`, the format depends on `Accept`, and every response has `Vary: Accept`.",
     "schema": {
         "type": "string",
         "format": "derived-name",

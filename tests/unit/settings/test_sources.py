@@ -148,6 +148,8 @@ BAD: dict[str, list[str]] = {
     ],
     "max_side": ["0", "65536", "x"],
     "input_formats": ["jpg", "jpeg,eps", "pdf", ""],
+    "auto_formats": ["jpeg", "png", "gif", "heic", "bmp", "avif,best", "auto", "*", "image/avif"],
+    "auto_avif_pixels": ["0", "-1", "2MP", ""],
     "data": ["what?", "a#b"],
     "read_only": ["perhaps"],
     "background": ["white", "#fff", "#gggggg", "#ffffff00"],
@@ -223,6 +225,7 @@ SENTENCES = {
     ("log_level", "loud"): "must be one of debug, info, warning, error, got 'loud'",
     ("cache_control", ""): "must be text that is not empty, got ''",
     ("host", "a\nb"): "must be text without control characters, got 'a\\nb'",
+    ("auto_formats", "webp,jpeg"): "must be formats among webp, avif, jxl, or empty, got 'jpeg'",
     ("sizes", "x" * 99): f"must be sizes such as 800x600, 800x or x600, or * for any size, got '{'x' * 60}...'",
     ("trusted_proxies", "10.0.0.1/8"): "must be networks such as 10.0.0.0/8 or 2001:db8::/32, without host bits, "
     "got '10.0.0.1/8'",
@@ -387,6 +390,12 @@ def test_the_embedded_stores_are_in_the_data_folder() -> None:
     assert settings(data="here").folder == Path.cwd() / "here"
     assert settings(blobs="s3://bucket").folder is None
     assert settings(blobs="s3://bucket", metadata="postgresql://h/d").metadata_url == "postgresql://h/d"
+
+
+def test_the_formats_of_auto_keep_their_order_and_can_be_none() -> None:
+    assert settings().auto_formats == ("avif", "webp")
+    assert settings(auto_formats="WebP avif,webp").auto_formats == ("webp", "avif")
+    assert settings(auto_formats="").auto_formats == settings(auto_formats=" , ").auto_formats == ()
 
 
 def test_input_formats_become_decoders_without_duplicates() -> None:
