@@ -11,7 +11,7 @@ from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
-from pymager.variants.geometry import jpeg_reduction, placement
+from pymager.variants.geometry import jpeg_reduction, placement, reduced
 
 
 def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
@@ -74,18 +74,20 @@ def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepConte
     """Decode a picture, a JPEG as small as the variant allows, and run the steps that belong to decoding."""
     if can_be_reduced(original):
         placed = placement(job.variant, original.size, upright_orientation(original), job.max_side)
-        factor = jpeg_reduction(placed.part, placed.scaled_size)
+        factor, stored = jpeg_reduction(placed.part, placed.scaled_size), original.size
         if not original.container.has_end:
             check_jpeg_pixels(original)
         decoded = decode_jpeg(original, factor)
     else:
-        factor = 1
-        decoded = decode(original)
-        placed = placement(job.variant, decoded.picture.size, decoded.orientation, job.max_side)
-    left, top, right, bottom = placed.part
-    part = (left / factor, top / factor, right / factor, bottom / factor)
+        factor, decoded = 1, decode(original)
+        stored = decoded.picture.size
+        placed = placement(job.variant, stored, decoded.orientation, job.max_side)
+    part = reduced(placed.part, factor)
+    area = None if placed.area == (0, 0, *stored) else reduced(placed.area, factor)
     picture = decoded.picture
-    context = StepContext(job, part, placed.target, placed.turns, decoded.profile, decoded.gray, decoded.frame_area)
+    context = StepContext(
+        job, part, placed.target, placed.turns, decoded.profile, decoded.gray, decoded.frame_area, area
+    )
     del decoded
     for step in DECODE_STEPS:
         picture = step(picture, context)

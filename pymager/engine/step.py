@@ -17,7 +17,8 @@ class StepContext:
     `part` is the part of the decoded picture that the variant shows, and `target` says where it is placed in the
     variant; `turns` are the turns in between (`pymager.variants.geometry`). `profile` is the ICC profile that is left
     to apply, and `gray` says whether the original is gray, also if its pixels are stored as RGB by now. `frame_area` is
-    the part of the canvas that a GIF's first frame covers; None in other formats.
+    the part of the canvas that a GIF's first frame covers; None in other formats. `area` is what `crop` and `trim`
+    leave of the decoded picture; None if it is all of it.
     """
 
     job: RenderJob
@@ -27,6 +28,7 @@ class StepContext:
     profile: bytes | None = None
     gray: bool = False
     frame_area: tuple[int, int, int, int] | None = None
+    area: Rectangle | None = None
 
 
 Step: TypeAlias = Callable[[Image.Image, StepContext], Image.Image]
