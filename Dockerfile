@@ -9,11 +9,11 @@ RUN python3 -m venv tools && python3 -m venv --without-pip /opt/pymager
 # Download the dependencies of all extras, and check the hash of each file. Only wheels: nothing is compiled here.
 # If pip needs your own pip.conf or CA bundle, pass them as secrets, which end up in no layer:
 #   --secret id=pip.conf,src=/etc/pip.conf --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt
-COPY requirements/build.txt requirements/run.txt requirements/
+COPY requirements/build.txt requirements/run.txt requirements/jxl.txt requirements/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     tools/bin/pip download --quiet --disable-pip-version-check --no-cache-dir --only-binary=:all: \
-        --require-hashes --dest wheels -r requirements/run.txt \
+        --require-hashes --dest wheels -r requirements/run.txt -r requirements/jxl.txt \
  && tools/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary=:all: \
         --require-hashes -r requirements/build.txt
 

@@ -108,6 +108,8 @@ lock: ## Update the lock files after a change of dependencies.
 	  -o requirements/build.txt requirements/build.in
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  --extra all -o requirements/run.txt pyproject.toml
+	echo pillow-jxl-plugin | uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --quiet --no-emit-package pillow -c requirements/run.txt -o requirements/jxl.txt -
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  --extra all --extra jxl --extra testing --group dev -o requirements/dev.txt pyproject.toml
 

@@ -17,6 +17,9 @@ PymagerError
 ├── OriginalNotFound            no row has the id
 ├── UnsupportedFormat           an output format that pymager does not write
 ├── SizeNotAllowed              a size that the configuration does not allow
+├── SignatureMisused            `sig` or `exp` where a URL cannot have it
+├── SignatureRejected           a signature that is malformed, wrong or expired
+├── SignatureRequired           a read that needs a signature or credentials
 ├── OptionNotAllowed            an option that the configuration does not allow in an unsigned URL
 ├── TooLarge                    a body over the limit
 ├── PictureError                a picture that is refused
@@ -119,6 +122,18 @@ class UnsupportedFormat(PymagerError):
 
 class SizeNotAllowed(PymagerError):
     """A size that the configuration does not allow."""
+
+
+class SignatureMisused(PymagerError):
+    """The parameter `sig` or `exp` where a URL cannot have it, or while signatures are off."""
+
+
+class SignatureRejected(PymagerError):
+    """The signature of a URL is malformed, wrong or expired."""
+
+
+class SignatureRequired(PymagerError):
+    """A read without a signature and without credentials, while signatures are required."""
 
 
 class OptionNotAllowed(PymagerError):

@@ -6,6 +6,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from pymager.engine import jxl
+
+jxl.register()
+
 
 def photograph(width: int, height: int, seed: int = 0) -> Image.Image:
     """An RGB picture that compresses about as a photograph does: gradients, shapes with edges, and noise."""
@@ -49,3 +53,12 @@ def encoded(picture: Image.Image, format: str, **options: Any) -> bytes:
 def jpeg(width: int, height: int, seed: int = 0, quality: int = 85, **options: Any) -> bytes:
     """A photograph as a JPEG."""
     return encoded(photograph(width, height, seed), "JPEG", quality=quality, **options)
+
+
+def svg(width: int, height: int) -> bytes:
+    """A vector graphic with a gradient, shapes and text."""
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 120 90">
+<defs><linearGradient id="sky"><stop stop-color="#135"/><stop offset="1" stop-color="#fc9"/></linearGradient></defs>
+<rect width="120" height="90" fill="url(#sky)"/><circle cx="60" cy="45" r="30" fill="#c33" opacity="0.8"/>
+<path d="M10 80 L60 20 L110 80 Z" fill="none" stroke="#fff" stroke-width="3"/><text x="20" y="85">pymager</text>
+</svg>""".encode()

@@ -1,13 +1,31 @@
-"""The commands `serve`, `config` and `hash-password`."""
+"""The commands `serve`, `config`, `hash-password` and `sign`."""
 
+import re
 import sys
 from typing import Any
 
 import click
 
-from pymager.cli.group import exit_codes, program
+from pymager.cli.group import exit_codes, load_settings, program
+from pymager.errors import ConfigurationError, PymagerError
 from pymager.settings import sources
 from pymager.settings.model import Settings
+from pymager.settings.types import YEAR_SECONDS
+
+_DURATION = re.compile(r"([1-9][0-9]{0,9})([smhd])", re.ASCII)
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_MAX_DURATION_SECONDS = 100 * YEAR_SECONDS
+
+
+def _seconds(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    """A number with a unit, such as `15m`, in seconds."""
+    if value is None:
+        return None
+    match = _DURATION.fullmatch(value)
+    seconds = int(match[1]) * _UNIT_SECONDS[match[2]] if match else 0
+    if not 0 < seconds <= _MAX_DURATION_SECONDS:
+        raise click.BadParameter(f"must be a time of at most 100 years, such as 90s, 15m, 1h or 7d, got {value!r}")
+    return seconds
 
 
 @program.command(epilog=exit_codes("the server, or one of its processes, ended with an error"))
@@ -72,3 +90,27 @@ def print_hash(name: str) -> None:
     if not password:
         raise click.UsageError("the password must not be empty")
     click.echo(f"{name}:{hash_password(password)}")
+
+
+@program.command(epilog="Exit codes: 0 success; 2 wrong usage or configuration.")
+@click.argument("url", metavar="URL")
+@click.option(
+    "--expires", metavar="TIME", callback=_seconds, help="Time until the signature expires, such as 1h or 7d."
+)
+@click.pass_obj
+def sign(options: dict[str, Any], url: str, expires: int | None) -> None:
+    """Sign the URL of a picture.
+
+    Prints the URL with a signature by the first of PYMAGER_SIGNING_KEYS. URL is the URL of a variant, of an original or
+    of /info: a path such as /derived/cat-800x600.jpg, or a whole URL that starts with PYMAGER_PUBLIC_URL. Without
+    --expires, the signature is valid until its key is removed. Whoever has the signed URL can use it.
+    """
+    from pymager.operations.sign import sign
+
+    settings = load_settings(options)
+    try:
+        click.echo(sign(settings, url, expires))
+    except ConfigurationError:
+        raise
+    except PymagerError as error:
+        raise click.BadParameter(str(error), param_hint="'URL'") from None

@@ -22,6 +22,8 @@ _FILLS = (1, 0)
 """Values of samples in every mode. Files that end early are rare, and a last row of ones too."""
 _FILLER = b"\x5a\xa5" * 4_096
 """Bytes that decode as no plain color."""
+_MAX_DRAWN_SIDE = 1_024
+"""The longer side in pixels of an SVG that is decoded as a whole."""
 _MAX_COMPARED_PIXELS = 16_000_000
 _MAX_PRECISE_PIXELS = 24_000_000
 """The largest PNG of 16 bits whose lower bytes are used: they need three times the memory."""
@@ -45,9 +47,15 @@ class Decoded:
 def decode(original: OpenOriginal, *, verify: bool = False) -> Decoded:
     """Decode the first picture completely. Raises what a decoder raises.
 
-    With `verify`, it also raises `OSError` for missing pixels that a decoder does not notice.
+    An SVG is drawn with at most 1024 pixels on its longer side. With `verify`, it also raises `OSError` for missing
+    pixels that a decoder does not notice.
     """
     picture, container = original.picture, original.container
+    if container.vector is not None:
+        width, height = original.size
+        scale = min(1.0, _MAX_DRAWN_SIDE / max(width, height))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        return draw(original, (0, 0, width, height), size)
     if picture is None:
         return _decode_tiff(original)
     if original.format == "png":
@@ -66,6 +74,14 @@ def decode(original: OpenOriginal, *, verify: bool = False) -> Decoded:
     if container.crop is not None and picture.format == "AVIF":  # the HEIC decoder crops by itself
         decoded = replace(decoded, picture=picture.crop(container.crop))
     return decoded
+
+
+def draw(original: OpenOriginal, box: tuple[float, float, float, float], size: tuple[int, int]) -> Decoded:
+    """Draw a part of an SVG, in pixels of its size, in so many pixels. Raises what resvg raises."""
+    from pymager.engine.svg import raster
+
+    assert original.container.vector is not None
+    return Decoded(raster.draw(original.container.vector, box, size), None, 1, gray=False)
 
 
 def decode_jpeg(original: OpenOriginal, factor: int = 1) -> Decoded:

@@ -12,6 +12,7 @@ from pymager.engine.limits import PictureLimits
 from pymager.errors import NotAPicture, PictureError, Undecodable
 
 _MIN_SIGNATURE_BYTES = 3
+_GZIP = b"\x1f\x8b"
 
 
 @contextmanager
@@ -43,27 +44,41 @@ def translating_errors(limits: PictureLimits, data: Data) -> Iterator[None]:
 
 def unknown_format(limits: PictureLimits, data: Data) -> NotAPicture:
     """No accepted decoder recognizes the bytes."""
-    if (known := _format_by_signature(data, limits)) is not None:
+    if data[:2] == _GZIP:
+        return NotAPicture("the file is compressed with gzip; send the picture itself, such as SVG instead of SVGZ")
+    known = _format_by_signature(data, limits)
+    if known is not None and known.extra is not None and not known.is_installed:
         return NotAPicture(
-            f"the file begins like {known.upper()}, but is damaged or of a kind that is not supported; "
+            f"the file begins like {known.name.upper()}, which needs pymager[{known.extra.name}] on the server; "
+            "save the picture in another format"
+        )
+    if known is not None:
+        return NotAPicture(
+            f"the file begins like {known.name.upper()}, but is damaged or of a kind that is not supported; "
             "save the picture again, or in another format"
         )
     if "*" in limits.decoders:
         return NotAPicture("the body is not a picture in a format that pymager can read; send a picture")
-    names = [formats.BY_DECODER[name].name if name in formats.BY_DECODER else name.lower() for name in limits.decoders]
+    rows = [formats.BY_DECODER.get(name) for name in limits.decoders]
+    names = [
+        row.name if row is not None else name.lower()
+        for name, row in zip(limits.decoders, rows, strict=True)
+        if row is None or row.is_installed
+    ]
     return NotAPicture(
         f"the body is not a picture of an accepted format; accepted formats: {', '.join(dict.fromkeys(names))}"
     )
 
 
-def _format_by_signature(data: Data, limits: PictureLimits) -> str | None:
+def _format_by_signature(data: Data, limits: PictureLimits) -> formats.Format | None:
     """The accepted format whose signature the file has; None if there is none, or if the signature is short."""
     for format in formats.FORMATS.values():
         for signature in format.signatures:
             end = signature.offset + len(signature.magic)
-            known = len(signature.magic) >= _MIN_SIGNATURE_BYTES and data[signature.offset : end] == signature.magic
+            is_long = len(signature.magic) >= (_MIN_SIGNATURE_BYTES if format.is_installed else 2)
+            known = is_long and data[signature.offset : end] == signature.magic
             if known and (limits.decoders == ("*",) or not format.decoders.keys().isdisjoint(limits.decoders)):
-                return format.name
+                return format
     return None
 
 

@@ -1,18 +1,22 @@
-"""Encodes variants as the format's row in `pymager.formats` says, without any metadata."""
+"""Encodes variants as the format's row in `pymager.formats` says, without any metadata but a copyright."""
 
 from io import BytesIO
+from typing import Any
 
 from PIL import Image
 
 from pymager import formats
 from pymager.engine import plugins
 from pymager.engine.jobs import RenderJob
+from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 
 _MODES = ("L", "RGB", "RGBA")
 
 
-def encode(picture: Image.Image, job: RenderJob) -> bytes:
+def encode(picture: Image.Image, job: RenderJob, copyright: Copyright = NO_COPYRIGHT) -> bytes:
     """Encode a picture in mode L, RGB or RGBA. Its `info` must be empty: Pillow would write its content into the file.
+
+    The copyright is written if the format has metadata.
 
     Raises `ValueError` for an alpha channel if the format has no transparency.
     """
@@ -22,8 +26,19 @@ def encode(picture: Image.Image, job: RenderJob) -> bytes:
     if output.palette:
         picture = _with_palette(picture)
     out = BytesIO()
-    picture.save(out, output.encoder, **output.options(job.encoding, picture.size))
+    picture.save(out, output.encoder, **save_options(job, picture.size, copyright))
     return out.getvalue()
+
+
+def save_options(job: RenderJob, size: tuple[int, int], copyright: Copyright = NO_COPYRIGHT) -> dict[str, Any]:
+    """The options of Pillow's `Image.save` for a variant of this width and height."""
+    output = formats.output_of(job.variant.format)
+    options = output.options(job.encoding, size)
+    if not (copyright and output.metadata):
+        return options
+    from pymager.engine.metadata import writers  # loads the plugin of PNG
+
+    return writers.with_copyright(output.encoder, options, copyright)
 
 
 def _in_mode(picture: Image.Image, modes: tuple[str, ...]) -> Image.Image:

@@ -1,6 +1,5 @@
 """The HEIF decoder, from the optional package pi-heif."""
 
-from importlib.util import find_spec
 from typing import IO
 
 from PIL import Image, ImageFile
@@ -9,12 +8,9 @@ _BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hev
 """The brands of ISO/IEC 23008-12 that announce HEVC, or may do so."""
 
 
-def register() -> bool:
-    """Register the decoder with Pillow. False if pi-heif is not installed. The first HEIF file imports it."""
-    if find_spec("pi_heif") is None:
-        return False
+def register() -> None:
+    """Register the decoder with Pillow. The first HEIF file imports pi-heif."""
     Image.register_open("HEIF", _open, _is_heif)
-    return True
 
 
 def _is_heif(prefix: bytes) -> bool:

@@ -17,12 +17,14 @@ and IPTC opens whatever is embedded in it. Stubs, which pass the file to a regis
 def load_decoders(names: tuple[str, ...]) -> tuple[str, ...]:
     """Load the plugins of decoders, and return Pillow's names of the decoders in the order in which to try them.
 
-    TGA is last: it has no magic number and recognizes many files of other formats. A HEIF decoder that is not
-    installed is left out. Raises `ConfigurationError` for a name that Pillow does not have.
+    TGA is last: it has no magic number and recognizes many files of other formats. Decoders of extras that are not
+    installed are left out. Raises `ConfigurationError` for a name that Pillow does not have.
     """
     if names == ("*",):
         Image.init()
-        _load("HEIF")
+        for row in formats.FORMATS.values():
+            if row.extra is not None:
+                all(map(_load, row.decoders))
         names = tuple(Image.OPEN)
     found = [name for name in names if _load(name) and _is_raster(name)]
     return tuple(sorted(found, key=lambda name: name == "TGA"))
@@ -32,21 +34,28 @@ def load_encoder(format: str) -> None:
     """Load the plugins of an output format, by its name in `pymager.formats`."""
     if formats.output_of(format).encoder not in Image.SAVE:
         for module in formats.FORMATS[format].decoders.values():
-            import_module(module)
+            _register(module)
 
 
 def _load(name: str) -> bool:
-    """Load a decoder by Pillow's name. False if it is optional and not installed."""
+    """Load a decoder by Pillow's name. False if it is of an extra that is not installed."""
     row = formats.BY_DECODER.get(name)
     if row is not None:
-        register = getattr(import_module(row.decoders[name]), "register", None)
-        if register is not None and not register():
+        if not row.is_installed:
             return False
+        _register(row.decoders[name])
     elif name not in Image.OPEN:
         Image.init()
     if name not in Image.OPEN and name != "MPO":
         raise ConfigurationError(f"unknown decoder '{name}'; known decoders: {', '.join(sorted(Image.OPEN))}")
     return name in Image.OPEN
+
+
+def _register(module: str) -> None:
+    """Import a module that registers decoders and encoders: those of pymager have a function for it."""
+    register = getattr(import_module(module), "register", None)
+    if register is not None:
+        register()
 
 
 def _is_raster(name: str) -> bool:

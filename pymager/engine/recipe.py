@@ -16,6 +16,8 @@ def recipe(encoding: Encoding, format: str) -> str:
     """
     output = output_of(format)
     names = output.settings + (() if output.has_transparency else ("background",))
+    if output.metadata and encoding.keep_metadata != "none":
+        names += ("keep_metadata",)  # only then: the default has the recipes of earlier versions
     settings = {name: getattr(encoding, name) for name in names}
     text = json.dumps([PIPELINE_VERSION, format, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

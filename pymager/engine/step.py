@@ -7,6 +7,7 @@ from typing import TypeAlias
 from PIL import Image
 
 from pymager.engine.jobs import RenderJob
+from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 from pymager.variants.geometry import Rectangle, Target
 
 
@@ -18,7 +19,8 @@ class StepContext:
     variant; `turns` are the turns in between (`pymager.variants.geometry`). `profile` is the ICC profile that is left
     to apply, and `gray` says whether the original is gray, also if its pixels are stored as RGB by now. `frame_area` is
     the part of the canvas that a GIF's first frame covers; None in other formats. `area` is what `crop` and `trim`
-    leave of the decoded picture; None if it is all of it.
+    leave of the decoded picture; None if it is all of it. `copyright` is what the variant keeps of the original's
+    metadata.
     """
 
     job: RenderJob
@@ -29,6 +31,7 @@ class StepContext:
     gray: bool = False
     frame_area: tuple[int, int, int, int] | None = None
     area: Rectangle | None = None
+    copyright: Copyright = NO_COPYRIGHT
 
 
 Step: TypeAlias = Callable[[Image.Image, StepContext], Image.Image]

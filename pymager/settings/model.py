@@ -21,11 +21,14 @@ from pymager.settings.types import (
     Presets,
     Printable,
     Seconds,
+    SignatureMode,
+    SigningKeys,
     Sizes,
     SpoolSize,
     StoreUrl,
     Tokens,
     Users,
+    default_mode,
 )
 
 _ENCODING = formats.Encoding()
@@ -78,6 +81,25 @@ class Settings(BaseModel):
         json_schema_extra={"secret": True},
     )
 
+    signing_keys: SigningKeys = Field(
+        (),
+        description="Keys for signed URLs, the newest first: the first one signs, and all of them verify. Each has at "
+        "least 32 bytes, in hexadecimal or base64; `openssl rand -hex 32` makes one.",
+        json_schema_extra={"secret": True},
+    )
+    signatures: SignatureMode = Field(
+        default_factory=default_mode,
+        description="Where signed URLs are used. `optional`: a signed URL can request any variant. `required`: "
+        "originals, variants and `/info` also need a signature or credentials, so pictures are private. `off`: a URL "
+        "with a signature is refused. Default: `optional` if `PYMAGER_SIGNING_KEYS` has a key, else `off`.",
+    )
+    cdn_keys_on_query: bool = Field(
+        False,
+        description="Whether all shared caches in front use the whole query as part of their keys. With "
+        "`PYMAGER_SIGNATURES=required`, they may then store responses to signed URLs that never expire. Otherwise such "
+        "responses are `private`.",
+    )
+
     sizes: Sizes = Field(
         ("100x100", "800x600"),
         description="Allowed sizes of variants, such as `800x600`, or `800x` and `x600` where the other side follows. "
@@ -96,6 +118,11 @@ class Settings(BaseModel):
         "environment: `thumb:200x200,gravity=smart;hero:1600x,q=70`. In the file: tables such as `[presets.thumb]` "
         "with `size` and options.",
     )
+    animated: bool = Field(
+        False,
+        description="Whether variants of animations keep all frames if their format can hold them (GIF, WebP, APNG and "
+        "AVIF). It is the default of the option `animated`, which is a variant of its own.",
+    )
     max_side: int = Field(
         4096,
         ge=1,
@@ -107,8 +134,8 @@ class Settings(BaseModel):
     input_formats: InputFormats = Field(
         tuple(formats.FORMATS),
         description="Formats that are accepted for originals. To accept other formats, use their names in Pillow, such "
-        "as `dds`. `*` accepts all formats that Pillow reads without running another program.",
-        validate_default=True,
+        "as `dds`. `*` accepts all formats that Pillow reads without running another program. Formats of extras that "
+        "are not installed are left out of the default, and an error if they are listed.",
     )
     background: Color = Field(
         "#ffffff", description="Color behind transparent pixels in output formats without transparency."
@@ -125,6 +152,21 @@ class Settings(BaseModel):
     jp2_quality: int = Field(
         _ENCODING.jp2_quality, ge=1, le=100, description="Quality of JPEG 2000 variants in decibels."
     )
+    jxl_quality: int = Field(
+        _ENCODING.jxl_quality,
+        ge=1,
+        le=100,
+        description="Quality of JPEG XL variants; 100 is lossless. JPEG XL needs `pymager[jxl]`.",
+    )
+    jxl_effort: int = Field(
+        _ENCODING.jxl_effort, ge=1, le=9, description="Effort of JPEG XL encoding: 1 is fastest, 9 is smallest."
+    )
+
+    keep_metadata: formats.KeepMetadata = Field(
+        _ENCODING.keep_metadata,
+        description="Metadata of originals that variants keep. `none`: none. `copyright`: creators, copyright notice, "
+        "credit and terms of use, as EXIF and XMP in JPEG, PNG, WebP, AVIF, TIFF and JPEG XL.",
+    )
 
     max_body: ByteSize = Field(ByteSize(100_000_000), ge=1, description="Maximum upload size in bytes.")
     max_spool: SpoolSize = Field(
@@ -138,6 +180,17 @@ class Settings(BaseModel):
         _LIMITS.pixels, ge=1, description="Maximum number of pixels of an original: width times height."
     )
     max_frames: int = Field(_LIMITS.frames, ge=1, description="Maximum number of frames of an animated original.")
+    max_animation_pixels: int = Field(
+        _LIMITS.animation_pixels,
+        ge=1,
+        description="Maximum number of pixels of an animated variant: its frames times its width times its height.",
+    )
+    max_animation_source_pixels: int = Field(
+        _LIMITS.animation_source_pixels,
+        ge=1,
+        description="Maximum number of pixels of the original of an animated variant: its frames times its width times "
+        "its height. A variant with one frame is not limited by it.",
+    )
     max_scans: int = Field(_LIMITS.scans, ge=1, description="Maximum number of scans of a progressive JPEG.")
     max_connections: int = Field(4_096, ge=1, description="Maximum number of open connections per server process.")
     max_connections_per_client: int = Field(

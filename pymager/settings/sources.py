@@ -60,7 +60,8 @@ def shown(settings: Settings, name: str) -> str:
     """A setting's value as text, without secrets."""
     value = getattr(settings, name)
     if _is_secret(Settings.model_fields[name]):
-        return ", ".join(f"{key}:***" for key in value) or "(none)"
+        names = [f"{name}:" for name in value] if isinstance(value, dict) else [""] * len(value)
+        return ", ".join(f"{name}***" for name in names) or "(none)"
     if name in _STORE_URLS:
         return without_password(getattr(settings, f"{name}_url"))
     if isinstance(value, dict):
@@ -99,6 +100,8 @@ def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, dict[str, A
 def _sentences(error: ValidationError, sources: dict[str, str]) -> list[str]:
     sentences = []
     for problem in error.errors(include_url=False, include_context=False):
+        if problem["type"] == "default_factory_not_called":
+            continue  # the setting that this default depends on is wrong, and is named
         name = str(problem["loc"][0])
         source = sources.get(name, name)
         shown_name = source if source.startswith(PREFIX) else f"{name} ({source})"

@@ -1,19 +1,24 @@
 """The types of the settings: how a value is written, and what it must be."""
 
+import base64
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretBytes, ValidationInfo
 
 from pymager import formats, passwords
 from pymager.settings.messages import must_be, shortened
 from pymager.variants import option_lists
+from pymager.variants.signatures import MIN_KEY_BYTES
 
 YEAR_SECONDS = 365 * 86_400
 _SIZE = re.compile(r"[1-9][0-9]{0,4}x|x[1-9][0-9]{0,4}|[1-9][0-9]{0,4}x[1-9][0-9]{0,4}", re.ASCII)
+_HEX_KEY = re.compile(r"[0-9a-fA-F]+", re.ASCII)
+_KEYS = f"keys of at least {MIN_KEY_BYTES} bytes in hexadecimal or base64, separated by spaces; make one with: "
+_KEYS += f"openssl rand -hex {MIN_KEY_BYTES}"
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _SIZES = "sizes such as 800x600, 800x or x600, or * for any size"
 _FORMATS = "formats such as jpeg, or * for all formats"
@@ -88,7 +93,13 @@ def _check_formats(names: tuple[str, ...]) -> tuple[str, ...]:
         if name != "*" and name.lower() not in formats.FORMATS and name.upper() not in formats.OTHER_DECODERS:
             known = ", ".join([*formats.FORMATS, *map(str.lower, sorted(formats.OTHER_DECODERS))])
             raise ValueError(f"{must_be(_FORMATS, name)}; known formats: {known}")
+        _check_is_installed(formats.FORMATS.get(name.lower()))
     return names
+
+
+def _check_is_installed(format: formats.Format | None) -> None:
+    if format is not None and format.extra is not None and not format.extra.is_installed:
+        raise ValueError(f"{format.name} needs pymager[{format.extra.name}], which is not installed")
 
 
 def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
@@ -155,6 +166,46 @@ def _check_tokens(tokens: dict[str, str]) -> dict[str, str]:
     return tokens
 
 
+def _keys(value: object) -> object:
+    """The keys as bytes. No message shows a key."""
+    words = _words(value)
+    if not isinstance(words, list | tuple):
+        return value
+    return tuple(_key(word, number) for number, word in enumerate(words, 1))
+
+
+def _key(word: object, number: int) -> bytes:
+    try:
+        key = _decoded_key(word) if isinstance(word, str) else b""
+    except ValueError:  # also binascii.Error
+        raise ValueError(f"must be {_KEYS}; key {number} is neither") from None
+    if len(key) < MIN_KEY_BYTES:
+        raise ValueError(f"must be {_KEYS}; key {number} has {len(key)} bytes")
+    return key
+
+
+def _decoded_key(text: str) -> bytes:
+    """A key in hexadecimal, or in base64: either alphabet, with or without padding (RFC 4648 sections 4 and 5).
+
+    What has only hexadecimal digits is not base64: a digit that was lost must not make another key of it.
+    """
+    if _HEX_KEY.fullmatch(text):
+        return bytes.fromhex(text)
+    digits = text.rstrip("=").translate(str.maketrans("-_", "+/"))
+    return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+
+
+def default_mode(others: dict[str, object]) -> Literal["optional", "off"]:
+    """How signatures are used if the setting is not given."""
+    return "optional" if others.get("signing_keys") else "off"
+
+
+def _check_mode(mode: str, others: ValidationInfo) -> str:
+    if mode != "off" and others.data.get("signing_keys") == ():
+        raise ValueError(f"must be off unless PYMAGER_SIGNING_KEYS has a key, got {shortened(mode)}")
+    return mode
+
+
 def _check_printable(value: str) -> str:
     if not value.isprintable():
         raise must_be("text without control characters", value)
@@ -172,6 +223,8 @@ Networks = Annotated[Words, AfterValidator(_check_networks)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 Users = Annotated[Pairs, AfterValidator(_check_users)]
 Tokens = Annotated[Pairs, AfterValidator(_check_tokens)]
+SigningKeys = Annotated[tuple[SecretBytes, ...], BeforeValidator(_keys)]
+SignatureMode = Annotated[Literal["optional", "required", "off"], AfterValidator(_check_mode)]
 DataFolder = Annotated[Path, AfterValidator(_check_folder)]
 OptionalFolder = Annotated[Path | None, BeforeValidator(_none_where_empty)]
 SpoolSize = Annotated[ByteSize, AfterValidator(_check_spool_size)]

@@ -225,7 +225,7 @@ def _crop_box(crop: str, size: Size) -> Box:
         left, top, width, height = map(int, parts)
         right, bottom = min(left + width, size[0]), min(top + height, size[1])
     if left >= right or top >= bottom:
-        raise EmptyCrop(f"crop={crop} leaves nothing of the picture, which has {size[0]}x{size[1]} pixels")
+        raise EmptyCrop(f"the crop {crop} leaves nothing of the picture, which has {size[0]}x{size[1]} pixels")
     return left, top, right, bottom
 
 

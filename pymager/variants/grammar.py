@@ -18,8 +18,6 @@ from pymager.variants.variant import AUTO, Variant
 MAX_QUERY_BYTES = 2_000
 IGNORED = "v"
 """The parameter that is ignored: people add it to bypass caches."""
-SIGNATURE_PARAMETERS = ("exp", "sig")
-"""The parameters that are no options; `pymager.variants.signatures` verifies them."""
 PRESET_NAME = "[a-z0-9_-]{1,40}"
 SIDE = "[1-9][0-9]{0,8}"
 SIZE_PATTERN = f"(?:{SIDE}x{SIDE}|{SIDE}x|x{SIDE})"
@@ -104,9 +102,9 @@ class Grammar:
         if values.get("q") and output is not None and not output.quality_setting:
             rows = formats.OUTPUTS.items()
             known = ", ".join(sorted(name for name, row in rows if row.output and row.output.quality_setting))
-            raise InvalidOption(f"q: {format} has no quality; formats that have one: {known}")
+            raise InvalidOption(f"the option q: {format} has no quality; formats that have one: {known}")
         if values.get("animated") and values.get("frame") is not None:
-            raise InvalidOption("animated=true and frame exclude each other: a frame is a still picture")
+            raise InvalidOption("the options animated=true and frame exclude each other: a frame is a still picture")
         options = {name: value for name, value in values.items() if name != "dpr"}
         options.setdefault("animated", self._moves)
         variant = Variant(*_multiplied((width, height), values), format, **options)  # type: ignore[arg-type]
@@ -133,14 +131,15 @@ class Grammar:
 
 
 def output_format(extension: str) -> str:
-    """The output format of an extension, or `AUTO`. Raises `UnsupportedFormat`."""
+    """The output format of an extension, or `AUTO`. Raises `UnsupportedFormat`, also if its extra is not installed."""
     extension = extension.lower()
     if extension == AUTO:
         return AUTO
     format = formats.OUTPUTS.get(extension)
-    if format is None:
-        known = ", ".join((*sorted(formats.OUTPUTS), AUTO))
-        raise UnsupportedFormat(f"'{extension}' is not an output format; output formats: {known}")
+    if format is None or not format.is_installed:
+        known = ", ".join((*sorted(name for name, row in formats.OUTPUTS.items() if row.is_installed), AUTO))
+        needs = f" without pymager[{format.extra.name}]" if format is not None and format.extra is not None else ""
+        raise UnsupportedFormat(f"'{extension}' is not an output format{needs}; output formats: {known}")
     return format.name
 
 
@@ -165,11 +164,11 @@ def parse_options(parameters: Iterable[tuple[str, str]]) -> dict[str, object]:
         if option is None:
             raise InvalidOption(f"'{name[:_MAX_SHOWN]}' is not an option; options: {', '.join(BY_NAME)}")
         if name in values:
-            raise InvalidOption(f"{name} is given more than once; give it once")
+            raise InvalidOption(f"the option {name} is given more than once; give it once")
         try:
             values[name] = option.parse(text.lower())
         except ValueError:
-            raise InvalidOption(f"{name} takes {option.takes}, got '{text[:_MAX_SHOWN]}'") from None
+            raise InvalidOption(f"the option {name} takes {option.takes}, got '{text[:_MAX_SHOWN]}'") from None
     return values
 
 

@@ -64,7 +64,7 @@ class Policy:
         values = self.options[name]
         if values is not None and text not in values:
             raise OptionNotAllowed(
-                f"{name}={text} is not allowed in an unsigned URL; allowed values of {name}: "
+                f"the option {name}={text} is not allowed in an unsigned URL; allowed values of {name}: "
                 f"{', '.join(sorted(values)) or 'none'}{self._would_help()}"
             )
 

@@ -20,5 +20,12 @@ class VariantUrls:
         `OptionNotAllowed`.
         """
         requested = self.grammar.parse(name, query)
-        (self.policy.check_signed if signed else self.policy.check)(requested)
+        self.check(requested, signed=signed)
         return requested
+
+    def check(self, requested: Requested, *, signed: bool = False) -> None:
+        """Check what a URL asks for; a signed one is only bound by hard limits.
+
+        Raises `UnsupportedFormat`, `SizeNotAllowed` and `OptionNotAllowed`.
+        """
+        (self.policy.check_signed if signed else self.policy.check)(requested)

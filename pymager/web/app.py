@@ -8,8 +8,11 @@ from pymager.composition import Components
 from pymager.settings.model import Settings
 from pymager.telemetry import logs
 from pymager.telemetry.tracing_setup import trace_ids
+from pymager.variants.signatures import Keyring
 from pymager.web import derived, health, originals
+from pymager.web.access import Access
 from pymager.web.app_keys import (
+    ACCESS,
     ACCESS_LOG,
     AUTH,
     BODY_LIMITS,
@@ -46,6 +49,7 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     app[QUOTA] = parts.quota
     app[AUTH] = Auth(users, settings.tokens, cpu_share=CPU_SHARE / settings.processes, observer=parts.observer)
     app.on_cleanup.append(_close_auth)
+    app[ACCESS] = _access(settings, app[AUTH])
     app[BODY_LIMITS] = BodyLimits(settings.max_body, settings.stall_timeout, settings.min_rate)
     app[PUBLIC_URL] = settings.public_url
     app[LAST_MODIFIED] = LastModified(parts.exact_dates_from)
@@ -56,6 +60,11 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     _add_routes(app, parts)
     add_options(app.router, settings.cors_origin)
     return app
+
+
+def _access(settings: Settings, auth: Auth) -> Access:
+    keys = Keyring([key.get_secret_value() for key in settings.signing_keys])
+    return Access(settings.signatures, keys, auth, cdn_keys_on_query=settings.cdn_keys_on_query)
 
 
 async def _close_auth(app: web.Application) -> None:

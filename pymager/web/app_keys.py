@@ -10,6 +10,7 @@ from pymager.library.library import Library
 from pymager.library.quota import Quota
 from pymager.library.spool import Spool
 from pymager.variants.urls import VariantUrls
+from pymager.web.access import Access
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
 from pymager.web.conditions import LastModified
@@ -27,6 +28,7 @@ LIBRARY = web.AppKey("library", Library)
 VARIANT_URLS = web.AppKey("variant_urls", VariantUrls)
 SPOOL = web.AppKey("spool", Spool)
 QUOTA = web.AppKey("quota", Quota)
+ACCESS = web.AppKey("access", Access)
 AUTH = web.AppKey("auth", Auth)
 BODY_LIMITS = web.AppKey("body_limits", BodyLimits)
 PUBLIC_URL = web.AppKey("public_url", str)

@@ -32,12 +32,17 @@ class Auth:
         self._tokens = {bytes.fromhex(hash): name for name, hash in tokens.items()}
         self._passwords = PasswordChecks(users, cpu_share=cpu_share, observer=observer)
 
+    @property
+    def has_credentials(self) -> bool:
+        """Whether there are users or tokens."""
+        return self._has_users or bool(self._tokens)
+
     async def require(self, request: web.Request) -> str:
         """The name of the user or token.
 
         Raises `Unauthorized`, `TooManyFailures`, `WritesDisabled` and `Overloaded`.
         """
-        if not self._has_users and not self._tokens:
+        if not self.has_credentials:
             raise WritesDisabled("writing is disabled: set PYMAGER_USERS or PYMAGER_TOKENS to enable it")
         header = request.headers.get("Authorization")
         if header is None:

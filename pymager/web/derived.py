@@ -8,13 +8,15 @@ from datetime import datetime
 
 from aiohttp import web
 
-from pymager.errors import InvalidName
+from pymager.errors import InvalidName, UnknownPreset
 from pymager.library.content import VariantContent
 from pymager.ports import BlobInfo
+from pymager.variants.grammar import Requested
 from pymager.variants.urls import VariantUrls
 from pymager.variants.variant import Variant
 from pymager.web import headers
-from pymager.web.app_keys import LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, VARIANT_URLS
+from pymager.web.access import Grant
+from pymager.web.app_keys import ACCESS, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, VARIANT_URLS
 from pymager.web.conditions import Headers, is_not_modified
 from pymager.web.failures import RouteNotFound
 from pymager.web.request_context import CONTEXT
@@ -23,28 +25,47 @@ from pymager.web.streaming import stream
 
 async def get(request: web.Request) -> web.StreamResponse:
     """The route's handler, for GET and HEAD."""
-    library = request.app[LIBRARY]
-    id, variant = parse(request.app[VARIANT_URLS], request.match_info["name"], raw_query(request))
-    content = await library.variant(id, variant, needs_body(request.headers))
+    library, access = request.app[LIBRARY], request.app[ACCESS]
+    requested, grant = await _permitted(request)
+    variant = requested.variant
+    content = await library.variant(requested.id, variant, needs_body(request.headers))
     request[CONTEXT].tier = content.tier
-    return await respond(request, content, variant, request.app[PICTURE_HEADERS], request.app[LAST_MODIFIED].value)
+    common = access.headers(request.app[PICTURE_HEADERS], grant)
+    return await respond(request, content, variant, common, request.app[LAST_MODIFIED].value)
+
+
+async def _permitted(request: web.Request) -> tuple[Requested, Grant]:
+    """What the request asks for, and why it may. Looks nothing up.
+
+    First the grammar, then the signature, then the policy. Raises what these raise.
+    """
+    access, urls = request.app[ACCESS], request.app[VARIANT_URLS]
+    target = access.parse(request)
+    try:
+        requested = _requested(urls, request.match_info["name"], target.parameters)
+    except UnknownPreset:
+        await access.check(request, target)  # which presets exist is private, too
+        raise
+    grant = await access.check(request, target)
+    urls.check(requested, signed=not grant.is_public)
+    return requested, grant
 
 
 def parse(urls: VariantUrls, name: str, query: str) -> tuple[str, Variant]:
-    """The id and the variant that the last segment of the URL, decoded, and its raw query name.
+    """The id and the variant that the last segment of an unsigned URL, decoded, and its raw query name.
 
-    Raises `RouteNotFound`, and what `VariantUrls.parse` raises.
+    Raises `RouteNotFound`, and what `VariantUrls` raises.
     """
-    try:
-        requested = urls.parse(name, query)
-    except InvalidName as error:
-        raise RouteNotFound(str(error)) from None
+    requested = _requested(urls, name, query)
+    urls.check(requested)
     return requested.id, requested.variant
 
 
-def raw_query(request: web.BaseRequest) -> str:
-    """The query as it stands in the URL."""
-    return request.raw_path.partition("?")[2].partition("#")[0]
+def _requested(urls: VariantUrls, name: str, query: str) -> Requested:
+    try:
+        return urls.grammar.parse(name, query)
+    except InvalidName as error:
+        raise RouteNotFound(str(error)) from None
 
 
 def needs_body(conditions: Headers) -> Callable[[BlobInfo], bool]:

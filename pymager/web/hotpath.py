@@ -1,8 +1,9 @@
 """The hot path: plain GETs of variants bypass aiohttp's router, middlewares and response classes.
 
 Those cost as much CPU as the catalog read and the response together. A request that is not plain (another URL, an
-encoded character, a body, `Connection: close`) goes through the application. Both get the variant from the library in
-the same way, and `pymager.web.conditions` decides between 200 and 304; this module serializes the response itself.
+encoded character, a signature, a body, `Connection: close`) goes through the application. Both get the variant from the
+library in the same way, and `pymager.web.conditions` decides between 200 and 304; this module serializes the response
+itself.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from pymager.web.responder import Responder, canceled_status, raising
 
 ROUTE = "/derived/{name}"
 _PLAIN_PATH = re.compile(r"/derived/([A-Za-z0-9_@-]{3,260}\.[A-Za-z0-9]{1,8})(?:\?([A-Za-z0-9_.,=&-]{0,500}))?")
+_SIGNED = re.compile(r"(?:^|&)(?:sig|exp)(?:[=&]|$)")
 _CACHE_ENTRIES = 8_192
 
 
@@ -71,7 +73,9 @@ class HotPath:
         if request.method == "GET" and request.version == HttpVersion11 and request.keep_alive:
             match = _PLAIN_PATH.fullmatch(request.raw_path)
             if match is not None and not self._lifecycle.draining and request.content is EMPTY_PAYLOAD:
-                return await self._get(request, match[1], match[2] or "")
+                query = match[2] or ""
+                if not (query and _SIGNED.search(query)):
+                    return await self._get(request, match[1], query)
         return await self._responder(request)
 
     async def _get(self, request: web.Request, name: str, query: str) -> Any:

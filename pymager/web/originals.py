@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,7 +14,18 @@ from pymager.errors import AlreadyExists, OriginalNotFound
 from pymager.library.spool import Spooled
 from pymager.ports import Original
 from pymager.web import bodies, headers
-from pymager.web.app_keys import AUTH, BODY_LIMITS, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, PUBLIC_URL, QUOTA, SPOOL
+from pymager.web.access import Grant
+from pymager.web.app_keys import (
+    ACCESS,
+    AUTH,
+    BODY_LIMITS,
+    LAST_MODIFIED,
+    LIBRARY,
+    PICTURE_HEADERS,
+    PUBLIC_URL,
+    QUOTA,
+    SPOOL,
+)
 from pymager.web.conditions import (
     Validators,
     check_write_preconditions,
@@ -28,12 +40,13 @@ from pymager.workers.client_groups import client_group
 
 MAX_PAGE_SIZE = 1_000
 DEFAULT_PAGE_SIZE = 100
+_INFO_TAG_DIGITS = 32
 
 Reader = Callable[[web.Request, bodies.BodyLimits], AsyncIterator[bytes]]
 
 
 def as_json(original: Original) -> dict[str, Any]:
-    """An original as JSON: sizes in pixels and bytes, `created` in RFC 3339."""
+    """An original as JSON: sizes in pixels and bytes, `created` in RFC 3339. Fields of no description are null."""
     return {
         "id": original.id,
         "format": original.format,
@@ -42,6 +55,11 @@ def as_json(original: Original) -> dict[str, Any]:
         "size": original.size,
         "sha256": original.sha256,
         "created": original.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "frames": original.frames,
+        "alpha": original.alpha,
+        "dominant": original.dominant,
+        "thumbhash": original.thumbhash,
+        "blurhash": original.blurhash,
     }
 
 
@@ -77,18 +95,18 @@ async def put(request: web.Request) -> web.Response:
 
 async def get(request: web.Request) -> web.StreamResponse:
     """`GET /original/{id}`: the bytes that were uploaded."""
-    id = names.parse_id(request.match_info["id"])
+    id, grant = await _readable(request)
     library = request.app[LIBRARY]
     original = await library.get(id)
     validators = _validators(original)
     if is_not_modified(request.headers, validators):
-        return _not_modified(request, validators)
+        return _not_modified(request, grant, validators)
     byte_range = requested_range(request.headers, original.size, validators) if request.method == "GET" else None
     if request.method == "HEAD":
-        return web.Response(headers=_picture_headers(request, original) | {"Content-Length": str(original.size)})
+        return web.Response(headers=_picture_headers(request, grant, original) | {"Content-Length": str(original.size)})
     start, stop = byte_range or (0, original.size)
     async with library.open(original, start, stop) as (found, blob):
-        response = web.StreamResponse(headers=_picture_headers(request, found))
+        response = web.StreamResponse(headers=_picture_headers(request, grant, found))
         if byte_range and found == original:
             response.set_status(206)
             response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{original.size}"
@@ -129,12 +147,31 @@ async def list_originals(request: web.Request) -> web.Response:
 
 
 async def info(request: web.Request) -> web.Response:
-    """`GET /info/{id}`: an original's metadata."""
-    original = await request.app[LIBRARY].get(names.parse_id(request.match_info["id"]))
-    validators = Validators(original.revision, original.created)
+    """`GET /info/{id}`: an original's metadata.
+
+    It changes when the original gets its description, so it has no date, and its tag is made of its content.
+    """
+    id, grant = await _readable(request)
+    library = request.app[LIBRARY]
+    original = await library.described(await library.get(id))
+    content = as_json(original)
+    validators = Validators(sha256(orjson.dumps(content)).hexdigest()[:_INFO_TAG_DIGITS], None)
+    fields = _representation_headers(request, grant, validators)
+    if original.description is None:  # a later response can have the description
+        fields["Cache-Control"] = "private, no-cache" if "private" in fields["Cache-Control"] else "no-cache"
     if is_not_modified(request.headers, validators):
-        return _not_modified(request, validators)
-    return _json(as_json(original), headers=_representation_headers(request, validators))
+        return web.Response(status=304, headers=fields)
+    return _json(content, headers=fields)
+
+
+async def _readable(request: web.Request) -> tuple[str, Grant]:
+    """The id of the original, and why the request may read it. Looks nothing up.
+
+    Raises `InvalidName`, and what `Access` raises.
+    """
+    access = request.app[ACCESS]
+    id, target = names.parse_id(request.match_info["id"]), access.parse(request)
+    return id, await access.check(request, target)
 
 
 async def _check_is_new(request: web.Request, id: str) -> None:
@@ -165,21 +202,23 @@ def _validators(original: Original) -> Validators:
     return Validators(original.sha256, original.created)
 
 
-def _picture_headers(request: web.Request, original: Original) -> dict[str, str]:
-    fields = _representation_headers(request, _validators(original), formats.content_type(original.format))
+def _picture_headers(request: web.Request, grant: Grant, original: Original) -> dict[str, str]:
+    fields = _representation_headers(request, grant, _validators(original), formats.content_type(original.format))
     return fields | {"Accept-Ranges": "bytes"}
 
 
-def _not_modified(request: web.Request, validators: Validators) -> web.Response:
-    return web.Response(status=304, headers=_representation_headers(request, validators))
+def _not_modified(request: web.Request, grant: Grant, validators: Validators) -> web.Response:
+    return web.Response(status=304, headers=_representation_headers(request, grant, validators))
 
 
 def _representation_headers(
-    request: web.Request, validators: Validators, content_type: str | None = None
+    request: web.Request, grant: Grant, validators: Validators, content_type: str | None = None
 ) -> dict[str, str]:
     """The headers of an original, of its metadata, or of a 304 of either."""
-    last_modified = request.app[LAST_MODIFIED].value(validators.modified)
-    return headers.representation(request.app[PICTURE_HEADERS], validators.etag, last_modified, content_type)
+    modified = validators.modified
+    last_modified = None if modified is None else request.app[LAST_MODIFIED].value(modified)
+    common = request.app[ACCESS].headers(request.app[PICTURE_HEADERS], grant)
+    return headers.representation(common, validators.etag, last_modified, content_type)
 
 
 def _created(request: web.Request, original: Original) -> web.Response:

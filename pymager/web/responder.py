@@ -13,6 +13,7 @@ import structlog
 from aiohttp import HttpVersion11, web
 
 from pymager.telemetry.context import RequestContext
+from pymager.variants.signatures import without_signature
 from pymager.web import failures, headers
 from pymager.web.app_keys import ACCESS_LOG, LIFECYCLE, QUIET_PATHS
 from pymager.web.connections import MALFORMED, Connection
@@ -87,7 +88,7 @@ class Responder:
         """Write the request's line of the access log; `size` is the size of the response's body in bytes."""
         if self._access_log is not None:
             is_known = MALFORMED not in request
-            method, path = (request.method, request.raw_path) if is_known else (_UNKNOWN, _UNKNOWN)
+            method, path = (request.method, _shown_path(request)) if is_known else (_UNKNOWN, _UNKNOWN)
             self._access_log(_line(request[CONTEXT], status, size, method, path))
 
     def log_refused(self, context: RequestContext, status: int, size: int) -> None:
@@ -188,7 +189,7 @@ def _body_was_not_sent(request: web.Request, context: RequestContext, response: 
 
 
 def _problem(error: Exception, request: web.BaseRequest, context: RequestContext) -> Any:
-    fields: dict[str, Any] = {"request_id": context.id, "path": request.raw_path[:_MAX_LOGGED_PATH]}
+    fields: dict[str, Any] = {"request_id": context.id, "path": _shown_path(request)[:_MAX_LOGGED_PATH]}
     if request.writer.output_size > 0:
         # The status is already sent: reset the connection, so that the client sees an incomplete body.
         log.error("response cut off", error=str(error), exc_info=error, **fields)
@@ -201,6 +202,11 @@ def _problem(error: Exception, request: web.BaseRequest, context: RequestContext
     elif response.status in (503, 507):
         log.warning("request refused", error=str(error), **fields)
     return response
+
+
+def _shown_path(request: web.BaseRequest) -> str:
+    """The request's target without its signature."""
+    return without_signature(request.raw_path)
 
 
 def _line(context: RequestContext, status: int, size: int | None, method: str, path: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pymager.settings.model import Settings
 from pymager.telemetry.context import RequestContext
 from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.web.app import make_app
-from pymager.web.app_keys import LIFECYCLE
+from pymager.web.app_keys import ACCESS, LIFECYCLE
 from pymager.web.background import in_background
 from pymager.web.clients import ClientResolver
 from pymager.web.connections import Connection, ConnectionLimits, Shared, make_connection
@@ -120,8 +120,9 @@ async def running_server(
         factory: Any = with_context(manager.request_factory, clients, timed=parts.observer.timed)
         manager.request_factory = factory
         responder = Responder(app, manager.request_handler)
-        hot_path: Any = HotPath(app, responder)
-        manager.request_handler = instrument(hot_path, parts.observer)
+        # The hot path does not check signatures and credentials.
+        handler: Any = responder if app[ACCESS].is_required else HotPath(app, responder)
+        manager.request_handler = instrument(handler, parts.observer)
 
         def on_refused(context: RequestContext, size: int) -> None:
             responder.log_refused(context, 503, size)

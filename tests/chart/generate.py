@@ -17,7 +17,12 @@ from tests.chart.shapes import NAME, QUANTITY, STRINGS, TEXT
 
 CHART = Path(__file__).parents[2] / "charts" / "pymager"
 # Settings that have a place of their own among the values.
-ELSEWHERE = {"users": "secrets.users", "tokens": "secrets.tokens", "drain_delay": "drainDelay"}
+ELSEWHERE = {
+    "users": "secrets.users",
+    "tokens": "secrets.tokens",
+    "signing_keys": "secrets.signingKeys",
+    "drain_delay": "drainDelay",
+}
 ELSEWHERE |= {"metrics_port": "metrics.port"}
 # What is in force in a pod of the chart where nothing else is set.
 IN_A_POD = {"host": "0.0.0.0", "data": "/var/lib/pymager", "workers": "2", "log_format": "json"}

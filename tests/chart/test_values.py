@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretBytes
 
 from pymager.settings import sources
 from pymager.settings.model import Settings
@@ -119,6 +120,8 @@ def _other(name: str) -> tuple[Any, Any]:
         "metadata": ("dynamodb://pictures", "dynamodb://pictures"),
         "users": (f"admin:{_ARGON2}", {"admin": _ARGON2}),
         "tokens": ("ci:" + "0" * 64, {"ci": "0" * 64}),
+        "signing_keys": ("ab" * 32, (SecretBytes(bytes.fromhex("ab" * 32)),)),
+        "signatures": ("required", "required"),
         "sizes": (["10x10", "20x20"], ("10x10", "20x20")),
         "options": ("fit,gravity=0.5,0.2,q=70|80", ("fit", "gravity=0.5,0.2", "q=70|80")),
         "presets": ("thumb:80x60,q=70;hero:1600x", {"thumb": "80x60,q=70", "hero": "1600x"}),
@@ -129,6 +132,7 @@ def _other(name: str) -> tuple[Any, Any]:
         "worker_memory": ("2GiB", 2 << 30),
         "cache_control": ("no-cache", "no-cache"),
         "cors_origin": ("https://example.org", "https://example.org"),
+        "keep_metadata": ("copyright", "copyright"),
         "log_level": ("error", "error"),
         "log_format": ("console", "console"),
         "metrics_host": ("127.0.0.1", "127.0.0.1"),
@@ -150,6 +154,8 @@ def test_every_setting_of_the_program_can_be_set(name: str, monkeypatch: pytest.
     given = _set({}, ELSEWHERE.get(name, f"settings.{name}"), value)
     if name == "metrics_port":
         given["metrics"]["enabled"] = True
+    if name == "signatures":
+        given["secrets"] = {"signingKeys": "ab" * 32}
     for variable, text in variables(render(given)).items():
         monkeypatch.setenv(variable, text)
     settings = sources.load().settings

@@ -188,6 +188,18 @@ def _sgi_declaring_huge() -> bytes:
     return struct.pack(">HBBHHHH", 474, 1, 1, 3, 65_535, 65_535, 3) + bytes(600)
 
 
+def _jxl_declaring_huge() -> bytes:
+    """A codestream of 2^30 x 2^30 pixels that consists of its header."""
+    side = (1 << 32) - 1  # the longest form, and the largest number in it
+    bits = side << 1 | 0 << 33 | side << 36 | 1 << 68
+    return b"\xff\x0a" + bits.to_bytes(40, "little")
+
+
+def _jxl_of_100000_boxes() -> bytes:
+    head = b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl \0\0\0\0jxl "
+    return head + b"\0\0\0\x08free" * 100_000
+
+
 def _jpeg_cut_in_half() -> bytes:
     plain = encoded(Image.effect_noise((500, 500), 80), "JPEG")
     return plain[: len(plain) // 2]
@@ -256,6 +268,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         _tga_declaring_huge,
         _pcx_declaring_huge,
         _sgi_declaring_huge,
+        _jxl_declaring_huge,
+        _jxl_of_100000_boxes,
         _jpeg_cut_in_half,
         _html,
         _postscript,

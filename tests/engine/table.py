@@ -20,6 +20,8 @@ def extremes(setting: str) -> tuple[object, object]:
     """The smallest and the largest value of a field of `Encoding`: the bounds of the setting of the same name."""
     if setting == "background":
         return (0, 0, 0), (255, 255, 255)
+    if setting == "keep_metadata":
+        return "none", "copyright"
     bounds = Settings.model_fields[setting].metadata
     (lowest,) = (bound.ge for bound in bounds if isinstance(bound, Ge))
     (highest,) = (bound.le for bound in bounds if isinstance(bound, Le))

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from PIL import Image
 
 from pymager.engine import recipe as recipes
 from pymager.engine.recipe import recipe
@@ -16,7 +17,9 @@ from tests.pictures import encoded, photograph
 def half_transparent() -> bytes:
     picture = photograph(64, 48).convert("RGBA")
     picture.putalpha(128)
-    return encoded(picture, "PNG")
+    exif = Image.Exif()
+    exif[0x8298] = "Ada"
+    return encoded(picture, "PNG", exif=exif.tobytes())
 
 
 @pytest.mark.parametrize("format", OUTPUTS)

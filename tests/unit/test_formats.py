@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import fields
 from importlib import import_module
 from inspect import signature as parameters_of
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from pymager import formats
 from pymager.composition import encoding
 from pymager.engine import plugins
 from pymager.engine.containers import load_walker
+from pymager.engine.metadata import writers
 from pymager.formats import FORMATS, OUTPUTS, Encoding, Format
 from pymager.settings.model import Settings
 from pymager.web.openapi.document import document
@@ -32,8 +34,8 @@ OUTPUT_ROWS = pytest.mark.parametrize("row", [row for row in FORMATS.values() if
 
 @ROWS
 def test_the_modules_of_a_row_register_its_decoders(row: Format) -> None:
-    if row.extra == "heif":
-        pytest.importorskip("pi_heif")
+    if row.extra is not None:
+        pytest.importorskip(row.extra.module)
     in_pillow = [decoder for decoder in row.decoders if decoder != "MPO"]  # the JPEG decoder opens an MPO
     assert plugins.load_decoders(tuple(row.decoders)) == tuple(in_pillow)
     for decoder in in_pillow:
@@ -60,6 +62,17 @@ def test_the_decoder_module_of_an_output_registers_its_encoder(row: Format) -> N
     assert Image.SAVE[row.output.encoder].__module__ in row.decoders.values()
 
 
+def test_a_codec_stays_that_of_its_row_after_its_package_is_imported() -> None:
+    """The package of JPEG XL registers another plugin, which would decode files before their size is checked."""
+    picture = Image.new("RGB", (8, 8))
+    for row in FORMATS.values():
+        if row.output and row.extra:
+            plugins.load_encoder(row.name)
+            picture.save(BytesIO(), row.output.encoder)
+            assert Image.SAVE[row.output.encoder].__module__ in row.decoders.values()
+            assert {Image.OPEN[decoder][0].__module__ for decoder in row.decoders} == set(row.decoders.values())
+
+
 @OUTPUT_ROWS
 def test_an_output_takes_every_picture_in_the_narrowest_mode(row: Format) -> None:
     assert row.output is not None
@@ -69,7 +82,12 @@ def test_an_output_takes_every_picture_in_the_narrowest_mode(row: Format) -> Non
 
 def test_every_field_of_the_encoding_belongs_to_one_output() -> None:
     used = Counter(setting for row in FORMATS.values() if row.output for setting in row.output.settings)
-    assert used == {field.name: 1 for field in fields(Encoding) if field.name != "background"}
+    assert used == Counter({field.name for field in fields(Encoding)} - {"background", "keep_metadata"})
+
+
+def test_every_output_with_metadata_has_a_writer_for_it() -> None:
+    outputs = [row.output for row in FORMATS.values() if row.output]
+    assert set(writers.WRITERS) == {output.encoder for output in outputs if output.metadata}
 
 
 def test_every_field_of_the_encoding_is_a_setting_with_the_same_default() -> None:
@@ -78,11 +96,13 @@ def test_every_field_of_the_encoding_is_a_setting_with_the_same_default() -> Non
 
 
 def test_every_extra_installs_a_decoder() -> None:
+    """The extra `jxl` is not part of `all`: its license is the GPL."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    in_all = re.split(r"[\[\],]", extras["all"][0])
     for row in FORMATS.values():
         if row.extra is not None:
-            assert extras[row.extra]
-            assert row.extra in re.split(r"[\[\],]", extras["all"][0])
+            assert extras[row.extra.name]
+            assert (row.extra.name in in_all) == (row.extra.name != "jxl")
 
 
 def test_names_content_types_extensions_and_decoders_are_unique() -> None:

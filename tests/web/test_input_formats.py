@@ -8,7 +8,7 @@ from PIL import Image
 
 from pymager.formats import FORMATS, Encoding
 from tests.engine.test_inspect import HEIC
-from tests.pictures import encoded, photograph
+from tests.pictures import encoded, photograph, svg
 from tests.web.served import Served
 
 SIZE = (64, 48)
@@ -72,7 +72,7 @@ def difference(picture: Image.Image, body: bytes) -> float:
 
 
 def test_every_input_format_is_tested() -> None:
-    assert {format for format, _ in INPUTS.values()} == set(FORMATS) - {"heic"}
+    assert {format for format, _ in INPUTS.values()} == set(FORMATS) - {"heic", "svg"}
 
 
 def test_a_heic_can_be_rendered(served: Served) -> None:
@@ -82,3 +82,21 @@ def test_a_heic_can_be_rendered(served: Served) -> None:
     assert served.get(f"/original/{id}")["Content-Type"] == "image/heic"
     with Image.open(io.BytesIO(served.get(f"/derived/{id}-32x16.png").body)) as picture:
         assert picture.size == (32, 16)
+
+
+def test_an_svg_can_be_rendered_and_runs_no_script(served: Served) -> None:
+    """A browser that opens the original's URL gets a policy under which scripts, styles and forms do nothing."""
+    body = svg(*SIZE).replace(b"</svg>", b"<script>alert(document.domain)</script></svg>")
+    id = served.upload(body)
+    info = served.get(f"/info/{id}").json
+    assert (info["format"], info["width"], info["height"]) == ("svg", *SIZE)
+    original = served.get(f"/original/{id}")
+    assert original.body == body
+    assert original["Content-Type"] == "image/svg+xml"
+    assert original["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert original["X-Content-Type-Options"] == "nosniff"
+    for format, encoder in (("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP")):
+        derived = served.get(f"/derived/{id}-{SIZE[0]}x{SIZE[1]}.{format}")  # not even in its own size
+        with Image.open(io.BytesIO(derived.body)) as picture:
+            assert (picture.format, picture.size) == (encoder, SIZE)
+    assert served.get(f"/derived/{id}-32x24.svg").status == 400

@@ -1,5 +1,6 @@
 """`/openapi.json` and the program agree: schemathesis sends what the document allows, and what it does not."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from hashlib import sha256
@@ -7,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,7 +17,9 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from pymager.formats import OUTPUTS
 from pymager.joiners import misplaced_joiner
+from pymager.variants.signatures import Keyring
 from pymager.web.openapi.document import document
+from pymager.web.openapi.schemas import EXPIRY, SIGNATURE
 from tests.pictures import jpeg
 from tests.web.model import FAR_AHEAD, LONG_AGO
 from tests.web.served import WRITER, Served, serving
@@ -43,16 +47,22 @@ schemathesis.openapi.format(
 )
 schemathesis.openapi.format("cursor", st.just(CURSOR))
 
+KEY = bytes(range(32))
+EXPIRES = "4102444800"
+_PATTERNS = {parameter["name"]: str(parameter["schema"]["pattern"]) for parameter in (EXPIRY, SIGNATURE)}
+schemathesis.openapi.format("signature", st.just("x" * 43))
+schemathesis.openapi.format("expiry", st.just(EXPIRES))
+
 CHECKS = {
     "positive_data_acceptance": {"expected-statuses": ["2xx", "304", "404", "409", "412", "416"]},
-    "negative_data_rejection": {"expected-statuses": ["400", "401", "404", "409", "412", "415"]},
+    "negative_data_rejection": {"expected-statuses": ["400", "401", "403", "404", "409", "412", "415"]},
 }
 contract = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig.from_dict({"checks": CHECKS}))
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]]) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("openapi"), workers=2) as server:
+    with serving(tmp_path_factory.mktemp("openapi"), workers=2, signing_keys=KEY.hex()) as server:
         yield server
 
 
@@ -81,10 +91,25 @@ def test_the_document_is_served(served: Served) -> None:
 def test_every_operation_responds_as_documented(case: Any, stocked: Served, cursor: str) -> None:
     if (case.query or {}).get("cursor") == CURSOR:
         case.query["cursor"] = cursor
+    sign(case)
     excluded = [negative_data_rejection] if is_taken_for_wrong(case) else []
     if misplaced_joiner(unicodedata.normalize("NFC", path_of(case))) is not None:
         excluded.append(positive_data_acceptance)  # the pattern cannot say where joiners are allowed
     case.call_and_validate(base_url=stocked.url, headers=WRITER, excluded_checks=excluded)
+
+
+def sign(case: Any) -> None:
+    """Sign a URL that has well-formed parameters of a signature: nobody can guess one."""
+    query = case.query or {}
+    given = {name: query[name] for name in ("exp", "sig") if name in query}
+    if not given or not all(re.fullmatch(_PATTERNS[name], str(value)) for name, value in given.items()):
+        return
+    query.pop("sig", None)
+    if "exp" in query:
+        query["exp"] = EXPIRES
+    arguments = case.as_transport_kwargs(base_url="http://localhost")
+    target = requests.Request(arguments["method"], arguments["url"], params=arguments["params"]).prepare().path_url
+    query["sig"] = Keyring([KEY]).sign(target).rpartition("sig=")[2]
 
 
 def is_taken_for_wrong(case: Any) -> bool:

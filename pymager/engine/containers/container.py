@@ -2,7 +2,7 @@
 
 import mmap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from pymager.engine.colorspace import ColorSpace
@@ -16,6 +16,15 @@ Tags: TypeAlias = dict[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Vector:
+    """A vector graphic: its size in whole pixels, its exact `extent`, and a fragment of SVG that draws it."""
+
+    size: tuple[int, int]
+    extent: tuple[float, float]
+    fragment: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """What the container of a file says about it.
 
@@ -26,7 +35,8 @@ class Container:
     part to show, before the orientation. `exif`: EXIF that the decoder does not find, or must not. `repaired`: the file
     without what is broken, if a decoder would refuse it although all pixels are there. `lossless`: a lossless JPEG,
     which cannot be decoded at a fraction of its size. `has_end`: False for a JPEG without an end marker.
-    `directory`: the tags of the first directory of a TIFF, and the byte order as in `struct`.
+    `directory`: the tags of the first directory of a TIFF, and the byte order as in `struct`. `vector`: a vector
+    graphic, which no decoder of Pillow opens.
     """
 
     picture_only: bool = False
@@ -39,6 +49,7 @@ class Container:
     lossless: bool = False
     has_end: bool = True
     directory: tuple[Tags, str] | None = None
+    vector: Vector | None = None
 
 
 NOT_WALKED = Container(frames=0)

@@ -35,7 +35,7 @@ _VIDEO_TRANSFERS = frozenset({1, 6, 14, 15})
 def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     """Walk the top-level boxes of AVIF or HEIC. It is picture-only if no name of metadata occurs in its meta box."""
     last, meta, kinds = 0, b"", set[bytes]()
-    for kind, start, end in _boxes(data):
+    for kind, start, end in boxes(data):
         meta = data[start:end] if kind == b"meta" else meta
         kinds.add(kind)
         last = end
@@ -49,7 +49,7 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
 def walk_jp2(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     """Walk the boxes of a JP2 file. Boxes of other kinds are skipped, as annex I says."""
     color: bytes | None = None
-    for kind, start, end in _boxes(data):
+    for kind, start, end in boxes(data):
         if kind == b"jp2h":
             color = _jp2_profile(data[start:end])
     return Container(color=color)
@@ -62,7 +62,7 @@ def walk_codestream(data: Data, limits: PictureLimits, full_walk: bool) -> Conta
 
 def _jp2_profile(header: bytes) -> bytes | None:
     """The ICC profile of a JP2 header (section I.5.3.3: method 2, or 3 in JPX)."""
-    for kind, start, end in _boxes(header):
+    for kind, start, end in boxes(header):
         if kind == b"colr" and header[start] in (2, 3) and end - start <= _MAX_PROFILE_BYTES:
             return header[start + 3 : end]
     return None
@@ -81,10 +81,10 @@ def _properties(meta: bytes) -> _Properties:
     """Read the properties of the primary item (ISO/IEC 23008-12 section 9.3). A broken meta box gives none."""
     found = _Properties()
     try:
-        boxes = {kind: meta[start:end] for kind, start, end in _boxes(meta, 4)}
-        (primary,) = unpack_from(">H" if boxes[b"pitm"][0] == 0 else ">I", boxes[b"pitm"], 4)
-        inner = {kind: boxes[b"iprp"][start:end] for kind, start, end in _boxes(boxes[b"iprp"])}
-        all_properties = [(kind, inner[b"ipco"][start:end]) for kind, start, end in _boxes(inner[b"ipco"])]
+        outer = {kind: meta[start:end] for kind, start, end in boxes(meta, 4)}
+        (primary,) = unpack_from(">H" if outer[b"pitm"][0] == 0 else ">I", outer[b"pitm"], 4)
+        inner = {kind: outer[b"iprp"][start:end] for kind, start, end in boxes(outer[b"iprp"])}
+        all_properties = [(kind, inner[b"ipco"][start:end]) for kind, start, end in boxes(inner[b"ipco"])]
         for index in _associations(inner[b"ipma"], primary):
             if 0 < index <= len(all_properties):
                 found.kinds.append(all_properties[index - 1])
@@ -141,19 +141,21 @@ def _clean_aperture(content: bytes, size: tuple[int, int]) -> Box | None:
     return box if inside and box != (0, 0, *size) else None
 
 
-def _boxes(data: Data, position: int = 0) -> Iterator[tuple[bytes, int, int]]:
+def boxes(data: Data, position: int = 0, limit: int | None = None) -> Iterator[tuple[bytes, int, int]]:
     """Each box from a position on: its type, and the start and the end of its content. The end can be beyond the data.
+
+    With `limit`, only boxes that begin before this position.
 
     Stops at bytes that cannot be a box: bytes after the end of a picture are harmless.
     """
-    count = 0
-    while position + 8 <= len(data):
+    count, limit = 0, len(data) if limit is None else min(limit, len(data))
+    while position + 8 <= limit:
         size, kind = unpack_from(">I4s", data, position)
         start = position + 8
         if size == 1:
             (size,) = unpack_from(">Q", data, start)
             start += 8
-        end = position + size if size else len(data)
+        end = position + size if size else limit
         if end < start or not kind.isascii():
             return
         yield kind, start, end

@@ -9,13 +9,29 @@ from aiohttp import web
 from pymager import __version__
 from pymager.formats import FORMATS, OUTPUTS, Format
 from pymager.web.bodies import MAX_FIELDS, MAX_FIELDS_BYTES
-from pymager.web.openapi.schemas import CURSOR, ID, LIMIT, NAME, SCHEMAS, conditions, headers, json_of, problems
+from pymager.web.openapi.schemas import (
+    CURSOR,
+    EXPIRY,
+    ID,
+    LIMIT,
+    NAME,
+    SCHEMAS,
+    SIGNATURE,
+    conditions,
+    headers,
+    json_of,
+    problems,
+)
 
 _SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}]
+# Credentials are needed only with PYMAGER_SIGNATURES=required, for a URL without a signature.
+_READ_SECURITY: list[dict[str, list[str]]] = [{}, *_SECURITY]
 _BINARY = {"type": "string", "format": "binary"}
 _VALIDATORS = ("ETag", "Last-Modified")
 _READ_CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since")
 _WRITE_CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match")
+_INFO_VALIDATORS = ("ETag",)
+_INFO_CONDITIONS = ("If-Match", "If-None-Match")
 
 
 async def openapi(request: web.Request) -> web.Response:
@@ -45,8 +61,8 @@ def document() -> dict[str, Any]:
             },
             "/info/{id}": {
                 "parameters": [ID],
-                "get": _read(json_of("Original"), "The original's metadata."),
-                "head": _read({}, "As GET, without the body."),
+                "get": _info(json_of("Original"), "The original's metadata."),
+                "head": _info({}, "As GET, without the body."),
             },
             "/derived/{name}": {
                 "parameters": [NAME],
@@ -80,15 +96,25 @@ def _response(description: str, content: dict[str, Any], *names: str) -> dict[st
     return response | ({"content": content} if content else {})
 
 
-def _read(content: dict[str, Any], description: str) -> dict[str, Any]:
+def _read(
+    content: dict[str, Any],
+    description: str,
+    parameters: tuple[str, ...] = _READ_CONDITIONS,
+    validators: tuple[str, ...] = _VALIDATORS,
+) -> dict[str, Any]:
     return {
-        "parameters": conditions(*_READ_CONDITIONS),
+        "security": _READ_SECURITY,
+        "parameters": [EXPIRY, SIGNATURE, *conditions(*parameters)],
         "responses": {
-            "200": _response(description, content, *_VALIDATORS, "Content-Length"),
-            "304": _response("Not modified.", {}, *_VALIDATORS),
+            "200": _response(description, content, *validators, "Content-Length"),
+            "304": _response("Not modified.", {}, *validators),
         }
-        | problems(400, 404, 412, 500, 503),
+        | problems(400, 401, 403, 404, 412, 429, 500, 503),
     }
+
+
+def _info(content: dict[str, Any], description: str) -> dict[str, Any]:
+    return _read(content, description, _INFO_CONDITIONS, _INFO_VALIDATORS)
 
 
 def _original() -> dict[str, Any]:
@@ -96,7 +122,7 @@ def _original() -> dict[str, Any]:
     read = _read(content, "The original, byte for byte as it was uploaded.")
     names = (*_VALIDATORS, "Content-Length", "Content-Range")
     partial = {"206": _response("The requested range of bytes.", content, *names)}
-    return {
+    return read | {
         "parameters": read["parameters"] + conditions("Range", "If-Range"),
         "responses": read["responses"] | partial | problems(416),
     }
@@ -104,7 +130,7 @@ def _original() -> dict[str, Any]:
 
 def _derived(content: dict[str, Any], description: str) -> dict[str, Any]:
     read = _read(content, description)
-    return read | {"responses": read["responses"] | problems(403, 422, 507)}
+    return read | {"responses": read["responses"] | problems(422, 507)}
 
 
 def _post(*more: int) -> dict[str, Any]:

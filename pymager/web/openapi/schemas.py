@@ -44,6 +44,18 @@ NAME = {
     },
     "example": "cat-800x600.jpg",
 }
+EXPIRY = {
+    "name": "exp",
+    "in": "query",
+    "description": "When the signature expires, in seconds since 1970. Only in a URL with `sig`.",
+    "schema": {"type": "string", "format": "expiry", "pattern": "^(0|[1-9][0-9]{0,11})$"},
+}
+SIGNATURE = {
+    "name": "sig",
+    "in": "query",
+    "description": "Signature of the URL; must be the last parameter. `pymager sign` makes one.",
+    "schema": {"type": "string", "format": "signature", "pattern": "^[A-Za-z0-9_-]{43}$"},
+}
 CURSOR = {
     "name": "cursor",
     "in": "query",
@@ -59,7 +71,10 @@ LIMIT = {
 
 _ORIGINAL = {
     "type": "object",
-    "required": ["id", "format", "width", "height", "size", "sha256", "created"],
+    "required": [
+        *("id", "format", "width", "height", "size", "sha256", "created"),
+        *("frames", "alpha", "dominant", "thumbhash", "blurhash"),
+    ],
     "additionalProperties": False,
     "properties": {
         "id": STRING,
@@ -69,6 +84,29 @@ _ORIGINAL = {
         "size": _COUNT,
         "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "created": {"type": "string", "format": "date-time"},
+        "frames": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "Number of frames of an animation or pages of a TIFF; 1 for other pictures. This field and "
+            "the next four are null for an original that is not described yet.",
+        },
+        "alpha": {"type": ["boolean", "null"], "description": "Whether a pixel of the first frame is not opaque."},
+        "dominant": {
+            "type": ["string", "null"],
+            "pattern": "^#[0-9a-f]{6}$",
+            "description": "The most frequent color of the first frame.",
+        },
+        "thumbhash": {
+            "type": ["string", "null"],
+            "pattern": "^[A-Za-z0-9+/]+={0,2}$",
+            "description": "Placeholder: a ThumbHash in Base64.",
+        },
+        "blurhash": {
+            "type": ["string", "null"],
+            "minLength": 28,
+            "maxLength": 28,
+            "description": "Placeholder: a BlurHash of 4x3 components, 3x4 for a portrait.",
+        },
     },
 }
 _PAGE = {
@@ -115,9 +153,9 @@ SCHEMAS = {
 }
 
 _STATUS_DESCRIPTIONS = {
-    400: "The id, form, picture, format, limit or cursor is invalid.",
+    400: "The id, form, picture, format, limit or cursor is invalid, or `sig` or `exp` cannot stand there.",
     401: "Credentials are missing or wrong.",
-    403: "The size is not allowed, or writing is disabled.",
+    403: "The size is not allowed, the signature is missing, wrong or expired, or writing is disabled.",
     404: "There is no original with this id, or no such route.",
     408: "The request's body stalled.",
     409: "An original with this id already exists.",

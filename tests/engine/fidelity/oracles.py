@@ -28,7 +28,7 @@ _CHROMIUM_OPTIONS = (
 )
 _TIMEOUT_SECONDS = 300
 _POINTS = [[x / 6, y / 6] for y in (1, 3, 5) for x in (1, 3, 5)]
-_TYPES = {"jpg": "image/jpeg", "ico": "image/x-icon"}
+_TYPES = {"jpg": "image/jpeg", "ico": "image/x-icon", "svg": "image/svg+xml"}
 _PAGE = """<!doctype html><meta charset=utf-8><script>
 const names = %s, points = %s;
 (async () => {

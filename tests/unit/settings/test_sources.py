@@ -1,12 +1,13 @@
 """Settings: their sources, their errors, and that secrets are not shown."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from pymager import cli
+from pymager import cli, formats
 from pymager.errors import ConfigurationError
 from pymager.settings.model import Settings
 from pymager.settings.sources import CONFIG_FILE, PREFIX, load, shown, without_password
@@ -98,8 +99,12 @@ BAD: dict[str, list[str]] = {
         f"ada:{HASH} bob",
     ],
     "tokens": ["ci", "ci:short", f"ci:{TOKEN.upper()}", f"ci:{TOKEN}0"],
+    "signing_keys": ["hunter2", "x" * 42, "0" * 62, "0" * 63, "a" * 65, f"{TOKEN},short", "_" * 42, "é" * 43],
+    "signatures": ["", "on", "OFF", "optional", "required"],
+    "cdn_keys_on_query": ["perhaps"],
     "sizes": ["", "800", "x", "0x600", "0x", "800X600", "123456x1", "-1x1", "８x8"],
     "options": ["size", "fit=stretch", "q", "q=101", "crop", "fit,fit", "q=60|x", "dpr=5", "blur=1e1"],
+    "animated": ["maybe"],
     "presets": [
         "thumb",
         "thumb:",
@@ -123,11 +128,16 @@ BAD: dict[str, list[str]] = {
     "webp_method": ["-1", "7"],
     "avif_quality": ["0", "101"],
     "avif_speed": ["-1", "11"],
+    "keep_metadata": ["all", "COPYRIGHT", ""],
+    "jxl_quality": ["0", "101", "best"],
+    "jxl_effort": ["0", "10"],
     "jp2_quality": ["0", "101"],
     "max_body": ["0", "-1", "many", "1XB", ""],
     "max_spool": ["-1", "much", "99MB"],
     "max_pixels": ["0", "1.5"],
     "max_frames": ["0"],
+    "max_animation_pixels": ["0"],
+    "max_animation_source_pixels": ["0"],
     "max_scans": ["0"],
     "max_connections": ["0"],
     "max_connections_per_client": ["-1"],
@@ -193,6 +203,11 @@ SENTENCES = {
     "got 'ftp://a'",
     ("blobs", "//key:secret@bucket"): "must be a URL such as file:///var/lib/pymager",
     ("users", "hunter2"): "must be name:hash pairs separated by spaces",
+    ("signing_keys", f"{TOKEN} wxyz"): "must be keys of at least 32 bytes in hexadecimal or base64, separated by "
+    "spaces; make one with: openssl rand -hex 32; key 2 has 3 bytes",
+    ("signing_keys", "hunter!!"): "must be keys of at least 32 bytes in hexadecimal or base64, separated by spaces; "
+    "make one with: openssl rand -hex 32; key 1 is neither",
+    ("signatures", "required"): "must be off unless PYMAGER_SIGNING_KEYS has a key, got 'required'",
     ("tokens", "ci:short"): "the hash of token 'ci' must be the token's SHA-256: 64 lowercase hexadecimal digits",
 }
 
@@ -210,6 +225,7 @@ def test_an_error_says_what_the_value_must_be_and_what_it_is(name: str, value: s
         ("sizes = [800]", "must be a list, or text with items separated by commas or spaces, got 800"),
         ("host = 5", "must be text, got 5"),
         ("users = 5", "must be a table, or text with name:hash pairs separated by spaces"),
+        ("signing_keys = 5", "must be a list, or text with items separated by commas or spaces"),
         ("users = {ada = 5}", "must be a table, or text with name:hash pairs separated by spaces"),
         ("metadata = 5", "must be text"),
     ],
@@ -236,10 +252,45 @@ def test_an_error_shows_no_secret() -> None:
         ("tokens", "ci:hunter2"),
         ("users", "hunter2"),
         ("tokens", "x hunter2"),
+        ("signing_keys", "hunter2"),
+        ("signing_keys", f"{TOKEN} hunter2"),
+        ("signing_keys", "hunter2!" * 9),
     ):
         with pytest.raises(ConfigurationError) as caught:
             settings(**{name: value})
         assert "hunter2" not in str(caught.value)
+        assert TOKEN not in str(caught.value)
+
+
+def test_signing_keys_are_hexadecimal_or_base64_with_either_alphabet(tmp_path: Path) -> None:
+    key = bytes.fromhex("fbefbe" * 11)
+    padded = base64.b64encode(key[:32]).decode()
+    assert "+" in padded and padded.endswith("=")
+    for text in (key[:32].hex(), key[:32].hex().upper(), padded, padded.rstrip("="), padded.replace("+", "-")):
+        assert _keys(signing_keys=text) == [key[:32]]
+    urlsafe = base64.urlsafe_b64encode(key).decode()
+    assert _keys(signing_keys=f"{urlsafe},\n{padded} {TOKEN}") == [key, key[:32], bytes.fromhex(TOKEN)]
+    listed = load(toml(tmp_path, f"signing_keys = ['{urlsafe}', '{TOKEN}']"), {}).settings.signing_keys
+    assert [secret.get_secret_value() for secret in listed] == [key, bytes.fromhex(TOKEN)]
+
+
+def _keys(**environ: str) -> list[bytes]:
+    return [secret.get_secret_value() for secret in settings(**environ).signing_keys]
+
+
+def test_signatures_are_optional_if_there_are_keys_and_off_otherwise() -> None:
+    assert settings().signatures == "off"
+    assert settings(signing_keys="", signatures="off").signatures == "off"
+    assert settings(signing_keys=TOKEN).signatures == "optional"
+    for mode in ("optional", "required", "off"):
+        assert settings(signing_keys=TOKEN, signatures=mode).signatures == mode
+
+
+def test_a_wrong_key_is_the_only_setting_that_is_named() -> None:
+    for others in ({}, {"signatures": "required"}):
+        with pytest.raises(ConfigurationError) as caught:
+            settings(signing_keys="short", **others)
+        assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == ["PYMAGER_SIGNING_KEYS"]
 
 
 def test_lists_can_have_commas_or_spaces_or_be_arrays(tmp_path: Path) -> None:
@@ -312,11 +363,19 @@ def test_a_url_is_shown_without_its_secrets(url: str, expected: str) -> None:
 
 def test_values_are_shown_without_their_secrets() -> None:
     values = settings(
-        users=f"ada:{HASH}", tokens=f"ci:{TOKEN}", blobs="s3://k:SECRET@b", metadata="postgresql://u:SECRET@h/d"
+        users=f"ada:{HASH}",
+        tokens=f"ci:{TOKEN}",
+        signing_keys=f"{TOKEN} {TOKEN[::-1]}",
+        blobs="s3://k:SECRET@b",
+        metadata="postgresql://u:SECRET@h/d",
     )
     text = " ".join(shown(values, name) for name in Settings.model_fields)
-    assert not any(secret in text for secret in (HASH, TOKEN, "SECRET"))
+    text += repr(values.signing_keys)
+    assert not any(secret in text for secret in (HASH, TOKEN, TOKEN[::-1], "SECRET"))
+    assert str(bytes.fromhex(TOKEN)) not in text
     assert shown(values, "users") == "ada:***"
+    assert shown(values, "signing_keys") == "***, ***"
+    assert shown(settings(), "signing_keys") == "(none)"
     assert shown(settings(), "users") == "(none)"
     assert shown(settings(), "sizes") == "100x100,800x600"
 
@@ -325,6 +384,7 @@ def test_the_config_command_shows_every_setting_its_source_and_no_secret() -> No
     environ = {
         "PYMAGER_USERS": f"ada:{HASH}",
         "PYMAGER_TOKENS": f"ci:{TOKEN}",
+        "PYMAGER_SIGNING_KEYS": TOKEN,
         "PYMAGER_METADATA": "postgresql://u:SECRET@h/d",
         "PYMAGER_PORT": "1234",
     }
@@ -346,3 +406,13 @@ def test_the_program_names_every_error_and_exits_with_2() -> None:
 
 def test_every_setting_has_a_description() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_a_format_whose_extra_is_not_installed_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "_is_installed", lambda module: False)
+    assert "jxl" in settings().input_formats  # the default: what is installed of it is accepted
+    for name in ("jxl", "HEIC"):
+        with pytest.raises(ConfigurationError) as caught:
+            settings(input_formats=f"jpeg,{name}")
+        assert str(caught.value).startswith("PYMAGER_INPUT_FORMATS: ")
+        assert "which is not installed" in str(caught.value)

@@ -94,7 +94,7 @@ def test_a_crop_is_of_the_upright_picture(crop: str, part: tuple[int, ...]) -> N
 
 
 def test_a_crop_of_nothing_is_refused() -> None:
-    with pytest.raises(EmptyCrop, match="crop=100,0,5,5 leaves nothing of the picture, which has 100x200 pixels"):
+    with pytest.raises(EmptyCrop, match="the crop 100,0,5,5 leaves nothing of the picture, which has 100x200 pixels"):
         placement(Variant(8, 6, "png", crop="100,0,5,5"), (100, 200), 1, 4_096)
     with pytest.raises(EmptyCrop):
         placement(Variant(8, 6, "png", crop="0.1p,0p,0.1p,100p"), (100, 200), 1, 4_096)

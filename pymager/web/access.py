@@ -1,0 +1,88 @@
+"""Who may read a picture: everyone, or whoever has a signed URL or credentials; and who may cache it then."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from aiohttp import web
+
+from pymager.errors import SignatureMisused, SignatureRequired
+from pymager.variants.signatures import EXPIRY, SIGNATURE, Keyring, Target, parse_target
+from pymager.web.auth import Auth
+from pymager.web.cache_control import CacheControl
+
+Mode = Literal["optional", "required", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Why a request may read: its URL is signed, it has credentials, or everyone may.
+
+    `expires` is the time when the signature expires, in seconds since 1970.
+    """
+
+    is_signed: bool = False
+    has_credentials: bool = False
+    expires: int | None = None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everyone may send this request: only what the policy allows is then served."""
+        return not (self.is_signed or self.has_credentials)
+
+
+PUBLIC = Grant()
+
+
+class Access:
+    """Checks signatures and, where these are required, credentials.
+
+    `cdn_keys_on_query` says that shared caches do not serve the response to a signed URL under another URL.
+    """
+
+    def __init__(self, mode: Mode, keys: Keyring, auth: Auth, *, cdn_keys_on_query: bool = False) -> None:
+        self.is_required = mode == "required"
+        self._is_off = mode == "off"
+        self._keys = keys
+        self._auth = auth
+        self._cdn_keys_on_query = cdn_keys_on_query
+
+    def parse(self, request: web.BaseRequest) -> Target:
+        """The request's target, taken apart. Raises `SignatureMisused`, also if signatures are off."""
+        target = parse_target(request.raw_path)
+        if self._is_off and target.signature is not None:
+            raise SignatureMisused(
+                f"'{SIGNATURE}' and '{EXPIRY}' cannot be used: signatures are off; PYMAGER_SIGNING_KEYS enables them"
+            )
+        return target
+
+    async def check(self, request: web.Request, target: Target) -> Grant:
+        """Why the request may read. Looks nothing up in a store.
+
+        Raises `SignatureRejected` and `SignatureRequired`, and if the request has credentials but no signature while
+        signatures are required, what `Auth.require` raises.
+        """
+        if target.signature is not None:
+            return Grant(is_signed=True, expires=self._keys.verify(target))
+        if not self.is_required:
+            return PUBLIC
+        if "Authorization" not in request.headers or not self._auth.has_credentials:
+            raise SignatureRequired(
+                "this picture is private: the URL needs a signature, or the request needs credentials; "
+                "`pymager sign` signs a URL"
+            )
+        await self._auth.require(request)
+        return Grant(has_credentials=True)
+
+    def headers(self, common: dict[str, str], grant: Grant) -> dict[str, str]:
+        """The headers of every picture, with the `Cache-Control` that this grant allows."""
+        is_private = grant.has_credentials or (
+            self.is_required and grant.is_signed and grant.expires is None and not self._cdn_keys_on_query
+        )
+        if not is_private and grant.expires is None:
+            return common
+        control = CacheControl.parse(common["Cache-Control"])
+        if is_private:
+            control = control.private()
+        if grant.expires is not None:
+            control = control.until(self._keys.remaining_seconds(grant.expires))
+        return {**common, "Cache-Control": str(control)}
