@@ -25,7 +25,7 @@ from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
 from pymager.formats import output_of
-from pymager.variants.geometry import Placement, Size, Target, jpeg_reduction, placement
+from pymager.variants.geometry import Placement, Size, Target, jpeg_reduction, placement, reduced
 
 
 def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
@@ -83,8 +83,10 @@ def _render_animation(path: Path, limits: PictureLimits, job: RenderJob) -> byte
         animation = open_animation(original)
         if animation is None:
             return None
-        _, first = _prepared(next(animation.frames(0)), limits, job)
-        placed = Placement(first.part, first.target, first.turns)
+        first = next(animation.frames(0))
+        picture, _ = _after_decode_steps(first, limits, job, NO_COPYRIGHT)
+        placed = locate.place(picture, picture.size, first.orientation, job)
+        del first, picture
         kept = _copyright(original, job)
     frames = len(animation.milliseconds)
     check_animation(frames, animation.size, placed.target.size, limits)
@@ -144,7 +146,7 @@ def load(original: OpenOriginal, limits: PictureLimits, job: RenderJob) -> tuple
         drawn = _placement_of_drawing(original, job)
         width, height = drawn.scaled_size
         decoded = draw(original, drawn.part, (width, height))
-        whole = replace(drawn, part=(0.0, 0.0, float(width), float(height)))
+        whole = replace(drawn, part=(0.0, 0.0, float(width), float(height)), area=(0, 0, width, height))
         return _prepared(decoded, limits, job, whole, kept=_copyright(original, job))
     if not can_be_reduced(original) or frame:
         return _prepared(decode_frame(original, frame), limits, job, kept=_copyright(original, job))
@@ -169,19 +171,27 @@ def _prepared(
 
     The picture, of the size `stored`, was decoded at 1/`factor` of it.
     """
-    picture, orientation = decoded.picture, decoded.orientation
+    orientation = decoded.orientation
+    picture, context = _after_decode_steps(decoded, limits, job, kept)
+    del decoded
+    placed = placed or locate.place(picture, stored or picture.size, orientation, job)
+    part, area = reduced(placed.part, factor), reduced(placed.area, factor)
+    return picture, replace(context, part=part, target=placed.target, turns=placed.turns, area=area)
+
+
+def _after_decode_steps(
+    decoded: Decoded, limits: PictureLimits, job: RenderJob, kept: Copyright
+) -> tuple[Image.Image, StepContext]:
+    """Run the steps that belong to decoding; they need no part and no target."""
+    picture = decoded.picture
     context = StepContext(
         *(job, _NO_PART, _NO_TARGET, (), decoded.profile, decoded.gray, decoded.frame_area),
         copyright=kept,
         limits=limits,
     )
-    del decoded
     for step in DECODE_STEPS:
         picture = step(picture, context)
-    placed = placed or locate.place(picture, stored or picture.size, orientation, job)
-    left, top, right, bottom = placed.part
-    part = (left / factor, top / factor, right / factor, bottom / factor)
-    return picture, replace(context, part=part, target=placed.target, turns=placed.turns)
+    return picture, context
 
 
 def _reduction(original: OpenOriginal, job: RenderJob) -> int:

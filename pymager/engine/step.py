@@ -21,8 +21,9 @@ class StepContext:
     `part` is the part of the decoded picture that the variant shows, and `target` says where it is placed in the
     variant; `turns` are the turns in between (`pymager.variants.geometry`). `profile` is the ICC profile that is left
     to apply, and `gray` says whether the original is gray, also if its pixels are stored as RGB by now. `frame_area` is
-    the part of the canvas that a GIF's first frame covers; None in other formats. `copyright` is what the variant keeps
-    of the original's metadata. `limits` are those on the picture of a watermark; without them, none is accepted.
+    the part of the canvas that a GIF's first frame covers; None in other formats. `area` is what `crop` and `trim`
+    leave of the decoded picture; None if it is all of it. `copyright` is what the variant keeps of the original's
+    metadata. `limits` are those on the picture of a watermark; without them, none is accepted.
     """
 
     job: RenderJob
@@ -32,6 +33,7 @@ class StepContext:
     profile: bytes | None = None
     gray: bool = False
     frame_area: tuple[int, int, int, int] | None = None
+    area: Rectangle | None = None
     copyright: Copyright = NO_COPYRIGHT
     limits: PictureLimits = _NO_PICTURES
 

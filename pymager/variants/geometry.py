@@ -42,11 +42,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """How a stored picture becomes a variant: `part` is scaled, turned by `turns`, and put where `target` says."""
+    """How a stored picture becomes a variant: `part` is scaled, turned by `turns`, and put where `target` says.
+
+    `area` is what `crop` and `trim` leave of the stored picture: nothing outside of it can show in the variant.
+    """
 
     part: Rectangle
     target: Target
     turns: tuple[int, ...]
+    area: Box
 
     @property
     def scaled_size(self) -> Size:
@@ -68,12 +72,12 @@ def placement(
     the point of the stored picture that `gravity` stands for; it has to be given for `smart`, which else is the center.
     Raises `EmptyCrop` and `VariantTooLarge`.
     """
-    left, top, right, bottom = cropped(variant, stored, orientation) if area is None else area
+    left, top, right, bottom = area = area or cropped(variant, stored, orientation)
     all_turns = turns(variant, orientation)
     placed = target(variant, turned_size((right - left, bottom - top), all_turns), max_side)
     kept = unturned_point(focal_point(variant.gravity), all_turns) if point is None else point
     size = turned_size(placed.picture, all_turns)
-    return Placement(shown_part(variant, (left, top, right, bottom), size, kept), placed, all_turns)
+    return Placement(shown_part(variant, area, size, kept), placed, all_turns, area)
 
 
 def turns(variant: Variant, orientation: int) -> tuple[int, ...]:
@@ -146,9 +150,24 @@ def shown_part(variant: Variant, area: Box, size: Size, point: Point) -> Rectang
 
 
 def jpeg_reduction(part: Rectangle, size: Size) -> int:
-    """The factor (1, 2, 4 or 8) by which a JPEG can be decoded smaller without losing detail in the part."""
-    scale = min((part[2] - part[0]) / size[0], (part[3] - part[1]) / size[1])
-    return max(factor for factor in (1, 2, 4, 8) if factor == 1 or factor <= scale + _ROUNDING_ERROR)
+    """The factor (1, 2, 4 or 8) by which a JPEG can be decoded smaller without losing detail in the part.
+
+    A side that follows from the other one is rounded, which may lack up to half a pixel in one direction.
+    """
+    sides = (part[2] - part[0], size[0]), (part[3] - part[1], size[1])
+    scale = max(length / side for length, side in sides) + _ROUNDING_ERROR
+
+    def is_enough(factor: int) -> bool:
+        enough = (length + _ROUNDING_ERROR >= factor * max(1, side - 0.5) for length, side in sides)
+        return factor <= scale and all(enough)
+
+    return max(factor for factor in (1, 2, 4, 8) if factor == 1 or is_enough(factor))
+
+
+def reduced(rectangle: Rectangle, factor: int) -> Rectangle:
+    """The rectangle in a picture that was decoded at 1/`factor` of its size."""
+    left, top, right, bottom = rectangle
+    return left / factor, top / factor, right / factor, bottom / factor
 
 
 def _check_limits(variant: Variant, size: Size, max_side: int) -> None:

@@ -1,5 +1,6 @@
 """Which part of the original a variant shows, and at what size."""
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -104,3 +105,29 @@ def test_jpegs_of_every_size_are_reduced_to_every_size(side: int) -> None:
 
 def test_a_picture_is_enlarged_to_exactly_the_size() -> None:
     assert opened(rendered(jpeg(30, 20), 301, 199, "webp")).size == (301, 199)
+
+
+@pytest.mark.parametrize("side", [400, 100, 50, 25, 12, 10, 1])
+@pytest.mark.parametrize(
+    ("format", "mode"),
+    [("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGB"), ("PNG", "RGBA"), ("PNG", "P"), ("TIFF", "LAB")],
+)
+def test_what_crop_leaves_out_does_not_show_at_the_edges(format: str, mode: str, side: int) -> None:
+    """A dark square in a bright picture. Its edges are between the pixels of a reduced decode."""
+    picture = Image.new("RGB", (400, 300), WHITE)
+    picture.paste((20, 20, 20), (103, 51, 203, 151))
+    if mode == "LAB":
+        picture = Image.merge("LAB", (picture.getchannel("R"), Image.new("L", (400, 300)), Image.new("L", (400, 300))))
+    picture = picture.quantize(2) if mode == "P" else picture.convert(mode)
+    data = encoded(picture, format, **({"quality": 98} if format == "JPEG" else {}))
+    alone = opened(rendered(data, side, side, crop="140,90,20,20")).convert("RGB").getpixel((0, 0))
+    found = np.asarray(opened(rendered(data, side, side, crop="103,51,100,100")).convert("RGB"), dtype=int)
+    ringing = 14 if format == "JPEG" else 1  # JPEG itself mixes pixels that are in one block
+    assert np.abs(found - alone).max() <= ringing
+
+
+def test_a_crop_of_one_column_has_its_color() -> None:
+    picture = Image.new("RGB", (400, 300), WHITE)
+    picture.paste(RED, (200, 0, 201, 300))
+    found = opened(rendered(encoded(picture, "PNG"), 30, 20, crop="200,0,1,300", fit="fill"))
+    assert found.getcolors() == [(600, RED)]
