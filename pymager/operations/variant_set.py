@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
+from pymager import formats
 from pymager.errors import (
     ConfigurationError,
     InvalidName,
@@ -30,9 +31,13 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A variant to render of each original. `signed_only` says that unsigned URLs cannot request it."""
+    """A variant to render of each original, for clients that send this `Accept` if its format is negotiated.
+
+    `signed_only` says that unsigned URLs cannot request it.
+    """
 
     variant: Variant
+    accept: str | None = None
     signed_only: bool = field(default=False, compare=False)
 
 
@@ -41,7 +46,8 @@ class VariantSet:
     """What to render of each original.
 
     Each size (`800x600`, `800x`) in each format (the extensions of URLs), without options, or with each of `options`
-    (`fit=inside,q=70`); and each preset in each format. The preset `*` stands for all.
+    (`fit=inside,q=70`); and each preset in each format. The preset `*` stands for all. The format `auto` stands for
+    every format that a client can get for it.
     """
 
     sizes: Sequence[str]
@@ -57,9 +63,10 @@ class VariantSet:
         """
         self._check_formats()
         found = [
-            self._wanted(urls, f"{name}.{format}", options)
+            wanted
             for name, options in (*self._sized(), *self._named(settings))
             for format in self.formats
+            for wanted in _in_formats(self._wanted(urls, f"{name}.{format}", options), settings)
         ]
         return list(dict.fromkeys(found))
 
@@ -70,16 +77,16 @@ class VariantSet:
             task["options"] = [*self.options]
         if self.presets:
             task["presets"] = {name: settings.presets[name] for name in self._preset_names(settings)}
+        if AUTO in map(str.lower, self.formats):
+            task["auto"] = [*settings.auto_formats]
         return task
 
     def _check_formats(self) -> None:
         for extension in self.formats:
             try:
-                format = output_format(extension)
+                output_format(extension)
             except UnsupportedFormat as error:
                 raise ConfigurationError(f"--formats: {error}") from None
-            if format == AUTO:
-                raise ConfigurationError("--formats: auto stands for several formats; name them, such as jpg,webp")
 
     def _sized(self) -> Iterator[tuple[str, Pairs]]:
         combinations = [_pairs(text) for text in self.options] or [()]
@@ -116,6 +123,17 @@ class VariantSet:
         except (SizeNotAllowed, OptionNotAllowed):
             return Wanted(requested.variant, signed_only=True)
         return Wanted(requested.variant)
+
+
+def _in_formats(wanted: Wanted, settings: Settings) -> list[Wanted]:
+    """The variant for clients that take each of the formats of `auto` alone, and for those that take none.
+
+    Which format these get depends on the original.
+    """
+    if wanted.variant.format != AUTO:
+        return [wanted]
+    types = [formats.FORMATS[name].content_type for name in settings.auto_formats]
+    return [replace(wanted, accept=accept) for accept in (*types, "")]
 
 
 def _pairs(text: str) -> Pairs:

@@ -108,7 +108,7 @@ class _Warmer:
             return Failed(str(error))
 
     async def _find_or_render(self, id: str, wanted: Wanted) -> Outcome:
-        located = await self._library.locate(id, wanted.variant)
+        located = await self._library.locate(id, wanted.variant, wanted.accept)
         try:
             await self._blobs.stat(located.key)
             return Existing()
@@ -133,7 +133,7 @@ async def _opened(
 
 def _print_signed_only(batch: Batch, variants: Sequence[Wanted]) -> None:
     """Say which variants only signed URLs can request: it may not be meant."""
-    names = [wanted.variant.file_name for wanted in variants if wanted.signed_only]
+    names = list(dict.fromkeys(wanted.variant.file_name for wanted in variants if wanted.signed_only))
     if names:
         more = f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
         batch.print_line(f"only signed URLs can request these: {', '.join(names[:_MAX_SHOWN])}{more}")

@@ -104,6 +104,22 @@ async def test_sizes_are_combined_with_options_and_presets_bring_their_own(libra
     assert "derive.leased" not in (count.read_text() if count.exists() else "")
 
 
+async def test_auto_renders_what_any_client_can_get(library: Path) -> None:
+    done = await warm(library, "--sizes", "80x60", "--formats", "auto", "--prefix", "cat")
+    assert (done.code, done.err) == (0, "")
+    assert derived(library) == ["cat/80x60.avif", "cat/80x60.jpg", "cat/80x60.webp"]
+    count = library / "count"
+    async with running(library, failpoint_count=count) as program, Client(program.url) as client:
+        for accept, got in (
+            ("image/avif,image/webp,*/*", "image/avif"),
+            ("image/webp,*/*", "image/webp"),
+            ("*/*", "image/jpeg"),
+        ):
+            answer = await client.get("/derived/cat-80x60.auto", Accept=accept)
+            assert (answer.status, answer.headers["content-type"]) == (200, got)
+    assert "derive.leased" not in (count.read_text() if count.exists() else "")
+
+
 async def test_options_of_the_command_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     settings = {"sizes": "80x60", "options": "q=70", "presets": "tall:x30"}
     for arguments, sentence in (

@@ -77,18 +77,24 @@ def test_spellings_of_one_variant_are_rendered_once(tmp_path: Path) -> None:
         ({"presets": ["thumbs"]}, "--presets: there is no preset 'thumbs'; presets: tall, thumb"),
         ({"presets": ["Thumb"]}, "--presets: there is no preset 'Thumb'; presets: tall, thumb"),
         ({"presets": ["a.jpg?x"]}, "--presets: there is no preset 'a.jpg?x'"),
-        ({"options": ["fit=outside"]}, "--options: fit takes one of cover, contain, inside, fill, got 'outside'"),
+        (
+            {"options": ["fit=outside"]},
+            "--options: the option fit takes one of cover, contain, inside, fill, got 'outside'",
+        ),
         ({"options": ["fitt=inside"]}, "--options: 'fitt' is not an option; options: fit, enlarge"),
-        ({"options": ["q=70,q=80"]}, "--options: q is given more than once"),
+        ({"options": ["q=70,q=80"]}, "--options: the option q is given more than once"),
         ({"options": ["sig=x"]}, "--options: 'sig' is not an option"),
-        ({"options": ["fit=inside&q=70"]}, "--options: fit takes one of"),
+        ({"options": ["fit=inside&q=70"]}, "--options: the option fit takes one of"),
         ({"options": [""]}, "--options: must be options such as fit=inside,q=70, got ''"),
         (
             {"options": ["q=70"], "formats": ["png"]},
-            "80x60.png with q=70: q: png has no quality; formats that have one",
+            "80x60.png with q=70: the option q: png has no quality; formats that have one",
         ),
         ({"options": ["blur=2"]}, "80x60.jpg with blur=2: the option blur is not allowed in an unsigned URL"),
-        ({"options": ["q=71"]}, "80x60.jpg with q=71: q=71 is not allowed in an unsigned URL; allowed values of q: 70"),
+        (
+            {"options": ["q=71"]},
+            "80x60.jpg with q=71: the option q=71 is not allowed in an unsigned URL; allowed values of q: 70",
+        ),
         ({"options": ["animated=true,frame=2"]}, "animated=true and frame exclude each other"),
         ({"sizes": ["1x1-80x60"]}, "--sizes: must be sizes such as 800x600, 800x or x600, got '1x1-80x60'"),
         ({"sizes": ["81x60"]}, "81x60.jpg: size 81x60 is not allowed; allowed sizes: 80x, 80x60"),
@@ -116,6 +122,23 @@ def test_where_urls_can_be_signed_their_variants_can_be_rendered_too_and_are_nam
         chosen(tmp_path, ["9001x60"], signatures=True)
 
 
+def test_auto_stands_for_each_of_its_formats_and_for_what_other_clients_get(tmp_path: Path) -> None:
+    found = chosen(tmp_path, ["80x60"], ["auto", "jpg"], presets=["tall"])
+    assert [(wanted.variant.file_name, wanted.accept) for wanted in found] == [
+        ("80x60.auto", "image/avif"),
+        ("80x60.auto", "image/webp"),
+        ("80x60.auto", ""),
+        ("80x60.jpg", None),
+        ("x30.auto", "image/avif"),
+        ("x30.auto", "image/webp"),
+        ("x30.auto", ""),
+        ("x30.jpg", None),
+    ]
+    settings = settings_for(tmp_path, auto_formats="webp")
+    found = VariantSet(["80x60"], ["AUTO"]).variants(settings, variant_urls(settings))
+    assert [wanted.accept for wanted in found] == ["image/webp", ""]
+
+
 def test_a_checkpoint_belongs_to_the_sizes_options_and_the_presets_as_they_are(tmp_path: Path) -> None:
     def task(wanted: VariantSet, **changes: Any) -> dict[str, Any]:
         return wanted.task(settings_for(tmp_path, **(SETTINGS | changes)), "")
@@ -125,4 +148,6 @@ def test_a_checkpoint_belongs_to_the_sizes_options_and_the_presets_as_they_are(t
     assert task(VariantSet(["80x60"], ["jpg"], ["q=70"])) != before
     thumb = VariantSet([], ["jpg"], presets=["thumb"])
     assert task(thumb) == task(thumb) != task(thumb, presets="thumb:20x21")
+    auto = VariantSet(["80x60"], ["Auto"])
+    assert task(auto) == task(auto) != task(auto, auto_formats="webp")
     assert task(VariantSet([], ["jpg"], presets=["*"])) == task(VariantSet([], ["jpg"], presets=["tall", "thumb"]))
