@@ -16,6 +16,7 @@ from pymager.formats import Encoding
 from pymager.library import dates, deployment
 from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
+from pymager.library.descriptions import Descriptions
 from pymager.library.library import Library
 from pymager.library.quota import Quota
 from pymager.library.resolution import Resolver
@@ -115,7 +116,8 @@ async def opened(
     with observing(settings, shared_metrics) as observer, Spool(settings.spool) as spool:
         quota = Quota(max_spool_bytes(settings, spool.folder))
         limits = worker_limits(settings), picture_limits(settings)
-        workers = WorkerPool(settings.workers, settings.queue_size, *limits, observer=observer)
+        background = encoding(settings).background
+        workers = WorkerPool(settings.workers, settings.queue_size, *limits, background=background, observer=observer)
         async with stores(settings) as opened_stores, workers:
             blobs, metadata = opened_stores
             if observer.on:
@@ -132,9 +134,17 @@ async def opened(
                 observer,
                 max_side=settings.max_side,
             )
-            library = Library(
-                blobs, metadata, workers, derivation, cache, Resolver(encoding(settings), negotiation(settings))
+            descriptions = Descriptions(
+                blobs, metadata, workers, spool.folder, deadline, read_only=settings.read_only, observer=observer
             )
+            resolver = Resolver(
+                encoding(settings),
+                picture_limits(settings),
+                settings.max_side,
+                descriptions.described,
+                negotiation=negotiation(settings),
+            )
+            library = Library(blobs, metadata, workers, derivation, cache, resolver, descriptions)
             urls = variant_urls(settings)
             try:
                 exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)
@@ -175,7 +185,14 @@ def negotiation(settings: Settings) -> Negotiation:
 
 def picture_limits(settings: Settings) -> PictureLimits:
     """The limits on pictures that are accepted."""
-    return PictureLimits(settings.decoders, settings.max_pixels, settings.max_frames, settings.max_scans)
+    return PictureLimits(
+        settings.decoders,
+        settings.max_pixels,
+        settings.max_frames,
+        settings.max_scans,
+        settings.max_animation_pixels,
+        settings.max_animation_source_pixels,
+    )
 
 
 def worker_limits(settings: Settings) -> WorkerLimits:
@@ -205,7 +222,7 @@ def variant_urls(settings: Settings) -> VariantUrls:
         sizes = frozenset((int(width or 0), int(height or 0)) for width, height in pairs)
     options, signatures = option_lists.allowed_options(settings.options), settings.signatures != "off"
     policy = Policy(sizes, settings.max_side, options, bool(presets), signatures)
-    return VariantUrls(Grammar(encoding(settings), presets), policy)
+    return VariantUrls(Grammar(encoding(settings), presets, moves=settings.animated), policy)
 
 
 def backends_named(settings: Settings) -> dict[str, str]:

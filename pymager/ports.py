@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ REMEMBERED_SECONDS = 3_600
 MAX_KEY_BYTES = 700
 MAX_KEY_SEGMENT_BYTES = 255
 MAX_PROPERTY_LENGTH = 200
+MAX_PLACEHOLDER_LENGTH = 40
 _KEY_PUNCTUATION = f"_-.{NON_JOINER}{JOINER}"
 _ASCII_KEY = re.compile(r"[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*(?:/[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*)*")
 
@@ -99,11 +100,29 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class Description:
+    """What the pixels of an original say about it. All but `frames` describe its first frame, as it is shown.
+
+    `frames` counts the frames of an animation and the pages of a TIFF; it is 1 for other pictures. `alpha` says whether
+    a pixel is not opaque. `dominant` is the most frequent color, `#rrggbb` in sRGB. `thumbhash` and `blurhash` are
+    placeholders: a ThumbHash in Base64 with padding (RFC 4648 section 4), and a BlurHash of 4x3 components (3x4 for a
+    portrait) over the background color. Texts have at most `MAX_PLACEHOLDER_LENGTH` characters of ASCII.
+    """
+
+    frames: int
+    alpha: bool
+    dominant: str
+    thumbhash: str
+    blurhash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Original:
     """The row of an original. `width` and `height` are in pixels with the orientation applied, `size` is in bytes.
 
     `revision` is 32 hexadecimal digits, random for every upload; `format` is a name of `pymager.formats`;
-    `sha256` is in lowercase hexadecimal; `created` is in UTC and whole seconds.
+    `sha256` is in lowercase hexadecimal; `created` is in UTC and whole seconds. The fields of `Description` are all
+    None until the original is described: earlier versions wrote rows without them.
     """
 
     id: str
@@ -114,6 +133,24 @@ class Original:
     size: int
     sha256: str
     created: datetime
+    frames: int | None = None
+    alpha: bool | None = None
+    dominant: str | None = None
+    thumbhash: str | None = None
+    blurhash: str | None = None
+
+    @property
+    def description(self) -> Description | None:
+        """The description, or None if a field of it is missing."""
+        frames, alpha, dominant = self.frames, self.alpha, self.dominant
+        thumbhash, blurhash = self.thumbhash, self.blurhash
+        if frames is None or alpha is None or dominant is None or thumbhash is None or blurhash is None:
+            return None
+        return Description(frames, alpha, dominant, thumbhash, blurhash)
+
+    def with_description(self, description: Description) -> "Original":
+        """The same row with a description."""
+        return replace(self, **asdict(description))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +261,14 @@ class Catalog(Protocol):
         The store remembers the date of the removal by its own clock, for at least `REMEMBERED_SECONDS`.
 
         Raises `NotFound`, and `RevisionMismatch` if the row does not have `expected_revision`.
+        """
+
+    async def describe(self, id: str, revision: str, description: Description) -> bool:
+        """Set the description of the row in one atomic step if it has this revision; else return False.
+
+        Changes nothing else, and never creates a row. Safe to repeat. A row has only the description that it was
+        written with, or that was set for its own revision: not that of the row that it replaced, also if an earlier
+        version of the backend, which does not know descriptions, has replaced it. Raises `NoSpace`.
         """
 
     async def fence(self, id: str, revision: str) -> bool:

@@ -12,17 +12,20 @@ from typing import Any
 import orjson
 
 from pymager.errors import AlreadyExists, Fenced, NoSpace, NotFound, RevisionMismatch, Unavailable
-from pymager.ports import Original, Page
+from pymager.ports import Description, Original, Page
 from pymager_dynamodb.client import DynamoClient
 from pymager_dynamodb.errors import ConditionFailed, translated_errors
 from pymager_dynamodb.items import (
     ASSIGNMENTS,
+    DESCRIPTION_ASSIGNMENTS,
+    DESCRIPTION_NAMES,
     NAMES,
     ORIGINAL_SORT_KEY,
     PROJECTION,
     Item,
     binary_revision,
     cursor_of,
+    description_values,
     id_of,
     is_row,
     key_of,
@@ -32,11 +35,14 @@ from pymager_dynamodb.items import (
     values_of,
 )
 
-_SET_ROW = f"SET {ASSIGNMENTS} ADD #used :revisions"
+_SET_DESCRIPTION = f"SET {DESCRIPTION_ASSIGNMENTS}"
+_SET_ROW = f"SET {ASSIGNMENTS}, {DESCRIPTION_ASSIGNMENTS} ADD #used :revisions"
+_SET_ROW_ONLY = f"SET {ASSIGNMENTS} REMOVE {', '.join(DESCRIPTION_NAMES)} ADD #used :revisions"
 _NAMES_BUT_DATE = {name: field for name, field in NAMES.items() if field != "created"}
 _REMOVE_ROW = f"REMOVE {', '.join(_NAMES_BUT_DATE)} SET #removed = :now"
 _REMOVED_NAME = {"#removed": "removed"}
 _USED_NAME = {"#used": "used"}
+_REVISION_NAME = {"#revision": "revision"}
 _COMMIT_NAMES = NAMES | _USED_NAME
 _ADD_NAMES = _COMMIT_NAMES | _REMOVED_NAME
 _HAS_NO_ROW = "attribute_not_exists(#revision)"
@@ -108,10 +114,20 @@ class Catalog:
             _raise_if_mismatched(id, error.item, expected)
             raise Unavailable("DynamoDB rejected a condition that is true", outcome_known=True) from None
 
+    async def describe(self, id: str, revision: str, description: Description) -> bool:
+        """Set the description, unless the row has another revision. Raises `NoSpace`."""
+        condition, values = _row_condition(revision)
+        values |= description_values(revision, description)
+        try:
+            await self._update(id, _SET_DESCRIPTION, condition, DESCRIPTION_NAMES | _REVISION_NAME, values)
+        except ConditionFailed:
+            return False
+        return True
+
     async def fence(self, id: str, revision: str) -> bool:
         """Add the revision to the used ones, unless the row has it."""
         values: Item = {":revisions": {"BS": [binary_revision(revision)]}, ":revision": {"S": revision}}
-        names = _USED_NAME | {"#revision": "revision"}
+        names = _USED_NAME | _REVISION_NAME
         try:
             await self._update(id, "ADD #used :revisions", f"{_HAS_NO_ROW} OR #revision <> :revision", names, values)
         except ConditionFailed:
@@ -160,6 +176,9 @@ class Catalog:
     async def _commit(self, original: Original, condition: str, values: Item, names: dict[str, str]) -> Item:
         revision = binary_revision(original.revision)
         values = values_of(original) | values | {":new": {"B": revision}, ":revisions": {"BS": [revision]}}
+        if original.description is None:
+            return await self._update(original.id, _SET_ROW_ONLY, condition, names, values)
+        values |= description_values(original.revision, original.description)
         return await self._update(original.id, _SET_ROW, condition, names, values)
 
     async def _update(self, id: str, update: str, condition: str, names: dict[str, str], values: Item) -> Item:

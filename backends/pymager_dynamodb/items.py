@@ -4,6 +4,8 @@ Each item has a partition key `pk` and a sort key `sk`:
 
     pk                  sk          attributes
     original#{id}       original    if the id has a row: revision format width height size sha256 created
+                                    if the row has a description: described, the revision that it describes, and
+                                    frames alpha dominant thumbhash blurhash
                                     always: used, the set of revisions that may never be committed (again)
                                     after a removal: removed, its date, and created, that of the last row
     lease#{0 to 15}     {name}      token touched expires
@@ -12,14 +14,18 @@ Each item has a partition key `pk` and a sort key `sk`:
 An id without a row has an item too once a revision of it was used or fenced. An item with the attribute `revision` is a
 row. A listing can stop at any item, and older versions continue only from the partition keys of originals and leases.
 Therefore properties have such a key too.
+
+A description counts only if `described` is the row's revision: older versions do not know these attributes, and leave
+the description of the old picture in an item whose row they replace, or remove and add again.
 """
 
 import base64
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pymager.ports import Original
+from pymager.ports import Description, Original
 
 Value = dict[str, Any]
 Item = dict[str, Value]
@@ -31,7 +37,9 @@ _ORIGINAL_PREFIX = "original#"
 _LEASE_PREFIX = "lease#"
 _CURSOR_PREFIX = "d1."
 _FIELDS = ("revision", "format", "width", "height", "size", "sha256", "created")
-NAMES = {f"#{field}": field for field in _FIELDS}
+_DESCRIPTION = ("described", "frames", "alpha", "dominant", "thumbhash", "blurhash")
+DESCRIPTION_NAMES = {f"#{field}": field for field in _DESCRIPTION}
+NAMES = {f"#{field}": field for field in _FIELDS + _DESCRIPTION}
 PROJECTION = ", ".join(NAMES)
 
 
@@ -68,7 +76,20 @@ def values_of(original: Original) -> Item:
     }
 
 
+def description_values(revision: str, description: Description) -> Item:
+    """The attributes of a description, as values for the expression `DESCRIPTION_ASSIGNMENTS`."""
+    return {
+        ":described": {"S": revision},
+        ":frames": {"N": str(description.frames)},
+        ":alpha": {"BOOL": description.alpha},
+        ":dominant": {"S": description.dominant},
+        ":thumbhash": {"S": description.thumbhash},
+        ":blurhash": {"S": description.blurhash},
+    }
+
+
 ASSIGNMENTS = ", ".join(f"#{field} = :{field}" for field in _FIELDS)
+DESCRIPTION_ASSIGNMENTS = ", ".join(f"#{field} = :{field}" for field in _DESCRIPTION)
 
 
 def last_date(item: Item) -> int:
@@ -83,7 +104,7 @@ def is_row(item: Item) -> bool:
 
 def original_of(id: str, item: Item) -> Original:
     """The row in an item for which `is_row` is true."""
-    return Original(
+    original = Original(
         id,
         item["revision"]["S"],
         item["format"]["S"],
@@ -92,6 +113,16 @@ def original_of(id: str, item: Item) -> Original:
         int(item["size"]["N"]),
         item["sha256"]["S"],
         datetime.fromtimestamp(int(item["created"]["N"]), UTC),
+    )
+    if item.get("described") != item["revision"]:
+        return original
+    return replace(
+        original,
+        frames=int(item["frames"]["N"]),
+        alpha=item["alpha"]["BOOL"],
+        dominant=item["dominant"]["S"],
+        thumbhash=item["thumbhash"]["S"],
+        blurhash=item["blurhash"]["S"],
     )
 
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from pymager.errors import NotFound
-from pymager.ports import Lease, Original, Page
+from pymager.ports import Description, Lease, Original, Page
 from pymager_aws.credentials import Credentials
 from pymager_aws.sigv4 import Signer
 from pymager_dynamodb import table
@@ -79,6 +79,10 @@ class DynamoMetadata:
     async def remove(self, id: str, expected_revision: str | None = None) -> Original:
         """Remove the row in one request that returns it; the used revisions and the dates stay."""
         return await self._catalog.remove(id, expected_revision)
+
+    async def describe(self, id: str, revision: str, description: Description) -> bool:
+        """Set the description in one conditional request."""
+        return await self._catalog.describe(id, revision, description)
 
     async def fence(self, id: str, revision: str) -> bool:
         """Add the revision to the used ones in one request, unless the row has it."""

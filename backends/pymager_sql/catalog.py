@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Executable, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import AlreadyExists, Fenced, NotFound, RevisionMismatch, Unavailable
-from pymager.ports import Original, Page
+from pymager.ports import Description, Original, Page
 from pymager_sql import removals
 from pymager_sql.tables import originals, revisions
 
@@ -30,6 +30,7 @@ _REDATE = _UPDATE.values(created=bindparam("created"))
 _DELETE = delete(originals).where(_SAME_REVISION)
 _DELETE_ANY_RETURNING = delete(originals).where(originals.c.id == bindparam("old_id")).returning(*originals.c)
 _DELETE_REVISION_RETURNING = _DELETE.returning(*originals.c)
+_DESCRIBE = update(originals).where(_SAME_REVISION)
 _INSERT_REVISION = insert(revisions)
 _CURSOR = b"\x01"
 
@@ -75,6 +76,12 @@ def remove(connection: Connection, id: str, expected: str | None) -> Original:
     return old
 
 
+def describe(connection: Connection, id: str, revision: str, description: Description) -> bool:
+    """Set the description of the row if it has the revision."""
+    columns = asdict(description) | {"described": revision, "alpha": int(description.alpha)}
+    return connection.execute(_DESCRIBE, {"old_id": id, "old_revision": revision, **columns}).rowcount == 1
+
+
 def use_revision(connection: Connection, revision: str) -> None:
     """Mark a revision as used: it can never be used again. Raises `Fenced`."""
     try:
@@ -86,8 +93,12 @@ def use_revision(connection: Connection, revision: str) -> None:
 @lru_cache(maxsize=4_096)
 def original(row: Row) -> Original:
     """Convert a row of `originals`. Cached, because the same rows are read again and again."""
-    id, revision, format, width, height, size, sha256, created = row
-    return Original(id, revision, format, width, height, size, sha256, datetime.fromtimestamp(created, UTC))
+    id, revision, format, width, height, size, sha256, created, described, *description = row
+    date = datetime.fromtimestamp(created, UTC)
+    if described != revision:
+        return Original(id, revision, format, width, height, size, sha256, date)
+    frames, alpha, *texts = description
+    return Original(id, revision, format, width, height, size, sha256, date, frames, bool(alpha), *texts)
 
 
 def page(rows: Sequence[Row], limit: int) -> Page:
@@ -119,7 +130,10 @@ def _cursor(id: str) -> str:
 
 def values(original: Original) -> dict[str, Any]:
     """Convert an original to the columns of its row."""
-    return asdict(original) | {"created": int(original.created.timestamp())}
+    created, alpha = int(original.created.timestamp()), original.alpha
+    described = None if original.description is None else original.revision
+    columns = {"created": created, "described": described, "alpha": None if alpha is None else int(alpha)}
+    return asdict(original) | columns
 
 
 def lock_row(connection: Connection, id: str, expected: str | None) -> Original:

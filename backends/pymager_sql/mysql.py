@@ -29,6 +29,7 @@ _UNKNOWN_OUTCOME_CODES = (
     ER.SERVER_SHUTDOWN, ER.NORMAL_SHUTDOWN, ER.ERROR_DURING_COMMIT, ER.QUERY_INTERRUPTED, 1927  # connection killed
 )  # fmt: skip
 _UPGRADE_LOCK_TIMEOUT_SECONDS = 60
+_TABLE_LOCK_TIMEOUT_SECONDS = 2
 _COLUMNS = ", ".join(originals.c.keys())
 _BY_IDS = f"SELECT {_COLUMNS} FROM originals WHERE id IN %(ids)s"  # noqa: S608 - the columns' names
 _AFTER = f"SELECT {_COLUMNS} FROM originals WHERE id > %(after)s ORDER BY id LIMIT %(limit)s"  # noqa: S608
@@ -86,7 +87,11 @@ class Mysql:
 
     @contextmanager
     def lock_for_upgrade(self, engine: Engine) -> Iterator[Connection]:
-        """The lock belongs to the connection, so DDL, which commits implicitly, does not release it."""
+        """The lock belongs to the connection, so DDL, which commits implicitly, does not release it.
+
+        A change of a table waits for transactions that use it, such as a dump, and all reads wait behind it. So it
+        fails after a time that these reads survive.
+        """
         name = {"name": f"pymager-{hashlib.sha256(self._arguments['database'].encode()).hexdigest()[:40]}"}
         with engine.connect() as connection:
             got = connection.execute(
@@ -94,6 +99,7 @@ class Mysql:
             ).scalar_one()
             if got != 1:
                 raise Unavailable("another process is upgrading the schema; try again later", outcome_known=True)
+            connection.execute(text(f"SET SESSION lock_wait_timeout = {_TABLE_LOCK_TIMEOUT_SECONDS}"))
             yield connection
             connection.commit()
             connection.execute(text("SELECT RELEASE_LOCK(:name)"), name)

@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from psycopg import AsyncConnection, Error, OperationalError
@@ -25,6 +26,7 @@ _STATEMENTS = {
     b"pymager_page": f"SELECT {_COLUMNS} FROM originals WHERE id > $1 ORDER BY id LIMIT $2::bigint",  # noqa: S608
 }
 _IS_NUMBER = tuple(column.type.python_type is int for column in originals.c)
+_COLUMN_NUMBERS = range(len(_IS_NUMBER))
 _BINARY = 1
 
 
@@ -238,17 +240,20 @@ class PipelinedReads:
 
 
 def _rows(result: PGresult) -> list[Row]:
-    """Decode rows in PostgreSQL's binary format: integers are big-endian, text is UTF-8."""
     value = result.get_value
-    return [
-        tuple(
-            int.from_bytes(value(row, column) or b"", "big", signed=True)
-            if is_number
-            else (value(row, column) or b"").decode()
-            for column, is_number in enumerate(_IS_NUMBER)
-        )
-        for row in range(result.ntuples)
-    ]
+    return [_row(tuple([value(row, column) for column in _COLUMN_NUMBERS])) for row in range(result.ntuples)]
+
+
+@lru_cache(maxsize=4_096)
+def _row(values: tuple[bytes | None, ...]) -> Row:
+    """Decode a row in PostgreSQL's binary format: integers are big-endian, text is UTF-8. NULL is None.
+
+    Cached, because the same rows are read again and again.
+    """
+    return tuple(
+        None if value is None else int.from_bytes(value, "big", signed=True) if is_number else value.decode()
+        for value, is_number in zip(values, _IS_NUMBER, strict=True)
+    )
 
 
 def _message(error: BaseException) -> str:

@@ -33,6 +33,7 @@ _PARAMETERS = (
 _DISK_FULL_SQLSTATE = "53100"
 _UPGRADE_LOCK_KEY = zlib.crc32(b"pymager.schema")
 _UPGRADE_LOCK_TIMEOUT_SECONDS = 60
+_TABLE_LOCK_TIMEOUT_SECONDS = 2
 
 
 class Postgresql:
@@ -82,11 +83,15 @@ class Postgresql:
 
     @contextmanager
     def lock_for_upgrade(self, engine: Engine) -> Iterator[Connection]:
-        """PostgreSQL's DDL is transactional, and the lock ends with the transaction."""
+        """PostgreSQL's DDL is transactional, and the lock ends with the transaction.
+
+        A change of a table waits for transactions that use it, such as a dump, and all reads wait behind it. So it
+        fails after a time that these reads survive.
+        """
         with engine.begin() as connection:
             connection.execute(text(f"SET LOCAL lock_timeout = '{_UPGRADE_LOCK_TIMEOUT_SECONDS}s'"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK_KEY})
-            connection.execute(text("SET LOCAL lock_timeout = 0"))
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK_TIMEOUT_SECONDS}s'"))
             yield connection
 
     def classify(self, error: BaseException) -> ErrorKind:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, TextClause, text
 from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import AlreadyExists, Fenced, NotFound
-from pymager.ports import Original
+from pymager.ports import Description, Original
 from pymager_sql import catalog, leases, properties, removals
 from pymager_sql.failures import Classifier
 from pymager_sql.tables import originals
@@ -99,6 +99,11 @@ class SingleStatements:
         query = _REMOVE if expected is None else _REMOVE_REVISION
         values = {"id": id, "now": removals.now()}
         return self._changed_row(query, values, expected) or self._raise_reason(id, expected)
+
+    def describe(self, id: str, revision: str, description: Description) -> bool:
+        """One UPDATE."""
+        with statement(self._engine, self._classify, needs_space=True) as connection:
+            return catalog.describe(connection, id, revision, description)
 
     def use_revision(self, revision: str) -> None:
         """One INSERT."""

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection, Engine
 
 from pymager.errors import Fenced, NotFound, Unavailable
-from pymager.ports import Lease, Original, Page
+from pymager.ports import Description, Lease, Original, Page
 from pymager_sql import catalog, leases, properties, schema
 from pymager_sql.dialects import dialect
 from pymager_sql.reads import Reads
@@ -90,6 +90,10 @@ class SqlMetadata:
     async def remove(self, id: str, expected_revision: str | None = None) -> Original:
         """Delete the row and record the date in one transaction. Its revision stays used."""
         return await self._threads.run(lambda: self._writes.remove(id, expected_revision))
+
+    async def describe(self, id: str, revision: str, description: Description) -> bool:
+        """Set the description with one UPDATE of the row with this revision."""
+        return await self._threads.run(lambda: self._writes.describe(id, revision, description))
 
     async def fence(self, id: str, revision: str) -> bool:
         """Mark the revision as used. If it was used before, check whether the row has it."""

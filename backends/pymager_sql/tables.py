@@ -1,10 +1,10 @@
 """The tables that this version uses. `migrations` creates them, and a test compares the two."""
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Integer, MetaData, SmallInteger, String, Table
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-VERSION = "0004"
+VERSION = "0005"
 """The last step of `migrations`. After it, the tables are as below."""
 
 ID_LENGTH = 200
@@ -12,6 +12,7 @@ REVISION_LENGTH = 32
 NAME_LENGTH = 700
 TOKEN_LENGTH = 32
 PROPERTY_LENGTH = 200
+PLACEHOLDER_LENGTH = 40
 
 
 def exact(length: int) -> TypeEngine[str]:
@@ -40,7 +41,15 @@ originals = Table(
     Column("size", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("created", BigInteger, nullable=False, comment="seconds since 1970, UTC"),
+    Column("described", exact(REVISION_LENGTH), comment="the revision that the next five columns describe"),
+    Column("frames", Integer),
+    Column("alpha", SmallInteger, comment="0 or 1"),
+    Column("dominant", String(7)),
+    Column("thumbhash", String(PLACEHOLDER_LENGTH)),
+    Column("blurhash", String(PLACEHOLDER_LENGTH)),
 )
+"""A description counts only if `described` is the row's revision: a replica of a version before 0005 that replaces the
+row does not know these columns, and leaves the description of the old picture in them."""
 
 revisions = Table(
     "revisions",

@@ -6,7 +6,7 @@ from typing import Protocol
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from pymager.ports import Original
+from pymager.ports import Description, Original
 from pymager_sql import catalog, leases, properties, removals
 from pymager_sql.failures import Classifier, translate_errors
 from pymager_sql.transactions import transaction
@@ -23,6 +23,9 @@ class Writes(Protocol):
 
     def remove(self, id: str, expected: str | None) -> Original:
         """Delete the row, record the date, and return the row. Its revision stays used."""
+
+    def describe(self, id: str, revision: str, description: Description) -> bool:
+        """Set the description of the row if it has the revision."""
 
     def use_revision(self, revision: str) -> None:
         """Mark a revision as used. Raises `Fenced`."""
@@ -58,6 +61,11 @@ class Transactions:
         """DELETE with RETURNING, or SELECT FOR UPDATE and DELETE on databases without it, INSERT or UPDATE, COMMIT."""
         with transaction(self._engine, self._classify) as connection:
             return catalog.remove(connection, id, expected)
+
+    def describe(self, id: str, revision: str, description: Description) -> bool:
+        """UPDATE, COMMIT."""
+        with transaction(self._engine, self._classify, needs_space=True) as connection:
+            return catalog.describe(connection, id, revision, description)
 
     def use_revision(self, revision: str) -> None:
         """INSERT, COMMIT."""

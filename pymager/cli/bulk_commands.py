@@ -2,15 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from pymager.cli.group import exit_codes, load_settings, program, require_writable, run
+from pymager.cli.group import exit_codes, finish, load_settings, program, require_writable, run
 from pymager.settings.model import Settings
-
-if TYPE_CHECKING:
-    from pymager.operations.report import Report
 
 _MIN_WARM_JOBS = 8
 _INTERRUPTED = "the run was stopped, or a store is unavailable"
@@ -48,7 +45,7 @@ def copy_blobs(
         progress=Progress(sys.stderr),
         echo=click.echo,
     )
-    _finish(run(work))
+    finish(run(work))
 
 
 @program.command(
@@ -70,7 +67,7 @@ def copy_metadata(options: dict[str, Any], source: str, target: str, jobs: int) 
     from pymager.operations.progress import Progress
 
     load_settings(options)
-    _finish(run(copy_rows(source, target, jobs=jobs, progress=Progress(sys.stderr), echo=click.echo)))
+    finish(run(copy_rows(source, target, jobs=jobs, progress=Progress(sys.stderr), echo=click.echo)))
 
 
 @program.command("import", epilog=exit_codes(f"a file failed, {_INTERRUPTED}"))
@@ -93,7 +90,7 @@ def import_folder(options: dict[str, Any], folder: Path, jobs: int | None) -> No
 
     settings = load_settings(options)
     require_writable(settings)
-    _finish(run(import_folder(settings, folder, jobs=jobs or settings.workers, progress=Progress(sys.stderr))))
+    finish(run(import_folder(settings, folder, jobs=jobs or settings.workers, progress=Progress(sys.stderr))))
 
 
 @program.command(epilog=exit_codes(f"a variant failed, {_INTERRUPTED}"))
@@ -174,7 +171,7 @@ def warm(
         work = warm_ids(settings, wanted, jobs=jobs, file=file, progress=progress)
     else:
         work = warm_catalog(settings, wanted, jobs=jobs, prefix=prefix, checkpoint_path=resume, progress=progress)
-    _finish(run(work))
+    finish(run(work))
 
 
 def _sizes(settings: Settings, sizes: str | None, combinations: tuple[str, ...], presets: str | None) -> list[str]:
@@ -198,13 +195,3 @@ def _configured_sizes(settings: Settings) -> list[str]:
     if "*" in settings.sizes:
         raise click.UsageError("--sizes is required because PYMAGER_SIZES allows any size; example: --sizes 800x600")
     return list(settings.sizes)
-
-
-def _finish(report: "Report") -> None:
-    """Print the result. Exit with 0 if the run is complete, otherwise with 1."""
-    if report.is_empty and not report.may_be_empty:
-        click.echo("FROM is empty; check its URL", err=True)
-    if report.stopped is not None:
-        click.echo(f"{report.stopped}; run the same command again to continue", err=True)
-    click.echo(report.summary())
-    sys.exit(0 if report.is_complete else 1)

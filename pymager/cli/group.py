@@ -1,7 +1,8 @@
 """The program itself: its options and exit codes, and functions that all commands use."""
 
+import sys
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -10,6 +11,9 @@ from pymager.errors import BackendError, ConfigurationError
 from pymager.settings import sources
 from pymager.settings.model import Settings
 from pymager.telemetry import logs
+
+if TYPE_CHECKING:
+    from pymager.operations.report import Report
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -73,3 +77,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     import uvloop
 
     return uvloop.run(work)
+
+
+def finish(report: "Report") -> NoReturn:
+    """Print the result of a bulk run. Exit with 0 if the run is complete, otherwise with 1."""
+    if report.is_empty and not report.may_be_empty:
+        click.echo("FROM is empty; check its URL", err=True)
+    if report.stopped is not None:
+        click.echo(f"{report.stopped}; run the same command again to continue", err=True)
+    click.echo(report.summary())
+    sys.exit(0 if report.is_complete else 1)

@@ -1,11 +1,11 @@
 """The commands for the two stores: `init`, `upgrade`, `check` and `sweep`."""
 
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from pymager.cli.group import exit_codes, load_settings, program, require_writable, run
+from pymager.cli.group import exit_codes, finish, load_settings, program, require_writable, run
 from pymager.errors import InvalidName
 from pymager.names import parse_id
 
@@ -46,13 +46,35 @@ def upgrade(options: dict[str, Any]) -> None:
     _print_changes(run(upgrade(load_settings(options))))
 
 
-@program.command(epilog=exit_codes(f"an original is lost or damaged, or {_UNAVAILABLE}"))
+@program.command(
+    epilog=exit_codes(
+        f"an original is lost or damaged, or cannot be described, or {_UNAVAILABLE}; with --complete "
+        "also if the run was stopped"
+    )
+)
+@click.option(
+    "--complete",
+    is_flag=True,
+    help="Check only the originals that have no dominant color and placeholders yet, because an earlier version stored "
+    "them, and compute these.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    show_default="twice the number of worker processes",
+    help="With --complete: number of originals processed at once.",
+)
 @click.pass_obj
-def check(options: dict[str, Any]) -> None:
+def check(options: dict[str, Any], complete: bool, jobs: int | None) -> None:
     """Check that every original is stored and undamaged.
 
-    Reads all originals and compares their sizes and SHA-256 hashes with the catalog. Changes nothing.
+    Reads all originals and compares their sizes and SHA-256 hashes with the catalog. Changes nothing, except with
+    --complete. This is safe while servers are running. After an interruption, run the same command again to continue.
     """
+    if complete:
+        _complete(options, jobs)
+    if jobs is not None:
+        raise click.UsageError("--jobs needs --complete")
     from pymager.operations.check import check
 
     checked, findings = run(check(load_settings(options)))
@@ -60,6 +82,15 @@ def check(options: dict[str, Any]) -> None:
         click.echo(f"{finding.id}: {finding.problem}")
     click.echo(f"{checked} originals checked, {len(findings)} lost or damaged")
     sys.exit(1 if findings else 0)
+
+
+def _complete(options: dict[str, Any], jobs: int | None) -> NoReturn:
+    from pymager.operations.check import complete
+    from pymager.operations.progress import Progress
+
+    settings = load_settings(options)
+    require_writable(settings)
+    finish(run(complete(settings, jobs=jobs or 2 * settings.workers, progress=Progress(sys.stderr))))
 
 
 @program.command(epilog=exit_codes(_UNAVAILABLE, f"{_REFUSED} the sweep refused to delete orphans"))

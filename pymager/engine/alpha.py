@@ -12,6 +12,11 @@ _GRAY_MODES = frozenset({"1", "L"})
 
 def expand(picture: Image.Image, context: StepContext) -> Image.Image:
     """Convert to gray, RGB, RGBA, CMYK or LAB: look up palettes, turn a transparent color into an alpha channel."""
+    return expanded(picture)
+
+
+def expanded(picture: Image.Image) -> Image.Image:
+    """The picture in gray, RGB, RGBA, CMYK or LAB."""
     if picture.has_transparency_data and picture.mode not in ("RGBA", "CMYK", "LAB"):
         return picture.convert("RGBA")
     if picture.mode in _EXPANDED_MODES:

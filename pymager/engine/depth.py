@@ -12,6 +12,11 @@ _MAX_16_BITS = 65_535
 
 def eight_bits(picture: Image.Image, context: StepContext) -> Image.Image:
     """Convert gray of 16 bits, of 32 bits or in floating point to gray of 8 bits."""
+    return narrowed(picture)
+
+
+def narrowed(picture: Image.Image) -> Image.Image:
+    """The picture with 8 bits per channel."""
     if picture.mode.startswith("I;16"):
         return upper_bytes(picture)
     if picture.mode == "I":

@@ -1,6 +1,7 @@
 """Encodes variants as the format's row in `pymager.formats` says, without any metadata but a copyright."""
 
 from io import BytesIO
+from typing import Any
 
 from PIL import Image
 
@@ -25,13 +26,19 @@ def encode(picture: Image.Image, job: RenderJob, copyright: Copyright = NO_COPYR
     if output.palette:
         picture = _with_palette(picture)
     out = BytesIO()
-    options = output.options(job.encoding, picture.size)
-    if copyright and output.metadata:
-        from pymager.engine.metadata import writers  # loads the plugin of PNG
-
-        options = writers.with_copyright(output.encoder, options, copyright)
-    picture.save(out, output.encoder, **options)
+    picture.save(out, output.encoder, **save_options(job, picture.size, copyright))
     return out.getvalue()
+
+
+def save_options(job: RenderJob, size: tuple[int, int], copyright: Copyright = NO_COPYRIGHT) -> dict[str, Any]:
+    """The options of Pillow's `Image.save` for a variant of this width and height."""
+    output = formats.output_of(job.variant.format)
+    options = output.options(job.encoding, size)
+    if not (copyright and output.metadata):
+        return options
+    from pymager.engine.metadata import writers  # loads the plugin of PNG
+
+    return writers.with_copyright(output.encoder, options, copyright)
 
 
 def _in_mode(picture: Image.Image, modes: tuple[str, ...]) -> Image.Image:

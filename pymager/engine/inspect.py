@@ -1,8 +1,9 @@
-"""Verifies an upload: decodes its first frame completely, and renders one pixel of it."""
+"""Verifies an upload: decodes its first frame completely, renders one pixel of it, and describes it."""
 
 from pathlib import Path
 
 from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
+from pymager.engine.describe import describe
 from pymager.engine.encode import encode
 from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
@@ -18,8 +19,8 @@ _ONE_PIXEL = RenderJob(Variant(1, 1, "png"), Encoding())
 _ONE_PIXEL_TARGET = Target((1, 1), (1, 1), (0, 0))
 
 
-def inspect(path: Path, limits: PictureLimits) -> Inspection:
-    """Decode the picture in a file, and say what it is.
+def inspect(path: Path, limits: PictureLimits, background: tuple[int, int, int]) -> Inspection:
+    """Decode the picture in a file, and say what it is. `background` is the color behind a transparent picture.
 
     A JPEG is decoded at an eighth of its size: that reads every byte. Then one pixel goes through the whole pipeline:
     what is accepted can be rendered. Raises `NotAPicture` if the file is not a picture of an accepted format, or is
@@ -43,4 +44,4 @@ def inspect(path: Path, limits: PictureLimits) -> Inspection:
             pixel = step(pixel, context)
         encode(pixel, _ONE_PIXEL)
         width, height = turned_size(size, (decoded.orientation,))
-        return Inspection(original.format, width, height)
+        return Inspection(original.format, width, height, describe(decoded, original.frames, background))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pymager.formats import Encoding
+from pymager.ports import Description
 from pymager.variants.variant import Variant
 
 
@@ -13,6 +14,7 @@ class Inspection:
     format: str
     width: int
     height: int
+    description: Description
 
 
 @dataclass(frozen=True, slots=True)

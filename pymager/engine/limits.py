@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pymager.errors import Undecodable
+from pymager.errors import Undecodable, VariantTooLarge
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,12 +11,16 @@ class PictureLimits:
 
     `decoders` are Pillow's names, or ("*",) for all decoders that run no program. `pixels` is the maximum of width
     times height of a frame, `frames` the maximum number of frames of an animation, `scans` of scans of a JPEG.
+    `animation_pixels` and `animation_source_pixels` limit an animated variant: its frames times its own pixels, and
+    times those of the original.
     """
 
     decoders: tuple[str, ...]
     pixels: int = 100_000_000
     frames: int = 1_000
     scans: int = 100
+    animation_pixels: int = 30_000_000
+    animation_source_pixels: int = 100_000_000
 
 
 def check_pixels(size: tuple[int, ...], limits: PictureLimits) -> None:
@@ -32,6 +36,22 @@ def check_frames(frames: int, limits: PictureLimits) -> None:
     """Check a number of frames. Raises `Undecodable`."""
     if frames > limits.frames:
         raise Undecodable(f"the picture has more than {limits.frames} frames; at most {limits.frames} are accepted")
+
+
+def check_animation(frames: int, source: tuple[int, int], output: tuple[int, int], limits: PictureLimits) -> None:
+    """Check an animated variant: the number of frames, and the sizes of the original and of the variant in pixels.
+
+    Raises `VariantTooLarge`.
+    """
+    for verb, (width, height), limit, advice in (
+        ("would have", output, limits.animation_pixels, "ask for a smaller size, or for animated=false"),
+        ("would be made of", source, limits.animation_source_pixels, "ask for animated=false"),
+    ):
+        if (pixels := frames * width * height) > limit:
+            raise VariantTooLarge(
+                f"the animation {verb} {frames} frames of {width}x{height} = {pixels} pixels; "
+                f"at most {limit} are allowed; {advice}"
+            )
 
 
 def check_parts(parts: int, max_parts: int, noun: str) -> None:

@@ -15,7 +15,10 @@ from pymager.engine import decoder_errors, plugins
 from pymager.engine.containers import jpeg, tiff, walk
 from pymager.engine.containers.container import Container
 from pymager.engine.limits import PictureLimits, check_frames, check_pixels
-from pymager.errors import NotAPicture
+from pymager.errors import FrameNotFound, NotAPicture
+
+_FORMATS_WITH_FRAMES = frozenset({"gif", "png", "webp", "avif", "tiff", "fli"})
+"""The formats of animations and of pages. Elsewhere, several pictures are previews, sizes, layers or views."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class OpenOriginal:
     `picture` is Pillow's, read from `file`; None for an SVG, and for a TIFF that
     `pymager.engine.tiff` decodes. `data` are the bytes of
     the file. `size` is width and height in pixels, before the orientation; some decoders correct it after decoding.
+    `frames` counts the frames of an animation and the pages of a TIFF; it is 1 in other formats.
     """
 
     format: str
@@ -33,17 +37,24 @@ class OpenOriginal:
     picture: ImageFile.ImageFile | None
     file: IO[bytes]
     data: mmap.mmap
+    frames: int = 1
 
 
 @contextmanager
-def open_original(path: Path, limits: PictureLimits, *, full_walk: bool) -> Iterator[OpenOriginal]:
+def open_original(path: Path, limits: PictureLimits, *, full_walk: bool, page: int = 0) -> Iterator[OpenOriginal]:
     """Open an original. Errors of the decoder inside the `with` block are translated too.
 
-    Without `full_walk`, the container is walked only as far as safe decoding requires. Raises `NotAPicture`,
-    `Undecodable` and `MemoryError`, and `OSError` only if the file itself cannot be opened.
+    Without `full_walk`, the container is walked only as far as safe decoding requires. `page` is that of a TIFF; it is
+    ignored in other formats. Raises `NotAPicture`, `Undecodable`, `FrameNotFound` and `MemoryError`, and `OSError` only
+    if the file itself cannot be opened.
     """
     accepted = plugins.load_decoders(limits.decoders)
-    with path.open("rb") as file, _mapped(file) as data, decoder_errors.translating_errors(limits, data):
+    with path.open("rb") as opened, _mapped(opened) as data, decoder_errors.translating_errors(limits, data):
+        file: IO[bytes] = opened
+        if page and tiff.is_tiff(data):
+            if not tiff.with_first(data, page, limits):
+                raise frame_not_found(page)
+            file = BytesIO(data[:])
         container = walk(data, limits, full_walk=full_walk)
         if container.cut_frames:
             raise decoder_errors.incomplete()
@@ -51,15 +62,22 @@ def open_original(path: Path, limits: PictureLimits, *, full_walk: bool) -> Iter
             yield OpenOriginal("svg", container.vector.size, container, None, file, data)
             return
         if "TIFF" in accepted and (size := _size_of_own_tiff(data, container)) is not None:
-            yield OpenOriginal("tiff", size, container, None, file, data)
+            yield OpenOriginal("tiff", size, container, None, file, data, container.frames)
             return
         source = file if container.repaired is None else BytesIO(container.repaired)
         if data[:2] == jpeg.START and data[-2:] != jpeg.END:
             source = BytesIO(data[:] + jpeg.END)  # without it, the decoder waits for bytes after the last pixel
         with Image.open(source, formats=accepted) as picture:
             check_pixels(picture.size, limits)
-            check_frames(container.frames or _frames(picture), limits)
-            yield OpenOriginal(format_name(picture), picture.size, container, picture, source, data)
+            frames, format = container.frames or _frames(picture), format_name(picture)
+            check_frames(frames, limits)
+            frames = frames if format in _FORMATS_WITH_FRAMES else 1
+            yield OpenOriginal(format, picture.size, container, picture, source, data, frames)
+
+
+def frame_not_found(number: int) -> FrameNotFound:
+    """The error for a frame or page beyond the last one."""
+    return FrameNotFound(f"the original has no frame or page {number}; the first one is 0, and /info shows how many")
 
 
 def format_name(picture: Image.Image) -> str:
@@ -88,6 +106,6 @@ def _frames(picture: ImageFile.ImageFile) -> int:
 
 def _mapped(file: IO[bytes]) -> mmap.mmap:
     try:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     except ValueError as error:  # raised for an empty file
         raise NotAPicture("the body is empty; send the bytes of a picture") from error

@@ -6,6 +6,7 @@ checks every answer, and never unpickles one.
 """
 
 import json
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -17,6 +18,7 @@ from pymager import errors
 from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
+from pymager.ports import Description
 from pymager.variants.variant import Variant
 
 MAX_BODY_BYTES = 4 << 20
@@ -30,6 +32,11 @@ _MAX_MESSAGE_CHARACTERS = 500
 _MAX_TRACEBACK_CHARACTERS = 8_000
 _MAX_FORMAT_CHARACTERS = 32
 _SHOWN_BYTES = 100
+_COLOR = re.compile(r"#[0-9a-f]{6}")
+_THUMBHASH = re.compile(r"(?:[A-Za-z0-9+/]{4}){1,8}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+"""Base64 of at most 26 bytes; the longest ThumbHash has 25."""
+_BLURHASH = re.compile(r"[LT][0-9A-Za-z#$%*+,\-.:;=?@\[\]^_{|}~]{27}")
+"""4x3 or 3x4 components in the alphabet of BlurHash: 4 + 2 * 12 characters, of which the first counts components."""
 
 
 class Status(IntEnum):
@@ -91,9 +98,9 @@ def start_request(memory_bytes: int, cpu_seconds: int, limits: PictureLimits) ->
     return _request(memory_bytes=memory_bytes, cpu_seconds=cpu_seconds, limits=limits)
 
 
-def inspect_request(path: Path) -> bytes:
+def inspect_request(path: Path, background: tuple[int, int, int]) -> bytes:
     """Request an inspection of the file at `path`. Answered by INSPECTION or FAILED."""
-    return _request(job="inspect", path=str(path))
+    return _request(job="inspect", path=str(path), background=background)
 
 
 def render_request(path: Path, job: RenderJob, file: Path) -> bytes:
@@ -120,6 +127,12 @@ def read_request(read: Callable[[int], bytes]) -> dict[str, Any] | None:
 def limits_of(content: dict[str, Any]) -> PictureLimits:
     """The `PictureLimits` in a request."""
     return PictureLimits(**_with_tuples(content))
+
+
+def background_of(content: list[int]) -> tuple[int, int, int]:
+    """The background color in a request."""
+    red, green, blue = content
+    return red, green, blue
 
 
 def render_job_of(content: dict[str, Any]) -> RenderJob:
@@ -164,14 +177,31 @@ def read_answer_header(header: bytes) -> tuple[Status, int]:
 def read_inspection(payload: bytes) -> Inspection:
     """The result of an inspection. Raises `ProtocolError`."""
     match _json(payload):
-        case {"format": str(format), "width": int(width), "height": int(height)} if (
+        case {
+            "format": str(format),
+            "width": width,
+            "height": height,
+            "description": {
+                "frames": frames,
+                "alpha": bool(alpha),
+                "dominant": str(dominant),
+                "thumbhash": str(thumbhash),
+                "blurhash": str(blurhash),
+            },
+        } if (
             0 < len(format) <= _MAX_FORMAT_CHARACTERS
             and format.isprintable()
-            and 0 < width < 1 << 31
-            and 0 < height < 1 << 31
+            and all(map(_is_count, (width, height, frames)))
+            and _COLOR.fullmatch(dominant)
+            and _THUMBHASH.fullmatch(thumbhash)
+            and _BLURHASH.fullmatch(blurhash)
         ):
-            return Inspection(format, width, height)
+            return Inspection(format, width, height, Description(frames, alpha, dominant, thumbhash, blurhash))
     raise ProtocolError(f"not an inspection: {payload[:_SHOWN_BYTES]!r}")
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 < value < 1 << 31
 
 
 def read_failure(payload: bytes) -> Failure:

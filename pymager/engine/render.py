@@ -1,20 +1,23 @@
 """Renders a variant: the pipeline from the original's file to the variant's bytes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from pymager.engine import alpha, color, depth, orient, pad, scale
-from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg, draw, upright_orientation
-from pymager.engine.encode import encode
+from pymager.engine.animation.reading import decode_frame, open_animation
+from pymager.engine.animation.writing import write
+from pymager.engine.decode import Decoded, can_be_reduced, check_jpeg_pixels, decode_jpeg, draw, upright_orientation
+from pymager.engine.encode import encode, save_options
 from pymager.engine.jobs import RenderJob
-from pymager.engine.limits import PictureLimits
+from pymager.engine.limits import PictureLimits, check_animation
 from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
 from pymager.formats import output_of
-from pymager.variants.geometry import jpeg_reduction, placement
+from pymager.variants.geometry import Placement, jpeg_reduction, placement
 
 
 def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
@@ -44,9 +47,12 @@ _COPYABLE_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     """Render a variant of the original in a file.
 
-    None means that the original's own bytes are the variant. An animation gives its first frame. Raises
-    `NotAPicture`, `Undecodable` and `MemoryError` as `inspect` does.
+    None means that the original's own bytes are the variant. An original that does not move gives a still picture.
+    Raises `NotAPicture`, `Undecodable` and `MemoryError` as `inspect` does; also `FrameNotFound`, `EmptyCrop` and
+    `VariantTooLarge`.
     """
+    if job.variant.animated and (animated := _render_animation(path, limits, job)) is not None:
+        return animated
     decoded = _decode(path, limits, job)
     if decoded is None:
         return None
@@ -57,8 +63,48 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     return encode(picture, job, context.copyright)
 
 
-def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
+def _render_animation(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
+    """Render all frames, one at a time. None if the original does not move."""
     with open_original(path, limits, full_walk=False) as original:
+        animation = open_animation(original)
+        if animation is None:
+            return None
+        placed = _placed(next(animation.frames(0)), job)
+        kept = _copyright(original, job)
+    frames = len(animation.milliseconds)
+    check_animation(frames, animation.size, placed.target.size, limits)
+    return write(
+        job.variant.format,
+        _frames(path, limits, job, placed),
+        animation.milliseconds,
+        animation.plays,
+        stays_opaque=animation.stays_opaque,
+        options=save_options(job, placed.target.size),
+        first_options=save_options(job, placed.target.size, kept),
+    )
+
+
+def _frames(path: Path, limits: PictureLimits, job: RenderJob, placed: Placement) -> Iterator[Image.Image]:
+    """The frames of the variant. Each goes through the same steps as a still picture."""
+    for picture, context in _load_frames(path, limits, job, placed):
+        for step in OUTPUT_STEPS:
+            picture = step(picture, context)
+        yield picture
+
+
+def _load_frames(
+    path: Path, limits: PictureLimits, job: RenderJob, placed: Placement
+) -> Iterator[tuple[Image.Image, StepContext]]:
+    """Decode all frames. Opens the file anew, so that errors of the encoder are not taken for errors of the file."""
+    with open_original(path, limits, full_walk=False) as original:
+        animation = open_animation(original)
+        assert animation is not None
+        for decoded in animation.frames(0):
+            yield _prepared(decoded, job, placed)
+
+
+def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
+    with open_original(path, limits, full_walk=False, page=job.variant.frame or 0) as original:
         if not _may_be_the_variant(original, job):
             return load(original, job)
     with open_original(path, limits, full_walk=True) as original:
@@ -78,29 +124,41 @@ def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepConte
 
     A JPEG is decoded as small as the variant allows, and an SVG is drawn in the variant's size.
     """
-    if can_be_reduced(original):
-        placed = placement(job.variant, original.size, upright_orientation(original), job.max_side)
-        factor = jpeg_reduction(placed.part, placed.scaled_size)
-        if not original.container.has_end:
-            check_jpeg_pixels(original)
-        decoded = decode_jpeg(original, factor)
-    elif original.container.vector is not None:
-        factor = 1
+    frame = job.variant.frame or 0
+    if original.container.vector is not None and not frame:
         placed = placement(job.variant, original.size, 1, job.max_side)
-        decoded = draw(original, placed.part, placed.scaled_size)
-        width, height = map(float, placed.scaled_size)
-        placed = replace(placed, part=(0.0, 0.0, width, height))
-    else:
-        factor = 1
-        decoded = decode(original)
-        placed = placement(job.variant, decoded.picture.size, decoded.orientation, job.max_side)
+        width, height = placed.scaled_size
+        whole = replace(placed, part=(0.0, 0.0, float(width), float(height)))
+        return _prepared(draw(original, placed.part, (width, height)), job, whole, kept=_copyright(original, job))
+    if not can_be_reduced(original) or frame:
+        return _prepared(decode_frame(original, frame), job, kept=_copyright(original, job))
+    placed = placement(job.variant, original.size, upright_orientation(original), job.max_side)
+    factor = jpeg_reduction(placed.part, placed.scaled_size)
+    if not original.container.has_end:
+        check_jpeg_pixels(original)
+    return _prepared(decode_jpeg(original, factor), job, placed, factor, _copyright(original, job))
+
+
+def _placed(decoded: Decoded, job: RenderJob) -> Placement:
+    """What becomes of a picture. That of an animation's first frame is used for all of its frames."""
+    return placement(job.variant, decoded.picture.size, decoded.orientation, job.max_side)
+
+
+def _prepared(
+    decoded: Decoded,
+    job: RenderJob,
+    placed: Placement | None = None,
+    factor: int = 1,
+    kept: Copyright = NO_COPYRIGHT,
+) -> tuple[Image.Image, StepContext]:
+    """Run the steps that belong to decoding. The picture was decoded at 1/`factor` of the size that is placed."""
+    placed = placed or _placed(decoded, job)
     left, top, right, bottom = placed.part
     part = (left / factor, top / factor, right / factor, bottom / factor)
-    picture = decoded.picture
-    kept = _copyright(original, job)
     context = StepContext(
         job, part, placed.target, placed.turns, decoded.profile, decoded.gray, decoded.frame_area, kept
     )
+    picture = decoded.picture
     del decoded
     for step in DECODE_STEPS:
         picture = step(picture, context)
@@ -113,4 +171,6 @@ def _copyright(original: OpenOriginal, job: RenderJob) -> Copyright:
         return NO_COPYRIGHT
     from pymager.engine import copyright  # only where it is kept
 
+    if original.picture is not None:
+        original.picture.load()  # some formats have metadata at their end
     return copyright.of(original)

@@ -49,11 +49,11 @@ class Memory:
 class JobHandlers:
     """The functions that run jobs: those of `pymager.engine.inspect` and `pymager.engine.render`, or a test's.
 
-    `inspect(path, limits)` says what a file is. `render(path, limits, job)` returns a variant; None means that the
-    original's own bytes are the variant.
+    `inspect(path, limits, background)` says what a file is. `render(path, limits, job)` returns a variant; None means
+    that the original's own bytes are the variant.
     """
 
-    inspect: Callable[[Path, PictureLimits], Inspection]
+    inspect: Callable[[Path, PictureLimits, tuple[int, int, int]], Inspection]
     render: Callable[[Path, PictureLimits, RenderJob], bytes | None]
 
 
@@ -93,7 +93,8 @@ def _answer(handlers: JobHandlers, limits: PictureLimits, request: dict[str, Any
         with path.open("rb"):  # so that a missing file is not taken for a bad picture
             pass
         if request["job"] == "inspect":
-            return protocol.inspection_answer(handlers.inspect(path, limits))
+            background = protocol.background_of(request["background"])
+            return protocol.inspection_answer(handlers.inspect(path, limits, background))
         body = handlers.render(path, limits, protocol.render_job_of(request["render"]))
     except (PymagerError, OSError, MemoryError) as error:
         return _expected_failure(error, path, memory)

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -22,9 +23,11 @@ from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
 from pymager.variants.variant import Variant
 from pymager.workers.pool import Worker, WorkerPool
+from pymager.workers.queue import JobKind
 
 _FAILURE_TTL_SECONDS = 60.0
 _MAX_FAILURES = 10_000
+_FRAMES_PER_RENDER = 10
 _MAX_WHOLE_BYTES = 1 << 20  # a larger variant is streamed from the blob store
 
 
@@ -32,6 +35,27 @@ def check_size(original: Original, info: BlobInfo) -> None:
     """Raises `OriginalLost` if a blob is not as long as its row says."""
     if info.size != original.size:
         raise OriginalLost(f"the blob of '{original.id}' has {info.size} bytes, but its row says {original.size}")
+
+
+@asynccontextmanager
+async def local_original(blobs: BlobStore, original: Original, spool_folder: Path) -> AsyncIterator[Path]:
+    """The original as a local file: the store's own, or a copy in the spool. Raises `NotFound` and `OriginalLost`."""
+    async with blobs.open(keys.original_key(original)) as blob:
+        check_size(original, blob.info)
+        if blob.file is not None:
+            yield blob.file
+            return
+        path = spool_folder / secrets.token_hex(8)
+        try:
+            await spool.write(path, blob.chunks)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _weight(original: Original, variant: Variant) -> int:
+    """How many usual renders the variant costs: one for every ten frames of an animation."""
+    return max(1, -(-(original.frames or 1) // _FRAMES_PER_RENDER)) if variant.animated else 1
 
 
 def _dated(info: BlobInfo, original: Original) -> BlobInfo:
@@ -61,6 +85,7 @@ class Derivation:
         """
         self._blobs = blobs
         self._metadata = metadata
+        self._workers = workers
         self._cache = cache
         self._encoding = encoding
         self._spool_folder = spool_folder
@@ -131,14 +156,16 @@ class Derivation:
             return await self._make(worker, key, original, variant)
 
         try:
-            return await self._flights.run(key, look, make)
+            weight = _weight(original, variant)
+            kind = JobKind.ANIMATION if weight > 1 else JobKind.RENDER
+            return await self._flights.run(key, look, make, reserve=partial(self._workers.reserve, kind, weight))
         except PictureError as error:
             self._remember_failure(key, error)
             raise
 
     async def _make(self, worker: Worker, key: str, original: Original, variant: Variant) -> VariantContent:
         try:
-            async with self._local(original) as path:
+            async with local_original(self._blobs, original, self._spool_folder) as path:
                 reached("derive.rendering")
                 rendered = await worker.render(
                     path, RenderJob(variant, variant.encoding(self._encoding), self._max_side), self._spool_folder
@@ -147,7 +174,10 @@ class Derivation:
                 info = _dated(await self._put(key, path, rendered, variant.content_type), original)
         except NotFound:
             raise RevisionGone(key) from None
-        except NotAPicture as error:  # it was one when it was uploaded, so no client can fix it
+        except NotAPicture as error:
+            if variant.animated or variant.frame:  # an upload verifies the first frame only
+                raise Undecodable(f"a frame of the original cannot be decoded: {error}") from error
+            # It was a picture when it was uploaded, so no client can fix it.
             raise Undecodable(
                 f"the original can no longer be decoded; the operator should check it: {error}"
             ) from error
@@ -170,21 +200,6 @@ class Derivation:
         finally:
             if isinstance(rendered, Path):
                 rendered.unlink(missing_ok=True)
-
-    @asynccontextmanager
-    async def _local(self, original: Original) -> AsyncIterator[Path]:
-        """The original as a local file: the store's own, or a copy in the spool."""
-        async with self._blobs.open(keys.original_key(original)) as blob:
-            check_size(original, blob.info)
-            if blob.file is not None:
-                yield blob.file
-                return
-            path = self._spool_folder / secrets.token_hex(8)
-            try:
-                await spool.write(path, blob.chunks)
-                yield path
-            finally:
-                path.unlink(missing_ok=True)
 
     async def _check_revision(self, original: Original, key: str) -> None:
         """Delete the variant if its revision was deleted or replaced in the meantime. Raises `RevisionGone`."""

@@ -25,6 +25,7 @@ from pymager.failpoints import reached
 from pymager.library.cache import Cache
 from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation, check_size
+from pymager.library.descriptions import Descriptions
 from pymager.library.resolution import Resolver
 from pymager.library.spool import Spooled
 from pymager.library.uploads import Condition, Uploads
@@ -64,12 +65,14 @@ class Library:
         derivation: Derivation,
         cache: Cache,
         resolver: Resolver,
+        descriptions: Descriptions,
     ) -> None:
         self._blobs = blobs
         self._metadata = metadata
         self._uploads = Uploads(blobs, metadata, workers)
         self._derivation = derivation
         self._resolver = resolver
+        self._descriptions = descriptions
         self._background: set[asyncio.Task[None]] = set()
         self.cache = cache
 
@@ -79,6 +82,21 @@ class Library:
             return await self._metadata.get(id)
         except NotFound:
             raise OriginalNotFound(id) from None
+
+    async def described(self, original: Original) -> Original:
+        """The row with its description, for a row that an earlier version wrote without one.
+
+        The first call makes the description and writes it to the catalog. If it cannot be made, or not within a few
+        seconds, this is the row as it is, without a description. Raises nothing.
+        """
+        return original if original.frames is not None else await self._descriptions.described(original)
+
+    async def describe(self, original: Original) -> Original:
+        """The row with its description, which is in the catalog afterwards, except in read-only mode.
+
+        Raises `RevisionGone`, `PictureError`, `OriginalLost`, `Overloaded`, `NoSpace` and `Unavailable`.
+        """
+        return await self._descriptions.describe(original)
 
     async def page(self, cursor: str | None, limit: int) -> Page:
         """A page of the listing. Raises `ValueError` for an invalid cursor."""
@@ -186,7 +204,9 @@ class Library:
 
     async def close(self) -> None:
         """Wait a few seconds for running renders and clean-ups; the sweep removes what they leave."""
-        await self._derivation.close(_CLOSE_TIMEOUT_SECONDS)
+        await asyncio.gather(
+            self._derivation.close(_CLOSE_TIMEOUT_SECONDS), self._descriptions.close(_CLOSE_TIMEOUT_SECONDS)
+        )
         if self._background:
             await asyncio.wait(list(self._background), timeout=_CLOSE_TIMEOUT_SECONDS)
 

@@ -70,8 +70,17 @@ class SingleFlight(Generic[T, S]):
     def __len__(self) -> int:
         return len(self._running)
 
-    async def run(self, key: str, look: Callable[[], Awaitable[T | None]], make: Callable[[S], Awaitable[T]]) -> T:
+    async def run(
+        self,
+        key: str,
+        look: Callable[[], Awaitable[T | None]],
+        make: Callable[[S], Awaitable[T]],
+        *,
+        reserve: Callable[[], AbstractAsyncContextManager[S]] | None = None,
+    ) -> T:
         """Return what `look` finds, or else what `make` returns. Canceling a caller does not stop the work for others.
+
+        `reserve` replaces the usual way to reserve the resource.
 
         When the last caller is canceled, work that has not called `make` is dropped; a caller that comes afterwards
         starts anew. Raises `Overloaded` if no resource can be reserved, `Unavailable` after the deadline, and what the
@@ -79,7 +88,7 @@ class SingleFlight(Generic[T, S]):
         """
         flight = self._running.get(key)
         if flight is None:
-            return await self._wait(key, self._start(key, look, make))
+            return await self._wait(key, self._start(key, look, make, reserve or self._reserve))
         with self._joined():
             return await self._wait(key, flight)
 
@@ -96,10 +105,14 @@ class SingleFlight(Generic[T, S]):
             await asyncio.wait(self._dropped)
 
     def _start(
-        self, key: str, look: Callable[[], Awaitable[T | None]], make: Callable[[S], Awaitable[T]]
+        self,
+        key: str,
+        look: Callable[[], Awaitable[T | None]],
+        make: Callable[[S], Awaitable[T]],
+        reserve: Callable[[], AbstractAsyncContextManager[S]],
     ) -> _Flight[T]:
         flight = self._running[key] = _Flight()
-        flight.task = asyncio.create_task(self._run_once(flight, key, look, make))
+        flight.task = asyncio.create_task(self._run_once(flight, key, look, make, reserve))
         flight.task.add_done_callback(lambda task: self._forget(key, flight))
         return flight
 
@@ -133,12 +146,13 @@ class SingleFlight(Generic[T, S]):
         key: str,
         look: Callable[[], Awaitable[T | None]],
         make: Callable[[S], Awaitable[T]],
+        reserve: Callable[[], AbstractAsyncContextManager[S]],
     ) -> T:
         end = monotonic() + self._deadline
         token, since, pause = "", 0.0, _FIRST_BACKOFF_SECONDS
         while monotonic() < end:
             try:
-                async with self._reserve() as resource:
+                async with reserve() as resource:
                     takes_over = bool(token) and monotonic() - since >= TAKEOVER_SECONDS
                     lease = await acquire(self._leases, key, token if takes_over else None)
                     self._observer.count(LEASES, "taken_over" if takes_over else "won")

@@ -86,7 +86,7 @@ class Uploads:
             body.size,
             body.sha256,
             created=_EPOCH,
-        )
+        ).with_description(inspection.description)
         try:
             info = await self._blobs.put(keys.original_key(draft), body.path, formats.content_type(inspection.format))
         except Unavailable as error:  # whether the blob was written or not: without a row nothing was uploaded

@@ -1,12 +1,21 @@
-"""`check`: verifies that every row has its blob, and that the blob's bytes have the recorded size and hash."""
+"""`check`: verifies that every row has its blob, and that the blob's bytes have the recorded size and hash.
+
+With `--complete`, it verifies the originals that have no description, and describes them.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 from pymager import composition, keys
-from pymager.errors import NotFound, Unavailable
+from pymager.errors import NotFound, OriginalLost, Overloaded, PictureError, RevisionGone, Unavailable
+from pymager.library.library import Library
+from pymager.operations.batch import Batch, stoppable_batch
+from pymager.operations.copy_rows import list_rows
 from pymager.operations.hashing import size_and_sha256
+from pymager.operations.progress import Progress
+from pymager.operations.report import Done, Existing, Failed, Missing, Outcome, Report
 from pymager.ports import BlobStore, MetadataStore, Original
 from pymager.settings.model import Settings
 
@@ -31,6 +40,47 @@ async def check(settings: Settings) -> tuple[int, list[Finding]]:
             if finding is not None:
                 findings.append(finding)
     return checked, findings
+
+
+async def complete(settings: Settings, *, jobs: int, progress: Progress) -> Report:
+    """Check and describe the originals that have no description. Raises `ConfigurationError` and `Unavailable`.
+
+    Those that have one are skipped, so a run that was interrupted continues where it ended. Safe while servers run.
+    """
+    # As in `warm`: no cache is needed, and no job may be refused because the queue is full.
+    settings = settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
+    async with (
+        composition.opened(settings, pairs_stores=False) as components,
+        stoppable_batch(jobs, progress, Report("described", "deleted meanwhile", may_be_empty=True)) as batch,
+    ):
+        completer = Completer(components.blobs, components.metadata, components.library, batch)
+        await batch.run(list_rows(components.metadata, batch), lambda row: row.id, completer.complete)
+    return batch.report
+
+
+class Completer:
+    """Checks and describes single originals."""
+
+    def __init__(self, blobs: BlobStore, metadata: MetadataStore, library: Library, batch: Batch) -> None:
+        self._blobs = blobs
+        self._metadata = metadata
+        self._library = library
+        self._batch = batch
+
+    async def complete(self, original: Original) -> Outcome:
+        """Describe the original, unless it is described, damaged or lost. Raises `NoSpace` and `Unavailable`."""
+        if original.description is not None:
+            return Existing()
+        finding = await _check_row(self._blobs, self._metadata, original)
+        if finding is not None:
+            return Failed(finding.problem)
+        try:
+            await self._batch.retry(partial(self._library.describe, original))
+        except (NotFound, RevisionGone):
+            return Missing()
+        except (PictureError, OriginalLost, Overloaded) as error:
+            return Failed(f"cannot be described: {error}")
+        return Done(original.size)
 
 
 async def check_rows(blobs: BlobStore, metadata: MetadataStore) -> AsyncIterator[tuple[Original, Finding | None]]:

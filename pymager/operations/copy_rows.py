@@ -74,7 +74,7 @@ class RowCopier:
     async def _copy(self, original: Original) -> Outcome:
         found = await self._find(original.id)
         if found is not None:
-            return _compared(original, found)
+            return await self._described(original, found)
         try:
             await self._target.add(original)
         except AlreadyExists:
@@ -88,6 +88,19 @@ class RowCopier:
             return Failed("TO accepted the row but does not have it")
         return Done() if found == original else _compared(original, found)
 
+    async def _described(self, original: Original, found: Original) -> Outcome:
+        """Compare a row that TO has, and give it the description if only FROM has it."""
+        description = original.description
+        if found.description is not None or description is None:
+            return _compared(original, found)
+        outcome = _compared(original, found)
+        if isinstance(outcome, Failed):
+            return outcome
+        await self._target.describe(original.id, original.revision, description)
+        if await self._find(original.id) == original:
+            return Done()
+        return Failed("TO accepted the description but does not have it")
+
     async def _find(self, id: str) -> Original | None:
         try:
             return await self._target.get(id)
@@ -96,6 +109,13 @@ class RowCopier:
 
 
 def _compared(original: Original, found: Original) -> Outcome:
+    """Compare two rows. One of them can lack the description, which can be made anew."""
+    if original == found:
+        return Existing()
+    if original.description is None and found.description is not None:
+        original = original.with_description(found.description)
+    elif original.description is not None and found.description is None:
+        found = found.with_description(original.description)
     if original == found:
         return Existing()
     values = [(field.name, getattr(found, field.name), getattr(original, field.name)) for field in fields(Original)]

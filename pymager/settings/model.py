@@ -121,6 +121,11 @@ class Settings(BaseModel):
         "environment: `thumb:200x200,gravity=smart;hero:1600x,q=70`. In the file: tables such as `[presets.thumb]` "
         "with `size` and options.",
     )
+    animated: bool = Field(
+        False,
+        description="Whether variants of animations keep all frames if their format can hold them (GIF, WebP, APNG and "
+        "AVIF). It is the default of the option `animated`, which is a variant of its own.",
+    )
     max_side: int = Field(
         4096,
         ge=1,
@@ -190,6 +195,17 @@ class Settings(BaseModel):
         _LIMITS.pixels, ge=1, description="Maximum number of pixels of an original: width times height."
     )
     max_frames: int = Field(_LIMITS.frames, ge=1, description="Maximum number of frames of an animated original.")
+    max_animation_pixels: int = Field(
+        _LIMITS.animation_pixels,
+        ge=1,
+        description="Maximum number of pixels of an animated variant: its frames times its width times its height.",
+    )
+    max_animation_source_pixels: int = Field(
+        _LIMITS.animation_source_pixels,
+        ge=1,
+        description="Maximum number of pixels of the original of an animated variant: its frames times its width times "
+        "its height. A variant with one frame is not limited by it.",
+    )
     max_scans: int = Field(_LIMITS.scans, ge=1, description="Maximum number of scans of a progressive JPEG.")
     max_connections: int = Field(4_096, ge=1, description="Maximum number of open connections per server process.")
     max_connections_per_client: int = Field(

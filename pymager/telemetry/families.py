@@ -45,7 +45,7 @@ CONNECTIONS = Family("pymager_connections", "gauge", "Open client connections.")
 JOB_SECONDS = Family(
     "pymager_job_seconds",
     "histogram",
-    "Time that a job (render or inspection) took in its worker process.",
+    "Time that a job (render, animation or inspection) took in its worker process.",
     ("kind",),
     _JOB,
 )

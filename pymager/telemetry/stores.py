@@ -7,7 +7,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-from pymager.ports import Blob, BlobInfo, BlobStore, Lease, MetadataStore, Original, Page
+from pymager.ports import Blob, BlobInfo, BlobStore, Description, Lease, MetadataStore, Original, Page
 from pymager.telemetry.families import STORE_BYTES, STORE_ERRORS, STORE_SECONDS
 from pymager.telemetry.metrics import Value
 from pymager.telemetry.observer import Measurement, Observer, Operation
@@ -160,7 +160,7 @@ class ObservedMetadata:
         self._steps = {
             name: _step(observer, "metadata", name, timing)
             for name, timing in [
-                *((name, "catalog") for name in ("add", "get", "replace", "remove", "fence", "list_page")),
+                *((name, "catalog") for name in ("add", "get", "replace", "remove", "describe", "fence", "list_page")),
                 *((name, "lease") for name in ("acquire", "renew", "release")),
                 *((name, "") for name in ("get_property", "set_property", "tidy", "ping")),
             ]
@@ -213,6 +213,10 @@ class ObservedMetadata:
     async def remove(self, id: str, expected_revision: str | None = None) -> Original:
         with self._steps["remove"]():
             return await self._metadata.remove(id, expected_revision)
+
+    async def describe(self, id: str, revision: str, description: Description) -> bool:
+        with self._steps["describe"]():
+            return await self._metadata.describe(id, revision, description)
 
     async def fence(self, id: str, revision: str) -> bool:
         with self._steps["fence"]():

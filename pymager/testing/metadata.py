@@ -34,17 +34,19 @@ from pymager.errors import Unavailable
 from pymager.ports import MetadataStore
 from pymager.testing.metadata_catalog import CatalogContract
 from pymager.testing.metadata_dates import DateContract
+from pymager.testing.metadata_descriptions import DescriptionContract
 from pymager.testing.metadata_fencing import FenceContract
 from pymager.testing.metadata_ids import IdContract
 from pymager.testing.metadata_leases import LeaseContract
 from pymager.testing.metadata_listing import CatalogListingContract
-from pymager.testing.metadata_originals import an_original
+from pymager.testing.metadata_originals import A_DESCRIPTION, an_original
 from pymager.testing.metadata_properties import PropertyContract
 
 __all__ = [
     "CatalogContract",
     "CatalogListingContract",
     "DateContract",
+    "DescriptionContract",
     "FenceContract",
     "IdContract",
     "LeaseContract",
@@ -82,6 +84,7 @@ class MetadataStoreContract(CatalogContract, LeaseContract, PropertyContract):
             "add": lambda: unreachable.add(an_original()),
             "replace": lambda: unreachable.replace(an_original()),
             "remove": lambda: unreachable.remove("cat"),
+            "describe": lambda: unreachable.describe("cat", an_original().revision, A_DESCRIPTION),
             "fence": lambda: unreachable.fence("cat", an_original().revision),
             "acquire": lambda: unreachable.acquire("picture"),
             "get_property": lambda: unreachable.get_property("color"),

@@ -8,14 +8,15 @@ import pytest
 from pymager.errors import AlreadyExists, NotFound, RevisionMismatch
 from pymager.ports import MetadataStore
 from pymager.testing.metadata_dates import DateContract
+from pymager.testing.metadata_descriptions import DescriptionContract
 from pymager.testing.metadata_fencing import FenceContract
 from pymager.testing.metadata_ids import IdContract
 from pymager.testing.metadata_listing import CatalogListingContract
-from pymager.testing.metadata_originals import RACERS, ROUNDS, an_original, cancel_after, race
+from pymager.testing.metadata_originals import ANOTHER_DESCRIPTION, RACERS, ROUNDS, an_original, cancel_after, race
 
 
 @pytest.mark.asyncio
-class CatalogContract(DateContract, FenceContract, IdContract, CatalogListingContract):
+class CatalogContract(DateContract, DescriptionContract, FenceContract, IdContract, CatalogListingContract):
     """Rows come back as they were written, and of many concurrent writers exactly one wins."""
 
     async def test_a_row_comes_back_with_every_field(self, metadata: MetadataStore, other: MetadataStore) -> None:
@@ -94,6 +95,7 @@ class CatalogContract(DateContract, FenceContract, IdContract, CatalogListingCon
         old = an_original()
         created = datetime(2026, 3, 1, tzinfo=UTC)
         new = an_original(format="webp", width=1, height=2, size=3, sha256="0" * 64, created=created)
+        new = new.with_description(ANOTHER_DESCRIPTION)
         await metadata.add(old)
         assert await other.replace(new) == old
         assert await metadata.get("cat") == new

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from pymager.errors import AlreadyExists, ConfigurationError, Fenced, LeaseHeld, LeaseLost, NotFound, RevisionMismatch
-from pymager.ports import REMEMBERED_SECONDS, Lease, Original, Page
+from pymager.ports import REMEMBERED_SECONDS, Description, Lease, Original, Page
 
 _CURSOR_PREFIX = "m1."
 _SECOND = timedelta(seconds=1)
@@ -102,6 +102,15 @@ class MemoryMetadata:
         row = self._row(id, expected_revision)
         self._data.removed[id] = max(row.created, datetime.now(UTC).replace(microsecond=0))
         return self._data.originals.pop(id)
+
+    async def describe(self, id: str, revision: str, description: Description) -> bool:
+        """Set the description, if the row has the revision."""
+        await asyncio.sleep(0)
+        row = self._data.originals.get(id)
+        if row is None or row.revision != revision:
+            return False
+        self._data.originals[id] = row.with_description(description)
+        return True
 
     async def fence(self, id: str, revision: str) -> bool:
         """Mark the revision as used, unless the row has it."""

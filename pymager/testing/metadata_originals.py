@@ -7,10 +7,23 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from pymager.names import new_revision
-from pymager.ports import Original
+from pymager.ports import MAX_PLACEHOLDER_LENGTH, Description, Original
 
 RACERS = 50
 ROUNDS = 20
+
+A_DESCRIPTION = Description(
+    frames=1_000, alpha=True, dominant="#0a1b2c", thumbhash="3OcRJYB4d3h/iIeHeEh3eIhw+j2w", blurhash="L" * 28
+)
+"""A description with a distinct value in every field."""
+ANOTHER_DESCRIPTION = Description(
+    frames=1,
+    alpha=False,
+    dominant="#ffffff",
+    thumbhash="+" * MAX_PLACEHOLDER_LENGTH,
+    blurhash="#$%*+,-.:;=?@[]^_{|}".ljust(MAX_PLACEHOLDER_LENGTH, "~"),
+)
+"""A description whose every value differs from that of `A_DESCRIPTION`, with texts of the maximum length."""
 
 T = TypeVar("T")
 
@@ -35,7 +48,12 @@ def an_original(id: str = "cat", **changes: Any) -> Original:
         sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         created=datetime(2026, 2, 28, 23, 59, 59, tzinfo=UTC),
     )
-    return replace(original, **changes)
+    return replace(original.with_description(A_DESCRIPTION), **changes)
+
+
+def undescribed(original: Original) -> Original:
+    """The same row without a description, as earlier versions wrote it."""
+    return replace(original, frames=None, alpha=None, dominant=None, thumbhash=None, blurhash=None)
 
 
 async def race(calls: Iterable[Coroutine[Any, Any, T]]) -> Outcomes[T]:

@@ -60,6 +60,7 @@ class Variant:
         object.__setattr__(self, "content_type", row.content_type if row else "")
         in_pixels = self.crop != "" and "p" not in self.crop
         needs_original = self.format == AUTO or self.animated or self.watermark != "" or in_pixels
+        needs_original = needs_original or self.frame is not None
         object.__setattr__(self, "needs_original", needs_original)
 
     @property

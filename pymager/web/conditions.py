@@ -26,20 +26,23 @@ Headers = CIMultiDictProxy[str]
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """Validators of a representation (RFC 9110 section 8.8): an opaque unquoted tag, and a date in UTC."""
+    """Validators of a representation (RFC 9110 section 8.8): an opaque unquoted tag, and a date in UTC.
+
+    Without a date, conditions by date are ignored (RFC 9110 sections 13.1.3 and 13.1.4).
+    """
 
     etag: str
-    modified: datetime
+    modified: datetime | None
 
 
 class HasValidators(Protocol):
-    """Anything with an opaque unquoted `etag` and a date of modification in UTC, such as `BlobInfo`."""
+    """Anything with an opaque unquoted `etag` and a date of modification in UTC or None, such as `BlobInfo`."""
 
     @property
     def etag(self) -> str: ...
 
     @property
-    def modified(self) -> datetime: ...
+    def modified(self) -> datetime | None: ...
 
 
 class LastModified:
@@ -74,13 +77,14 @@ def is_not_modified(headers: Headers, validators: HasValidators) -> bool:
             raise PreconditionFailed("If-Match does not match the current ETag")
     elif (date := headers.get("If-Unmodified-Since")) is not None:
         since = _parse_date(date)
-        if since is not None and validators.modified > since:
+        if since is not None and validators.modified is not None and validators.modified > since:
             raise PreconditionFailed("modified since the date in If-Unmodified-Since")
     if "If-None-Match" in headers:
         return _matches(headers.getall("If-None-Match"), validators.etag, strong=False)
     if (date := headers.get("If-Modified-Since")) is not None:
         since = _parse_date(date)
-        return since is not None and _is_unmodified(validators.modified, since)
+        modified = validators.modified
+        return since is not None and modified is not None and _is_unmodified(modified, since)
     return False
 
 
@@ -99,7 +103,7 @@ def check_write_preconditions(headers: Headers, current: HasValidators | None) -
             raise PreconditionFailed("If-Match does not match the current ETag")
     elif current is not None and (date := headers.get("If-Unmodified-Since")) is not None:
         since = _parse_date(date)
-        if since is not None and current.modified > since:
+        if since is not None and current.modified is not None and current.modified > since:
             raise PreconditionFailed("modified since the date in If-Unmodified-Since")
     if (
         current is not None

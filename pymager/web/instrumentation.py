@@ -197,6 +197,7 @@ async def _update_gauges(metrics: Metrics, parts: Components, server: web.Server
         metrics.value(SPOOL_BYTES, "reserved").set(parts.quota.reserved)
         metrics.value(SPOOL_BYTES, "limit").set(parts.quota.limit)
         metrics.value(JOBS_QUEUED, JobKind.RENDER.label).set(state.renders)
+        metrics.value(JOBS_QUEUED, JobKind.ANIMATION.label).set(state.animations)
         metrics.value(JOBS_QUEUED, JobKind.INSPECTION.label).set(state.inspections)
         starting = max(0, state.size - state.idle - state.busy)
         for name, number in (("idle", state.idle), ("busy", state.busy), ("starting", starting)):

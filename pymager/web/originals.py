@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -39,12 +40,13 @@ from pymager.workers.client_groups import client_group
 
 MAX_PAGE_SIZE = 1_000
 DEFAULT_PAGE_SIZE = 100
+_INFO_TAG_DIGITS = 32
 
 Reader = Callable[[web.Request, bodies.BodyLimits], AsyncIterator[bytes]]
 
 
 def as_json(original: Original) -> dict[str, Any]:
-    """An original as JSON: sizes in pixels and bytes, `created` in RFC 3339."""
+    """An original as JSON: sizes in pixels and bytes, `created` in RFC 3339. Fields of no description are null."""
     return {
         "id": original.id,
         "format": original.format,
@@ -53,6 +55,11 @@ def as_json(original: Original) -> dict[str, Any]:
         "size": original.size,
         "sha256": original.sha256,
         "created": original.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "frames": original.frames,
+        "alpha": original.alpha,
+        "dominant": original.dominant,
+        "thumbhash": original.thumbhash,
+        "blurhash": original.blurhash,
     }
 
 
@@ -140,13 +147,21 @@ async def list_originals(request: web.Request) -> web.Response:
 
 
 async def info(request: web.Request) -> web.Response:
-    """`GET /info/{id}`: an original's metadata."""
+    """`GET /info/{id}`: an original's metadata.
+
+    It changes when the original gets its description, so it has no date, and its tag is made of its content.
+    """
     id, grant = await _readable(request)
-    original = await request.app[LIBRARY].get(id)
-    validators = Validators(original.revision, original.created)
+    library = request.app[LIBRARY]
+    original = await library.described(await library.get(id))
+    content = as_json(original)
+    validators = Validators(sha256(orjson.dumps(content)).hexdigest()[:_INFO_TAG_DIGITS], None)
+    fields = _representation_headers(request, grant, validators)
+    if original.description is None:  # a later response can have the description
+        fields["Cache-Control"] = "private, no-cache" if "private" in fields["Cache-Control"] else "no-cache"
     if is_not_modified(request.headers, validators):
-        return _not_modified(request, grant, validators)
-    return _json(as_json(original), headers=_representation_headers(request, grant, validators))
+        return web.Response(status=304, headers=fields)
+    return _json(content, headers=fields)
 
 
 async def _readable(request: web.Request) -> tuple[str, Grant]:
@@ -200,7 +215,8 @@ def _representation_headers(
     request: web.Request, grant: Grant, validators: Validators, content_type: str | None = None
 ) -> dict[str, str]:
     """The headers of an original, of its metadata, or of a 304 of either."""
-    last_modified = request.app[LAST_MODIFIED].value(validators.modified)
+    modified = validators.modified
+    last_modified = None if modified is None else request.app[LAST_MODIFIED].value(modified)
     common = request.app[ACCESS].headers(request.app[PICTURE_HEADERS], grant)
     return headers.representation(common, validators.etag, last_modified, content_type)
 

@@ -10,7 +10,7 @@ from pymager.telemetry.observer import Measurement, Observer
 from pymager.workers.process import EXTERNAL_EXIT_CODES, WorkerExited
 from pymager.workers.queue import JobKind
 
-_TIMINGS = {JobKind.RENDER: "render", JobKind.INSPECTION: "inspect"}
+_TIMINGS = {JobKind.RENDER: "render", JobKind.INSPECTION: "inspect", JobKind.ANIMATION: "render"}
 _REASONS: dict[type[BaseException], str] = {
     NotAPicture: "not_a_picture",
     PictureError: "over_a_limit",
@@ -26,7 +26,7 @@ _FAILURE_REASONS = (*_REASONS.values(), "timeout", "malformed_answer", *_EXIT_RE
 
 
 class JobMetrics:
-    """Measures jobs of both kinds."""
+    """Measures jobs of all kinds."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer

@@ -55,7 +55,9 @@ class WorkerLimits:
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """Counts. `idle` and `busy` are slots; the rest of `size` is starting. `renders` and `inspections` wait for a slot.
+    """Counts. `idle` and `busy` are slots; the rest of `size` is starting.
+
+    `renders`, `animations` and `inspections` wait for a slot.
 
     `started` counts all processes since the start, `restarts` those that ended unexpectedly.
     """
@@ -64,6 +66,7 @@ class PoolState:
     idle: int
     busy: int
     renders: int
+    animations: int
     inspections: int
     started: int
     restarts: int
@@ -71,11 +74,24 @@ class PoolState:
 
 
 class Worker:
-    """A worker process that is reserved for its holder."""
+    """A worker process that is reserved for its holder, for jobs of one kind."""
 
-    def __init__(self, pool: "WorkerPool", slot: Slot) -> None:
+    def __init__(self, pool: "WorkerPool", slot: Slot, kind: JobKind = JobKind.RENDER) -> None:
         self._pool = pool
         self._slot = slot
+        self._kind = kind
+
+    async def inspect(self, path: Path) -> Inspection:
+        """Decode the whole file at `path`, and say what it is. Raises as `WorkerPool.inspect` does."""
+
+        def read(status: Status, payload: bytes) -> Inspection:
+            if status is not Status.INSPECTION:
+                raise ProtocolError(f"an inspection was answered with {status.name}")
+            return protocol.read_inspection(payload)
+
+        with self._pool._metrics.running(JobKind.INSPECTION):
+            message = protocol.inspect_request(path, self._pool._background)
+            return await self._pool._run(self._slot, message, read)
 
     async def render(self, path: Path, job: RenderJob, spool: Path) -> bytes | Path | None:
         """Render a variant of the file at `path`. None means that the file's own bytes are the variant.
@@ -96,7 +112,7 @@ class Worker:
             raise ProtocolError(f"a render was answered with {status.name} of {len(payload)} bytes")
 
         try:
-            with self._pool._metrics.running(JobKind.RENDER):
+            with self._pool._metrics.running(self._kind):
                 return await self._pool._run(self._slot, protocol.render_request(path, job, file), read)
         except BaseException:
             file.unlink(missing_ok=True)
@@ -106,9 +122,10 @@ class Worker:
 class WorkerPool:
     """A fixed number of worker processes, which run while inside `async with`.
 
-    At most `queue` renders and as many inspections wait for a worker. `program` are the arguments that make the Python
-    interpreter a worker. Enter it in a thread that outlives the workers: the kernel kills them when that thread ends.
-    Entering raises `ConfigurationError` if no worker can start.
+    At most `queue` renders, and as many inspections and animations, wait for a worker. `background` is the color behind
+    transparent pictures in placeholders. `program` are the arguments that make the Python interpreter a worker. Enter
+    it in a thread that outlives the workers: the kernel kills them when that thread ends. Entering raises
+    `ConfigurationError` if no worker can start.
     """
 
     def __init__(
@@ -118,6 +135,7 @@ class WorkerPool:
         limits: WorkerLimits,
         picture_limits: PictureLimits,
         *,
+        background: tuple[int, int, int] = (255, 255, 255),
         program: Sequence[str] = PROGRAM,
         observer: Observer = OFF,
     ) -> None:
@@ -125,6 +143,7 @@ class WorkerPool:
         self._metrics = JobMetrics(observer)
         self._queue: FairQueue[Slot] = FairQueue(count, queue)
         start = protocol.start_request(limits.memory, limits.cpu_seconds, picture_limits)
+        self._background = background
         self._closed = False
         self._slots = [
             Slot(program, start, limits.max_jobs, self._on_ready_changed, self._metrics.replaced) for _ in range(count)
@@ -160,6 +179,7 @@ class WorkerPool:
             idle=self._queue.free,
             busy=self._queue.held,
             renders=self._queue.waiting(JobKind.RENDER),
+            animations=self._queue.waiting(JobKind.ANIMATION),
             inspections=self._queue.waiting(JobKind.INSPECTION),
             started=sum(slot.starts for slot in self._slots),
             restarts=sum(slot.unexpected_exits for slot in self._slots),
@@ -172,30 +192,29 @@ class WorkerPool:
         Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
         """
 
-        def read(status: Status, payload: bytes) -> Inspection:
-            if status is not Status.INSPECTION:
-                raise ProtocolError(f"an inspection was answered with {status.name}")
-            return protocol.read_inspection(payload)
-
         async with self._reserved(JobKind.INSPECTION, cancelable()) as slot:
-            with self._metrics.running(JobKind.INSPECTION):
-                return await self._run(slot, protocol.inspect_request(path), read)
+            return await Worker(self, slot).inspect(path)
 
     @asynccontextmanager
-    async def reserve(self) -> AsyncIterator[Worker]:
-        """Wait for a free worker and reserve it, for one render after the other. Raises `Overloaded`."""
-        async with self._reserved(JobKind.RENDER) as slot:
-            yield Worker(self, slot)
+    async def reserve(self, kind: JobKind = JobKind.RENDER, weight: int = 1) -> AsyncIterator[Worker]:
+        """Wait for a free worker and reserve it, for one job after the other. Raises `Overloaded`.
+
+        `weight` is how many usual renders the job costs.
+        """
+        async with self._reserved(kind, weight=weight) as slot:
+            yield Worker(self, slot, kind)
 
     @asynccontextmanager
-    async def _reserved(self, kind: JobKind, waiting: AbstractContextManager[None] = _NOTHING) -> AsyncIterator[Slot]:
+    async def _reserved(
+        self, kind: JobKind, waiting: AbstractContextManager[None] = _NOTHING, *, weight: int = 1
+    ) -> AsyncIterator[Slot]:
         """A slot; `waiting` surrounds the wait for it."""
         if self._closed:
             raise Overloaded(STOPPING)
         if self._is_broken():
             raise Overloaded(_BROKEN, retry_after=_BROKEN_RETRY_AFTER_SECONDS)
         with self._metrics.waiting(kind), waiting:
-            slot = await self._queue.take(kind, _client_group())
+            slot = await self._queue.take(kind, _client_group(), weight)
         try:
             yield slot
         finally:

@@ -1,7 +1,8 @@
-"""The queue in front of the worker pool: bounded, and fair to both kinds of job and to every client."""
+"""The queue in front of the worker pool: bounded, and fair to every kind of job and to every client."""
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from enum import Enum
 from math import ceil
 from typing import Generic, TypeVar
@@ -21,6 +22,7 @@ class JobKind(Enum):
 
     RENDER = "renders"
     INSPECTION = "uploads"
+    ANIMATION = "animations"
 
     @property
     def label(self) -> str:
@@ -28,13 +30,23 @@ class JobKind(Enum):
         return self.name.lower()
 
 
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    """What a resource is used for, since when, and the weight of the job."""
+
+    kind: JobKind
+    since: float
+    weight: int
+
+
 class FairQueue(Generic[T]):
     """Hands out `size` resources; at most `bound` jobs of each kind wait for one.
 
-    The kinds take turns when both wait, and so do the clients of one kind. No client can shut the others out: a
-    quarter more places are reserved for clients without a waiting job. When these are taken too, a client with few
-    waiting jobs takes a place from the client with the most. Inspections never hold all resources if there are
-    two or more, so that uploads do not stop renders.
+    The kinds take turns when several wait, and so do the clients of one kind. A job of weight n counts as n turns, both
+    of its kind and of its client. No client can shut the others out: a quarter more places are reserved for clients
+    without a waiting job. When these are taken too, a client with few waiting jobs takes a place from the client with
+    the most. Inspections never hold all resources if there are two or more, so that uploads do not stop renders;
+    neither do animations.
     """
 
     def __init__(self, size: int, bound: int) -> None:
@@ -42,10 +54,11 @@ class FairQueue(Generic[T]):
         self._bound = bound
         self._spare = bound // 4
         self._free: deque[T] = deque()
-        self._held: dict[T, tuple[JobKind, float]] = {}  # with the time at which it was handed out
+        self._held: dict[T, _Holding] = {}
         self._waiting: dict[JobKind, RoundRobin[asyncio.Future[T]]] = {kind: RoundRobin() for kind in JobKind}
-        self._max_held = {JobKind.RENDER: size, JobKind.INSPECTION: max(1, size - 1)}
-        self._next_kind = JobKind.RENDER
+        self._max_held = dict.fromkeys(JobKind, max(1, size - 1)) | {JobKind.RENDER: size}
+        self._turns = deque(JobKind)
+        self._owed = dict.fromkeys(JobKind, 0)  # how many turns a kind has to skip
         self._job_seconds = _INITIAL_JOB_SECONDS
 
     @property
@@ -73,15 +86,18 @@ class FairQueue(Generic[T]):
         if resource in self._free:
             self._free.remove(resource)
 
-    async def take(self, kind: JobKind, client: str = "") -> T:
-        """Wait for a resource; give it back with `give_back`. Raises `Overloaded` if too many jobs wait."""
+    async def take(self, kind: JobKind, client: str = "", weight: int = 1) -> T:
+        """Wait for a resource; give it back with `give_back`. Raises `Overloaded` if too many jobs wait.
+
+        `weight` is how many usual jobs the job costs.
+        """
         if not self._waiting[kind] and self._may_take(kind):
-            return self._hand_out(kind)
+            return self._hand_out(kind, weight)
         places = self._bound + (0 if self._waiting[kind].count(client) else self._spare)
         if len(self._waiting[kind]) >= places:
             self._make_room(kind, client)
         place: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting[kind].add(client, place)
+        self._waiting[kind].add(client, place, weight)
         try:
             return await place
         except asyncio.CancelledError:
@@ -93,8 +109,9 @@ class FairQueue(Generic[T]):
 
     def give_back(self, resource: T, *, usable: bool = True) -> None:
         """Return a resource; one that is not `usable` is withdrawn."""
-        _, since = self._held.pop(resource)
-        self._job_seconds += _NEWEST_WEIGHT * (_now() - since - self._job_seconds)
+        holding = self._held.pop(resource)
+        seconds = (_now() - holding.since) / holding.weight
+        self._job_seconds += _NEWEST_WEIGHT * (seconds - self._job_seconds)
         if usable:
             self._free.append(resource)
         self._serve()
@@ -116,36 +133,41 @@ class FairQueue(Generic[T]):
             surplus.set_exception(Overloaded(f"{message}, most of them from this client", retry_after=retry_after))
 
     def _may_take(self, kind: JobKind) -> bool:
-        taken = sum(holder is kind for holder, _ in self._held.values())
+        taken = sum(holding.kind is kind for holding in self._held.values())
         return bool(self._free) and taken < self._max_held[kind]
 
-    def _hand_out(self, kind: JobKind) -> T:
+    def _hand_out(self, kind: JobKind, weight: int) -> T:
         resource = self._free.popleft()
-        self._held[resource] = (kind, _now())
-        self._next_kind = _other(kind)
+        self._held[resource] = _Holding(kind, _now(), weight)
+        self._owed[kind] = weight - 1
+        self._end_turn(kind)
         return resource
 
     def _serve(self) -> None:
         """Hand free resources to waiting jobs."""
         while (kind := self._kind_to_serve()) is not None:
-            place = self._waiting[kind].pop()
+            place, weight = self._waiting[kind].pop_weighted()
             if not place.cancelled():
-                place.set_result(self._hand_out(kind))
+                place.set_result(self._hand_out(kind, weight))
 
     def _kind_to_serve(self) -> JobKind | None:
-        for kind in (self._next_kind, _other(self._next_kind)):
-            if self._waiting[kind] and self._may_take(kind):
-                return kind
-        return None
+        """The kind whose turn it is, among those that wait and may take a resource."""
+        ready = deque(kind for kind in self._turns if self._waiting[kind] and self._may_take(kind))
+        while len(ready) > 1 and self._owed[ready[0]]:
+            self._owed[ready[0]] -= 1
+            self._end_turn(ready[0])
+            ready.rotate(-1)
+        return ready[0] if ready else None
+
+    def _end_turn(self, kind: JobKind) -> None:
+        self._turns.remove(kind)
+        self._turns.append(kind)
 
     def _retry_after(self) -> int:
         """Whole seconds until the current queue is empty, estimated from the moving average of a job's duration."""
-        ahead = sum(len(places) for places in self._waiting.values()) + self._size
+        held = sum(holding.weight for holding in self._held.values())
+        ahead = sum(places.weight for places in self._waiting.values()) + max(self._size, held)
         return min(_MAX_RETRY_AFTER_SECONDS, max(1, ceil(ahead * self._job_seconds / self._size)))
-
-
-def _other(kind: JobKind) -> JobKind:
-    return JobKind.INSPECTION if kind is JobKind.RENDER else JobKind.RENDER
 
 
 def _now() -> float:

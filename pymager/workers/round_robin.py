@@ -6,15 +6,27 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
+class _Line(Generic[T]):
+    """The waiting items of a client, each with its weight, and how many turns the client has to skip."""
+
+    __slots__ = ("items", "owed")
+
+    def __init__(self) -> None:
+        self.items: deque[tuple[T, int]] = deque()
+        self.owed = 0
+
+
 class RoundRobin(Generic[T]):
     """One line of items for each client that waits; a client without waiting items uses no memory.
 
-    A client that returns goes to the end of the rotation.
+    A client that returns goes to the end of the rotation. After an item of weight n, a client skips n - 1 of its turns
+    while others wait.
     """
 
     def __init__(self) -> None:
-        self._lines: OrderedDict[str, deque[T]] = OrderedDict()
+        self._lines: OrderedDict[str, _Line[T]] = OrderedDict()
         self._count = 0
+        self._weight = 0
 
     def __len__(self) -> int:
         return self._count
@@ -24,37 +36,55 @@ class RoundRobin(Generic[T]):
         """The number of clients that have waiting items."""
         return len(self._lines)
 
+    @property
+    def weight(self) -> int:
+        """The sum of the weights of all waiting items."""
+        return self._weight
+
     def count(self, client: str) -> int:
         """The number of waiting items of a client."""
-        return len(self._lines.get(client, ()))
+        return len(self._lines[client].items) if client in self._lines else 0
 
-    def add(self, client: str, item: T) -> None:
+    def add(self, client: str, item: T, weight: int = 1) -> None:
         """Append an item to the client's line."""
-        self._lines.setdefault(client, deque()).append(item)
+        self._lines.setdefault(client, _Line()).items.append((item, weight))
         self._count += 1
+        self._weight += weight
 
     def pop(self) -> T:
         """Remove the next item and return it. Raises `KeyError` if no item is waiting."""
-        client = next(iter(self._lines), None)
-        if client is None:
+        return self.pop_weighted()[0]
+
+    def pop_weighted(self) -> tuple[T, int]:
+        """Remove the next item; return it and its weight. Raises `KeyError` if no item is waiting."""
+        if not self._lines:
             raise KeyError("no item is waiting")
-        item = self._lines[client].popleft()
+        client, line = next(iter(self._lines.items()))
+        while line.owed and len(self._lines) > 1:
+            line.owed -= 1
+            self._lines.move_to_end(client)
+            client, line = next(iter(self._lines.items()))
+        item, weight = line.items.popleft()
+        line.owed = weight - 1
         self._lines.move_to_end(client)
-        self._removed_from(client)
-        return item
+        self._removed_from(client, weight)
+        return item, weight
 
     def remove(self, client: str, item: T) -> None:
         """Remove an item that no longer waits; an unknown item is ignored."""
-        line = self._lines.get(client, ())
-        if item in line:
-            self._lines[client].remove(item)
-            self._removed_from(client)
+        items = self._lines[client].items if client in self._lines else ()
+        for index, (waiting, weight) in enumerate(items):
+            if waiting == item:
+                del self._lines[client].items[index]
+                self._removed_from(client, weight)
+                return
 
     def remove_line(self, client: str) -> list[T]:
         """Remove all items of a client, and return them in their order."""
-        line = self._lines.pop(client, deque())
-        self._count -= len(line)
-        return list(line)
+        items = self._lines.pop(client).items if client in self._lines else ()
+        self._count -= len(items)
+        self._weight -= sum(weight for _, weight in items)
+        return [item for item, _ in items]
 
     def pop_surplus(self, client: str) -> T | None:
         """Remove the last item of the longest line to make room for one of `client`, and return it.
@@ -67,11 +97,12 @@ class RoundRobin(Generic[T]):
     def pop_longest(self) -> T:
         """Remove the last item of the longest line, and return it. Raises `ValueError` if no item is waiting."""
         longest = max(self._lines, key=self.count)
-        item = self._lines[longest].pop()
-        self._removed_from(longest)
+        item, weight = self._lines[longest].items.pop()
+        self._removed_from(longest, weight)
         return item
 
-    def _removed_from(self, client: str) -> None:
+    def _removed_from(self, client: str, weight: int) -> None:
         self._count -= 1
-        if not self._lines[client]:
+        self._weight -= weight
+        if not self._lines[client].items:
             del self._lines[client]

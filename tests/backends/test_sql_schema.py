@@ -9,12 +9,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from pymager.errors import ConfigurationError
-from pymager.testing.metadata_originals import an_original
+from pymager.testing.metadata_originals import A_DESCRIPTION, ANOTHER_DESCRIPTION, an_original
 from pymager_sql import SqlMetadata, dialects, schema
 from pymager_sql.tables import VERSION, metadata
 
-NEWEST = "0004"
-VERSIONS = ("0001", "0002", "0003", NEWEST)
+NEWEST = "0005"
+VERSIONS = ("0001", "0002", "0003", "0004", NEWEST)
 
 
 @pytest.fixture
@@ -74,11 +74,35 @@ async def test_an_older_schema_is_said_plainly_and_migrated_with_its_rows(url: s
     assert await SqlMetadata(url).prepare() == [
         "upgraded the schema to version 0002: table for leases",
         "upgraded the schema to version 0003: table for the dates of removals",
-        f"upgraded the schema to version {NEWEST}: table for properties",
+        "upgraded the schema to version 0004: table for properties",
+        f"upgraded the schema to version {NEWEST}: columns for descriptions of originals",
     ]
     async with SqlMetadata(url) as store:
         assert (await store.get("cat")).height == 2
         await store.acquire("picture")
+
+
+async def test_an_interrupted_step_is_finished(url: str, path: Path) -> None:
+    schema.prepare(dialects.dialect(url), "0004")
+    execute(path, "INSERT INTO originals VALUES ('cat', 'r', 'jpeg', 1, 2, 3, 's', 0)")
+    for column in ("described VARCHAR(32)", "frames INTEGER"):
+        execute(path, f"ALTER TABLE originals ADD COLUMN {column}")
+    await SqlMetadata(url).prepare()
+    async with SqlMetadata(url) as store:
+        assert (await store.get("cat")).description is None
+        assert await store.describe("cat", "r", A_DESCRIPTION) is True
+        assert (await store.get("cat")).description == A_DESCRIPTION
+
+
+async def test_a_description_of_a_picture_that_an_earlier_version_replaced_does_not_count(url: str, path: Path) -> None:
+    async with SqlMetadata(url) as store:
+        original = await store.add(an_original())
+        execute(path, f"UPDATE originals SET revision = '{'0' * 32}', width = 7")  # the other columns as they were
+        current = await store.get("cat")
+        assert (current.width, current.description) == (7, None)
+        assert await store.describe("cat", original.revision, A_DESCRIPTION) is False
+        assert await store.describe("cat", current.revision, ANOTHER_DESCRIPTION) is True
+        assert (await store.get("cat")).description == ANOTHER_DESCRIPTION
 
 
 async def test_the_schema_of_a_newer_pymager_is_refused(url: str, path: Path) -> None:

@@ -11,9 +11,10 @@ import psutil
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import text
 
 from pymager.errors import NotFound, Unavailable
-from pymager.testing.metadata_originals import an_original, race
+from pymager.testing.metadata_originals import A_DESCRIPTION, an_original, race
 from pymager_sql import SqlMetadata, dialects, schema
 from pymager_sql.tables import metadata
 from tests.servers import MariaDb, Postgres, Proxy, Toxiproxy
@@ -60,6 +61,7 @@ def calls(store: SqlMetadata) -> dict[str, Callable[[], Awaitable[object]]]:
         "add": lambda: store.add(an_original("new")),
         "replace": lambda: store.replace(an_original("cat")),
         "remove": lambda: store.remove("cat"),
+        "describe": lambda: store.describe("cat", an_original().revision, A_DESCRIPTION),
         "fence": lambda: store.fence("cat", an_original().revision),
         "acquire": lambda: store.acquire("picture"),
         "tidy": lambda: store.tidy(3600.0),
@@ -246,6 +248,27 @@ async def test_a_migration_that_was_killed_half_way_is_finished(url: str) -> Non
         )
         metadata.tables["originals"].create(connection)
     engine.dispose()
+    async with SqlMetadata(url) as store:
+        await works(store)
+
+
+async def test_an_upgrade_that_waits_for_a_long_transaction_gives_up_and_stops_no_read(url: str) -> None:
+    """A change of a table waits for a dump, say, and every read waits behind the change."""
+    dialect = dialects.dialect(url)
+    await asyncio.to_thread(schema.prepare, dialect, "0004")
+    engine, statements = dialect.transaction_engine(), dialect.statement_engine()
+    try:
+        with engine.connect() as dump:
+            dump.execute(text("SELECT count(*) FROM originals"))
+            with pytest.raises(Unavailable):
+                await SqlMetadata(url).prepare()
+            with statements.connect() as reader:
+                assert reader.execute(text("SELECT count(*) FROM originals")).scalar_one() == 0
+            dump.rollback()
+    finally:
+        engine.dispose()
+        statements.dispose()
+    assert len(await SqlMetadata(url).prepare()) == 1
     async with SqlMetadata(url) as store:
         await works(store)
 

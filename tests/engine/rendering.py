@@ -22,11 +22,18 @@ ALL = PictureLimits(decoders=tuple(decoder for format in FORMATS.values() for de
 _ENCODING = {field.name for field in fields(Encoding)}
 
 
-def inspected(data: bytes, limits: PictureLimits = ALL) -> Inspection:
+def inspected(
+    data: bytes, limits: PictureLimits = ALL, background: tuple[int, int, int] = (255, 255, 255)
+) -> Inspection:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "original")
         file.write_bytes(data)
-        return inspect(file, limits)
+        return inspect(file, limits, background)
+
+
+def format_and_size(data: bytes) -> tuple[str, int, int]:
+    inspection = inspected(data)
+    return inspection.format, inspection.width, inspection.height
 
 
 def rendered(

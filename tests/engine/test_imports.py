@@ -48,7 +48,7 @@ from pymager.variants.variant import Variant
 
 limits = PictureLimits(("JPEG", "MPO", "PNG"))
 for path in map(Path, sys.argv[1:]):
-    inspect(path, limits)
+    inspect(path, limits, (255, 255, 255))
     render(path, limits, RenderJob(Variant(20, 10, "webp"), Encoding()))
 print("numpy" in sys.modules)
 """

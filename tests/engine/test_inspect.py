@@ -5,13 +5,12 @@ import base64
 import pytest
 from PIL import Image
 
-from pymager.engine.jobs import Inspection
 from pymager.engine.limits import PictureLimits
 from pymager.errors import ConfigurationError, NotAPicture
 from pymager.formats import FORMATS
 from tests.engine import handmade
 from tests.engine.checks import four_colors
-from tests.engine.rendering import as_rgba, inspected, near, quadrants, rendered
+from tests.engine.rendering import as_rgba, format_and_size, inspected, near, quadrants, rendered
 from tests.pictures import encoded, photograph, svg
 
 EVERYTHING = PictureLimits(("*",))
@@ -67,16 +66,16 @@ SAMPLES = samples()
 @pytest.mark.parametrize("name", ENCODERS)
 def test_an_inspection_returns_format_and_size(name: str) -> None:
     size = (64, 48) if name == "ico" else (121, 90)  # icons come in sizes up to the picture's own
-    assert inspected(SAMPLES[name]) == Inspection(name, *size)
+    assert format_and_size(SAMPLES[name]) == (name, *size)
 
 
 def test_a_jpeg_with_several_pictures_is_a_jpeg() -> None:
     data = encoded(photograph(60, 40), "MPO", save_all=True, append_images=[photograph(60, 40, 1)])
-    assert inspected(data) == Inspection("jpeg", 60, 40)
+    assert format_and_size(data) == ("jpeg", 60, 40)
 
 
 def test_heic_is_decoded() -> None:
-    assert inspected(HEIC) == Inspection("heic", 64, 32)
+    assert format_and_size(HEIC) == ("heic", 64, 32)
     expected = [(200, 40, 40, 255), (40, 200, 40, 255), (40, 40, 200, 255), (220, 220, 220, 255)]
     assert near(quadrants(as_rgba(HEIC, 32, 16)), expected, 6)
 
@@ -160,4 +159,4 @@ def test_an_orientation_behind_the_pixels_of_a_png_is_ignored_as_browsers_do() -
     exif[0x0112] = 8
     late = handmade.chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
     data = SAMPLES["png"]
-    assert inspected(data[:-12] + late + data[-12:]) == Inspection("png", 121, 90)
+    assert format_and_size(data[:-12] + late + data[-12:]) == ("png", 121, 90)

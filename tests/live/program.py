@@ -39,7 +39,12 @@ async def until(condition: Callable[[], Any], what: str, seconds: float = TIMEOU
 
 
 def environment(folder: Path, settings: dict[str, object]) -> dict[str, str]:
-    """The environment of a program that keeps everything below `folder`; None leaves a setting out."""
+    """The environment of a program that keeps everything below `folder`; None leaves a setting out.
+
+    `code` is no setting, but the folder of another version of the program, which runs instead of this one.
+    """
+    settings = dict(settings)
+    code = settings.pop("code", None)
     given: dict[str, object] = {
         "data": folder / "data",
         "spool": folder / "spool",
@@ -56,6 +61,8 @@ def environment(folder: Path, settings: dict[str, object]) -> dict[str, str]:
     chosen = {f"PYMAGER_{name}": value for name, value in named.items() if name not in failpoints}
     path = os.pathsep.join(filter(None, (str(_HOOKED), os.environ.get("PYTHONPATH"))))
     hooked = {"PYTHONPATH": path, **failpoints} if failpoints else {}
+    if code is not None:
+        hooked = {"PYTHONPATH": str(code)}
     return inherited | {"PYTHONUNBUFFERED": "1"} | chosen | hooked
 
 

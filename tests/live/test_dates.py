@@ -21,7 +21,7 @@ pytestmark = pytest.mark.live
 
 _STEPS = 250
 _WALKERS = 3
-_PATHS = ("/original/{}", "/info/{}", "/derived/{}-20x15.jpg", "/derived/{}-8x6.png")
+_PATHS = ("/original/{}", "/derived/{}-20x15.jpg", "/derived/{}-8x6.png")
 
 
 class Log:

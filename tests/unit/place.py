@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pymager import keys, names
+from pymager.engine.limits import PictureLimits
 from pymager.errors import NotFound
 from pymager.formats import Encoding
 from pymager.library.cache import Cache
 from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation
+from pymager.library.descriptions import Descriptions
 from pymager.library.library import Library, Located
 from pymager.library.resolution import Resolver
 from pymager.library.spool import Spool, Spooled
@@ -104,13 +106,22 @@ async def body_of(content: VariantContent) -> bytes:
 
 
 @asynccontextmanager
-async def opened(folder: Path, blobs: Any = None, cache_bytes: int = 1 << 20) -> AsyncIterator[Place]:
+async def opened(
+    folder: Path,
+    blobs: Any = None,
+    cache_bytes: int = 1 << 20,
+    metadata: HookedMetadata | None = None,
+    *,
+    read_only: bool = False,
+) -> AsyncIterator[Place]:
     """A new library; its clean-ups are finished at the end."""
-    hooked_blobs, metadata, cache = HookedBlobs(blobs), HookedMetadata(), Cache(cache_bytes)
+    hooked_blobs, metadata, cache = HookedBlobs(blobs), metadata or HookedMetadata(), Cache(cache_bytes)
     with Spool(folder) as spool:
         async with pool(2) as workers:
             derivation = Derivation(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0)
-            library = Library(hooked_blobs, metadata, workers, derivation, cache, Resolver(Encoding()))
+            descriptions = Descriptions(hooked_blobs, metadata, workers, spool.folder, 60.0, read_only=read_only)
+            resolver = Resolver(Encoding(), PictureLimits(("*",)), 4096, descriptions.described)
+            library = Library(hooked_blobs, metadata, workers, derivation, cache, resolver, descriptions)
             place = Place(hooked_blobs, metadata, workers, spool, derivation, library)
             try:
                 yield place

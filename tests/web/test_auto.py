@@ -15,6 +15,7 @@ from pymager.variants.negotiation import Negotiation, accepted, fallback
 from tests.accept_headers import ALL, BROWSERS, Accept
 from tests.pictures import encoded, jpeg
 from tests.web.served import WRITER, Response, Served, send, serving, until
+from tests.web.test_info import forget
 from tests.web.test_overload import halted
 from tests.web.test_problems import assert_problem
 
@@ -101,7 +102,9 @@ def test_the_response_is_the_same_on_each_path_through_the_code(served: Served, 
 
 def test_a_large_variant_that_is_streamed_varies_too(folder: Path) -> None:
     with serving(folder, auto_formats="") as served:
-        path = f"/derived/{served.upload(encoded(Image.effect_noise((1200, 1200), 90), 'PNG'))}-1200x1200.auto"
+        noise = Image.effect_noise((1200, 1200), 90)
+        noise.putalpha(128)
+        path = f"/derived/{served.upload(encoded(noise, 'PNG'))}-1200x1200.auto"
         responses = [served.get(path) for _ in range(3)]
         assert len(responses[0].body) > 1 << 20
         assert {response["Vary"] for response in responses} == {"Accept"}
@@ -122,6 +125,32 @@ def test_conditional_requests_compare_with_the_chosen_format(served: Served, pho
                 assert matched.status == (200 if tag == own else 412)
                 assert matched["Vary"] == "Accept"
         assert served.get(path, Accept=value, If_None_Match="*").status == 304
+
+
+def test_the_fallback_looks_at_the_pixels_and_not_at_the_format(served: Served) -> None:
+    opaque = encoded(Image.new("RGBA", (60, 40), (200, 30, 30, 255)), "PNG")
+    id = served.upload(opaque)
+    assert format_of(served.get(f"/derived/{id}-30x20.auto")) == "jpg"
+    forget(served, id)  # as an earlier version stored it
+    assert format_of(served.get(f"/derived/{id}-30x20.auto", Accept=_WEBP)) == "webp"
+    assert format_of(served.get(f"/derived/{id}-31x20.auto")) == "jpg"
+    assert served.get(f"/info/{id}").json["alpha"] is False
+
+
+def test_an_animation_moves_in_the_best_format_that_the_client_takes(folder: Path) -> None:
+    frames = [Image.new("RGB", (60, 40), (40 * number, 0, 0)) for number in range(5)]
+    gif = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=100)
+    with serving(folder, options="animated", auto_avif_pixels=5 * 30 * 20) as served:
+        id = served.upload(gif)
+        for value, moving, still in ((_BOTH, "avif", "avif"), (_WEBP, "webp", "webp"), (_NEITHER, "gif", "jpg")):
+            response = served.get(f"/derived/{id}-30x20.auto?animated=true", Accept=value)
+            assert (format_of(response), response["Vary"]) == (moving, "Accept")
+            with Image.open(io.BytesIO(response.body)) as picture:
+                assert getattr(picture, "n_frames", 1) == 5
+            assert format_of(served.get(f"/derived/{id}-30x20.auto", Accept=value)) == still
+        larger = f"/derived/{id}-31x20.auto?animated=true"
+        assert format_of(served.get(larger, Accept=_BOTH)) == "webp"
+        assert format_of(served.get(larger, Accept=_AVIF)) == "gif"
 
 
 def test_every_error_for_such_a_url_varies_and_no_other(served: Served, photo: bytes) -> None:

@@ -24,6 +24,8 @@ def test_a_post_gets_the_metadata_and_the_location(served: Served, photo: bytes)
     assert response["Cache-Control"] == "no-store"
     created = response.json.pop("created")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", created)
+    placeholders = {name: response.json.pop(name) for name in ("dominant", "thumbhash", "blurhash")}
+    assert all(placeholders.values())
     assert response.json == {
         "id": id,
         "format": "jpeg",
@@ -31,6 +33,8 @@ def test_a_post_gets_the_metadata_and_the_location(served: Served, photo: bytes)
         "height": 40,
         "size": len(photo),
         "sha256": sha256(photo).hexdigest(),
+        "frames": 1,
+        "alpha": False,
     }
     assert served.get(response["Location"]).body == photo
 

@@ -141,19 +141,21 @@ def _clean_aperture(content: bytes, size: tuple[int, int]) -> Box | None:
     return box if inside and box != (0, 0, *size) else None
 
 
-def boxes(data: Data, position: int = 0) -> Iterator[tuple[bytes, int, int]]:
+def boxes(data: Data, position: int = 0, limit: int | None = None) -> Iterator[tuple[bytes, int, int]]:
     """Each box from a position on: its type, and the start and the end of its content. The end can be beyond the data.
+
+    With `limit`, only boxes that begin before this position.
 
     Stops at bytes that cannot be a box: bytes after the end of a picture are harmless.
     """
-    count = 0
-    while position + 8 <= len(data):
+    count, limit = 0, len(data) if limit is None else min(limit, len(data))
+    while position + 8 <= limit:
         size, kind = unpack_from(">I4s", data, position)
         start = position + 8
         if size == 1:
             (size,) = unpack_from(">Q", data, start)
             start += 8
-        end = position + size if size else len(data)
+        end = position + size if size else limit
         if end < start or not kind.isascii():
             return
         yield kind, start, end

@@ -1,7 +1,8 @@
 """TIFF and BigTIFF: directories (TIFF 6.0, section 2)."""
 
+import mmap
 from dataclasses import dataclass
-from struct import calcsize, unpack_from
+from struct import calcsize, pack_into, unpack_from
 from struct import error as struct_error
 
 from pymager.engine.containers.container import Container, Data, Tags
@@ -82,9 +83,13 @@ class _Reader:
         return tags, self.values(offset_code, position)[0]
 
 
+def _reader(data: Data) -> _Reader:
+    return _Reader(data, "<" if data[:2] == b"II" else ">", data[2:4] in (b"+\0", b"\0+"))
+
+
 def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     """Walk the chain of directories, each once. A broken directory after the first ends the walk."""
-    reader = _Reader(data, "<" if data[:2] == b"II" else ">", data[2:4] in (b"+\0", b"\0+"))
+    reader = _reader(data)
     (position,) = reader.values("Q" if reader.big else "I", 8 if reader.big else 4)
     seen: set[int] = set()
     first: Tags = {}
@@ -102,6 +107,28 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
             _check_sizes(tags, limits)
             _check_kind(tags)
     return Container(frames=max(1, len(seen)), directory=(first, reader.order))
+
+
+def with_first(data: mmap.mmap, page: int, limits: PictureLimits) -> bool:
+    """Make another page the first one, in a copy of the file in memory. False if there is no such page.
+
+    Raises `Undecodable` if the file exceeds a limit.
+    """
+    reader = _reader(data)
+    code, where = ("Q", 8) if reader.big else ("I", 4)
+    (position,) = reader.values(code, where)
+    seen: set[int] = set()
+    try:
+        for _ in range(page):
+            seen.add(position)
+            check_frames(len(seen), limits)
+            _, position = reader.directory(position)
+    except struct_error:
+        return False
+    if not position or position in seen:
+        return False
+    pack_into(f"{reader.order}{code}", data, where, position)
+    return True
 
 
 def profile_of(data: Data, tags: Tags) -> bytes | None:

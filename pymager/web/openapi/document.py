@@ -31,6 +31,8 @@ _BINARY = {"type": "string", "format": "binary"}
 _VALIDATORS = ("ETag", "Last-Modified")
 _READ_CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since")
 _WRITE_CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match")
+_INFO_VALIDATORS = ("ETag",)
+_INFO_CONDITIONS = ("If-Match", "If-None-Match")
 
 
 async def openapi(request: web.Request) -> web.Response:
@@ -60,8 +62,8 @@ def document() -> dict[str, Any]:
             },
             "/info/{id}": {
                 "parameters": [ID],
-                "get": _read(json_of("Original"), "The original's metadata."),
-                "head": _read({}, "As GET, without the body."),
+                "get": _info(json_of("Original"), "The original's metadata."),
+                "head": _info({}, "As GET, without the body."),
             },
             "/derived/{name}": {
                 "parameters": [NAME],
@@ -95,16 +97,25 @@ def _response(description: str, content: dict[str, Any], *names: str) -> dict[st
     return response | ({"content": content} if content else {})
 
 
-def _read(content: dict[str, Any], description: str) -> dict[str, Any]:
+def _read(
+    content: dict[str, Any],
+    description: str,
+    parameters: tuple[str, ...] = _READ_CONDITIONS,
+    validators: tuple[str, ...] = _VALIDATORS,
+) -> dict[str, Any]:
     return {
         "security": _READ_SECURITY,
-        "parameters": [EXPIRY, SIGNATURE, *conditions(*_READ_CONDITIONS)],
+        "parameters": [EXPIRY, SIGNATURE, *conditions(*parameters)],
         "responses": {
-            "200": _response(description, content, *_VALIDATORS, "Content-Length"),
-            "304": _response("Not modified.", {}, *_VALIDATORS),
+            "200": _response(description, content, *validators, "Content-Length"),
+            "304": _response("Not modified.", {}, *validators),
         }
         | problems(400, 401, 403, 404, 412, 429, 500, 503),
     }
+
+
+def _info(content: dict[str, Any], description: str) -> dict[str, Any]:
+    return _read(content, description, _INFO_CONDITIONS, _INFO_VALIDATORS)
 
 
 def _original() -> dict[str, Any]:

@@ -72,7 +72,10 @@ LIMIT = {
 
 _ORIGINAL = {
     "type": "object",
-    "required": ["id", "format", "width", "height", "size", "sha256", "created"],
+    "required": [
+        *("id", "format", "width", "height", "size", "sha256", "created"),
+        *("frames", "alpha", "dominant", "thumbhash", "blurhash"),
+    ],
     "additionalProperties": False,
     "properties": {
         "id": STRING,
@@ -82,6 +85,29 @@ _ORIGINAL = {
         "size": _COUNT,
         "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "created": {"type": "string", "format": "date-time"},
+        "frames": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "Number of frames of an animation or pages of a TIFF; 1 for other pictures. This field and "
+            "the next four are null for an original that is not described yet.",
+        },
+        "alpha": {"type": ["boolean", "null"], "description": "Whether a pixel of the first frame is not opaque."},
+        "dominant": {
+            "type": ["string", "null"],
+            "pattern": "^#[0-9a-f]{6}$",
+            "description": "The most frequent color of the first frame.",
+        },
+        "thumbhash": {
+            "type": ["string", "null"],
+            "pattern": "^[A-Za-z0-9+/]+={0,2}$",
+            "description": "Placeholder: a ThumbHash in Base64.",
+        },
+        "blurhash": {
+            "type": ["string", "null"],
+            "minLength": 28,
+            "maxLength": 28,
+            "description": "Placeholder: a BlurHash of 4x3 components, 3x4 for a portrait.",
+        },
     },
 }
 _PAGE = {

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import weakref
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -240,3 +241,14 @@ async def made_as(place: Place, original: Original, name: str) -> None:
 
 def variant(name: str) -> Variant:
     return parse_derived(f"cat-{name}")[1]
+
+
+async def test_an_animation_waits_with_its_weight_and_other_variants_do_not(place: Place) -> None:
+    cat = replace(await place.plant("picture"), frames=95)
+    async with place.workers.reserve(), place.workers.reserve():
+        names = (variant("80x60.gif"), Variant(80, 60, "gif", animated=True), Variant(80, 60, "gif", frame=90))
+        tasks = [asyncio.create_task(had(place, cat, name)) for name in names]
+        await until(lambda: place.workers.state.renders + place.workers.state.animations == 3)
+        assert (place.workers.state.renders, place.workers.state.animations) == (2, 1)
+    for task in tasks:
+        assert b"80x60" in await body_of(await task)

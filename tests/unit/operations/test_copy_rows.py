@@ -17,7 +17,7 @@ from pymager.operations.progress import Progress
 from pymager.operations.report import Report
 from pymager.ports import Original, Page
 from pymager.testing.backends import MemoryMetadata
-from pymager.testing.metadata_originals import an_original
+from pymager.testing.metadata_originals import A_DESCRIPTION, an_original, undescribed
 from tests.unit.hooked import HookedMetadata, away, lost, once
 from tests.waiting import until
 
@@ -85,6 +85,31 @@ async def test_a_different_row_in_to_is_reported_and_unchanged(
     ((name, value),) = change.items()
     ours = getattr(given[3], name)
     assert screen.getvalue() == f"{other.id}: TO has a different row for this id: {name} is {value}, in FROM {ours}\n"
+
+
+async def test_a_description_that_only_one_of_them_has_is_no_difference(
+    source: HookedMetadata, target: HookedMetadata
+) -> None:
+    given = [undescribed(row) if number % 2 else row for number, row in enumerate(await fill(source))]
+    for row in given:
+        await source.inner.replace(again := replace(row, revision=new_revision()))
+        await target.inner.add(again if again.description is None else undescribed(again))
+    described = {row.id: row for row in await contents(source)}
+    first = given[1].id
+    await target.inner.describe(first, described[first].revision, A_DESCRIPTION)
+    report = await copied(source, target)
+    assert (report.done, report.existing, report.failed) == (15, 15, 0)
+    expected = [row.with_description(A_DESCRIPTION) if row.id == first else row for row in await contents(source)]
+    assert await contents(target) == expected
+
+
+async def test_a_different_row_is_not_described(source: HookedMetadata, target: HookedMetadata) -> None:
+    given = await fill(source)
+    other = undescribed(replace(given[3], width=7))
+    await target.inner.add(other)
+    report = await copied(source, target)
+    assert (report.done, report.failed) == (29, 1)
+    assert await target.inner.get(other.id) == other
 
 
 async def test_a_row_that_is_only_in_to_is_named(

@@ -104,6 +104,7 @@ BAD: dict[str, list[str]] = {
     "cdn_keys_on_query": ["perhaps"],
     "sizes": ["", "800", "x", "0x600", "0x", "800X600", "123456x1", "-1x1", "８x8"],
     "options": ["size", "fit=stretch", "q", "q=101", "crop", "fit,fit", "q=60|x", "dpr=5", "blur=1e1"],
+    "animated": ["maybe"],
     "presets": [
         "thumb",
         "thumb:",
@@ -137,6 +138,8 @@ BAD: dict[str, list[str]] = {
     "max_spool": ["-1", "much", "99MB"],
     "max_pixels": ["0", "1.5"],
     "max_frames": ["0"],
+    "max_animation_pixels": ["0"],
+    "max_animation_source_pixels": ["0"],
     "max_scans": ["0"],
     "max_connections": ["0"],
     "max_connections_per_client": ["-1"],

@@ -19,6 +19,7 @@ from pymager.engine import worker
 from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.errors import NotAPicture, Undecodable
+from pymager.ports import Description
 
 LIMITS = ("AS", "CORE", "FSIZE", "NOFILE")
 CHANNEL = int(sys.argv[1])
@@ -109,10 +110,11 @@ def report() -> dict[str, Any]:
     }
 
 
-def inspect(path: Path, limits: PictureLimits) -> Inspection:
+def inspect(path: Path, limits: PictureLimits, background: tuple[int, int, int]) -> Inspection:
     with suppress(BlockingIOError):  # nobody reads the noise
         misbehave(path)
-    return Inspection("jpeg", limits.pixels, os.getpid())
+    dominant = "#{:02x}{:02x}{:02x}".format(*background)
+    return Inspection("jpeg", limits.pixels, os.getpid(), Description(1, False, dominant, "AAAA", "L" * 28))
 
 
 def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:

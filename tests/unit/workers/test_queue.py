@@ -7,7 +7,7 @@ import pytest
 from pymager.errors import Overloaded
 from pymager.workers.queue import FairQueue, JobKind
 
-RENDER, INSPECTION = JobKind.RENDER, JobKind.INSPECTION
+RENDER, INSPECTION, ANIMATION = JobKind.RENDER, JobKind.INSPECTION, JobKind.ANIMATION
 
 
 def queue_of(*things: str, bound: int = 16) -> FairQueue[str]:
@@ -25,12 +25,12 @@ class Line:
         self.served: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def join(self, name: str, kind: JobKind, client: str = "") -> None:
-        self.tasks[name] = asyncio.create_task(self._wait(name, kind, client))
+    async def join(self, name: str, kind: JobKind, client: str = "", weight: int = 1) -> None:
+        self.tasks[name] = asyncio.create_task(self._wait(name, kind, client, weight))
         await asyncio.sleep(0)
 
-    async def _wait(self, name: str, kind: JobKind, client: str) -> None:
-        thing = await self.queue.take(kind, client)
+    async def _wait(self, name: str, kind: JobKind, client: str, weight: int) -> None:
+        thing = await self.queue.take(kind, client, weight)
         self.served.append(name)
         self.queue.give_back(thing)
 
@@ -46,14 +46,17 @@ async def test_each_kind_is_served_in_order_and_the_kinds_take_turns() -> None:
     assert line.served == ["upload 0", "render 0", "upload 1", "render 1", "upload 2", "render 2"]
 
 
+@pytest.mark.parametrize("kind", [INSPECTION, ANIMATION])
 @pytest.mark.parametrize(("size", "most"), [(1, 1), (2, 1), (4, 3)])
-async def test_inspections_never_hold_all_of_several_resources(size: int, most: int) -> None:
+async def test_inspections_and_animations_never_hold_all_of_several_resources(
+    size: int, most: int, kind: JobKind
+) -> None:
     queue = queue_of(*(str(number) for number in range(size)))
-    tasks = [asyncio.create_task(queue.take(INSPECTION)) for _ in range(size + 2)]
+    tasks = [asyncio.create_task(queue.take(kind)) for _ in range(size + 2)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert sum(task.done() for task in tasks) == most
-    assert queue.waiting(INSPECTION) == size + 2 - most
+    assert queue.waiting(kind) == size + 2 - most
     if size > 1:
         await queue.take(RENDER)
     for task in tasks:
@@ -195,3 +198,61 @@ async def test_an_extra_quarter_of_the_places_is_for_clients_without_a_job() -> 
     assert [name for name, task in line.tasks.items() if task.done()] == ["greedy 7"]
     line.queue.refuse_all("closed", retry_after=1)
     await asyncio.gather(*line.tasks.values(), return_exceptions=True)
+
+
+async def test_an_animation_costs_as_many_turns_as_its_weight() -> None:
+    line = Line(queue_of("a"))
+    held = await line.queue.take(RENDER)
+    for number in range(2):
+        await line.join(f"animation {number}", ANIMATION, "greedy", weight=4)
+    for number in range(6):
+        await line.join(f"render {number}", RENDER, "modest")
+    line.queue.give_back(held)
+    await asyncio.gather(*line.tasks.values())
+    assert line.served == [
+        "animation 0",
+        *(f"render {number}" for number in range(4)),
+        "animation 1",
+        "render 4",
+        "render 5",
+    ]
+
+
+async def test_clients_take_turns_by_the_weight_of_their_animations() -> None:
+    line = Line(queue_of("a"))
+    held = await line.queue.take(ANIMATION)
+    for number in range(2):
+        await line.join(f"long {number}", ANIMATION, "long", weight=30)
+    for number in range(16):
+        await line.join(f"short {number}", ANIMATION, "short", weight=2)
+    line.queue.give_back(held)
+    await asyncio.gather(*line.tasks.values(), return_exceptions=True)
+    between = line.served.index("long 1") - line.served.index("long 0") - 1
+    assert between == 14, line.served
+
+
+async def test_renders_are_served_while_animations_hold_what_they_may(bound: int = 4) -> None:
+    line = Line(queue_of("a", "b", bound=bound))
+    animation = await line.queue.take(ANIMATION, "greedy", 100)
+    for number in range(bound):
+        await line.join(f"animation {number}", ANIMATION, "greedy", weight=100)
+    with pytest.raises(Overloaded):
+        await line.queue.take(ANIMATION, "greedy", 100)
+    for number in range(10):
+        await line.join(f"render {number}", RENDER, "modest")
+    await asyncio.gather(*(task for name, task in line.tasks.items() if name.startswith("render")))
+    assert line.served == [f"render {number}" for number in range(10)]
+    line.queue.give_back(animation)
+    await asyncio.gather(*line.tasks.values())
+    assert line.served[10:] == [f"animation {number}" for number in range(bound)]
+
+
+async def test_retry_after_counts_animations_by_their_weight() -> None:
+    queue = queue_of("a", bound=1_000)
+    held = await queue.take(RENDER)
+    tasks = [asyncio.create_task(queue.take(ANIMATION, weight=50)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert queue._retry_after() == 11, "101 renders of 0.1 seconds"
+    queue.give_back(held)
+    queue.refuse_all("enough", retry_after=1)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -74,3 +74,34 @@ def test_no_client_has_two_items_more_than_a_refused_client(calls: list[tuple[st
             del waiting[rotation.pop()]
         assert len(rotation) == len(waiting) <= bound
         assert rotation.clients == len(set(waiting.values()))
+
+
+def test_a_client_skips_turns_after_a_heavy_item() -> None:
+    rotation: RoundRobin[str] = RoundRobin()
+    for item in ("a1", "a2"):
+        rotation.add("a", item, weight=3)
+    for item in ("b1", "b2", "b3", "b4"):
+        rotation.add("b", item)
+    assert rotation.weight == 10
+    assert served(rotation) == ["a1", "b1", "b2", "b3", "a2", "b4"]
+    assert rotation.weight == 0
+
+
+def test_a_client_alone_skips_no_turns() -> None:
+    rotation: RoundRobin[str] = RoundRobin()
+    for item in ("a1", "a2"):
+        rotation.add("a", item, weight=100)
+    assert served(rotation) == ["a1", "a2"]
+
+
+def test_the_weight_is_that_of_what_waits() -> None:
+    rotation: RoundRobin[str] = RoundRobin()
+    for item, weight in (("a1", 2), ("a2", 3), ("a3", 5)):
+        rotation.add("a", item, weight)
+    rotation.add("b", "b1", 7)
+    rotation.remove("a", "a2")
+    assert rotation.weight == 14
+    assert rotation.pop_longest() == "a3"
+    assert rotation.weight == 9
+    assert rotation.remove_line("a") == ["a1"]
+    assert rotation.weight == 7
