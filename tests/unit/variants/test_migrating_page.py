@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pymager.formats import Encoding
+from pymager.composition import variant_urls
 from pymager.settings.model import Settings
-from pymager.variants import option_lists
-from pymager.variants.grammar import Grammar, Requested, option_parameters
+from pymager.variants.grammar import Requested, option_parameters
 from pymager.variants.options import BY_NAME
+from pymager.variants.urls import VariantUrls
 from tests.unit.variants.their_urls import imgproxy, thumbor
 
 PAGE = (Path(__file__).parents[3] / "docs" / "migrating-urls.md").read_text("utf-8")
@@ -56,16 +56,15 @@ OFFERED = {
 }
 
 
-def grammar() -> Grammar:
-    """A grammar with the presets of the page."""
-    (text,) = re.findall(r'^    PYMAGER_PRESETS="(.*)"$', PAGE, re.MULTILINE)
-    settings = Settings(presets=text)
-    return Grammar(Encoding(), {name: option_lists.preset(name, text) for name, text in settings.presets.items()})
+def urls_of_the_page() -> VariantUrls:
+    """With the presets of the page; any option is allowed."""
+    (presets,) = re.findall(r'^    PYMAGER_PRESETS="(.*)"$', PAGE, re.MULTILINE)
+    return variant_urls(Settings(sizes="*", options="*", presets=presets))
 
 
 def parsed(url: str) -> Requested:
     name, _, query = url.removeprefix("/derived/").partition("?")
-    return grammar().parse(name, query)
+    return urls_of_the_page().parse(name, query)
 
 
 @pytest.mark.parametrize("url", URLS)
