@@ -154,9 +154,12 @@ class Library:
                 return
         raise Overloaded(f"'{original.id}' is being replaced repeatedly; try again")
 
-    async def locate(self, id: str, variant: Variant) -> Located:
-        """The original and the key of a variant, which may not exist. Raises `OriginalNotFound` and `PictureError`."""
-        return await self._located(await self.get(id), variant, None)
+    async def locate(self, id: str, variant: Variant, accept: str | None = None) -> Located:
+        """The original and the key of a variant, which may not exist; `accept` as for `variant`.
+
+        Raises `OriginalNotFound`, `PictureError` and `WatermarkMissing`.
+        """
+        return await self._located(await self.get(id), variant, accept)
 
     async def variant(
         self, id: str, variant: Variant, needs_body: Callable[[BlobInfo], bool], accept: str | None = None

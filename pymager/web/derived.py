@@ -4,12 +4,14 @@ The hot path calls the same functions for plain requests, and only writes the re
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from typing import NoReturn
 
 from aiohttp import web
 
 from pymager import keys
-from pymager.errors import InvalidName, UnknownPreset
+from pymager.errors import InvalidName, PymagerError, UnknownPreset
 from pymager.library.content import VariantContent
 from pymager.ports import BlobInfo
 from pymager.variants.grammar import Requested
@@ -18,7 +20,8 @@ from pymager.variants.urls import VariantUrls
 from pymager.variants.variant import Variant
 from pymager.web import headers
 from pymager.web.access import Grant
-from pymager.web.app_keys import ACCESS, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, VARIANT_URLS
+from pymager.web.app_keys import ACCESS, AUTH, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, VARIANT_URLS
+from pymager.web.auth import Auth
 from pymager.web.conditions import Headers, is_not_modified
 from pymager.web.failures import RouteNotFound
 from pymager.web.request_context import CONTEXT
@@ -46,9 +49,9 @@ async def _permitted(request: web.Request) -> tuple[Requested, Grant]:
     target = access.parse(request)
     try:
         requested = _requested(urls, request.match_info["name"], target.parameters)
-    except UnknownPreset:
+    except UnknownPreset as error:
         await access.check(request, target)  # which presets exist is private, too
-        raise
+        await refuse_preset(error, request, request.app[AUTH])
     grant = await access.check(request, target)
     urls.check(requested, signed=not grant.is_public)
     return requested, grant
@@ -62,6 +65,18 @@ def parse(urls: VariantUrls, name: str, query: str) -> tuple[str, Variant]:
     requested = _requested(urls, name, query)
     urls.check(requested)
     return requested.id, requested.variant
+
+
+async def refuse_preset(error: UnknownPreset, request: web.Request, auth: Auth) -> NoReturn:
+    """Raise the error; its message names the presets that exist if the request has valid credentials.
+
+    Wrong credentials make no difference to a read, but they count as failures, as they do anywhere.
+    """
+    if "Authorization" in request.headers:
+        with suppress(PymagerError):
+            await auth.require(request)
+            error = UnknownPreset(f"{error}; presets: {', '.join(error.names) or 'none'}", error.names)
+    raise error
 
 
 def _requested(urls: VariantUrls, name: str, query: str) -> Requested:

@@ -9,7 +9,7 @@ itself.
 import asyncio
 import re
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -17,11 +17,12 @@ from aiohttp import EMPTY_PAYLOAD, web
 from aiohttp.http_writer import HttpVersion11
 
 from pymager import keys
+from pymager.errors import UnknownPreset
 from pymager.library.content import VariantContent
 from pymager.telemetry.context import RequestContext
 from pymager.variants.variant import Variant
 from pymager.web import derived, headers
-from pymager.web.app_keys import LAST_MODIFIED, LIBRARY, LIFECYCLE, PICTURE_HEADERS, VARIANT_URLS
+from pymager.web.app_keys import AUTH, LAST_MODIFIED, LIBRARY, LIFECYCLE, PICTURE_HEADERS, VARIANT_URLS
 from pymager.web.conditions import http_date, is_not_modified
 from pymager.web.request_context import CONTEXT, clear_context
 from pymager.web.responder import Responder, canceled_status, raising
@@ -63,6 +64,7 @@ class HotPath:
         self._responder = responder
         self._library = app[LIBRARY]
         self._urls = app[VARIANT_URLS]
+        self._auth = app[AUTH]
         self._lifecycle = app[LIFECYCLE]
         self._common = app[PICTURE_HEADERS]
         self._last_modified = app[LAST_MODIFIED].value
@@ -104,6 +106,8 @@ class HotPath:
         except asyncio.CancelledError:
             responder.log_request(request, canceled_status(request), None)
             raise
+        except UnknownPreset as error:
+            return await responder.respond(request, partial(derived.refuse_preset, error, auth=self._auth))
         except Exception as error:
             return await responder.respond(request, raising(error))
         dated = self._last_modified
