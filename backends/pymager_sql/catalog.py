@@ -20,6 +20,10 @@ Row = Sequence[Any]
 """The columns of `originals`, in the order of the table."""
 
 BY_ID = select(originals).where(originals.c.id == bindparam("id"))
+VERSION_BY_ID = select(originals.c.revision, originals.c.created, originals.c.described).where(
+    originals.c.id == bindparam("id")
+)
+"""What tells whether a row that was read before is still the same."""
 BY_IDS = select(originals).where(originals.c.id.in_(bindparam("ids", expanding=True)))
 AFTER = select(originals).where(originals.c.id > bindparam("after")).order_by(originals.c.id).limit(bindparam("limit"))
 _LOCKED = BY_ID.with_for_update()
