@@ -65,7 +65,9 @@ class Resolver:
         if variant.animated and not moves(original):
             variant = variant.without("animated")
         if variant.format == AUTO:
-            variant = await self._negotiated(original, variant, accepted(accept or ""))
+            frames = (original.frames or 1) if variant.animated else 1
+            best = self._in_best_format(variant, size, frames, accepted(accept or ""), original.alpha)
+            variant = await self._in_fallback(original, variant) if best is None else best
         if variant.animated:
             self._check_animation(original, variant)
         return variant
@@ -74,12 +76,8 @@ class Resolver:
         """Called when an original was replaced or deleted here: a watermark may show it."""
         self._overlays.forget(id)
 
-    async def _negotiated(self, original: Original, variant: Variant, taken: frozenset[str]) -> Variant:
-        """The variant in the format that `auto` stands for. A description is only made if the fallback needs it."""
-        size, frames = (original.width, original.height), (original.frames or 1) if variant.animated else 1
-        negotiated = self._in_best_format(variant, size, frames, taken, original.alpha)
-        if negotiated is not None:
-            return negotiated
+    async def _in_fallback(self, original: Original, variant: Variant) -> Variant:
+        """A still variant in the format of clients that take no other, which depends on the description."""
         original = await self._described(original)
         alpha = can_be_transparent(original) if original.alpha is None else original.alpha
         return variant.in_format(FORMATS[fallback(alpha=alpha, moves=False)], self._encoding)

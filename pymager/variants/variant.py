@@ -63,6 +63,9 @@ class Variant:
         needs_original = needs_original or self.frame is not None
         object.__setattr__(self, "needs_original", needs_original)
 
+    def __hash__(self) -> int:
+        return hash(self.file_name)  # which a string remembers; to hash all fields would take a microsecond
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels; a side that follows is 0."""
