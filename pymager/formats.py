@@ -73,8 +73,8 @@ class Output:
     `max_side` is the longest possible side in pixels. `max_pixels` limits a variant whose size a client can choose
     freely; None for formats that compress well. `settings` are the fields of `Encoding` that change its bytes,
     in addition to the background; `quality_setting` is the one that the option `q` overrides, if the format has a
-    quality. `palette` says that it has at most 256 colors, `animated` that it can hold an animation, and
-    `metadata` that it can hold EXIF and XMP.
+    quality. `palette` says that it has at most 256 colors, `animated` that it can hold an animation, `metadata` that it
+    can hold EXIF and XMP, and `negotiable` that the extension `auto` can stand for it, for a client that names it.
     """
 
     encoder: str
@@ -86,6 +86,7 @@ class Output:
     options: SaveOptions = _no_options
     palette: bool = False
     animated: bool = False
+    negotiable: bool = False
     metadata: bool = False
 
     @property
@@ -185,6 +186,7 @@ _TABLE = (
             "WEBP",
             _GRAY_RGB_ALPHA,
             max_side=16_383,
+            negotiable=True,
             settings=("webp_quality", "webp_method"),
             quality_setting="webp_quality",
             animated=True,
@@ -202,6 +204,7 @@ _TABLE = (
             "AVIF",
             _GRAY_RGB_ALPHA,
             max_side=32_768,  # libavif, which browsers use too, decodes no longer side
+            negotiable=True,
             settings=("avif_quality", "avif_speed"),
             quality_setting="avif_quality",
             animated=True,
@@ -305,6 +308,7 @@ _TABLE = (
         Output(
             "JXL",
             _GRAY_RGB_ALPHA,
+            negotiable=True,
             settings=("jxl_quality", "jxl_effort"),
             quality_setting="jxl_quality",
             metadata=True,
@@ -336,6 +340,11 @@ OUTPUTS: Mapping[str, Format] = MappingProxyType(
     {**{format.extension: format for format in _TABLE if format.output}, "jpeg": FORMATS["jpeg"]}
 )
 """The output formats by the extension in a variant's URL, in lower case."""
+
+NEGOTIABLE: Mapping[str, str] = MappingProxyType(
+    {format.content_type: format.name for format in _TABLE if format.output and format.output.negotiable}
+)
+"""The names of the formats that the extension `auto` can stand for besides its fallbacks, by media type."""
 
 SIGNATURES: tuple[Signature, ...] = tuple(
     sorted(

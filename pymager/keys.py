@@ -46,6 +46,11 @@ def derived_key(original: Original, recipe: str, variant: Variant) -> str:
     return f"{DERIVED}{original.id}/{original.revision}/{recipe}/{variant.file_name}"
 
 
+def media_type(key: str) -> str:
+    """The media type of the variant with this key."""
+    return formats.OUTPUTS[key.rpartition(".")[2]].content_type
+
+
 def recipe_key(recipe: str) -> str:
     """The key of the mark that a recipe is current."""
     return f"{RECIPES}{recipe}"

@@ -1,6 +1,8 @@
 # Varnish in front of pymager: a cache in memory that revalidates expired pictures. Change the two lines of the backend.
 vcl 4.1;
 
+import std;
+
 backend default {
     .host = "127.0.0.1";
     .port = "8000";
@@ -21,13 +23,53 @@ sub vcl_recv {
     if (req.url !~ "^/(derived|original|info)/") {
         return (pass);
     }
-    # A query has no effect, so it must not fill the cache. Neither must other spellings of a path, such as %63 for c.
-    set req.url = regsub(req.url, "\?.*$", "");
+    # Options and signatures are in the query. Any other query has no effect, so it must not fill the cache. Neither must
+    # other spellings of a path or a query, such as %63 for c.
+    set req.url = regsub(req.url, "\?v=[^&]*$", "");
+    if (req.url !~ "^/derived/" && req.url !~ "[?&]sig=") {
+        set req.url = regsub(req.url, "\?.*$", "");
+    }
     unset req.http.Authorization;
-    if (req.url !~ "^/[a-z]+/([A-Za-z0-9_.-]|%[89A-F][0-9A-F])+$") {
+    if (req.url !~ "^/[a-z]+/([A-Za-z0-9_.@-]|%[89A-F][0-9A-F])+([?&][a-z]+=[A-Za-z0-9_.,-]+)*$" ||
+        req.url ~ "[?&]v=") {
         return (pass);
     }
+    if (req.url ~ "(?i)\.auto(\?|$)") {
+        call normalize_accept;
+        if (req.http.Accept == "image/avif") {
+            # AVIF without WebP would be a fourth copy. No browser sends this, so it is not cached.
+            return (pass);
+        }
+    }
     return (hash);
+}
+
+# The format that a URL with the extension auto gives depends on Accept, and there are hundreds of Accept headers. This
+# reduces them to three, by pymager's rule: a type counts if it is named with a weight above 0. The responses have
+# Vary: Accept, so Varnish keeps at most three copies of a picture. If PYMAGER_AUTO_FORMATS is not avif,webp, change this.
+sub normalize_accept {
+    std.collect(req.http.Accept);
+    unset req.http.X-Takes;
+    if (req.http.Accept !~ "\x22") {
+        if (req.http.Accept ~ "(?i)(^|,)[ \t]*image/avif[ \t]*(;[ \t]*q=(0\.[0-9]{1,3}|1(\.0{0,3})?)[ \t]*)?(,|$)" &&
+            req.http.Accept !~ "(?i)(^|,)[ \t]*image/avif[ \t]*;[ \t]*q=0(\.0{0,3})?[ \t]*(,|$)") {
+            set req.http.X-Takes = "avif";
+        }
+        if (req.http.Accept ~ "(?i)(^|,)[ \t]*image/webp[ \t]*(;[ \t]*q=(0\.[0-9]{1,3}|1(\.0{0,3})?)[ \t]*)?(,|$)" &&
+            req.http.Accept !~ "(?i)(^|,)[ \t]*image/webp[ \t]*;[ \t]*q=0(\.0{0,3})?[ \t]*(,|$)") {
+            set req.http.X-Takes = req.http.X-Takes + "webp";
+        }
+    }
+    if (req.http.X-Takes == "avifwebp") {
+        set req.http.Accept = "image/avif,image/webp";
+    } else if (req.http.X-Takes == "avif") {
+        set req.http.Accept = "image/avif";
+    } else if (req.http.X-Takes == "webp") {
+        set req.http.Accept = "image/webp";
+    } else {
+        set req.http.Accept = "*/*";
+    }
+    unset req.http.X-Takes;
 }
 
 sub vcl_hash {

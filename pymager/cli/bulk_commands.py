@@ -95,8 +95,18 @@ def import_folder(options: dict[str, Any], folder: Path, jobs: int | None) -> No
 
 @program.command(epilog=exit_codes(f"a variant failed, {_INTERRUPTED}"))
 @click.option(
-    "--sizes", metavar="SIZES", help="Sizes to render, such as 800x600,100x100.  [default: those of PYMAGER_SIZES]"
+    "--sizes",
+    metavar="SIZES",
+    help="Sizes to render, such as 800x600,800x.  [default: those of PYMAGER_SIZES, or none with --presets]",
 )
+@click.option(
+    "--options",
+    "combinations",
+    metavar="OPTIONS",
+    multiple=True,
+    help="Options to combine with each size, such as fit=inside,q=70. Repeat it for other options.",
+)
+@click.option("--presets", metavar="NAMES", help="Presets to render, such as thumb,hero; * is all of PYMAGER_PRESETS.")
 @click.option(
     "--formats",
     metavar="EXTENSIONS",
@@ -129,6 +139,8 @@ def import_folder(options: dict[str, Any], folder: Path, jobs: int | None) -> No
 def warm(
     options: dict[str, Any],
     sizes: str | None,
+    combinations: tuple[str, ...],
+    presets: str | None,
     formats: str,
     prefix: str,
     file: str | None,
@@ -141,12 +153,18 @@ def warm(
     interruption, run the same command again to continue.
     """
     from pymager.operations.progress import Progress
-    from pymager.operations.warm import VariantSet, warm_catalog, warm_ids
+    from pymager.operations.variant_set import VariantSet
+    from pymager.operations.warm import warm_catalog, warm_ids
 
     if file is not None and (prefix or resume):
         raise click.UsageError("--from cannot be combined with --prefix or --resume")
     settings = load_settings(options)
-    wanted = VariantSet(_split(sizes) or _configured_sizes(settings), _split(formats))
+    wanted = VariantSet(
+        _sizes(settings, sizes, combinations, presets),
+        _listed("--formats", formats, "output formats such as jpg,webp"),
+        combinations,
+        () if presets is None else _listed("--presets", presets, "names of presets, or * for all"),
+    )
     jobs = jobs or max(_MIN_WARM_JOBS, 2 * settings.workers)
     progress = Progress(sys.stderr)
     if file is not None:
@@ -156,8 +174,21 @@ def warm(
     finish(run(work))
 
 
-def _split(text: str | None) -> list[str]:
-    return (text or "").replace(",", " ").split()
+def _sizes(settings: Settings, sizes: str | None, combinations: tuple[str, ...], presets: str | None) -> list[str]:
+    if sizes is not None:
+        return _listed("--sizes", sizes, "sizes such as 800x600,800x")
+    if presets is None:
+        return _configured_sizes(settings)
+    if combinations:
+        raise click.UsageError("--options needs --sizes beside --presets: a preset has its own options")
+    return []
+
+
+def _listed(option: str, text: str, what: str) -> list[str]:
+    words = text.replace(",", " ").split()
+    if not words:
+        raise click.UsageError(f"{option}: must be {what}, got '{text}'")
+    return words
 
 
 def _configured_sizes(settings: Settings) -> list[str]:

@@ -7,8 +7,11 @@ from typing import TypeAlias
 from PIL import Image
 
 from pymager.engine.jobs import RenderJob
+from pymager.engine.limits import PictureLimits
 from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 from pymager.variants.geometry import Rectangle, Target
+
+_NO_PICTURES = PictureLimits(decoders=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class StepContext:
     to apply, and `gray` says whether the original is gray, also if its pixels are stored as RGB by now. `frame_area` is
     the part of the canvas that a GIF's first frame covers; None in other formats. `area` is what `crop` and `trim`
     leave of the decoded picture; None if it is all of it. `copyright` is what the variant keeps of the original's
-    metadata.
+    metadata. `limits` are those on the picture of a watermark; without them, none is accepted.
     """
 
     job: RenderJob
@@ -32,6 +35,7 @@ class StepContext:
     frame_area: tuple[int, int, int, int] | None = None
     area: Rectangle | None = None
     copyright: Copyright = NO_COPYRIGHT
+    limits: PictureLimits = _NO_PICTURES
 
 
 Step: TypeAlias = Callable[[Image.Image, StepContext], Image.Image]

@@ -1,22 +1,30 @@
 """Resolution: what a variant is for one original, where its URL does not say it all."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import lru_cache
 
 from pymager.engine.limits import PictureLimits, check_animation
 from pymager.errors import FrameNotFound
 from pymager.formats import FORMATS, Encoding
+from pymager.library.overlays import Overlays
 from pymager.ports import Original
 from pymager.variants.geometry import Size, cropped, target, turned_size, turns
+from pymager.variants.negotiation import Negotiation, accepted, fallback
 from pymager.variants.variant import AUTO, Variant
 
 _UPRIGHT = 1
+_NO_MAX_SIDE = 1 << 62
+_CACHED_VARIANTS = 8_192
+_DEFAULT_NEGOTIATION = Negotiation()
 
 
 class Resolver:
-    """Makes the final variant of an original; `encoding` has the settings' qualities.
+    """Makes the final variant of an original; `encoding` has the settings' qualities, `overlays` the watermarks.
 
-    `limits` limit animated variants, and `max_side` a side that follows. `described` gives a row its description if it
-    has none; without one, an original counts as a still picture.
+    `limits` limit animated variants, and `max_side` a side that follows. `negotiation` has the formats that the
+    extension `auto` stands for. `described` gives a row its description if it has none; if that fails, an original
+    counts as a still picture, which is transparent if its format can be.
     """
 
     def __init__(
@@ -24,19 +32,26 @@ class Resolver:
         encoding: Encoding,
         limits: PictureLimits,
         max_side: int,
-        described: Callable[[Original], Awaitable[Original]] | None = None,
+        overlays: Overlays,
+        described: Callable[[Original], Awaitable[Original]],
+        *,
+        negotiation: Negotiation = _DEFAULT_NEGOTIATION,
     ) -> None:
         self._encoding = encoding
         self._limits = limits
         self._max_side = max_side
+        self._overlays = overlays
+        self._negotiation = negotiation
         self._described = described
+        self._in_best_format = lru_cache(maxsize=_CACHED_VARIANTS)(self._made_in_best_format)
 
     async def resolve(self, original: Original, variant: Variant, accept: str | None = None) -> Variant:
         """The variant by which the key is made: canonical, in the format that `accept` negotiates.
 
-        Raises `FrameNotFound`, `EmptyCrop` and `VariantTooLarge`.
+        Raises `FrameNotFound`, `EmptyCrop`, `WatermarkMissing`, `VariantTooLarge`, and `Unavailable` if the row of a
+        watermark's picture cannot be read.
         """
-        if self._described is not None and (variant.animated or variant.frame):
+        if variant.animated or variant.frame:
             original = await self._described(original)
         if variant.frame and original.frames is not None and variant.frame >= original.frames:
             raise FrameNotFound(
@@ -45,11 +60,40 @@ class Resolver:
         size = original.width, original.height
         if variant.crop and cropped(variant, size, _UPRIGHT) == (0, 0, *size):
             variant = variant.without("crop")
+        if variant.watermark:
+            variant = _with_overlay(variant, await self._overlays.digest(variant.watermark))
         if variant.animated and not moves(original):
             variant = variant.without("animated")
-        if variant.animated and variant.format != AUTO:
+        if variant.format == AUTO:
+            variant = await self._negotiated(original, variant, accepted(accept or ""))
+        if variant.animated:
             self._check_animation(original, variant)
         return variant
+
+    def forget(self, id: str) -> None:
+        """Called when an original was replaced or deleted here: a watermark may show it."""
+        self._overlays.forget(id)
+
+    async def _negotiated(self, original: Original, variant: Variant, taken: frozenset[str]) -> Variant:
+        """The variant in the format that `auto` stands for. A description is only made if the fallback needs it."""
+        size, frames = (original.width, original.height), (original.frames or 1) if variant.animated else 1
+        negotiated = self._in_best_format(variant, size, frames, taken, original.alpha)
+        if negotiated is not None:
+            return negotiated
+        original = await self._described(original)
+        alpha = can_be_transparent(original) if original.alpha is None else original.alpha
+        return variant.in_format(FORMATS[fallback(alpha=alpha, moves=False)], self._encoding)
+
+    def _made_in_best_format(
+        self, variant: Variant, upright: Size, frames: int, taken: frozenset[str], alpha: bool | None
+    ) -> Variant | None:
+        """The variant in the best format that the client takes, or in the fallback; None if that needs `alpha`."""
+        best = self._negotiation.best(taken, final_size(variant, upright), frames)
+        if best is None:
+            if alpha is None and frames == 1:
+                return None
+            best = fallback(alpha=bool(alpha), moves=frames > 1)
+        return variant.in_format(FORMATS[best], self._encoding)
 
     def _check_animation(self, original: Original, variant: Variant) -> None:
         """Raises `VariantTooLarge`. A worker process checks it again: what `trim` leaves is not known here."""
@@ -62,8 +106,29 @@ class Resolver:
         check_animation(original.frames or 1, size, output, self._limits)
 
 
+def final_size(variant: Variant, upright: Size) -> Size:
+    """The size of a variant of an upright picture in pixels, except that `trim` is not known. Raises `EmptyCrop`."""
+    if not variant.is_one_sided and variant.fit != "inside" and variant.enlarges:
+        return variant.size
+    left, top, right, bottom = cropped(variant, upright, _UPRIGHT)
+    final = turned_size((right - left, bottom - top), turns(variant, _UPRIGHT))
+    return target(replace(variant, format="png"), final, _NO_MAX_SIDE).size
+
+
 def moves(original: Original) -> bool:
     """Whether the original is an animation of several frames, and not a file of several pages."""
     row = FORMATS.get(original.format)
     is_animation = row is not None and row.output is not None and row.output.animated
     return is_animation and (original.frames or 1) > 1
+
+
+@lru_cache(maxsize=1_024)
+def _with_overlay(variant: Variant, digest: str) -> Variant:
+    """The variant with the digest of its watermark. Cached, because a variant makes its names when it is created."""
+    return replace(variant, overlay=digest)
+
+
+def can_be_transparent(original: Original) -> bool:
+    """Whether the format of the original has transparency."""
+    row = FORMATS.get(original.format)
+    return row is None or row.output is None or row.output.has_transparency

@@ -7,7 +7,6 @@ that exists costs a read of the catalog and a look into the blob store, so an in
 import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -21,37 +20,19 @@ from pymager.errors import (
     OriginalNotFound,
     Overloaded,
     PictureError,
-    SizeNotAllowed,
-    UnsupportedFormat,
 )
 from pymager.operations.batch import Batch, stoppable_batch
 from pymager.operations.checkpoint import Checkpoint
 from pymager.operations.id_list import read_lines
 from pymager.operations.progress import Progress
 from pymager.operations.report import Done, Existing, Failed, Missing, Outcome, Report
+from pymager.operations.variant_set import VariantSet, Wanted
 from pymager.settings.model import Settings
-from pymager.variants.urls import VariantUrls
-from pymager.variants.variant import Variant
 
 _PAGE_SIZE = 500
+_MAX_SHOWN = 10
 
-NamedVariant = tuple[str, Variant]
-
-
-@dataclass(frozen=True, slots=True)
-class VariantSet:
-    """What to render of each original: sizes as `800x600`, formats as the extensions in variant URLs."""
-
-    sizes: Sequence[str]
-    formats: Sequence[str]
-
-    def variants(self, urls: VariantUrls) -> list[Variant]:
-        """Every size in every format, without duplicates.
-
-        Raises `InvalidName`, `UnsupportedFormat` and `SizeNotAllowed`.
-        """
-        all = [urls.parse(f"x-{size}.{format}").variant for size in self.sizes for format in self.formats]
-        return list(dict.fromkeys(all))
+NamedVariant = tuple[str, Wanted]
 
 
 async def warm_catalog(
@@ -68,8 +49,7 @@ async def warm_catalog(
     Raises `ConfigurationError` and `Unavailable`.
     """
     prefix = unicodedata.normalize("NFC", prefix)
-    task = {"sizes": [*wanted.sizes], "formats": [*wanted.formats], "prefix": prefix}
-    checkpoint = Checkpoint(checkpoint_path, task)
+    checkpoint = Checkpoint(checkpoint_path, wanted.task(settings, prefix))
     async with _opened(settings, wanted, jobs, progress) as (components, batch, variants):
         warmer = _Warmer(components, batch)
         cursor = checkpoint.load()
@@ -109,7 +89,7 @@ async def warm_ids(settings: Settings, wanted: VariantSet, *, jobs: int, file: s
 class _Warmer:
     """Renders single variants. An id without an original is printed once, for the variant `announced`."""
 
-    def __init__(self, components: Components, batch: Batch, *, announced: Variant | None = None) -> None:
+    def __init__(self, components: Components, batch: Batch, *, announced: Wanted | None = None) -> None:
         self._blobs = components.blobs
         self._library = components.library
         self._batch = batch
@@ -117,18 +97,18 @@ class _Warmer:
 
     async def warm(self, named: NamedVariant) -> Outcome:
         """Render a variant unless it exists. Raises `NoSpace` and, after several attempts, `Unavailable`."""
-        id, variant = named
+        id, wanted = named
         try:
-            return await self._batch.retry(partial(self._find_or_render, id, variant))
+            return await self._batch.retry(partial(self._find_or_render, id, wanted))
         except OriginalNotFound:
-            if variant == self._announced:
+            if wanted == self._announced:
                 self._batch.print_line(f"{id}: no original has this id")
             return Missing()
         except (PictureError, OriginalLost, Overloaded) as error:
             return Failed(str(error))
 
-    async def _find_or_render(self, id: str, variant: Variant) -> Outcome:
-        located = await self._library.locate(id, variant)
+    async def _find_or_render(self, id: str, wanted: Wanted) -> Outcome:
+        located = await self._library.locate(id, wanted.variant, wanted.accept)
         try:
             await self._blobs.stat(located.key)
             return Existing()
@@ -140,30 +120,32 @@ class _Warmer:
 @asynccontextmanager
 async def _opened(
     settings: Settings, wanted: VariantSet, jobs: int, progress: Progress
-) -> AsyncIterator[tuple[Components, Batch, list[Variant]]]:
+) -> AsyncIterator[tuple[Components, Batch, list[Wanted]]]:
     # This process serves nothing, so it needs no cache; and its jobs must never fill the queue and be refused.
     settings = settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
     async with composition.opened(settings, pairs_stores=False) as components:
-        try:
-            variants = wanted.variants(components.urls)
-        except InvalidName:
-            raise ConfigurationError(
-                "--sizes, --formats: must be comma-separated sizes such as 800x600 and formats such as jpg"
-            ) from None
-        except (SizeNotAllowed, UnsupportedFormat) as error:
-            raise ConfigurationError(f"--sizes, --formats: {error}") from None
+        variants = wanted.variants(settings, components.urls)
         report = Report("rendered", "without an original", may_be_empty=True)
         async with stoppable_batch(jobs, progress, report) as batch:
+            _print_signed_only(batch, variants)
             yield components, batch, variants
 
 
-async def _all_variants(ids: Sequence[str], variants: Sequence[Variant]) -> AsyncGenerator[NamedVariant, None]:
+def _print_signed_only(batch: Batch, variants: Sequence[Wanted]) -> None:
+    """Say which variants only signed URLs can request: it may not be meant."""
+    names = list(dict.fromkeys(wanted.variant.file_name for wanted in variants if wanted.signed_only))
+    if names:
+        more = f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
+        batch.print_line(f"only signed URLs can request these: {', '.join(names[:_MAX_SHOWN])}{more}")
+
+
+async def _all_variants(ids: Sequence[str], variants: Sequence[Wanted]) -> AsyncGenerator[NamedVariant, None]:
     for id in ids:
         for variant in variants:
             yield id, variant
 
 
-async def _listed_variants(file: str, variants: Sequence[Variant], batch: Batch) -> AsyncGenerator[NamedVariant, None]:
+async def _listed_variants(file: str, variants: Sequence[Wanted], batch: Batch) -> AsyncGenerator[NamedVariant, None]:
     async for line in read_lines(file):
         if not (text := line.strip()):
             continue
@@ -178,5 +160,5 @@ async def _listed_variants(file: str, variants: Sequence[Variant], batch: Batch)
 
 
 def _label(named: NamedVariant) -> str:
-    id, variant = named
-    return f"{id}-{variant.file_name}"
+    id, wanted = named
+    return f"{id}-{wanted.variant.file_name}"

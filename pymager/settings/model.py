@@ -11,6 +11,7 @@ from pymager import formats
 from pymager.engine.limits import PictureLimits
 from pymager.settings.types import (
     YEAR_SECONDS,
+    AutoFormats,
     BaseUrl,
     Color,
     DataFolder,
@@ -28,11 +29,14 @@ from pymager.settings.types import (
     StoreUrl,
     Tokens,
     Users,
+    Watermarks,
     default_mode,
 )
+from pymager.variants.negotiation import Negotiation
 
 _ENCODING = formats.Encoding()
 _LIMITS = PictureLimits(decoders=())
+_NEGOTIATION = Negotiation()
 
 
 class Settings(BaseModel):
@@ -106,6 +110,14 @@ class Settings(BaseModel):
         "`*` allows any size up to `PYMAGER_MAX_SIDE`. `*` is only for trials: anyone who can read pictures can then "
         "fill the blob store with variants.",
     )
+    watermarks: Watermarks = Field(
+        default_factory=dict,
+        description="Watermarks for the option `watermark`, by their names. In the environment: "
+        "`logo:image=brand,gravity=southeast,scale=0.25,opacity=1,margin=16;draft:image=stamp`. In the file: tables "
+        "such as `[watermarks.logo]`. `image` is the id of an original. `scale` is the share of the variant's shorter "
+        "side that the watermark's longer side takes, and `margin` is in pixels; the other values above are the "
+        "defaults.",
+    )
     options: Options = Field(
         (),
         description="Options that unsigned URLs can use, such as `fit,gravity,q=75,dpr=2`; a vertical bar separates "
@@ -136,6 +148,18 @@ class Settings(BaseModel):
         description="Formats that are accepted for originals. To accept other formats, use their names in Pillow, such "
         "as `dds`. `*` accepts all formats that Pillow reads without running another program. Formats of extras that "
         "are not installed are left out of the default, and an error if they are listed.",
+    )
+    auto_formats: AutoFormats = Field(
+        _NEGOTIATION.formats,
+        description="Formats that the extension `auto` stands for, best first: a client gets the first one that its "
+        "`Accept` header names, and otherwise JPEG, PNG for a picture with transparency, or GIF for an animation. "
+        "Empty: always one of these three.",
+    )
+    auto_avif_pixels: int = Field(
+        _NEGOTIATION.avif_max_pixels,
+        ge=1,
+        description="Maximum number of pixels for which `auto` stands for AVIF: width times height of the variant, "
+        "times its frames. Encoding AVIF takes long.",
     )
     background: Color = Field(
         "#ffffff", description="Color behind transparent pixels in output formats without transparency."

@@ -45,7 +45,7 @@ class Option:
     `takes` completes the sentence "<name> takes ...". `parse` turns lower-case text into the value, and raises
     `ValueError` for anything else. `show` is the canonical text of a value that is not the `default`. `choices` are the
     values that an option listed without values in `PYMAGER_OPTIONS` allows; empty if it is open-ended. `pattern`
-    describes the text as a regular expression for the OpenAPI document.
+    is a regular expression for the OpenAPI document: it allows only what the option takes, and every canonical text.
     """
 
     name: str
@@ -181,7 +181,11 @@ def _name(text: str) -> str:
 
 
 _FLAGS = ("true", "false")
-_DECIMAL = r"[0-9]{1,9}(\.[0-9]{1,9})?"
+_SHARE = r"(0(\.[0-9]{1,3})?|1(\.0{1,3})?)"
+_PIXELS = r"[0-9]{1,7},[0-9]{1,7},[1-9][0-9]{0,6},[1-9][0-9]{0,6}"
+_START = r"(0|[1-9]?[0-9](\.[0-9]{1,3})?p)"
+_EXTENT = r"[1-9][0-9]{0,2}(\.[0-9]{1,3})?p"
+_PERCENT = f"{_START},{_START},{_EXTENT},{_EXTENT}"
 
 OPTIONS: tuple[Option, ...] = (
     Option("fit", f"one of {', '.join(FITS)}", "cover", _one_of(*FITS), str, FITS, "|".join(FITS)),
@@ -194,7 +198,7 @@ OPTIONS: tuple[Option, ...] = (
         _gravity,
         str,
         (*COMPASS, SMART),
-        rf"{'|'.join(COMPASS)}|{SMART}|{_DECIMAL},{_DECIMAL}",
+        f"{'|'.join(COMPASS)}|{SMART}|{_SHARE},{_SHARE}",
     ),
     Option(
         "dpr",
@@ -202,9 +206,9 @@ OPTIONS: tuple[Option, ...] = (
         Fraction(1),
         _between("1", "4", 2),
         shown_number,
-        pattern=_DECIMAL,
+        pattern=r"[1-3](\.[0-9]{1,2})?|4(\.0{1,2})?",
     ),
-    Option("q", "a whole number from 1 to 100", 0, _integer(1, 100), str, pattern="[0-9]{1,3}"),
+    Option("q", "a whole number from 1 to 100", 0, _integer(1, 100), str, pattern="[1-9][0-9]?|100"),
     Option(
         "bg",
         "a color as rrggbb or rrggbbaa in hexadecimal digits",
@@ -220,9 +224,16 @@ OPTIONS: tuple[Option, ...] = (
         "",
         _crop,
         str,
-        pattern=rf"({_DECIMAL}p?,){{3}}{_DECIMAL}p?",
+        pattern=f"{_PIXELS}|{_PERCENT}",
     ),
-    Option("trim", "a whole number from 0 to 255", None, _integer(0, 255), str, pattern="[0-9]{1,3}"),
+    Option(
+        "trim",
+        "a whole number from 0 to 255",
+        None,
+        _integer(0, 255),
+        str,
+        pattern="[1-9]?[0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5]",
+    ),
     Option(
         "rotate",
         "0, 90, 180 or 270",
@@ -239,7 +250,7 @@ OPTIONS: tuple[Option, ...] = (
         0.0,
         _sigma("0.3", "100"),
         shown_number,
-        pattern=_DECIMAL,
+        pattern=r"0\.[3-9][0-9]{0,2}|[1-9][0-9]?(\.[0-9]{1,3})?|100(\.0{1,3})?",
     ),
     Option(
         "sharpen",
@@ -247,7 +258,7 @@ OPTIONS: tuple[Option, ...] = (
         0.0,
         _sigma("0.3", "10"),
         shown_number,
-        pattern=_DECIMAL,
+        pattern=r"0\.[3-9][0-9]{0,2}|[1-9](\.[0-9]{1,3})?|10(\.0{1,3})?",
     ),
     Option("gray", "true or false", False, _flag, _show_flag, ("true",), "true|false"),
     Option("watermark", "the name of a watermark in PYMAGER_WATERMARKS", "", _name, str, pattern="[A-Za-z0-9_-]{1,32}"),
@@ -258,7 +269,7 @@ OPTIONS: tuple[Option, ...] = (
         None,
         _integer(0, _MAX_FRAME),
         str,
-        pattern="[0-9]{1,9}",
+        pattern="[0-9]{1,6}",
     ),
 )
 """Every option, in the order of their names in a stored variant."""

@@ -4,19 +4,24 @@ The hot path calls the same functions for plain requests, and only writes the re
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from typing import NoReturn
 
 from aiohttp import web
 
-from pymager.errors import InvalidName, UnknownPreset
+from pymager import keys
+from pymager.errors import InvalidName, PymagerError, UnknownPreset
 from pymager.library.content import VariantContent
 from pymager.ports import BlobInfo
 from pymager.variants.grammar import Requested
+from pymager.variants.negotiation import field_value
 from pymager.variants.urls import VariantUrls
 from pymager.variants.variant import Variant
 from pymager.web import headers
 from pymager.web.access import Grant
-from pymager.web.app_keys import ACCESS, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, VARIANT_URLS
+from pymager.web.app_keys import ACCESS, AUTH, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, VARIANT_URLS
+from pymager.web.auth import Auth
 from pymager.web.conditions import Headers, is_not_modified
 from pymager.web.failures import RouteNotFound
 from pymager.web.request_context import CONTEXT
@@ -28,7 +33,8 @@ async def get(request: web.Request) -> web.StreamResponse:
     library, access = request.app[LIBRARY], request.app[ACCESS]
     requested, grant = await _permitted(request)
     variant = requested.variant
-    content = await library.variant(requested.id, variant, needs_body(request.headers))
+    accept = None if variant.content_type else accept_of(request.headers)
+    content = await library.variant(requested.id, variant, needs_body(request.headers), accept)
     request[CONTEXT].tier = content.tier
     common = access.headers(request.app[PICTURE_HEADERS], grant)
     return await respond(request, content, variant, common, request.app[LAST_MODIFIED].value)
@@ -43,9 +49,9 @@ async def _permitted(request: web.Request) -> tuple[Requested, Grant]:
     target = access.parse(request)
     try:
         requested = _requested(urls, request.match_info["name"], target.parameters)
-    except UnknownPreset:
+    except UnknownPreset as error:
         await access.check(request, target)  # which presets exist is private, too
-        raise
+        await refuse_preset(error, request, request.app[AUTH])
     grant = await access.check(request, target)
     urls.check(requested, signed=not grant.is_public)
     return requested, grant
@@ -61,11 +67,28 @@ def parse(urls: VariantUrls, name: str, query: str) -> tuple[str, Variant]:
     return requested.id, requested.variant
 
 
+async def refuse_preset(error: UnknownPreset, request: web.Request, auth: Auth) -> NoReturn:
+    """Raise the error; its message names the presets that exist if the request has valid credentials.
+
+    Wrong credentials make no difference to a read, but they count as failures, as they do anywhere.
+    """
+    if "Authorization" in request.headers:
+        with suppress(PymagerError):
+            await auth.require(request)
+            error = UnknownPreset(f"{error}; presets: {', '.join(error.names) or 'none'}", error.names)
+    raise error
+
+
 def _requested(urls: VariantUrls, name: str, query: str) -> Requested:
     try:
         return urls.grammar.parse(name, query)
     except InvalidName as error:
         raise RouteNotFound(str(error)) from None
+
+
+def accept_of(headers: Headers) -> str:
+    """The request's `Accept`, which decides about a variant that has no content type yet."""
+    return field_value(headers.getall("Accept", ()))
 
 
 def needs_body(conditions: Headers) -> Callable[[BlobInfo], bool]:
@@ -86,10 +109,13 @@ async def respond(
     """The 200 or 304 of a variant. Streams a large variant. Raises `PreconditionFailed`."""
     info = content.info
     last_modified = dated(info.modified)
+    content_type = variant.content_type
+    if not content_type:
+        content_type, common = keys.media_type(info.key), {**common, **headers.VARY}
     async with content:
         if is_not_modified(request.headers, info):
             return web.Response(status=304, headers=headers.representation(common, info.etag, last_modified))
-        fields = headers.representation(common, info.etag, last_modified, variant.content_type, info.size)
+        fields = headers.representation(common, info.etag, last_modified, content_type, info.size)
         if content.chunks is None or request.method == "HEAD":
             return web.Response(body=content.body, headers=fields)
         response = web.StreamResponse(headers=fields)

@@ -1,11 +1,17 @@
 """Response headers: those of every response, and those of pictures."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from pymager.settings.model import Settings
 from pymager.telemetry.context import NO_TIER, RequestContext
+from pymager.variants.variant import AUTO
 
 SERVER = "pymager"
+VARY: Mapping[str, str] = MappingProxyType({"Vary": "Accept"})
+"""The header of every response for a URL whose format is negotiated (RFC 9110 section 12.5.5)."""
+_NEGOTIATED_PREFIX = "/derived/"
+_NEGOTIATED_SUFFIX = f".{AUTO}"
 
 
 def picture_headers(settings: Settings) -> dict[str, str]:
@@ -22,6 +28,11 @@ def picture_headers(settings: Settings) -> dict[str, str]:
         if settings.server_timing:
             headers["Timing-Allow-Origin"] = settings.cors_origin  # W3C Resource Timing
     return headers
+
+
+def is_negotiated(path: str) -> bool:
+    """Whether the responses for this decoded path depend on `Accept`."""
+    return path.startswith(_NEGOTIATED_PREFIX) and path[-len(_NEGOTIATED_SUFFIX) :].lower() == _NEGOTIATED_SUFFIX
 
 
 def representation(

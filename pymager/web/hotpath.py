@@ -9,18 +9,20 @@ itself.
 import asyncio
 import re
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import EMPTY_PAYLOAD, web
 from aiohttp.http_writer import HttpVersion11
 
+from pymager import keys
+from pymager.errors import UnknownPreset
 from pymager.library.content import VariantContent
 from pymager.telemetry.context import RequestContext
 from pymager.variants.variant import Variant
 from pymager.web import derived, headers
-from pymager.web.app_keys import LAST_MODIFIED, LIBRARY, LIFECYCLE, PICTURE_HEADERS, VARIANT_URLS
+from pymager.web.app_keys import AUTH, LAST_MODIFIED, LIBRARY, LIFECYCLE, PICTURE_HEADERS, VARIANT_URLS
 from pymager.web.conditions import http_date, is_not_modified
 from pymager.web.request_context import CONTEXT, clear_context
 from pymager.web.responder import Responder, canceled_status, raising
@@ -62,10 +64,12 @@ class HotPath:
         self._responder = responder
         self._library = app[LIBRARY]
         self._urls = app[VARIANT_URLS]
+        self._auth = app[AUTH]
         self._lifecycle = app[LIFECYCLE]
         self._common = app[PICTURE_HEADERS]
         self._last_modified = app[LAST_MODIFIED].value
         self._cached_headers = lru_cache(maxsize=_CACHE_ENTRIES)(self._serialized_headers)
+        self._cached_varying_headers = lru_cache(maxsize=_CACHE_ENTRIES)(self._varying_headers)
         self._cached_parse = lru_cache(maxsize=_CACHE_ENTRIES)(self._parse)
 
     async def __call__(self, request: web.Request) -> Any:
@@ -83,7 +87,8 @@ class HotPath:
         responder = self._responder
         try:
             id, variant = self._cached_parse(name, query)
-            content = await self._library.variant(id, variant, derived.needs_body(request.headers))
+            accept = None if variant.content_type else derived.accept_of(request.headers)
+            content = await self._library.variant(id, variant, derived.needs_body(request.headers), accept)
             context.tier = content.tier
             if content.chunks is None:
                 head, body, response = self._response(request, context, content, variant)
@@ -101,6 +106,8 @@ class HotPath:
         except asyncio.CancelledError:
             responder.log_request(request, canceled_status(request), None)
             raise
+        except UnknownPreset as error:
+            return await responder.respond(request, partial(derived.refuse_preset, error, auth=self._auth))
         except Exception as error:
             return await responder.respond(request, raising(error))
         dated = self._last_modified
@@ -114,12 +121,14 @@ class HotPath:
         """The head and the body of a variant whose bytes are in memory: 200 or 304. Raises `PreconditionFailed`."""
         info, now = content.info, int(time.time())
         last_modified = self._last_modified(info.modified)
+        cached_headers = self._cached_headers if variant.content_type else self._cached_varying_headers
         if is_not_modified(request.headers, info):
             status, body = 304, b""
-            head = self._cached_headers(304, info.etag, last_modified, None, None)
+            head = cached_headers(304, info.etag, last_modified, None, None)
         else:
             status, body = 200, content.body or b""
-            head = self._cached_headers(200, info.etag, last_modified, variant.content_type, info.size)
+            content_type = variant.content_type or keys.media_type(info.key)
+            head = cached_headers(200, info.etag, last_modified, content_type, info.size)
         own = headers.serialized_response_headers(context)
         written = WrittenResponse(status, content.tier, len(body))
         return f"{head}Date: {http_date(now)}\r\n{own}\r\n".encode(), body, written
@@ -129,6 +138,13 @@ class HotPath:
     ) -> str:
         fields = headers.representation(self._common, etag, last_modified, content_type, size)
         return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{headers.serialize(fields)}"
+
+    def _varying_headers(
+        self, status: int, etag: str, last_modified: str | None, content_type: str | None, size: int | None
+    ) -> str:
+        """The headers of a variant whose format was negotiated."""
+        fixed = self._serialized_headers(status, etag, last_modified, content_type, size)
+        return fixed + headers.serialize(headers.VARY)
 
     def _parse(self, name: str, query: str) -> tuple[str, Variant]:
         return derived.parse(self._urls, name, query)

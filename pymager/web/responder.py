@@ -115,6 +115,8 @@ class Responder:
             response = _problem(error, request, context)
         if not response.prepared:
             response.headers.update(headers.response_headers(context))
+            if headers.is_negotiated(request.path):
+                response.headers.update(headers.VARY)
             if self._lifecycle.draining or _body_was_not_sent(request, context, response):
                 response.force_close()
         return response

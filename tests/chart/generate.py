@@ -49,8 +49,10 @@ _SIDE = "[1-9][0-9]{0,4}"
 _SIZE = rf"(\*|{_SIDE}x({_SIDE})?|x{_SIDE})"
 # Settings that may be a list or one string.
 _ITEMS = {"sizes": [{"pattern": f"^{_SIZE}([ ,]+{_SIZE})*$"}, {"pattern": f"^{_SIZE}$"}]}
+# Lists that can be empty although their default is not.
+_OPTIONAL = {"auto_formats"}
 # Tables that are written as one string.
-_TEXTS = ("presets",)
+_TEXTS = ("presets", "watermarks")
 # What the default of a value does not say about its type.
 TYPES: dict[str, Any] = {
     "replicas": {"type": "integer", "minimum": 0},
@@ -184,7 +186,7 @@ def _setting(name: str, described: dict[str, Any]) -> dict[str, Any]:
             "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9.]+ ?[A-Za-z]+$"}]
         }
     if "tuple" in annotation:
-        least = 1 if Settings.model_fields[name].default else 0
+        least = 1 if Settings.model_fields[name].default and name not in _OPTIONAL else 0
         whole, item = _ITEMS.get(name, [{}, {}])
         items = shapes.listed(TEXT | {"minLength": 1} | item)
         return text | {"anyOf": [TEXT | {"minLength": least} | whole, items | {"minItems": least}]}

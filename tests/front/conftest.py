@@ -51,6 +51,7 @@ async def origins(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dic
         started = {}
         for name, (cache_control, header) in _ORIGINS.items():
             settings = {"trusted_proxies": "127.0.0.1", "forwarded_header": header, "cache_control": cache_control}
+            settings |= {"options": "fit=inside"}
             folder = tmp_path_factory.mktemp(name)
             started[name] = await stack.enter_async_context(running(folder, wait=False, **settings))
         for program in started.values():

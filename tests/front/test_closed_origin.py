@@ -4,7 +4,9 @@ import datetime
 import json
 import os
 import secrets
+import shutil
 import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +19,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from pymager.variants.negotiation import accepted
+from pymager.variants.options import BY_NAME
+from pymager.variants.signatures import EXPIRY, SIGNATURE
+from tests.accept_headers import ALL, ODD
 from tests.live.client import Client
 from tests.live.program import Program, running, until
 from tests.pictures import jpeg
@@ -110,16 +116,54 @@ async def test_who_shows_the_certificate_is_answered_and_nobody_else(origin: Pro
         assert await request(front, certificates, "/info/cat", shown="stranger") == 400
 
 
-@pytest.mark.parametrize("more", ["", "signed-urls.json"])
+@pytest.mark.parametrize("more", ["", "signed-urls.json", "variants.json"])
 def test_the_distribution_has_the_shape_of_cloudfronts_api(more: str) -> None:
     config = json.loads((_CDN / "cloudfront.json").read_text())
-    if more:
+    if more == "signed-urls.json":
         config["DefaultCacheBehavior"] |= json.loads((_CDN / more).read_text())
-    shape = botocore.session.get_session().get_service_model("cloudfront").shape_for("DistributionConfig")
+    elif more:
+        config |= json.loads((_CDN / more).read_text())
+    check_shape(config, "DistributionConfig")
+
+
+@pytest.mark.parametrize("name", ["auto-cache-policy.json", "variants-cache-policy.json"])
+def test_the_cache_policies_have_the_shape_of_cloudfronts_api_and_every_option(name: str) -> None:
+    config = json.loads((_CDN / name).read_text())
+    check_shape(config, "CachePolicyConfig")
+    query = config["ParametersInCacheKeyAndForwardedToOrigin"]["QueryStringsConfig"]["QueryStrings"]
+    assert query["Items"] == [*BY_NAME, EXPIRY, SIGNATURE]
+
+
+def test_the_function_of_cloudfront_reduces_accept_to_three_by_the_servers_rule() -> None:
+    if (node := shutil.which("node")) is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("needs node")
+    short = [accept for accept in ALL if sum(map(len, accept.lines)) <= 1_024]
+    requests = [
+        {"headers": {"accept": {"value": accept.lines[0], "multiValue": [{"value": line} for line in accept.lines]}}}
+        if accept.lines
+        else {"headers": {}}
+        for accept in short
+    ]
+    program = (_CDN / "auto-function.js").read_text() + (
+        f"const requests = {json.dumps(requests)};\n"
+        "console.log(JSON.stringify(requests.map((request) => handler({request}).headers.accept.value)))"
+    )
+    done = subprocess.run([node, "-e", program], capture_output=True, text=True, check=True)
+    reduced = dict(zip(short, json.loads(done.stdout), strict=True))
+    assert set(reduced.values()) == {"image/avif,image/webp", "image/webp", "*/*"}
+    for accept, value in reduced.items():
+        simpler = accept in ODD or any('"' in line for line in accept.lines)
+        expected = accept.takes - {"jxl"} if "webp" in accept.takes else frozenset()
+        assert accepted(value) in ((expected, frozenset()) if simpler else (expected,)), accept
+
+
+def check_shape(config: dict[str, object], name: str) -> None:
+    """Compare a file with CloudFront's API, and every number of items with the items."""
+    shape = botocore.session.get_session().get_service_model("cloudfront").shape_for(name)
     assert ParamValidator().validate(config, shape).generate_report() == ""
     lists = [part for part in _parts(config) if "Quantity" in part]
     assert lists
-    assert all(part["Quantity"] == len(part["Items"]) for part in lists)
+    assert all(part["Quantity"] == len(part["Items"]) for part in lists)  # type: ignore[arg-type]
 
 
 def _parts(config: object) -> list[dict[str, object]]:

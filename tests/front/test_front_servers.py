@@ -11,7 +11,7 @@ from tests.front.conftest import Way
 from tests.live.client import connected, head
 from tests.live.program import TIMEOUT_SECONDS, until
 from tests.pictures import jpeg
-from tests.servers.front import FrontServer, Nginx, Varnish
+from tests.servers.front import Apache, FrontServer, Nginx, Varnish
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
@@ -41,17 +41,42 @@ def from_elsewhere(port: int, path: str, **headers: str) -> int:
         connection.close()
 
 
-async def test_a_second_get_is_served_by_the_cache_whatever_its_query(ways: dict[str, Way], name: str) -> None:
+async def test_a_second_get_is_served_by_the_cache_whatever_its_query(
+    ways: dict[str, Way], name: str, kind: type[FrontServer]
+) -> None:
     way = ways["long"]
     assert (await way.writer.post(name, _PHOTO)).status == 201
-    for path in (f"/derived/{name}-80x60.jpg", f"/original/{name}", f"/info/{name}"):
+    for path, queries in (
+        (f"/derived/{name}-80x60.jpg", ("?v=1", "?v=2024-01-01")),
+        (f"/original/{name}", ("?a=1", "?b=2&c")),
+        (f"/info/{name}", ("?a=1", "?b=2&c")),
+    ):
         first = await way.outside.get(path)
         assert first.status == 200, first
-        again = [await way.outside.get(path + query) for query in ("", "?a=1", "?b=2&c", "")]
+        again = [await way.outside.get(path + query) for query in ("", *queries, "")]
         assert {answer.body for answer in again} == {first.body}
         assert {answer.headers["etag"] for answer in again} == {first.headers["etag"]}
         assert await way.answered(path, 1) == [200]
-        assert not any(path in line["path"] and "?" in line["path"] for line in way.origin.logged("request"))
+        passed_on = [line for line in way.origin.logged("request") if f"{path}?" in line["path"]]
+        assert bool(passed_on) == (kind is Apache)
+
+
+async def test_a_variant_with_options_has_a_copy_of_its_own(ways: dict[str, Way], name: str) -> None:
+    way, plain = ways["long"], f"/derived/{name}-80x80.jpg"
+    assert (await way.writer.post(name, _PHOTO)).status == 201
+    bodies = {}
+    for _ in range(2):
+        for path in (plain, f"{plain}?fit=inside", f"{plain}?fit=%69nside", f"{plain}?fit=inside&v=7"):
+            answer = await way.outside.get(path)
+            assert answer.status == 200, answer
+            assert bodies.setdefault(path, answer.body) == answer.body
+    first, *others = bodies.values()
+    assert set(others) == {others[0]}
+    assert others[0] != first
+    for path, count in ((plain, 1), (f"{plain}?fit=inside", 1), (f"{plain}?fit=inside&v=7", 2)):
+        assert await way.answered(path, count) == [200] * count
+    assert (await way.outside.get(f"{plain}?fit=outside")).status == 400
+    assert (await way.outside.get(f"{plain}?fit=fill")).status == 403
 
 
 async def test_how_old_a_copy_is_is_told_by_all_but_nginx(
@@ -87,6 +112,16 @@ async def test_other_spellings_of_a_path_do_not_fill_the_cache(
 
     await until(lambda: len(statuses()) >= expected, "the log")
     assert statuses() == [200] * expected
+
+
+@only(Apache)  # tests/front/test_auto.py counts the copies of the others
+async def test_a_negotiated_format_is_passed_on(ways: dict[str, Way], name: str) -> None:
+    way, path = ways["long"], f"/derived/{name}-80x60.auto"
+    assert (await way.writer.post(name, _PHOTO)).status == 201
+    for accept, expected in (("image/webp", "image/webp"), ("*/*", "image/jpeg"), ("image/webp", "image/webp")):
+        answer = await way.outside.get(path, Accept=accept)
+        assert (answer.status, answer.headers["content-type"], answer.headers["vary"]) == (200, expected, "Accept")
+    assert await way.answered(path, 3) == [200] * 3
 
 
 @only(Nginx, Varnish)  # Apache has no such lock

@@ -1,4 +1,4 @@
-"""Signed URLs behind nginx, as docs/signing.md advises, and what goes wrong where nginx rewrites URLs."""
+"""Signed URLs behind the front servers of examples/, and what goes wrong where nginx rewrites URLs."""
 
 import os
 import time
@@ -13,7 +13,7 @@ from tests.live.client import Answer, Client, connected, head
 from tests.live.program import Program, running
 from tests.pictures import jpeg
 from tests.servers import Missing
-from tests.servers.front import Nginx
+from tests.servers.front import FRONTS, FrontServer, Nginx
 
 pytestmark = pytest.mark.live
 
@@ -88,3 +88,18 @@ async def test_nginx_passes_signed_urls_on_as_they_are_and_caches_them_for_nobod
 async def test_a_path_that_nginx_rewrites_only_keeps_its_signature_in_the_usual_spelling(front: int) -> None:
     for id, status in (("caf%C3%A9", 200), ("caf%c3%a9", 403), ("c%61f%C3%A9", 403)):
         assert (await _get(front, f"/rewritten{_signed(f'/original/{id}')}")).status == status
+
+
+@pytest.mark.parametrize("kind", FRONTS, ids=lambda kind: kind.__name__.lower())
+async def test_the_examples_keep_what_is_signed_from_everybody_else(origin: Program, kind: type[FrontServer]) -> None:
+    try:
+        kind.install()
+    except Missing as error:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
+    with kind(origin.port) as server:
+        for path in ("/original/caf%C3%A9", "/derived/caf%C3%A9-32x24.auto", "/info/caf%C3%A9"):
+            url = Keyring([_KEY]).sign(f"{path}?exp={int(time.time()) + 3_600}")
+            for _ in range(2):
+                assert (await _get(server.port, url)).status == 200
+            for other in (path, f"{path}?v=1", url.partition("&sig=")[0], f"{url[:-43]}{'A' * 43}"):
+                assert (await _get(server.port, other)).status in (400, 403), other

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 _RENDERING = ("derive.leased", "derive.rendering", "derive.rendered", "derive.blob-put", "derive.released")
 _DELETING = ("remove.committed", "cleanup.original-deleted", "cleanup.derived-deleted")
 _OLD, _NEW = 3, 6  # small PNGs both
+_VARIANTS = {"options": "*", "presets": "cold:160x120,fit=fill,q=90"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ async def started(
     stores = await new_stores(minio, request.getfixturevalue(request.param))
     folder = tmp_path_factory.mktemp("cluster")
     hooks = {"failpoint_kill": folder / "order", "failpoint_killed": folder / "killed"}
-    async with replicas(folder, stores, **hooks) as programs, AsyncExitStack() as stack:
+    async with replicas(folder, stores, **hooks, **_VARIANTS) as programs, AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(Client(program.url)) for program in programs]
         yield Cluster(folder, stores, programs[0], clients)
 
@@ -84,10 +85,11 @@ def cluster(started: Cluster) -> Iterator[Cluster]:
 
 async def test_a_renderer_stopped_anywhere_brings_nothing_back_after_a_delete(cluster: Cluster) -> None:
     ids = []
-    for point in _RENDERING:
+    for number, point in enumerate(_RENDERING):
         for again_before_it_wakes in (False, True):
             ids.append(f"{point.replace('.', '-')}-{'again' if again_before_it_wakes else 'gone'}")
-            await _stop_delete_and_wake(cluster, point, ids[-1], again_before_it_wakes)
+            cold = _cold(ids[-1])[(number + again_before_it_wakes) % 2]
+            await _stop_delete_and_wake(cluster, point, cold, ids[-1], again_before_it_wakes)
     for number, id in enumerate(ids):
         assert (await cluster.clients[number % 3].delete(id)).status == 204
         await _assert_gone(cluster.clients, id)
@@ -162,12 +164,12 @@ async def test_a_sweep_stopped_before_it_deletes_takes_nothing_that_was_acknowle
     assert len([key for key in await cluster.blobs("fenced") if key.startswith(keys.ORIGINALS)]) == 1
 
 
-async def _stop_delete_and_wake(cluster: Cluster, point: str, id: str, again_before_it_wakes: bool) -> None:
+async def _stop_delete_and_wake(cluster: Cluster, point: str, cold: str, id: str, again_before_it_wakes: bool) -> None:
     """Stop a render at this point, DELETE under it, upload the id again, and let the render go on."""
     sleeper, other, third = cluster.clients
     awake = [other, third]
     await _upload_and_warm(cluster, id)
-    late = await cluster.stopped(point, sleeper.get(f"/derived/{id}-160x120.png"))
+    late = await cluster.stopped(point, sleeper.get(cold))
     under_way = [asyncio.create_task(client.get(f"/derived/{id}-120x90.png")) for client in awake]
     assert (await third.delete(id)).status == 204
     after = [asyncio.create_task(sleeper.get(path)) for path in _paths(id)]
@@ -192,8 +194,17 @@ async def _stop_delete_and_wake(cluster: Cluster, point: str, id: str, again_bef
 
 
 def _paths(id: str) -> tuple[str, ...]:
-    """The original, a derived picture that is in every memory, and one whose render was stopped."""
-    return f"/original/{id}", f"/derived/{id}-80x60.png", f"/derived/{id}-160x120.png", f"/info/{id}"
+    """The original, variants that are in every memory, and those whose renders are stopped."""
+    return f"/original/{id}", *_warm(id), *_cold(id), f"/info/{id}"
+
+
+def _warm(id: str) -> tuple[str, ...]:
+    return f"/derived/{id}-80x60.png", f"/derived/{id}-80x.webp?q=95&enlarge=true"
+
+
+def _cold(id: str) -> tuple[str, ...]:
+    """A plain variant, and one with options whose format is only known with the original."""
+    return f"/derived/{id}-160x120.png", f"/derived/{id}@cold.auto"
 
 
 def _number(path: str, answer: Answer) -> int:
@@ -208,8 +219,8 @@ async def _upload_and_warm(cluster: Cluster, id: str) -> None:
     assert (await cluster.clients[0].post(id, numbered(_OLD))).status == 201
     for _ in range(2):
         for client in cluster.clients:
-            answer = await client.get(f"/derived/{id}-80x60.png")
-            assert _number("/derived/", answer) == _OLD
+            for path in _warm(id):
+                assert _number(path, await client.get(path)) == _OLD
 
 
 async def _assert_gone(clients: list[Client], id: str) -> None:

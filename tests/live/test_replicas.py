@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 _CROWD = 1_000
 _UPLOADS, _CONNECTIONS = 500, 50
+_PRESETS = "cover:800x600,gravity=north,q=70"
 _PHOTO, _OTHER = jpeg(1600, 1200), jpeg(400, 300, seed=2)
 
 
@@ -79,6 +80,27 @@ class Cluster:
         async with registry.load_blobs(self.stores.blobs) as blobs:
             return [info.key async for info in blobs.list(f"{keys.ORIGINALS}{id}/")]
 
+    async def variants(self, id: str) -> list[str]:
+        """The keys of this id's variants in the bucket."""
+        async with registry.load_blobs(self.stores.blobs) as blobs:
+            return [info.key async for info in blobs.list(f"{keys.DERIVED}{id}/")]
+
+
+def _spellings(id: str) -> list[str]:
+    """Fifty URLs of one variant: by size and options, with `dpr`, by a preset, and negotiated."""
+    sizes = [("800x600", ""), ("400x300", "dpr=2"), ("320x240", "dpr=2.50"), ("200x150", "dpr=04.0")]
+    options = [
+        "gravity=north&q=70", "q=70&gravity=NORTH", "gravity=0.5,0&q=070", "q=70&gravity=0.500%2C0.0&fit=cover",
+        "fit=Cover&enlarge=true&rotate=0&gray=false&gravity=North&q=70", "v=1&gravity=north&&q=70&frame=0",
+    ]  # fmt: skip
+    urls = [
+        f"/derived/{id}-{size}.{extension}?{query}&{dpr}"
+        for size, dpr in sizes
+        for query in options
+        for extension in ("jpg", "auto")
+    ]
+    return [*urls, f"/derived/{id}@cover.jpeg", f"/derived/{id}@cover.Auto?v=2"]
+
 
 @asynccontextmanager
 async def _replica(
@@ -91,6 +113,8 @@ async def _replica(
         "failpoint_count": folder / f"count-{name}",
         "header_timeout": 60,
         "metrics_port": metrics_port,
+        "options": "*",
+        "presets": _PRESETS,
     }
     async with running(folder / name, **settings) as program, Client(program.url, _CROWD) as client:
         yield program, client
@@ -141,6 +165,29 @@ async def test_a_thousand_who_ask_three_replicas_get_one_render(cluster: Cluster
     assert len({answer.headers["last-modified"] for answer in later}) == 1
     assert answers[0].picture.size == (800, 600)
     assert cluster.passes("derive.rendered") == 1
+
+
+async def test_fifty_spellings_of_one_variant_at_once_get_one_render_and_one_object(cluster: Cluster) -> None:
+    spellings = _spellings("spelled")
+    assert len(set(spellings)) == len(spellings) == 50
+    assert (await cluster.clients[0].post("spelled", _PHOTO)).status == 201
+    workers = [worker for program in cluster.programs for worker in program.workers()]
+    for worker in workers:  # so that no request ends before all are sent
+        worker.suspend()
+    asked = [
+        asyncio.create_task(client.get(path, Accept="image/webp;q=0, */*"))
+        for path in spellings
+        for client in cluster.clients
+    ]
+    await until(lambda: cluster.passes("derive.leased"), "the lease")
+    for worker in workers:
+        worker.resume()
+    answers = await asyncio.gather(*asked)
+    assert {answer.status for answer in answers} == {200}
+    assert len({(answer.headers["etag"], answer.body) for answer in answers}) == 1
+    assert answers[0].picture.size == (800, 600)
+    assert cluster.passes("derive.rendered") == 1
+    assert [key.rpartition("/")[2] for key in await cluster.variants("spelled")] == ["800x600_gravity-north_q-70.jpg"]
 
 
 async def test_of_five_hundred_uploads_of_a_new_id_one_succeeds_and_one_blob_stays(cluster: Cluster) -> None:

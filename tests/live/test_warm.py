@@ -14,7 +14,7 @@ from pymager.errors import ConfigurationError
 from pymager.operations import warm as warming
 from pymager.operations.progress import Progress
 from pymager.operations.report import Report
-from pymager.operations.warm import VariantSet
+from pymager.operations.variant_set import VariantSet
 from tests.live.client import Client
 from tests.live.program import Done, command, running
 from tests.live.traces import blob_keys
@@ -70,13 +70,68 @@ async def test_sizes_are_those_of_the_settings_unless_named_and_never_others(lib
     assert derived(library) == sorted(f"{id}/{side}x{side}.jpg" for id in _IDS for side in (20, 30))
     for arguments, sentence in (
         (["--sizes", "21x21"], "size 21x21 is not allowed; allowed sizes: 20x20, 30x30"),
-        (["--sizes", "20y20"], "comma-separated sizes such as 800x600"),
+        (["--sizes", "20y20"], "--sizes: must be sizes such as 800x600, 800x or x600, got '20y20'"),
         (["--formats", "doc"], "'doc' is not an output format"),
     ):
         done = await warm(library, *arguments, sizes="20x20,30x30")
         assert (done.code, done.out) == (2, "")
         assert sentence in done.err
     assert "PYMAGER_SIZES allows any size" in (await warm(library)).err
+
+
+async def test_sizes_are_combined_with_options_and_presets_bring_their_own(library: Path) -> None:
+    settings = {"sizes": "80x60,80x", "options": "fit,q=70", "presets": "thumb:20x20,gravity=north,q=50;tall:x30"}
+    done = await warm(library, "--options", "fit=inside,q=70", "--formats", "jpg,webp", "--prefix", "cat", **settings)
+    assert (done.code, done.err) == (0, "")
+    sized = {f"{size}.{format}" for size in ("80x60_fit-inside_q-70", "80x_q-70") for format in ("jpg", "webp")}
+    assert derived(library) == sorted(f"cat/{name}" for name in sized)
+
+    done = await warm(library, "--presets", "thumb, tall", "--formats", "jpg,png", "--prefix", "dog-1", **settings)
+    assert (done.code, done.err) == (0, "")
+    names = {"20x20_gravity-north_q-50.jpg", "20x20_gravity-north.png", "x30.jpg", "x30.png"}
+    assert set(derived(library)) == {f"cat/{name}" for name in sized} | {f"dog-1/{name}" for name in names}
+
+    done = await warm(
+        library, "--presets", "*", "--sizes", "80x60", "--options", "q=70", "--prefix", "dog-1", **settings
+    )
+    assert done.out.startswith("1 rendered (")
+    assert done.out.endswith(" bytes), 2 already there, 0 failed\n")
+
+    count = library / "count"
+    async with running(library, failpoint_count=count, **settings) as program, Client(program.url) as client:
+        for url in ("cat-80x60.webp?q=70&fit=INSIDE", "cat-80x.jpg?fit=inside&q=070", "dog-1@tall.png"):
+            assert (await client.get(f"/derived/{url}")).status == 200, url
+    assert "derive.leased" not in (count.read_text() if count.exists() else "")
+
+
+async def test_auto_renders_what_any_client_can_get(library: Path) -> None:
+    done = await warm(library, "--sizes", "80x60", "--formats", "auto", "--prefix", "cat")
+    assert (done.code, done.err) == (0, "")
+    assert derived(library) == ["cat/80x60.avif", "cat/80x60.jpg", "cat/80x60.webp"]
+    count = library / "count"
+    async with running(library, failpoint_count=count) as program, Client(program.url) as client:
+        for accept, got in (
+            ("image/avif,image/webp,*/*", "image/avif"),
+            ("image/webp,*/*", "image/webp"),
+            ("*/*", "image/jpeg"),
+        ):
+            answer = await client.get("/derived/cat-80x60.auto", Accept=accept)
+            assert (answer.status, answer.headers["content-type"]) == (200, got)
+    assert "derive.leased" not in (count.read_text() if count.exists() else "")
+
+
+async def test_options_of_the_command_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    settings = {"sizes": "80x60", "options": "q=70", "presets": "tall:x30"}
+    for arguments, sentence in (
+        (["--presets", "tall", "--options", "q=70"], "--options needs --sizes beside --presets"),
+        (["--presets", ","], "--presets: must be names of presets, or * for all, got ','"),
+        (["--formats", ","], "--formats: must be output formats such as jpg,webp, got ','"),
+        (["--presets", "high"], "--presets: there is no preset 'high'; presets: tall"),
+    ):
+        done = await warm(tmp_path, *arguments, **settings)
+        assert (done.code, done.out) == (2, "")
+        assert sentence in done.err
+        assert "Traceback" not in done.err
 
 
 async def test_originals_are_chosen_by_prefix_or_named_and_unknown_ones_are_listed(library: Path) -> None:
@@ -139,14 +194,14 @@ async def test_the_position_in_the_listing_is_saved_for_the_next_run(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(warming, "_PAGE_SIZE", 2)
-    settings = settings_for(library)
+    settings = settings_for(library, presets="thumb:20x20")
     file = library / "checkpoint"
     leases = itertools.count(1)
 
-    async def warmed(prefix: str) -> Report:
+    async def warmed(prefix: str, wanted: VariantSet = _WANTED) -> Report:
         progress = Progress(io.StringIO())
         return await warming.warm_catalog(
-            settings, _WANTED, jobs=1, prefix=prefix, checkpoint_path=file, progress=progress
+            settings, wanted, jobs=1, prefix=prefix, checkpoint_path=file, progress=progress
         )
 
     def interrupt(point: str) -> None:
@@ -159,6 +214,8 @@ async def test_the_position_in_the_listing_is_saved_for_the_next_run(
     assert (first.done, first.stopped) == (3, "stopped by SIGINT")
     with pytest.raises(ConfigurationError, match="not a checkpoint of a run with these options"):
         await warmed("dog")
+    with pytest.raises(ConfigurationError, match="not a checkpoint of a run with these options"):
+        await warmed("", VariantSet(["20x20"], ["jpg"], presets=["thumb"]))
     second = await warmed("")
     assert (second.existing, second.done, second.stopped) == (1, 1, None)
     assert not file.exists()

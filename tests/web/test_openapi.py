@@ -1,11 +1,12 @@
 """`/openapi.json` and the program agree: schemathesis sends what the document allows, and what it does not."""
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 import requests
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from pymager.formats import OUTPUTS
+from pymager.formats import OUTPUTS, output_of
 from pymager.joiners import misplaced_joiner
+from pymager.variants.options import BY_NAME, COMPASS, FITS, SMART
 from pymager.variants.signatures import Keyring
+from pymager.variants.variant import AUTO
 from pymager.web.openapi.document import document
 from pymager.web.openapi.schemas import EXPIRY, SIGNATURE
 from tests.pictures import jpeg
@@ -35,10 +38,32 @@ CURSOR = "next"
 
 schemathesis.openapi.format("binary", st.sampled_from(PICTURES))
 schemathesis.openapi.format("original-id", IDS)
-schemathesis.openapi.format(
-    "derived-name",
-    st.builds("{}-{}x{}.{}".format, IDS, SIZES, SIZES, st.sampled_from([*sorted(OUTPUTS), "JPG"])),
-)
+PRESETS = "thumb:16x16,gravity=north;wide_2:x20,q=50"
+WHICH = st.builds("-{}x{}".format, SIZES, SIZES) | st.sampled_from(["-20x", "-x20", "@thumb", "@wide_2", "@none"])
+EXTENSIONS = st.sampled_from([*sorted(OUTPUTS), AUTO, "JPG", "Auto"])
+schemathesis.openapi.format("derived-name", st.builds("{}{}.{}".format, IDS, WHICH, EXTENSIONS))
+# Every value is one that the option takes, for the pictures here; the patterns of the document allow more.
+VALUES = {
+    "fit": st.sampled_from([*FITS, "Cover"]),
+    "enlarge": st.sampled_from(["true", "false", "TRUE"]),
+    "gravity": st.sampled_from([*COMPASS, SMART, "NorthEast", "0.3,0.75", "0,1.0"]),
+    "dpr": st.sampled_from(["1", "1.25", "2.0", "4"]),
+    "q": st.integers(1, 100).map(str),
+    "bg": st.sampled_from(["ff0000", "FF000080", "00000000"]),
+    "crop": st.sampled_from(["0,0,8,8", "2,1,100,100", "10p,0,50p,100p", "0.5p,12.5P,99p,200p"]),
+    "trim": st.integers(0, 255).map(str),
+    "rotate": st.sampled_from(["0", "90", "180", "270"]),
+    "flip": st.sampled_from(["h", "v", "HV"]),
+    "blur": st.sampled_from(["0.3", "2.50", "100"]),
+    "sharpen": st.sampled_from(["0.3", "1.5", "10"]),
+    "gray": st.sampled_from(["true", "false"]),
+    "watermark": st.just("logo"),
+    "animated": st.sampled_from(["true", "false"]),
+    "frame": st.sampled_from(["0", "00", "7"]),
+    "v": st.text(string.ascii_letters),
+}
+for name, values in VALUES.items():
+    schemathesis.openapi.format(f"option-{name}", values)
 schemathesis.openapi.format("entity-tags", TAGS)
 schemathesis.openapi.format("http-date", DATES)
 schemathesis.openapi.format("entity-tag-or-date", TAGS | DATES)
@@ -62,7 +87,8 @@ contract = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig.
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]]) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("openapi"), workers=2, signing_keys=KEY.hex()) as server:
+    allowed = {"options": "*", "presets": PRESETS, "signing_keys": KEY.hex()}
+    with serving(tmp_path_factory.mktemp("openapi"), workers=2, **allowed) as server:
         yield server
 
 
@@ -86,16 +112,54 @@ def test_the_document_is_served(served: Served) -> None:
     assert served.get("/openapi.json").json == document()
 
 
-@contract.parametrize()
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_the_document_has_every_option_in_any_case(method: str) -> None:
+    parameters = document()["paths"]["/derived/{name}"][method]["parameters"]
+    in_query = [parameter["name"] for parameter in parameters if parameter["in"] == "query"]
+    assert in_query == [*BY_NAME, "v", "exp", "sig"]
+    for parameter in parameters:
+        if option := BY_NAME.get(parameter["name"]):
+            assert option.takes in parameter["description"]
+            for choice in option.choices:
+                for spelled in (choice, choice.upper(), choice.title()):
+                    assert re.search(parameter["schema"]["pattern"], spelled), (option.name, spelled)
+
+
+@contract.exclude(path="/derived/{name}").parametrize()
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_operation_responds_as_documented(case: Any, stocked: Served, cursor: str) -> None:
     if (case.query or {}).get("cursor") == CURSOR:
         case.query["cursor"] = cursor
+    call_and_validate(case, stocked)
+
+
+@contract.include(path="/derived/{name}").parametrize()
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+def test_variants_with_options_respond_as_documented(case: Any, stocked: Served) -> None:
+    if case.meta.generation.mode.is_positive:
+        drop_what_excludes(case)
+    call_and_validate(case, stocked)
+
+
+def call_and_validate(case: Any, server: Served) -> None:
     sign(case)
     excluded = [negative_data_rejection] if is_taken_for_wrong(case) else []
     if misplaced_joiner(unicodedata.normalize("NFC", path_of(case))) is not None:
         excluded.append(positive_data_acceptance)  # the pattern cannot say where joiners are allowed
-    case.call_and_validate(base_url=stocked.url, headers=WRITER, excluded_checks=excluded)
+    case.call_and_validate(base_url=server.url, headers=WRITER, excluded_checks=excluded)
+
+
+def drop_what_excludes(case: Any) -> None:
+    """Drop the options that others exclude: OpenAPI has no words for that."""
+    query, name = case.query or {}, unquote(path_of(case))
+    if "@" in name:
+        for option in set(query) & set(BY_NAME) - {"dpr"}:
+            del query[option]
+    extension = name.rpartition(".")[2].lower()
+    if extension != AUTO and not output_of(OUTPUTS[extension].name).quality_setting:
+        query.pop("q", None)
+    if str(query.get("animated")).lower() == "true":
+        query.pop("frame", None)
 
 
 def sign(case: Any) -> None:

@@ -9,6 +9,7 @@ from aiohttp import web
 from pymager import __version__
 from pymager.formats import FORMATS, OUTPUTS, Format
 from pymager.web.bodies import MAX_FIELDS, MAX_FIELDS_BYTES
+from pymager.web.openapi.options import OPTION_PARAMETERS
 from pymager.web.openapi.schemas import (
     CURSOR,
     EXPIRY,
@@ -130,7 +131,10 @@ def _original() -> dict[str, Any]:
 
 def _derived(content: dict[str, Any], description: str) -> dict[str, Any]:
     read = _read(content, description)
-    return read | {"responses": read["responses"] | problems(422, 507)}
+    return read | {
+        "parameters": OPTION_PARAMETERS + read["parameters"],
+        "responses": read["responses"] | problems(409, 422, 507),
+    }
 
 
 def _post(*more: int) -> dict[str, Any]:

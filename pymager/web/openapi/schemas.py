@@ -4,15 +4,14 @@ from typing import Any
 
 from pymager import names
 from pymager.formats import OUTPUTS
-from pymager.variants.grammar import SIZE_PATTERN
+from pymager.variants.grammar import PRESET_NAME, SIZE_PATTERN
+from pymager.variants.variant import AUTO
+from pymager.web.openapi.options import any_case
 from pymager.web.originals import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 STRING = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
-_EXTENSIONS = "|".join(
-    "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in name)
-    for name in sorted(OUTPUTS, reverse=True)
-)
+_EXTENSIONS = any_case("|".join(sorted((*OUTPUTS, AUTO), reverse=True)))
 # A superset: where the two joiners are allowed depends on scripts, which no regular expression of JSON Schema knows.
 _ID_CATEGORIES = "".join(rf"\p{{{category}}}" for category in names.ID_CATEGORIES)
 _ID_PATTERN = rf"[\u200c\u200d{_ID_CATEGORIES}{names.ID_PUNCTUATION}]+"
@@ -36,11 +35,13 @@ NAME = {
     "name": "name",
     "in": "path",
     "required": True,
-    "description": "`{id}-{width}x{height}.{extension}`, with the width and height in pixels.",
+    "description": "`{id}-{width}x{height}.{extension}`, with the width and height in pixels; without one of them, it "
+    "follows from the picture's proportions. Or `{id}@{preset}.{extension}`, which takes no option but `dpr`. With the "
+    "extension `auto`, the format depends on `Accept`, and every response has `Vary: Accept`.",
     "schema": {
         "type": "string",
         "format": "derived-name",
-        "pattern": rf"^{_ID_PATTERN}-{SIZE_PATTERN}\.({_EXTENSIONS})$",
+        "pattern": rf"^{_ID_PATTERN}(-{SIZE_PATTERN}|@{PRESET_NAME})\.({_EXTENSIONS})$",
     },
     "example": "cat-800x600.jpg",
 }
@@ -153,17 +154,17 @@ SCHEMAS = {
 }
 
 _STATUS_DESCRIPTIONS = {
-    400: "The id, form, picture, format, limit or cursor is invalid, or `sig` or `exp` cannot stand there.",
+    400: "The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there.",
     401: "Credentials are missing or wrong.",
-    403: "The size is not allowed, the signature is missing, wrong or expired, or writing is disabled.",
-    404: "There is no original with this id, or no such route.",
+    403: "The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled.",
+    404: "There is no original with this id, no such preset or frame, or no such route.",
     408: "The request's body stalled.",
-    409: "An original with this id already exists.",
+    409: "An original with this id already exists, or the original of the watermark does not exist.",
     412: "A precondition does not hold.",
     413: "The picture is too large.",
     415: "The request's body has a Content-Encoding.",
     416: "The range contains no byte of the original.",
-    422: "The picture crashes, hangs or overloads its decoder, or exceeds a limit.",
+    422: "The picture crashes, hangs or overloads its decoder, or the picture or the variant exceeds a limit.",
     429: "Credentials are wrong again, after too many failures from the client's address.",
     500: "Internal error. The server log has details under the request id.",
     503: "The service is overloaded or read-only, or a part of it is unavailable.",

@@ -8,12 +8,17 @@ import pytest
 from pymager.engine.limits import PictureLimits
 from pymager.errors import FrameNotFound, VariantTooLarge
 from pymager.formats import Encoding
+from pymager.library.overlays import Overlays
 from pymager.library.resolution import Resolver, moves
 from pymager.ports import Original
+from pymager.testing.metadata_memory import MemoryMetadata
+from pymager.variants.negotiation import Negotiation
 from pymager.variants.variant import Variant
 from tests.unit.place import planted
 
 LIMITS = PictureLimits(("*",), animation_pixels=20 * 80 * 60, animation_source_pixels=20 * 400 * 300)
+
+NO_OVERLAYS = Overlays(MemoryMetadata("memory:"), {})
 
 
 def original(format: str = "gif", frames: int | None = 20, **changes: Any) -> Original:
@@ -25,7 +30,7 @@ async def resolved(row: Original, described: Original | None = None, **options: 
         return described or row
 
     given: dict[str, Any] = {"width": 80, "height": 60, "format": "webp"} | options
-    return await Resolver(Encoding(), LIMITS, 4096, describe).resolve(row, Variant(**given))
+    return await Resolver(Encoding(), LIMITS, 4096, NO_OVERLAYS, describe).resolve(row, Variant(**given))
 
 
 @pytest.mark.parametrize("format", ["gif", "webp", "png", "avif"])
@@ -54,7 +59,9 @@ async def test_a_row_without_a_description_gets_one_only_if_it_is_needed() -> No
         asked.append(row)
         return row
 
-    await Resolver(Encoding(), LIMITS, 4096, describe).resolve(bare, Variant(80, 60, "webp", crop="0,0,9,9"))
+    await Resolver(Encoding(), LIMITS, 4096, NO_OVERLAYS, describe).resolve(
+        bare, Variant(80, 60, "webp", crop="0,0,9,9")
+    )
     assert asked == []
 
 
@@ -97,3 +104,69 @@ async def test_an_original_over_the_limit_is_refused_before_a_worker_is_asked() 
     with pytest.raises(VariantTooLarge, match="made of 21 frames of 400x300 = 2520000 pixels; at most 2400000"):
         await resolved(original(frames=21), width=8, height=6, animated=True)
     assert (await resolved(original(frames=21), width=8, height=6, frame=20)).frame == 20
+
+
+BOTH = "image/avif,image/webp,image/jxl"
+
+
+async def negotiated(row: Original, accept: str, described: Original | None = None, **options: Any) -> tuple[str, int]:
+    """The name that `.auto` stands for, and how often the row was described for it."""
+    asked: list[Original] = []
+
+    async def describe(row: Original) -> Original:
+        asked.append(row)
+        return described or row
+
+    negotiation = Negotiation(("jxl", "avif", "webp"), avif_max_pixels=10 * 80 * 60)
+    resolver = Resolver(Encoding(), LIMITS, 4096, NO_OVERLAYS, describe, negotiation=negotiation)
+    given: dict[str, Any] = {"width": 80, "height": 60, "format": "auto"} | options
+    names = {(await resolver.resolve(row, Variant(**given), accept)).file_name for _ in range(2)}
+    assert len(names) == 1
+    return names.pop(), len(asked)
+
+
+async def test_auto_is_described_only_for_the_fallback_and_only_if_transparency_is_unknown() -> None:
+    bare, opaque = original("png", None), original("png", 1, alpha=False)
+    clear = original("png", 1, alpha=True)
+    assert await negotiated(bare, BOTH) == ("80x60.jxl", 0)
+    assert await negotiated(bare, "image/webp") == ("80x60.webp", 0)
+    assert await negotiated(bare, "*/*", opaque) == ("80x60.jpg", 2)
+    assert await negotiated(bare, "*/*", clear) == ("80x60.png", 2)
+    assert await negotiated(opaque, "*/*") == ("80x60.jpg", 0)
+    assert await negotiated(clear, "*/*") == ("80x60.png", 0)
+
+
+async def test_without_a_description_the_fallback_keeps_what_may_be_transparent() -> None:
+    for format, name in (("png", "png"), ("jpeg", "jpg"), ("heic", "png"), ("bmp", "jpg"), ("dds", "png")):
+        assert (await negotiated(original(format, None), ""))[0] == f"80x60.{name}"
+
+
+async def test_an_animation_is_negotiated_among_the_formats_that_move() -> None:
+    for frames, accept, name in (
+        (10, BOTH, "avif"),
+        (11, BOTH, "webp"),
+        (11, "image/avif", "gif"),
+        (10, "image/jxl", "gif"),
+        (10, "*/*", "gif"),
+    ):
+        for alpha in (True, False):
+            row = original("gif", frames, alpha=alpha)
+            assert await negotiated(row, accept, animated=True) == (f"80x60_animated-true.{name}", 2), frames
+    assert (await negotiated(original("gif", 11, alpha=False), BOTH))[0] == "80x60.jxl"
+    assert (await negotiated(original("jpeg", 1, alpha=False), "*/*", animated=True))[0] == "80x60.jpg"
+    assert (await negotiated(original("png", None), "", original("png", 5, alpha=True), animated=True))[0].endswith(
+        "gif"
+    )
+
+
+async def test_an_animation_over_the_limit_is_refused_in_every_format() -> None:
+    for accept in (BOTH, "image/webp", ""):
+        with pytest.raises(VariantTooLarge):
+            await negotiated(original(), accept, animated=True, width=81)
+
+
+async def test_options_that_the_negotiated_format_ignores_are_dropped() -> None:
+    clear = original("png", 1, alpha=True)
+    assert await negotiated(clear, "", q=50) == ("80x60.png", 0)
+    assert await negotiated(clear, "image/webp", q=50) == ("80x60_q-50.webp", 0)
+    assert await negotiated(clear, "", crop="0,0,400,300") == ("80x60.png", 0)

@@ -103,7 +103,18 @@ BAD: dict[str, list[str]] = {
     "signatures": ["", "on", "OFF", "optional", "required"],
     "cdn_keys_on_query": ["perhaps"],
     "sizes": ["", "800", "x", "0x600", "0x", "800X600", "123456x1", "-1x1", "８x8"],
-    "options": ["size", "fit=stretch", "q", "q=101", "crop", "fit,fit", "q=60|x", "dpr=5", "blur=1e1"],
+    "options": [
+        "size",
+        "fit=stretch",
+        "q",
+        "q=101",
+        "crop",
+        "fit,fit",
+        "q=60|x",
+        "dpr=5",
+        "blur=1e1",
+        "watermark=logo",
+    ],
     "animated": ["maybe"],
     "presets": [
         "thumb",
@@ -117,9 +128,28 @@ BAD: dict[str, list[str]] = {
         "a:80x60;a:80x60",
         "a:80x60,animated=true,frame=1",
         "a" * 41 + ":80x60",
+        "a:80x60,watermark=logo",
+    ],
+    "watermarks": [
+        "logo",
+        "logo:",
+        "logo:gravity=north",
+        "Logo:image=a",
+        ":image=a",
+        "logo:image=a/b",
+        "logo:image=a,size=1",
+        "logo:image=a,gravity=smart",
+        "logo:image=a,scale=0",
+        "logo:image=a,scale=1.1",
+        "logo:image=a,opacity=half",
+        "logo:image=a,margin=-1",
+        "logo:image=a;logo:image=b",
+        "a" * 41 + ":image=a",
     ],
     "max_side": ["0", "65536", "x"],
     "input_formats": ["jpg", "jpeg,eps", "pdf", ""],
+    "auto_formats": ["jpeg", "png", "gif", "heic", "bmp", "avif,best", "auto", "*", "image/avif"],
+    "auto_avif_pixels": ["0", "-1", "2MP", ""],
     "data": ["what?", "a#b"],
     "read_only": ["perhaps"],
     "background": ["white", "#fff", "#gggggg", "#ffffff00"],
@@ -195,6 +225,7 @@ SENTENCES = {
     ("log_level", "loud"): "must be one of debug, info, warning, error, got 'loud'",
     ("cache_control", ""): "must be text that is not empty, got ''",
     ("host", "a\nb"): "must be text without control characters, got 'a\\nb'",
+    ("auto_formats", "webp,jpeg"): "must be formats among webp, avif, jxl, or empty, got 'jpeg'",
     ("sizes", "x" * 99): f"must be sizes such as 800x600, 800x or x600, or * for any size, got '{'x' * 60}...'",
     ("trusted_proxies", "10.0.0.1/8"): "must be networks such as 10.0.0.0/8 or 2001:db8::/32, without host bits, "
     "got '10.0.0.1/8'",
@@ -217,6 +248,34 @@ def test_an_error_says_what_the_value_must_be_and_what_it_is(name: str, value: s
     with pytest.raises(ConfigurationError) as caught:
         settings(**{name: value})
     assert str(caught.value) == f"PYMAGER_{name.upper()}: {SENTENCES[name, value]}"
+
+
+def test_watermarks_can_be_a_table_or_text_and_are_known_to_options_and_presets(tmp_path: Path) -> None:
+    text = "logo:image=brand,scale=0.2,opacity=1;draft:image=猫"
+    table = "watermarks = {logo = {image = 'brand', scale = 0.2, opacity = 1}, draft = {image = '猫'}}"
+    others = "options = ['watermark=logo']\npresets = {hero = {size = '8x6', watermark = 'draft'}}\n"
+    found = load(toml(tmp_path, others + table), {}).settings
+    assert found.watermarks == settings(watermarks=text).watermarks
+    assert found.watermarks == {"logo": "image=brand,scale=0.2,opacity=1", "draft": "image=猫"}
+    assert shown(found, "watermarks") == text
+    with pytest.raises(ConfigurationError, match="PYMAGER_OPTIONS: PYMAGER_WATERMARKS has no watermark 'stamp'"):
+        settings(watermarks=text, options="watermark=logo|stamp")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("watermarks = 5", "must be a table of watermarks, or text such as logo:image=brand,scale=0.2, got 5"),
+        ("watermarks = {logo = 5}", "must be a table of watermarks"),
+        ("[watermarks.logo]\nimage = 'a'\nscale = 0.1234", "with up to 3 decimals, got '0.1234'"),
+        ("[watermarks.logo]\nimage = 'a'\nopacity = 1e-5", "with up to 3 decimals, got '1e-05'"),
+        ("[watermarks.logo]\nimage = 'a,b'", "watermark logo: 'b' is none of image, gravity, scale, opacity, margin"),
+    ],
+)
+def test_a_wrong_table_of_watermarks_is_an_error(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(toml(tmp_path, text), {})
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -331,6 +390,12 @@ def test_the_embedded_stores_are_in_the_data_folder() -> None:
     assert settings(data="here").folder == Path.cwd() / "here"
     assert settings(blobs="s3://bucket").folder is None
     assert settings(blobs="s3://bucket", metadata="postgresql://h/d").metadata_url == "postgresql://h/d"
+
+
+def test_the_formats_of_auto_keep_their_order_and_can_be_none() -> None:
+    assert settings().auto_formats == ("avif", "webp")
+    assert settings(auto_formats="WebP avif,webp").auto_formats == ("webp", "avif")
+    assert settings(auto_formats="").auto_formats == settings(auto_formats=" , ").auto_formats == ()
 
 
 def test_input_formats_become_decoders_without_duplicates() -> None:
