@@ -89,7 +89,7 @@ POLICIES = {
 SIDES = st.sampled_from(["", "0", "1", "9", "12", "13", "15", "18", "20", "24", "30", "40", "60", "007", "99999999999"])
 SIZES = st.sampled_from(["30x20", "60x40", "24x", "x18", "15x10", "12x"]) | st.builds("{}x{}".format, SIDES, SIDES)
 NAMES = st.sampled_from(["thumb", "strip", "THUMB", "other", ""])
-ENDINGS = st.sampled_from([*EXTENSIONS, *EXTENSIONS, "JPG", "jpeg", "WebP", "exe", "jpg.png", ""])
+ENDINGS = st.sampled_from([*EXTENSIONS, *EXTENSIONS, "auto", "Auto", "JPG", "jpeg", "WebP", "exe", "jpg.png", ""])
 VALUES: dict[str, tuple[str, ...]] = {
     "fit": ("cover", "inside", "INSIDE", "contain", "fill", "none", ""),
     "enlarge": ("true", "false", "True", "1"),
@@ -128,6 +128,7 @@ def encoded(parameter: tuple[str, str]) -> str:
 
 PAIRS = [(name, value) for name, values in VALUES.items() for value in values]
 RUBBISH = st.text("fitqdpr=&%,;.0x2?/", max_size=12)
+ACCEPTS = st.sampled_from(["*/*", "image/webp", "image/avif,image/webp,*/*;q=0.8", "image/png", "image/webp;q=0", ";"])
 PATHS = st.builds("-{}.{}".format, SIZES, ENDINGS) | st.builds("@{}.{}".format, NAMES, ENDINGS)
 
 
@@ -141,7 +142,7 @@ def parameters(pairs: Sequence[tuple[str, str]], count: int) -> st.SearchStrateg
 def urls(rules: Rules) -> st.SearchStrategy[str]:
     """What follows the id in a URL: mostly what the policy allows, and with it something else."""
     names = [f"-{size}" for size in sorted(rules.sizes)] + [f"@{name}" for name in sorted(rules.presets)]
-    allowed = st.builds("{}.{}".format, st.sampled_from(names), st.sampled_from(EXTENSIONS))
+    allowed = st.builds("{}.{}".format, st.sampled_from(names), st.sampled_from([*EXTENSIONS, "auto"]))
     likely = parameters([pair for pair in PAIRS if pair[0] in (*rules.options, "dpr", "v")], 4)
     one_more = st.builds(lambda some, more: some + more, parameters(PAIRS, 1), likely)
     anything = st.lists(parameters(PAIRS, 1).map("&".join) | RUBBISH, max_size=6)
@@ -165,7 +166,7 @@ class Watched:
 
 @contextmanager
 def watching(folder: Path, rules: Rules) -> Iterator[Watched]:
-    with serving(folder, **rules.settings) as served:
+    with serving(folder, auto_formats="webp", **rules.settings) as served:
         yield Watched(served, served.upload(jpeg(60, 40, seed=1)))
 
 
@@ -178,15 +179,15 @@ def policy(
         yield rules, watched
 
 
-@given(data=st.data(), method=st.sampled_from(["GET", "GET", "HEAD"]))
+@given(data=st.data(), method=st.sampled_from(["GET", "GET", "HEAD"]), accept=ACCEPTS)
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_random_urls_store_no_more_objects_than_the_policy_allows(
-    policy: tuple[Rules, Watched], data: st.DataObject, method: str
+    policy: tuple[Rules, Watched], data: st.DataObject, method: str, accept: str
 ) -> None:
     rules, watched = policy
     url = data.draw(urls(rules), label="url")
     before = watched.stored()
-    response = watched.served.request(method, f"/derived/{watched.id}{url}")
+    response = watched.served.request(method, f"/derived/{watched.id}{url}", {"Accept": accept})
     after = watched.stored()
     assert response.status in (200, 400, 403, 404, 409, 422), response.body
     assert len(after - before) <= (1 if response.status == 200 else 0)
