@@ -18,6 +18,7 @@ from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
 from pymager.library.descriptions import Descriptions
 from pymager.library.library import Library
+from pymager.library.overlays import Overlays
 from pymager.library.quota import Quota
 from pymager.library.resolution import Resolver
 from pymager.library.spool import Spool
@@ -33,6 +34,7 @@ from pymager.variants.grammar import Grammar
 from pymager.variants.negotiation import Negotiation
 from pymager.variants.policy import Policy
 from pymager.variants.urls import VariantUrls
+from pymager.variants.watermarks import Watermark, watermark
 from pymager.workers.pool import WorkerLimits, WorkerPool
 
 log = structlog.get_logger("pymager")
@@ -123,6 +125,7 @@ async def opened(
             if observer.on:
                 blobs, metadata = ObservedBlobs(blobs, observer), ObservedMetadata(metadata, observer)
             deadline = 3 * settings.worker_timeout + 30
+            overlays = Overlays(metadata, watermarks_of(settings))
             derivation = Derivation(
                 blobs,
                 metadata,
@@ -133,6 +136,7 @@ async def opened(
                 deadline,
                 observer,
                 max_side=settings.max_side,
+                overlays=overlays,
             )
             descriptions = Descriptions(
                 blobs, metadata, workers, spool.folder, deadline, read_only=settings.read_only, observer=observer
@@ -141,6 +145,7 @@ async def opened(
                 encoding(settings),
                 picture_limits(settings),
                 settings.max_side,
+                overlays,
                 descriptions.described,
                 negotiation=negotiation(settings),
             )
@@ -222,7 +227,13 @@ def variant_urls(settings: Settings) -> VariantUrls:
         sizes = frozenset((int(width or 0), int(height or 0)) for width, height in pairs)
     options, signatures = option_lists.allowed_options(settings.options), settings.signatures != "off"
     policy = Policy(sizes, settings.max_side, options, bool(presets), signatures)
-    return VariantUrls(Grammar(encoding(settings), presets, moves=settings.animated), policy)
+    grammar = Grammar(encoding(settings), presets, settings.watermarks, moves=settings.animated)
+    return VariantUrls(grammar, policy)
+
+
+def watermarks_of(settings: Settings) -> dict[str, Watermark]:
+    """The watermarks by their names."""
+    return {name: watermark(name, text) for name, text in settings.watermarks.items()}
 
 
 def backends_named(settings: Settings) -> dict[str, str]:

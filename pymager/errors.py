@@ -29,6 +29,7 @@ PymagerError
 │   ├── EmptyCrop               a crop that leaves nothing of the picture
 │   └── VariantTooLarge         a variant of this picture that would exceed a limit
 ├── WatermarkMissing            the original of a watermark does not exist
+├── WatermarkChanged            the original of a watermark was replaced or deleted during a render
 ├── Overloaded                  a queue is full; try again later
 ├── RevisionGone                the revision to derive a variant from was deleted or replaced
 └── OriginalLost                a row without its blob
@@ -170,6 +171,10 @@ class VariantTooLarge(PictureError):
 
 class WatermarkMissing(PymagerError):
     """The original of a watermark does not exist."""
+
+
+class WatermarkChanged(PymagerError):
+    """The original of a watermark was replaced or deleted during a render: resolve the variant again."""
 
 
 class Overloaded(PymagerError):

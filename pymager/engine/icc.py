@@ -65,12 +65,13 @@ def to_srgb(samples: NDArray[np.uint16], curves: Curves) -> NDArray[np.uint8]:
 def encoded(light: Floats) -> NDArray[np.uint8]:
     """Linear light, 0 to 1, as sRGB of 8 bits (IEC 61966-2-1)."""
     index = np.rint(np.clip(light, 0, 1) * (_LEVELS - 1)).astype(np.uint16)
-    shown: NDArray[np.uint8] = _srgb_table()[index]
+    shown: NDArray[np.uint8] = srgb_table()[index]
     return shown
 
 
 @lru_cache(maxsize=1)
-def _srgb_table() -> NDArray[np.uint8]:
+def srgb_table() -> NDArray[np.uint8]:
+    """The level of sRGB, 0 to 255, for each value of linear light, 0 to 65,535."""
     light = np.linspace(0, 1, _LEVELS)
     shown = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.asarray(np.rint(shown * 255), np.uint8)

@@ -18,9 +18,28 @@ class Inspection:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlay:
+    """The picture of a watermark, and how it is drawn (`pymager.variants.watermarks.Watermark`).
+
+    `path` is a local file with the original of this revision.
+    """
+
+    path: str
+    revision: str
+    gravity: str
+    scale: float
+    opacity: float
+    margin: int
+
+
+@dataclass(frozen=True, slots=True)
 class RenderJob:
-    """A variant to render. `encoding` has its own quality; `max_side` limits a side that follows, in pixels."""
+    """A variant to render. `encoding` has its own quality; `max_side` limits a side that follows, in pixels.
+
+    `overlay` is drawn over the variant.
+    """
 
     variant: Variant
     encoding: Encoding
     max_side: int = 65_535
+    overlay: Overlay | None = None

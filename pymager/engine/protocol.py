@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pymager import errors
-from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.jobs import Inspection, Overlay, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
 from pymager.ports import Description
@@ -61,6 +61,7 @@ _ERRORS: dict[str, Callable[[str], errors.PymagerError]] = {
     "FrameNotFound": errors.FrameNotFound,
     "EmptyCrop": errors.EmptyCrop,
     "VariantTooLarge": errors.VariantTooLarge,
+    "WatermarkChanged": errors.WatermarkChanged,
     OUT_OF_MEMORY: errors.Undecodable,
     "UnsupportedFormat": errors.UnsupportedFormat,
     "NotFound": errors.NotFound,
@@ -138,7 +139,8 @@ def background_of(content: list[int]) -> tuple[int, int, int]:
 def render_job_of(content: dict[str, Any]) -> RenderJob:
     """The `RenderJob` in a request."""
     encoding = Encoding(**_with_tuples(content["encoding"]))
-    return RenderJob(Variant(**content["variant"]), encoding, content["max_side"])
+    overlay = content["overlay"] and Overlay(**content["overlay"])
+    return RenderJob(Variant(**content["variant"]), encoding, content["max_side"], overlay)
 
 
 def answer(status: Status, payload: bytes = b"") -> bytes:

@@ -6,10 +6,18 @@ from pathlib import Path
 
 from PIL import Image
 
-from pymager.engine import alpha, color, depth, orient, pad, scale
+from pymager.engine import alpha, color, depth, effects, locate, orient, overlay, pad, scale
 from pymager.engine.animation.reading import decode_frame, open_animation
 from pymager.engine.animation.writing import write
-from pymager.engine.decode import Decoded, can_be_reduced, check_jpeg_pixels, decode_jpeg, draw, upright_orientation
+from pymager.engine.decode import (
+    Decoded,
+    can_be_reduced,
+    check_jpeg_pixels,
+    decode,
+    decode_jpeg,
+    draw,
+    upright_orientation,
+)
 from pymager.engine.encode import encode, save_options
 from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits, check_animation
@@ -17,7 +25,7 @@ from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
 from pymager.formats import output_of
-from pymager.variants.geometry import Placement, jpeg_reduction, placement
+from pymager.variants.geometry import Placement, Size, Target, jpeg_reduction, placement
 
 
 def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
@@ -35,11 +43,17 @@ OUTPUT_STEPS: tuple[Step, ...] = (
     color.to_srgb,
     color.to_rgb,
     pad.pad,
+    effects.sharpen,
+    effects.blur,
+    effects.gray,
+    overlay.draw,
     alpha.flatten,
     drop_metadata,
 )
 """Steps towards the variant. From the second one on they run on the variant's few pixels."""
 
+_NO_PART = (0.0, 0.0, 0.0, 0.0)
+_NO_TARGET = Target((0, 0), (0, 0), (0, 0))
 _COPYABLE_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 """The modes in which an original's own bytes can be the variant."""
 
@@ -69,7 +83,8 @@ def _render_animation(path: Path, limits: PictureLimits, job: RenderJob) -> byte
         animation = open_animation(original)
         if animation is None:
             return None
-        placed = _placed(next(animation.frames(0)), job)
+        _, first = _prepared(next(animation.frames(0)), limits, job)
+        placed = Placement(first.part, first.target, first.turns)
         kept = _copyright(original, job)
     frames = len(animation.milliseconds)
     check_animation(frames, animation.size, placed.target.size, limits)
@@ -100,17 +115,17 @@ def _load_frames(
         animation = open_animation(original)
         assert animation is not None
         for decoded in animation.frames(0):
-            yield _prepared(decoded, job, placed)
+            yield _prepared(decoded, limits, job, placed)
 
 
 def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
     with open_original(path, limits, full_walk=False, page=job.variant.frame or 0) as original:
         if not _may_be_the_variant(original, job):
-            return load(original, job)
+            return load(original, limits, job)
     with open_original(path, limits, full_walk=True) as original:
         if original.container.picture_only and original.container.frames == 1:
             return None
-        return load(original, job)
+        return load(original, limits, job)
 
 
 def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:
@@ -119,50 +134,71 @@ def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:
     return same and job.variant.is_plain and picture is not None and picture.mode in _COPYABLE_MODES
 
 
-def load(original: OpenOriginal, job: RenderJob) -> tuple[Image.Image, StepContext]:
+def load(original: OpenOriginal, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext]:
     """Decode a picture, and run the steps that belong to decoding.
 
     A JPEG is decoded as small as the variant allows, and an SVG is drawn in the variant's size.
     """
     frame = job.variant.frame or 0
     if original.container.vector is not None and not frame:
-        placed = placement(job.variant, original.size, 1, job.max_side)
-        width, height = placed.scaled_size
-        whole = replace(placed, part=(0.0, 0.0, float(width), float(height)))
-        return _prepared(draw(original, placed.part, (width, height)), job, whole, kept=_copyright(original, job))
+        drawn = _placement_of_drawing(original, job)
+        width, height = drawn.scaled_size
+        decoded = draw(original, drawn.part, (width, height))
+        whole = replace(drawn, part=(0.0, 0.0, float(width), float(height)))
+        return _prepared(decoded, limits, job, whole, kept=_copyright(original, job))
     if not can_be_reduced(original) or frame:
-        return _prepared(decode_frame(original, frame), job, kept=_copyright(original, job))
-    placed = placement(job.variant, original.size, upright_orientation(original), job.max_side)
-    factor = jpeg_reduction(placed.part, placed.scaled_size)
+        return _prepared(decode_frame(original, frame), limits, job, kept=_copyright(original, job))
+    factor = _reduction(original, job)
     if not original.container.has_end:
         check_jpeg_pixels(original)
-    return _prepared(decode_jpeg(original, factor), job, placed, factor, _copyright(original, job))
-
-
-def _placed(decoded: Decoded, job: RenderJob) -> Placement:
-    """What becomes of a picture. That of an animation's first frame is used for all of its frames."""
-    return placement(job.variant, decoded.picture.size, decoded.orientation, job.max_side)
+    decoded = decode_jpeg(original, factor)
+    return _prepared(decoded, limits, job, factor=factor, stored=original.size, kept=_copyright(original, job))
 
 
 def _prepared(
     decoded: Decoded,
+    limits: PictureLimits,
     job: RenderJob,
     placed: Placement | None = None,
+    *,
     factor: int = 1,
+    stored: Size | None = None,
     kept: Copyright = NO_COPYRIGHT,
 ) -> tuple[Image.Image, StepContext]:
-    """Run the steps that belong to decoding. The picture was decoded at 1/`factor` of the size that is placed."""
-    placed = placed or _placed(decoded, job)
-    left, top, right, bottom = placed.part
-    part = (left / factor, top / factor, right / factor, bottom / factor)
+    """Run the steps that belong to decoding, then find the part that the variant shows, unless it is known.
+
+    The picture, of the size `stored`, was decoded at 1/`factor` of it.
+    """
+    picture, orientation = decoded.picture, decoded.orientation
     context = StepContext(
-        job, part, placed.target, placed.turns, decoded.profile, decoded.gray, decoded.frame_area, kept
+        *(job, _NO_PART, _NO_TARGET, (), decoded.profile, decoded.gray, decoded.frame_area),
+        copyright=kept,
+        limits=limits,
     )
-    picture = decoded.picture
     del decoded
     for step in DECODE_STEPS:
         picture = step(picture, context)
-    return picture, context
+    placed = placed or locate.place(picture, stored or picture.size, orientation, job)
+    left, top, right, bottom = placed.part
+    part = (left / factor, top / factor, right / factor, bottom / factor)
+    return picture, replace(context, part=part, target=placed.target, turns=placed.turns)
+
+
+def _reduction(original: OpenOriginal, job: RenderJob) -> int:
+    """The factor by which a JPEG can be decoded smaller."""
+    if locate.needs_every_pixel(job):
+        return 1
+    placed = placement(job.variant, original.size, upright_orientation(original), job.max_side)
+    return jpeg_reduction(placed.part, placed.scaled_size)
+
+
+def _placement_of_drawing(original: OpenOriginal, job: RenderJob) -> Placement:
+    """How an SVG becomes the variant. It is drawn for this only if its pixels decide: for `trim`, in its own size."""
+    if not locate.needs_pixels(job):
+        return placement(job.variant, original.size, 1, job.max_side)
+    whole = (0.0, 0.0, float(original.size[0]), float(original.size[1]))
+    seen = draw(original, whole, original.size) if locate.needs_every_pixel(job) else decode(original)
+    return locate.place(seen.picture, original.size, 1, job)
 
 
 def _copyright(original: OpenOriginal, job: RenderJob) -> Copyright:

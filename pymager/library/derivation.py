@@ -3,14 +3,14 @@
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 
 from pymager import keys
-from pymager.engine.jobs import RenderJob
+from pymager.engine.jobs import Overlay, RenderJob
 from pymager.engine.recipe import current_recipes
 from pymager.errors import NotAPicture, NotFound, OriginalLost, PictureError, RevisionGone, Unavailable, Undecodable
 from pymager.failpoints import reached
@@ -18,6 +18,7 @@ from pymager.formats import Encoding
 from pymager.library import spool
 from pymager.library.cache import Cache
 from pymager.library.content import BUCKET, RENDERED, VariantContent
+from pymager.library.overlays import Overlays
 from pymager.library.singleflight import SingleFlight
 from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
@@ -78,10 +79,11 @@ class Derivation:
         observer: Observer = OFF,
         *,
         max_side: int = 65_535,
+        overlays: Overlays | None = None,
     ) -> None:
         """`deadline` is how many seconds to wait for a variant while other replicas hold its lease.
 
-        `max_side` limits a side that follows from the picture's proportions, in pixels.
+        `max_side` limits a side that follows from the picture's proportions, in pixels. `overlays` are the watermarks.
         """
         self._blobs = blobs
         self._metadata = metadata
@@ -90,6 +92,7 @@ class Derivation:
         self._encoding = encoding
         self._spool_folder = spool_folder
         self._max_side = max_side
+        self._overlays = Overlays(metadata, {}) if overlays is None else overlays
         self._flights: SingleFlight[VariantContent, Worker] = SingleFlight(
             metadata, workers.reserve, deadline=deadline, observer=observer
         )
@@ -165,11 +168,13 @@ class Derivation:
 
     async def _make(self, worker: Worker, key: str, original: Original, variant: Variant) -> VariantContent:
         try:
-            async with local_original(self._blobs, original, self._spool_folder) as path:
+            async with (
+                local_original(self._blobs, original, self._spool_folder) as path,
+                self._overlay(variant) as overlay,
+            ):
                 reached("derive.rendering")
-                rendered = await worker.render(
-                    path, RenderJob(variant, variant.encoding(self._encoding), self._max_side), self._spool_folder
-                )
+                job = RenderJob(variant, variant.encoding(self._encoding), self._max_side, overlay)
+                rendered = await worker.render(path, job, self._spool_folder)
                 reached("derive.rendered")
                 info = _dated(await self._put(key, path, rendered, variant.content_type), original)
         except NotFound:
@@ -200,6 +205,26 @@ class Derivation:
         finally:
             if isinstance(rendered, Path):
                 rendered.unlink(missing_ok=True)
+
+    @asynccontextmanager
+    async def _overlay(self, variant: Variant) -> AsyncIterator[Overlay | None]:
+        """The watermark of a variant, with its picture as a local file.
+
+        Raises `WatermarkChanged`, `WatermarkMissing`, and `OriginalLost` if the picture has a row and no blob.
+        """
+        if not variant.watermark:
+            yield None
+            return
+        async with AsyncExitStack() as stack:
+            watermark, original = await self._overlays.current(variant)
+            try:
+                path = await stack.enter_async_context(local_original(self._blobs, original, self._spool_folder))
+            except NotFound:
+                await self._overlays.current(variant)
+                raise OriginalLost(f"the blob of the watermark '{original.id}' is gone, but its row exists") from None
+            yield Overlay(
+                str(path), original.revision, watermark.gravity, watermark.scale, watermark.opacity, watermark.margin
+            )
 
     async def _check_revision(self, original: Original, key: str) -> None:
         """Delete the variant if its revision was deleted or replaced in the meantime. Raises `RevisionGone`."""

@@ -20,6 +20,7 @@ from pymager.errors import (
     OriginalNotFound,
     Overloaded,
     RevisionGone,
+    WatermarkChanged,
 )
 from pymager.failpoints import reached
 from pymager.library.cache import Cache
@@ -113,6 +114,7 @@ class Library:
         """
         original, replaced = await self._uploads.put(id, body, condition)
         if replaced is not None:
+            self._resolver.forget(id)
             self._run_in_background(self._delete_blobs(replaced))
         return original, replaced is None
 
@@ -126,6 +128,7 @@ class Library:
         except NotFound:
             raise OriginalNotFound(id) from None
         reached("remove.committed")
+        self._resolver.forget(id)
         self._run_in_background(self._delete_blobs(removed))
 
     @asynccontextmanager
@@ -196,6 +199,10 @@ class Library:
                 located = await self._located(successor, located.requested, located.accept)
                 with suppress(NotFound):
                     return await self._derivation.stored(successor, located.key)
+            except WatermarkChanged:
+                located = await self._located(located.original, located.requested, located.accept)
+                with suppress(NotFound):
+                    return await self._derivation.stored(located.original, located.key)
         raise Overloaded(f"'{located.original.id}' is being replaced repeatedly; try again")
 
     async def _located(self, original: Original, requested: Variant, accept: str | None) -> Located:

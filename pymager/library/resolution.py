@@ -7,6 +7,7 @@ from functools import lru_cache
 from pymager.engine.limits import PictureLimits, check_animation
 from pymager.errors import FrameNotFound
 from pymager.formats import FORMATS, Encoding
+from pymager.library.overlays import Overlays
 from pymager.ports import Original
 from pymager.variants.geometry import Size, cropped, target, turned_size, turns
 from pymager.variants.negotiation import Negotiation, accepted, fallback
@@ -19,11 +20,11 @@ _DEFAULT_NEGOTIATION = Negotiation()
 
 
 class Resolver:
-    """Makes the final variant of an original; `encoding` has the settings' qualities.
+    """Makes the final variant of an original; `encoding` has the settings' qualities, `overlays` the watermarks.
 
     `limits` limit animated variants, and `max_side` a side that follows. `negotiation` has the formats that the
-    extension `auto` stands for. `described` gives a row its description if it has none; without one, an original counts
-    as a still picture, which is transparent if its format can be.
+    extension `auto` stands for. `described` gives a row its description if it has none; if that fails, an original
+    counts as a still picture, which is transparent if its format can be.
     """
 
     def __init__(
@@ -31,13 +32,15 @@ class Resolver:
         encoding: Encoding,
         limits: PictureLimits,
         max_side: int,
-        described: Callable[[Original], Awaitable[Original]] | None = None,
+        overlays: Overlays,
+        described: Callable[[Original], Awaitable[Original]],
         *,
         negotiation: Negotiation = _DEFAULT_NEGOTIATION,
     ) -> None:
         self._encoding = encoding
         self._limits = limits
         self._max_side = max_side
+        self._overlays = overlays
         self._negotiation = negotiation
         self._described = described
         self._in_best_format = lru_cache(maxsize=_CACHED_VARIANTS)(self._made_in_best_format)
@@ -45,9 +48,10 @@ class Resolver:
     async def resolve(self, original: Original, variant: Variant, accept: str | None = None) -> Variant:
         """The variant by which the key is made: canonical, in the format that `accept` negotiates.
 
-        Raises `FrameNotFound`, `EmptyCrop` and `VariantTooLarge`.
+        Raises `FrameNotFound`, `EmptyCrop`, `WatermarkMissing`, `VariantTooLarge`, and `Unavailable` if the row of a
+        watermark's picture cannot be read.
         """
-        if self._described is not None and (variant.animated or variant.frame):
+        if variant.animated or variant.frame:
             original = await self._described(original)
         if variant.frame and original.frames is not None and variant.frame >= original.frames:
             raise FrameNotFound(
@@ -56,6 +60,8 @@ class Resolver:
         size = original.width, original.height
         if variant.crop and cropped(variant, size, _UPRIGHT) == (0, 0, *size):
             variant = variant.without("crop")
+        if variant.watermark:
+            variant = _with_overlay(variant, await self._overlays.digest(variant.watermark))
         if variant.animated and not moves(original):
             variant = variant.without("animated")
         if variant.format == AUTO:
@@ -64,14 +70,17 @@ class Resolver:
             self._check_animation(original, variant)
         return variant
 
+    def forget(self, id: str) -> None:
+        """Called when an original was replaced or deleted here: a watermark may show it."""
+        self._overlays.forget(id)
+
     async def _negotiated(self, original: Original, variant: Variant, taken: frozenset[str]) -> Variant:
         """The variant in the format that `auto` stands for. A description is only made if the fallback needs it."""
         size, frames = (original.width, original.height), (original.frames or 1) if variant.animated else 1
         negotiated = self._in_best_format(variant, size, frames, taken, original.alpha)
         if negotiated is not None:
             return negotiated
-        if self._described is not None:
-            original = await self._described(original)
+        original = await self._described(original)
         alpha = can_be_transparent(original) if original.alpha is None else original.alpha
         return variant.in_format(FORMATS[fallback(alpha=alpha, moves=False)], self._encoding)
 
@@ -111,6 +120,12 @@ def moves(original: Original) -> bool:
     row = FORMATS.get(original.format)
     is_animation = row is not None and row.output is not None and row.output.animated
     return is_animation and (original.frames or 1) > 1
+
+
+@lru_cache(maxsize=1_024)
+def _with_overlay(variant: Variant, digest: str) -> Variant:
+    """The variant with the digest of its watermark. Cached, because a variant makes its names when it is created."""
+    return replace(variant, overlay=digest)
 
 
 def can_be_transparent(original: Original) -> bool:

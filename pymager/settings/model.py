@@ -29,6 +29,7 @@ from pymager.settings.types import (
     StoreUrl,
     Tokens,
     Users,
+    Watermarks,
     default_mode,
 )
 from pymager.variants.negotiation import Negotiation
@@ -108,6 +109,14 @@ class Settings(BaseModel):
         description="Allowed sizes of variants, such as `800x600`, or `800x` and `x600` where the other side follows. "
         "`*` allows any size up to `PYMAGER_MAX_SIDE`. `*` is only for trials: anyone who can read pictures can then "
         "fill the blob store with variants.",
+    )
+    watermarks: Watermarks = Field(
+        default_factory=dict,
+        description="Watermarks for the option `watermark`, by their names. In the environment: "
+        "`logo:image=brand,gravity=southeast,scale=0.25,opacity=1,margin=16;draft:image=stamp`. In the file: tables "
+        "such as `[watermarks.logo]`. `image` is the id of an original. `scale` is the share of the variant's shorter "
+        "side that the watermark's longer side takes, and `margin` is in pixels; the other values above are the "
+        "defaults.",
     )
     options: Options = Field(
         (),

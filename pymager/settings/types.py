@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretByt
 
 from pymager import formats, passwords
 from pymager.settings.messages import must_be, shortened
-from pymager.variants import option_lists
+from pymager.variants import option_lists, watermarks
 from pymager.variants.signatures import MIN_KEY_BYTES
 
 YEAR_SECONDS = 365 * 86_400
@@ -44,8 +44,10 @@ def _options(value: object) -> object:
     return option_lists.split_options(value) if isinstance(value, str) else value
 
 
-def _check_options(items: tuple[str, ...]) -> tuple[str, ...]:
-    option_lists.allowed_options(items)
+def _check_options(items: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
+    drawn = option_lists.allowed_options(items).get("watermark") or frozenset()
+    if unknown := sorted(drawn.difference(others.data.get("watermarks", drawn))):
+        raise ValueError(f"PYMAGER_WATERMARKS has no watermark {shortened(unknown[0])}")
     return items
 
 
@@ -60,10 +62,29 @@ def _presets(value: object) -> object:
     }
 
 
-def _check_presets(presets: dict[str, str]) -> dict[str, str]:
+def _check_presets(presets: dict[str, str], others: ValidationInfo) -> dict[str, str]:
     for name, text in presets.items():
-        option_lists.preset(name, text)
+        drawn = str(option_lists.preset(name, text).values.get("watermark", ""))
+        if drawn and drawn not in others.data.get("watermarks", [drawn]):
+            raise ValueError(f"preset {name}: PYMAGER_WATERMARKS has no watermark {shortened(drawn)}")
     return presets
+
+
+def _watermarks(value: object) -> object:
+    """A table of tables can also be one string: `name:image=brand,scale=0.2;...`."""
+    if isinstance(value, str):
+        return watermarks.watermark_texts(value)
+    if not isinstance(value, dict) or not all(isinstance(table, dict | str) for table in value.values()):
+        raise must_be("a table of watermarks, or text such as logo:image=brand,scale=0.2", value)
+    return {
+        name: watermarks.watermark_text(table) if isinstance(table, dict) else table for name, table in value.items()
+    }
+
+
+def _check_watermarks(texts: dict[str, str]) -> dict[str, str]:
+    for name, text in texts.items():
+        watermarks.watermark(name, text)
+    return texts
 
 
 def _none_where_empty(value: object) -> object:
@@ -229,6 +250,7 @@ AutoFormats = Annotated[Words, AfterValidator(_check_auto_formats)]
 InputFormats = Annotated[Words, AfterValidator(_check_formats)]
 Options = Annotated[tuple[str, ...], BeforeValidator(_options), AfterValidator(_check_options)]
 Presets = Annotated[dict[str, str], BeforeValidator(_presets), AfterValidator(_check_presets)]
+Watermarks = Annotated[dict[str, str], BeforeValidator(_watermarks), AfterValidator(_check_watermarks)]
 Networks = Annotated[Words, AfterValidator(_check_networks)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 Users = Annotated[Pairs, AfterValidator(_check_users)]

@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -55,11 +55,23 @@ class Requested:
 
 
 class Grammar:
-    """Parses variants' URLs; `encoding` has the settings' qualities, `moves` says whether variants move by default."""
+    """Parses variants' URLs.
 
-    def __init__(self, encoding: Encoding, presets: Mapping[str, Preset], *, moves: bool = False) -> None:
+    `encoding` has the settings' qualities, `watermarks` are the names of those that exist, and `moves` says whether
+    variants move by default.
+    """
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        presets: Mapping[str, Preset],
+        watermarks: Container[str] = (),
+        *,
+        moves: bool = False,
+    ) -> None:
         self._encoding = encoding
         self._presets = presets
+        self._watermarks = watermarks
         self._moves = moves
 
     def parse(self, name: str, query: str = "") -> Requested:
@@ -103,6 +115,8 @@ class Grammar:
             rows = formats.OUTPUTS.items()
             known = ", ".join(sorted(name for name, row in rows if row.output and row.output.quality_setting))
             raise InvalidOption(f"the option q: {format} has no quality; formats that have one: {known}")
+        if values.get("watermark") and values["watermark"] not in self._watermarks:
+            raise InvalidOption(f"the option watermark takes {BY_NAME['watermark'].takes}, got '{values['watermark']}'")
         if values.get("animated") and values.get("frame") is not None:
             raise InvalidOption("the options animated=true and frame exclude each other: a frame is a still picture")
         options = {name: value for name, value in values.items() if name != "dpr"}

@@ -52,7 +52,7 @@ _ITEMS = {"sizes": [{"pattern": f"^{_SIZE}([ ,]+{_SIZE})*$"}, {"pattern": f"^{_S
 # Lists that can be empty although their default is not.
 _OPTIONAL = {"auto_formats"}
 # Tables that are written as one string.
-_TEXTS = ("presets",)
+_TEXTS = ("presets", "watermarks")
 # What the default of a value does not say about its type.
 TYPES: dict[str, Any] = {
     "replicas": {"type": "integer", "minimum": 0},

@@ -126,6 +126,7 @@ def _other(name: str) -> tuple[Any, Any]:
         "auto_formats": ("", ()),
         "options": ("fit,gravity=0.5,0.2,q=70|80", ("fit", "gravity=0.5,0.2", "q=70|80")),
         "presets": ("thumb:80x60,q=70;hero:1600x", {"thumb": "80x60,q=70", "hero": "1600x"}),
+        "watermarks": ("logo:image=brand,scale=0.2", {"logo": "image=brand,scale=0.2"}),
         "input_formats": ("jpeg,png", ("jpeg", "png")),
         "background": ("#102030", "#102030"),
         "max_body": ("50MB", 50_000_000),

@@ -5,14 +5,20 @@
 
 import struct
 from collections.abc import Callable
+from math import exp
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from pymager.engine import alpha, color, depth, orient, pad, render
+from pymager.engine import alpha, color, depth, effects, orient, overlay, pad, render
+from pymager.engine.jobs import Overlay, RenderJob
 from pymager.engine.step import Step
+from pymager.formats import Encoding
+from pymager.variants.variant import Variant
 from tests.engine import handmade
 from tests.engine.handmade import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA
-from tests.engine.rendering import as_rgba, near, opened, quadrants, rendered
+from tests.engine.rendering import as_rgba, job_rendered, near, opened, quadrants, rendered
 from tests.pictures import encoded
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (240, 240, 240)
@@ -188,8 +194,54 @@ def padding() -> None:
     assert column == [(0, 0, 255, 128)] * 2 + [(*RED, 255)] * 2 + [(0, 0, 255, 128)] * 2
 
 
+def gray_edge() -> bytes:
+    """Gray of 100 at the left, 150 from the column 20 on."""
+    edge = Image.new("L", (40, 20), 100)
+    edge.paste(150, (20, 0, 40, 20))
+    return encoded(edge, "PNG")
+
+
+def blurred() -> None:
+    """Each pixel gets the share of a Gaussian with sigma 2 around it that is at the right of the edge."""
+    found = opened(rendered(gray_edge(), 40, 20, blur=2))
+    assert near([found.getpixel((x, 10)) for x in (0, 39)], (100, 150), 0)
+    weights = [exp(-(distance**2) / 8) for distance in range(-8, 9)]
+    for column in range(14, 26):
+        light = sum(weight for distance, weight in enumerate(weights, column - 8) if distance >= 20) / sum(weights)
+        assert near(found.getpixel((column, 10)), 100 + 50 * light, 1)
+
+
+def sharpened() -> None:
+    """What a Gaussian with sigma 2 would take away is added: 0.4 of the edge."""
+    found = opened(rendered(gray_edge(), 40, 20, sharpen=2))
+    taken = 50 * 0.4
+    assert near([found.getpixel((x, 10)) for x in (0, 19, 20, 39)], (100, 100 - taken, 150 + taken, 150), 1)
+
+
+def gray_has_the_luminance() -> None:
+    """Blue has 0.0722 of the light of white: 1.055 * 0.0722**(1/2.4) - 0.055 = 0.298."""
+    found = opened(rendered(encoded(Image.new("RGB", (40, 20), (0, 0, 255)), "PNG"), 40, 20, gray=True))
+    assert (found.mode, found.getpixel((20, 10))) == ("L", 76)
+
+
+def watermarked() -> None:
+    """A quarter of 40 is 10; a margin of 3 from the right and the bottom."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "logo")
+        path.write_bytes(encoded(Image.new("RGB", (30, 15), BLUE), "PNG"))
+        drawn = Overlay(str(path), "check", "southeast", 0.25, 1.0, 3)
+        job = RenderJob(Variant(60, 40, "png"), Encoding(), overlay=drawn)
+        found = opened(job_rendered(encoded(Image.new("RGB", (120, 80), RED), "PNG"), job))
+    assert [found.getpixel(at) for at in ((47, 32), (56, 36))] == [BLUE] * 2
+    assert [found.getpixel(at) for at in ((46, 32), (47, 31), (57, 36), (56, 37))] == [RED] * 4
+
+
 STEPS: dict[Callable[[], None], Step] = {
     padding: pad.pad,
+    sharpened: effects.sharpen,
+    blurred: effects.blur,
+    gray_has_the_luminance: effects.gray,
+    watermarked: overlay.draw,
     every_orientation: orient.turn,
     linear_light: color.to_srgb,
     swapped_primaries: color.to_srgb,

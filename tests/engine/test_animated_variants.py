@@ -19,7 +19,7 @@ from tests.engine import moving
 from tests.engine.handmade import SRGB_BLUE, SRGB_GREEN, SRGB_RED, chunk, matrix_profile
 from tests.engine.hostile import HOSTILE
 from tests.engine.moving import premultiplied
-from tests.engine.rendering import ALL, job_rendered, opened, rendered
+from tests.engine.rendering import ALL, inspected, job_rendered, opened, rendered
 from tests.engine.test_animations import FORMATS, TOLERANCES, TRICKY_APNGS, TRICKY_GIFS, TRICKY_WEBPS, assert_alike
 from tests.pictures import encoded
 
@@ -270,3 +270,20 @@ def test_an_animation_keeps_the_copyright_of_its_original(format: str) -> None:
         with Image.open(io.BytesIO(kept)) as picture:
             assert picture.getexif()[0x8298] == "(c) Ada Example"
             assert getattr(picture, "n_frames", 1) == 6
+
+
+def test_the_description_counts_the_frames_that_a_variant_has() -> None:
+    for format in FORMATS:
+        assert inspected(moving.original(format, alpha=True, plays=0)).description.frames == 6
+    for data in (*TRICKY_GIFS.values(), *TRICKY_APNGS.values(), *TRICKY_WEBPS.values()):
+        assert inspected(data).description.frames == len(moving.read(data).frames)
+
+
+def test_a_png_whose_control_chunk_is_missing_or_late_does_not_move() -> None:
+    data = TRICKY_APNGS["disposal 0, blend 0"]
+    start = data.index(b"acTL") - 4
+    control, rest = data[start : start + 20], data[:start] + data[start + 20 :]
+    end = rest.index(b"IEND") - 4
+    for still in (rest, rest[:end] + control + rest[end:]):
+        assert inspected(still).description.frames == 1
+        assert rendered(still, 12, 10, animated=True) == rendered(still, 12, 10)

@@ -1,6 +1,6 @@
 """A library over in-memory backends, with real workers. The text of an original says how its job behaves."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation
 from pymager.library.descriptions import Descriptions
 from pymager.library.library import Library, Located
+from pymager.library.overlays import Overlays
 from pymager.library.resolution import Resolver
 from pymager.library.spool import Spool, Spooled
 from pymager.ports import Original
@@ -25,6 +26,7 @@ from pymager.variants.grammar import Grammar
 from pymager.variants.policy import Policy
 from pymager.variants.urls import VariantUrls
 from pymager.variants.variant import Variant
+from pymager.variants.watermarks import Watermark
 from pymager.workers.pool import WorkerPool
 from tests.unit.hooked import HookedBlobs, HookedMetadata
 from tests.unit.workers.pools import pool
@@ -111,6 +113,7 @@ async def opened(
     blobs: Any = None,
     cache_bytes: int = 1 << 20,
     metadata: HookedMetadata | None = None,
+    watermarks: Mapping[str, Watermark] | None = None,
     *,
     read_only: bool = False,
 ) -> AsyncIterator[Place]:
@@ -118,9 +121,12 @@ async def opened(
     hooked_blobs, metadata, cache = HookedBlobs(blobs), metadata or HookedMetadata(), Cache(cache_bytes)
     with Spool(folder) as spool:
         async with pool(2) as workers:
-            derivation = Derivation(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0)
+            overlays = Overlays(metadata, watermarks or {})
+            derivation = Derivation(
+                *(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0), overlays=overlays
+            )
             descriptions = Descriptions(hooked_blobs, metadata, workers, spool.folder, 60.0, read_only=read_only)
-            resolver = Resolver(Encoding(), PictureLimits(("*",)), 4096, descriptions.described)
+            resolver = Resolver(Encoding(), PictureLimits(("*",)), 4096, overlays, descriptions.described)
             library = Library(hooked_blobs, metadata, workers, derivation, cache, resolver, descriptions)
             place = Place(hooked_blobs, metadata, workers, spool, derivation, library)
             try:

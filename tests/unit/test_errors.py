@@ -19,6 +19,7 @@ INTERNAL = {
     errors.LeaseHeld,  # leases are the library's own
     errors.LeaseLost,
     errors.RevisionGone,  # the library tries again
+    errors.WatermarkChanged,
     errors.OriginalLost,  # data is lost: 500, and the log tells which
 }
 

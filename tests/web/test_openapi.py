@@ -38,6 +38,7 @@ CURSOR = "next"
 
 schemathesis.openapi.format("binary", st.sampled_from(PICTURES))
 schemathesis.openapi.format("original-id", IDS)
+WATERMARKS = "logo:image=cat;lost:image=nothing"
 PRESETS = "thumb:16x16,gravity=north;wide_2:x20,q=50"
 WHICH = st.builds("-{}x{}".format, SIZES, SIZES) | st.sampled_from(["-20x", "-x20", "@thumb", "@wide_2", "@none"])
 EXTENSIONS = st.sampled_from([*sorted(OUTPUTS), AUTO, "JPG", "Auto"])
@@ -57,7 +58,7 @@ VALUES = {
     "blur": st.sampled_from(["0.3", "2.50", "100"]),
     "sharpen": st.sampled_from(["0.3", "1.5", "10"]),
     "gray": st.sampled_from(["true", "false"]),
-    "watermark": st.just("logo"),
+    "watermark": st.sampled_from(["logo", "LOGO", "lost"]),
     "animated": st.sampled_from(["true", "false"]),
     "frame": st.sampled_from(["0", "00", "7"]),
     "v": st.text(string.ascii_letters),
@@ -87,7 +88,7 @@ contract = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig.
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]]) -> Iterator[Served]:
-    allowed = {"options": "*", "presets": PRESETS, "signing_keys": KEY.hex()}
+    allowed = {"options": "*", "presets": PRESETS, "watermarks": WATERMARKS, "signing_keys": KEY.hex()}
     with serving(tmp_path_factory.mktemp("openapi"), workers=2, **allowed) as server:
         yield server
 
@@ -150,7 +151,7 @@ def call_and_validate(case: Any, server: Served) -> None:
 
 
 def drop_what_excludes(case: Any) -> None:
-    """Drop the options that others exclude: OpenAPI has no words for that."""
+    """Drop the options that others exclude, and watermarks that are not in the settings: no pattern can say that."""
     query, name = case.query or {}, unquote(path_of(case))
     if "@" in name:
         for option in set(query) & set(BY_NAME) - {"dpr"}:
@@ -158,6 +159,8 @@ def drop_what_excludes(case: Any) -> None:
     extension = name.rpartition(".")[2].lower()
     if extension != AUTO and not output_of(OUTPUTS[extension].name).quality_setting:
         query.pop("q", None)
+    if str(query.get("watermark")).lower() not in ("logo", "lost"):
+        query.pop("watermark", None)
     if str(query.get("animated")).lower() == "true":
         query.pop("frame", None)
 

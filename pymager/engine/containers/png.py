@@ -88,7 +88,8 @@ def walk_from(data: Data, start: int, limits: PictureLimits) -> tuple[Container,
     picture_only = picture_only and not chunks.broken and not color
     exif = chunks.exif or chunks.raw_exif or b""
     repaired = _repaired(data, start, chunks) if chunks.broken and start == 0 else None
-    return Container(picture_only, max(1, frames), cut_frames=cut, color=color, exif=exif, repaired=repaired), position
+    frames = max(1, frames) if chunks.frames else 1
+    return Container(picture_only, frames, cut_frames=cut, color=color, exif=exif, repaired=repaired), position
 
 
 def _collect(data: Data, chunks: _Chunks, kind: bytes, position: int, length: int) -> None:
@@ -109,7 +110,7 @@ def _collect(data: Data, chunks: _Chunks, kind: bytes, position: int, length: in
         chunks.broken = True
         return
     content = data[position + 8 : end - 4]
-    if kind == b"acTL" and length == 8:
+    if kind == b"acTL" and length == 8 and not chunks.has_pixels:  # section 11.3.6.1: later ones are ignored
         chunks.frames = int.from_bytes(content[:4])
     if kind in _COLOR_CHUNKS and not chunks.has_pixels:
         chunks.colors.setdefault(kind, content)

@@ -8,13 +8,17 @@ import pytest
 from pymager.engine.limits import PictureLimits
 from pymager.errors import FrameNotFound, VariantTooLarge
 from pymager.formats import Encoding
+from pymager.library.overlays import Overlays
 from pymager.library.resolution import Resolver, moves
 from pymager.ports import Original
+from pymager.testing.metadata_memory import MemoryMetadata
 from pymager.variants.negotiation import Negotiation
 from pymager.variants.variant import Variant
 from tests.unit.place import planted
 
 LIMITS = PictureLimits(("*",), animation_pixels=20 * 80 * 60, animation_source_pixels=20 * 400 * 300)
+
+NO_OVERLAYS = Overlays(MemoryMetadata("memory:"), {})
 
 
 def original(format: str = "gif", frames: int | None = 20, **changes: Any) -> Original:
@@ -26,7 +30,7 @@ async def resolved(row: Original, described: Original | None = None, **options: 
         return described or row
 
     given: dict[str, Any] = {"width": 80, "height": 60, "format": "webp"} | options
-    return await Resolver(Encoding(), LIMITS, 4096, describe).resolve(row, Variant(**given))
+    return await Resolver(Encoding(), LIMITS, 4096, NO_OVERLAYS, describe).resolve(row, Variant(**given))
 
 
 @pytest.mark.parametrize("format", ["gif", "webp", "png", "avif"])
@@ -55,7 +59,9 @@ async def test_a_row_without_a_description_gets_one_only_if_it_is_needed() -> No
         asked.append(row)
         return row
 
-    await Resolver(Encoding(), LIMITS, 4096, describe).resolve(bare, Variant(80, 60, "webp", crop="0,0,9,9"))
+    await Resolver(Encoding(), LIMITS, 4096, NO_OVERLAYS, describe).resolve(
+        bare, Variant(80, 60, "webp", crop="0,0,9,9")
+    )
     assert asked == []
 
 
@@ -112,7 +118,7 @@ async def negotiated(row: Original, accept: str, described: Original | None = No
         return described or row
 
     negotiation = Negotiation(("jxl", "avif", "webp"), avif_max_pixels=10 * 80 * 60)
-    resolver = Resolver(Encoding(), LIMITS, 4096, describe, negotiation=negotiation)
+    resolver = Resolver(Encoding(), LIMITS, 4096, NO_OVERLAYS, describe, negotiation=negotiation)
     given: dict[str, Any] = {"width": 80, "height": 60, "format": "auto"} | options
     names = {(await resolver.resolve(row, Variant(**given), accept)).file_name for _ in range(2)}
     assert len(names) == 1

@@ -103,7 +103,18 @@ BAD: dict[str, list[str]] = {
     "signatures": ["", "on", "OFF", "optional", "required"],
     "cdn_keys_on_query": ["perhaps"],
     "sizes": ["", "800", "x", "0x600", "0x", "800X600", "123456x1", "-1x1", "８x8"],
-    "options": ["size", "fit=stretch", "q", "q=101", "crop", "fit,fit", "q=60|x", "dpr=5", "blur=1e1"],
+    "options": [
+        "size",
+        "fit=stretch",
+        "q",
+        "q=101",
+        "crop",
+        "fit,fit",
+        "q=60|x",
+        "dpr=5",
+        "blur=1e1",
+        "watermark=logo",
+    ],
     "animated": ["maybe"],
     "presets": [
         "thumb",
@@ -117,6 +128,23 @@ BAD: dict[str, list[str]] = {
         "a:80x60;a:80x60",
         "a:80x60,animated=true,frame=1",
         "a" * 41 + ":80x60",
+        "a:80x60,watermark=logo",
+    ],
+    "watermarks": [
+        "logo",
+        "logo:",
+        "logo:gravity=north",
+        "Logo:image=a",
+        ":image=a",
+        "logo:image=a/b",
+        "logo:image=a,size=1",
+        "logo:image=a,gravity=smart",
+        "logo:image=a,scale=0",
+        "logo:image=a,scale=1.1",
+        "logo:image=a,opacity=half",
+        "logo:image=a,margin=-1",
+        "logo:image=a;logo:image=b",
+        "a" * 41 + ":image=a",
     ],
     "max_side": ["0", "65536", "x"],
     "input_formats": ["jpg", "jpeg,eps", "pdf", ""],
@@ -220,6 +248,34 @@ def test_an_error_says_what_the_value_must_be_and_what_it_is(name: str, value: s
     with pytest.raises(ConfigurationError) as caught:
         settings(**{name: value})
     assert str(caught.value) == f"PYMAGER_{name.upper()}: {SENTENCES[name, value]}"
+
+
+def test_watermarks_can_be_a_table_or_text_and_are_known_to_options_and_presets(tmp_path: Path) -> None:
+    text = "logo:image=brand,scale=0.2,opacity=1;draft:image=猫"
+    table = "watermarks = {logo = {image = 'brand', scale = 0.2, opacity = 1}, draft = {image = '猫'}}"
+    others = "options = ['watermark=logo']\npresets = {hero = {size = '8x6', watermark = 'draft'}}\n"
+    found = load(toml(tmp_path, others + table), {}).settings
+    assert found.watermarks == settings(watermarks=text).watermarks
+    assert found.watermarks == {"logo": "image=brand,scale=0.2,opacity=1", "draft": "image=猫"}
+    assert shown(found, "watermarks") == text
+    with pytest.raises(ConfigurationError, match="PYMAGER_OPTIONS: PYMAGER_WATERMARKS has no watermark 'stamp'"):
+        settings(watermarks=text, options="watermark=logo|stamp")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("watermarks = 5", "must be a table of watermarks, or text such as logo:image=brand,scale=0.2, got 5"),
+        ("watermarks = {logo = 5}", "must be a table of watermarks"),
+        ("[watermarks.logo]\nimage = 'a'\nscale = 0.1234", "with up to 3 decimals, got '0.1234'"),
+        ("[watermarks.logo]\nimage = 'a'\nopacity = 1e-5", "with up to 3 decimals, got '1e-05'"),
+        ("[watermarks.logo]\nimage = 'a,b'", "watermark logo: 'b' is none of image, gravity, scale, opacity, margin"),
+    ],
+)
+def test_a_wrong_table_of_watermarks_is_an_error(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(toml(tmp_path, text), {})
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(

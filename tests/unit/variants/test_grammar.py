@@ -14,6 +14,7 @@ from pymager.variants.variant import Variant
 from tests.unit.place import planted
 
 PRESETS = {"thumb": Preset(200, 100, {"fit": "inside", "q": 70})}
+WATERMARKS = ("logo", "a", "w" * 32)
 
 
 def parsed(url: str, *, moves: bool = False) -> Variant:
@@ -22,7 +23,7 @@ def parsed(url: str, *, moves: bool = False) -> Variant:
 
 def requested(url: str, *, moves: bool = False):  # type: ignore[no-untyped-def]
     name, _, query = url.partition("?")
-    return Grammar(Encoding(), PRESETS, moves=moves).parse(name, query)
+    return Grammar(Encoding(), PRESETS, WATERMARKS, moves=moves).parse(name, query)
 
 
 SPELLINGS = {
@@ -138,6 +139,7 @@ BAD = {
     "a-8x6.jpg?sharpen=10.5": "sharpen takes",
     "a-8x6.jpg?gray=yes": "gray takes",
     "a-8x6.jpg?watermark=a/b": "watermark takes",
+    "a-8x6.jpg?watermark=stamp": "watermark takes the name of a watermark in PYMAGER_WATERMARKS, got 'stamp'",
     "a-8x6.gif?animated=true&frame=1": "exclude each other",
     "a-8x6.jpg?frame=-1": "frame takes",
     "a-8x6.jpg?%ff=1": "not UTF-8",

@@ -19,7 +19,9 @@ def urls(
         pairs = [size.split("x") for size in sizes.split()]
         listed = frozenset((int(width or 0), int(height or 0)) for width, height in pairs)
     allowed = option_lists.allowed_options(option_lists.split_options(options))
-    return VariantUrls(Grammar(Encoding(), found), Policy(listed, max_side, allowed, bool(found), signatures))
+    return VariantUrls(
+        Grammar(Encoding(), found, ("logo",)), Policy(listed, max_side, allowed, bool(found), signatures)
+    )
 
 
 def is_allowed(allowed: VariantUrls, url: str, *, signed: bool = False) -> bool:
