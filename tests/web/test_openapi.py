@@ -1,5 +1,6 @@
 """`/openapi.json` and the program agree: schemathesis sends what the document allows, and what it does not."""
 
+import itertools
 import re
 import string
 import unicodedata
@@ -13,6 +14,7 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from PIL import Image
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
@@ -23,11 +25,13 @@ from pymager.variants.signatures import Keyring
 from pymager.variants.variant import AUTO
 from pymager.web.openapi.document import document
 from pymager.web.openapi.schemas import EXPIRY, SIGNATURE
-from tests.pictures import jpeg
+from tests.pictures import encoded, jpeg, photograph
 from tests.web.model import FAR_AHEAD, LONG_AGO
 from tests.web.served import WRITER, Served, serving
 
 PICTURES = (jpeg(16, 12), jpeg(12, 16))
+TRANSPARENT = encoded(Image.new("RGBA", (16, 12), (200, 40, 40, 128)), "PNG")
+MOVING = encoded(photograph(16, 12), "GIF", save_all=True, append_images=[photograph(16, 12, seed=1)], duration=50)
 KNOWN = ("cat", "a-1x1", "猫", "cafe\u0301", "می\u200cخواهم", "അവന്\u200d")
 LETTERS = st.characters(categories=["L", "M", "Nd"], include_characters="_-")
 IDS = st.sampled_from(KNOWN) | st.text(LETTERS, min_size=1, max_size=40)
@@ -104,8 +108,8 @@ def cursor(own: Served) -> str:
 @pytest.fixture
 def stocked(own: Served) -> Served:
     """The server with the known originals, whatever an earlier example deleted."""
-    for id in KNOWN:
-        assert own.put(quote(id), PICTURES[0]).status in (200, 201)
+    for id, picture in zip(KNOWN, itertools.cycle((PICTURES[0], MOVING, TRANSPARENT)), strict=False):
+        assert own.put(quote(id), picture).status in (200, 201)
     return own
 
 
