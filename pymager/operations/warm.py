@@ -20,6 +20,7 @@ from pymager.errors import (
     OriginalNotFound,
     Overloaded,
     PictureError,
+    WatermarkMissing,
 )
 from pymager.operations.batch import Batch, stoppable_batch
 from pymager.operations.checkpoint import Checkpoint
@@ -96,7 +97,10 @@ class _Warmer:
         self._announced = announced
 
     async def warm(self, named: NamedVariant) -> Outcome:
-        """Render a variant unless it exists. Raises `NoSpace` and, after several attempts, `Unavailable`."""
+        """Render a variant unless it exists; stop the run if the picture of a watermark does not exist.
+
+        Raises `NoSpace` and, after several attempts, `Unavailable`.
+        """
         id, wanted = named
         try:
             return await self._batch.retry(partial(self._find_or_render, id, wanted))
@@ -104,6 +108,9 @@ class _Warmer:
             if wanted == self._announced:
                 self._batch.print_line(f"{id}: no original has this id")
             return Missing()
+        except WatermarkMissing as error:
+            self._batch.stop(str(error))  # it would be missing for every original
+            return Failed(str(error))
         except (PictureError, OriginalLost, Overloaded) as error:
             return Failed(str(error))
 

@@ -120,6 +120,20 @@ async def test_auto_renders_what_any_client_can_get(library: Path) -> None:
     assert "derive.leased" not in (count.read_text() if count.exists() else "")
 
 
+async def test_a_run_stops_if_the_picture_of_its_watermark_does_not_exist(library: Path) -> None:
+    options = ["--options", "watermark=logo"]
+    settings = {"watermarks": "logo:image=brand", "options": "watermark"}
+    done = await warm(library, "--sizes", "80x60", *options, "--jobs", "1", **settings)
+    assert (done.code, derived(library)) == (1, [])
+    assert done.out.startswith("0 rendered, 0 already there, 1 failed")
+    assert "brand" in done.err
+    assert done.err.endswith("run the same command again to continue\n")
+    assert "Traceback" not in done.err
+
+    done = await warm(library, "--sizes", "80x60", *options, **settings | {"watermarks": "logo:image=cat"})
+    assert (done.code, done.out.split(" (")[0]) == (0, "4 rendered")
+
+
 async def test_options_of_the_command_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     settings = {"sizes": "80x60", "options": "q=70", "presets": "tall:x30"}
     for arguments, sentence in (

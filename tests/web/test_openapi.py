@@ -1,5 +1,6 @@
 """`/openapi.json` and the program agree: schemathesis sends what the document allows, and what it does not."""
 
+import itertools
 import re
 import string
 import unicodedata
@@ -13,6 +14,7 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from PIL import Image
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
@@ -23,11 +25,13 @@ from pymager.variants.signatures import Keyring
 from pymager.variants.variant import AUTO
 from pymager.web.openapi.document import document
 from pymager.web.openapi.schemas import EXPIRY, SIGNATURE
-from tests.pictures import jpeg
+from tests.pictures import encoded, jpeg, photograph
 from tests.web.model import FAR_AHEAD, LONG_AGO
 from tests.web.served import WRITER, Served, serving
 
 PICTURES = (jpeg(16, 12), jpeg(12, 16))
+TRANSPARENT = encoded(Image.new("RGBA", (16, 12), (200, 40, 40, 128)), "PNG")
+MOVING = encoded(photograph(16, 12), "GIF", save_all=True, append_images=[photograph(16, 12, seed=1)], duration=50)
 KNOWN = ("cat", "a-1x1", "猫", "cafe\u0301", "می\u200cخواهم", "അവന്\u200d")
 LETTERS = st.characters(categories=["L", "M", "Nd"], include_characters="_-")
 IDS = st.sampled_from(KNOWN) | st.text(LETTERS, min_size=1, max_size=40)
@@ -38,6 +42,7 @@ CURSOR = "next"
 
 schemathesis.openapi.format("binary", st.sampled_from(PICTURES))
 schemathesis.openapi.format("original-id", IDS)
+WATERMARKS = "logo:image=cat;lost:image=nothing"
 PRESETS = "thumb:16x16,gravity=north;wide_2:x20,q=50"
 WHICH = st.builds("-{}x{}".format, SIZES, SIZES) | st.sampled_from(["-20x", "-x20", "@thumb", "@wide_2", "@none"])
 EXTENSIONS = st.sampled_from([*sorted(OUTPUTS), AUTO, "JPG", "Auto"])
@@ -57,7 +62,7 @@ VALUES = {
     "blur": st.sampled_from(["0.3", "2.50", "100"]),
     "sharpen": st.sampled_from(["0.3", "1.5", "10"]),
     "gray": st.sampled_from(["true", "false"]),
-    "watermark": st.just("logo"),
+    "watermark": st.sampled_from(["logo", "LOGO", "lost"]),
     "animated": st.sampled_from(["true", "false"]),
     "frame": st.sampled_from(["0", "00", "7"]),
     "v": st.text(string.ascii_letters),
@@ -87,7 +92,7 @@ contract = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig.
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory, log: list[dict[str, Any]]) -> Iterator[Served]:
-    allowed = {"options": "*", "presets": PRESETS, "signing_keys": KEY.hex()}
+    allowed = {"options": "*", "presets": PRESETS, "watermarks": WATERMARKS, "signing_keys": KEY.hex()}
     with serving(tmp_path_factory.mktemp("openapi"), workers=2, **allowed) as server:
         yield server
 
@@ -103,8 +108,8 @@ def cursor(own: Served) -> str:
 @pytest.fixture
 def stocked(own: Served) -> Served:
     """The server with the known originals, whatever an earlier example deleted."""
-    for id in KNOWN:
-        assert own.put(quote(id), PICTURES[0]).status in (200, 201)
+    for id, picture in zip(KNOWN, itertools.cycle((PICTURES[0], MOVING, TRANSPARENT)), strict=False):
+        assert own.put(quote(id), picture).status in (200, 201)
     return own
 
 
@@ -150,7 +155,7 @@ def call_and_validate(case: Any, server: Served) -> None:
 
 
 def drop_what_excludes(case: Any) -> None:
-    """Drop the options that others exclude: OpenAPI has no words for that."""
+    """Drop the options that others exclude, and watermarks that are not in the settings: no pattern can say that."""
     query, name = case.query or {}, unquote(path_of(case))
     if "@" in name:
         for option in set(query) & set(BY_NAME) - {"dpr"}:
@@ -158,6 +163,8 @@ def drop_what_excludes(case: Any) -> None:
     extension = name.rpartition(".")[2].lower()
     if extension != AUTO and not output_of(OUTPUTS[extension].name).quality_setting:
         query.pop("q", None)
+    if str(query.get("watermark")).lower() not in ("logo", "lost"):
+        query.pop("watermark", None)
     if str(query.get("animated")).lower() == "true":
         query.pop("frame", None)
 

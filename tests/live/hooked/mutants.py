@@ -58,9 +58,9 @@ def the_cache_is_served_without_asking() -> None:
             known[id] = await original_get(self, id)
         return known[id]
 
-    async def variant(self: Library, id: str, variant: Variant, needs_body: Any) -> Any:
+    async def variant(self: Library, id: str, variant: Variant, needs_body: Any, accept: str | None = None) -> Any:
         if (id, variant) not in served:
-            served[id, variant] = await original_variant(self, id, variant, needs_body)
+            served[id, variant] = await original_variant(self, id, variant, needs_body, accept)
         return served[id, variant]
 
     Library.get = get  # type: ignore[method-assign]

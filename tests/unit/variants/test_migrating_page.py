@@ -57,9 +57,9 @@ OFFERED = {
 
 
 def urls_of_the_page() -> VariantUrls:
-    """With the presets of the page; any option is allowed."""
+    """With the presets and the watermark of the page; any option is allowed."""
     (presets,) = re.findall(r'^    PYMAGER_PRESETS="(.*)"$', PAGE, re.MULTILINE)
-    watermarks = "logo:image=brand"
+    (watermarks,) = re.findall(r'^    PYMAGER_WATERMARKS="(.*)"$', PAGE, re.MULTILINE)
     return variant_urls(Settings(sizes="*", options="*", presets=presets, watermarks=watermarks))
 
 
