@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-quick servers cluster storm check format docs bench bench-scale bench-rollout bench-overload \
-  bench-memory dist deb deb-test fidelity image lock clean
+  bench-memory bench-options dist deb deb-test fidelity image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -71,6 +71,9 @@ bench-rollout: servers ## Replace replicas under load for ROUNDS rounds, and cou
 
 bench-overload: $(VENV)/dev.stamp ## Send ten times the traffic that can be rendered, for two minutes.
 	$(BIN)/python -m bench.overload $(ARGS)
+
+bench-options: $(VENV)/dev.stamp ## Measure what each option of a variant costs, for 12 megapixels.
+	$(BIN)/python -m bench.options $(ARGS)
 
 bench-memory: $(VENV)/dev.stamp ## Measure memory after 10,000 and after 100,000 requests.
 	$(BIN)/python -m bench.memory $(ARGS)

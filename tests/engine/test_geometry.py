@@ -1,5 +1,7 @@
 """Which part of the original a variant shows, and at what size."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -131,3 +133,22 @@ def test_a_crop_of_one_column_has_its_color() -> None:
     picture.paste(RED, (200, 0, 201, 300))
     found = opened(rendered(encoded(picture, "PNG"), 30, 20, crop="200,0,1,300", fit="fill"))
     assert found.getcolors() == [(600, RED)]
+
+
+@pytest.mark.parametrize("side", [400, 33, 10])
+def test_a_border_that_is_trimmed_does_not_show_at_the_edges(side: int) -> None:
+    picture = Image.new("RGB", (400, 300), WHITE)
+    picture.paste((20, 20, 20), (103, 51, 203, 151))
+    found = opened(rendered(encoded(picture, "PNG"), side, side, trim=0))
+    assert np.asarray(found.convert("RGB")).max() == 20
+
+
+def test_what_crop_leaves_out_of_an_animation_does_not_show_at_the_edges() -> None:
+    frames = [Image.new("RGB", (80, 60), WHITE) for _ in range(2)]
+    for shade, frame in zip((20, 40), frames, strict=True):
+        frame.paste((shade,) * 3, (20, 10, 60, 50))
+    data = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    found = Image.open(io.BytesIO(rendered(data, 15, 15, "png", crop="20,10,40,40", animated=True) or b""))
+    for number, shade in enumerate((20, 40)):
+        found.seek(number)
+        assert np.asarray(found.convert("RGB")).max() == shade
