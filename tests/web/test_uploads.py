@@ -117,7 +117,7 @@ BROKEN = {
     "nothing": b"",
     "text": b"this is no picture",
     "a web page": b"<!doctype html><script>alert(1)</script>",
-    "an SVG": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+    "an SVG that ends early": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><g>',
     "a JPEG cut short": jpeg(60, 40, seed=1)[:-300],
     "a PNG cut short": encoded(photograph(60, 40), "PNG")[:-200],
     "a PDF": b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF",
