@@ -9,7 +9,7 @@ from pymager.errors import Unavailable
 from pymager.testing.backends import MemoryBlobs, MemoryMetadata
 
 _METHODS = (
-    *("add", "get", "replace", "remove", "fence", "list_page"),
+    *("add", "get", "replace", "remove", "describe", "fence", "list_page"),
     *("acquire", "renew", "release", "get_property", "set_property", "ping", "tidy"),
 )
 
