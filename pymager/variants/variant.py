@@ -58,8 +58,7 @@ class Variant:
         extension = row.extension if row else self.format
         object.__setattr__(self, "file_name", f"{self.shown_size}{self._shown_options()}.{extension}")
         object.__setattr__(self, "content_type", row.content_type if row else "")
-        in_pixels = self.crop != "" and "p" not in self.crop
-        needs_original = self.format == AUTO or self.animated or self.watermark != "" or in_pixels
+        needs_original = self.format == AUTO or self.animated or self.watermark != "" or self.crops_in_pixels
         needs_original = needs_original or self.frame is not None
         object.__setattr__(self, "needs_original", needs_original)
 
@@ -80,6 +79,11 @@ class Variant:
     def is_one_sided(self) -> bool:
         """Whether one side follows from the picture's proportions."""
         return not (self.width and self.height)
+
+    @property
+    def crops_in_pixels(self) -> bool:
+        """Whether `crop` is in pixels, so that it depends on the original what it leaves."""
+        return self.crop != "" and "p" not in self.crop
 
     @property
     def enlarges(self) -> bool:
