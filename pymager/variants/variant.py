@@ -13,6 +13,18 @@ AUTO = "auto"
 ENLARGING_FITS = ("cover", "contain", "fill")
 """The fits that promise an exact size, so that they enlarge by default."""
 
+_SAME_TURNS = {
+    (0, "hv"): (180, ""),
+    (90, "hv"): (270, ""),
+    (180, "h"): (0, "v"),
+    (180, "v"): (0, "h"),
+    (180, "hv"): (0, ""),
+    (270, "h"): (90, "v"),
+    (270, "v"): (90, "h"),
+    (270, "hv"): (90, ""),
+}
+"""`rotate` and `flip` that do the same as others: there are eight ways to turn a picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:
@@ -117,6 +129,8 @@ class Variant:
             changes["gravity"] = "center"
         if self.enlarge == self._enlarges_by_default:
             changes["enlarge"] = None
+        if (turns := _SAME_TURNS.get((self.rotate, self.flip))) is not None:
+            changes |= {"rotate": turns[0], "flip": turns[1]}
         if self.frame is not None:
             changes |= {"animated": False, "frame": self.frame or None}
         variant = replace(self, **changes) if changes else self
