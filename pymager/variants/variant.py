@@ -5,6 +5,7 @@ from typing import Any
 
 from pymager import formats
 from pymager.formats import Encoding, Format
+from pymager.variants.colors import over
 from pymager.variants.options import BY_NAME, OPTIONS, Option
 
 AUTO = "auto"
@@ -153,11 +154,15 @@ class Variant:
         if self.animated and not output.animated:
             changes["animated"] = False
         if self.bg:
-            shows = self.fit == "contain" and self.bg[6:] != "00" if output.has_transparency else self.bg[6:] != "00"
-            default = "" if output.has_transparency else bytes(settings.background).hex()
-            if not shows or self.bg == default:
-                changes["bg"] = ""
+            changes["bg"] = self._visible_background(settings)
         return replace(self, **changes) if changes else self
+
+    def _visible_background(self, settings: Encoding) -> str:
+        """`bg` as the variant shows it: opaque where the output is, and empty where it makes no difference."""
+        if self.output.has_transparency:
+            return self.bg if self.fit == "contain" and self.bg[6:] != "00" else ""
+        shown = over(self.bg, settings.background)
+        return "" if shown == settings.background else bytes(shown).hex()
 
     @property
     def _enlarges_by_default(self) -> bool:

@@ -44,6 +44,7 @@ SPELLINGS = {
         "a-800x600.jpg?bg=FFFFFF",
         "a-800x600.jpg?bg=ffffffff",
         "a-800x600.jpg?bg=12345600",
+        "a-800x600.jpg?bg=ffffff80",
         "a-800x600.jpg?crop=0p,0p,100p,100p",
         "a-800x600.jpg?crop=0,0,100p,250.5p",
         "a-800x600.jpg?animated=true",
@@ -58,6 +59,10 @@ SPELLINGS = {
     "800x600_fit-contain.png": [
         "a-800x600.png?fit=contain&gravity=smart",
         "a-800x600.png?fit=contain&bg=ff000000&gravity=0.5,0.50",
+    ],
+    "800x600_fit-contain_bg-ff7f7f.jpg": [
+        "a-800x600.jpg?fit=contain&bg=ff7f7f",
+        "a-800x600.jpg?fit=contain&bg=ff000080",
     ],
     "800x600_fit-contain_bg-ff000080.png": ["a-800x600.png?bg=FF000080&fit=contain"],
     "800x600_gravity-0.25-0.7.jpg": ["a-800x600.jpg?gravity=0.250,0.7", "a-800x600.jpg?gravity=0.25%2C00.70"],
