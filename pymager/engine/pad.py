@@ -4,6 +4,7 @@ from PIL import Image
 
 from pymager.engine.jobs import RenderJob
 from pymager.engine.step import StepContext
+from pymager.variants.colors import Color, color_and_opacity, over
 
 _OPAQUE = 255
 _TRANSPARENT = (0, 0, 0, 0)
@@ -24,25 +25,12 @@ def pad(picture: Image.Image, context: StepContext) -> Image.Image:
     return padded
 
 
-def background(job: RenderJob) -> tuple[int, int, int]:
+def background(job: RenderJob) -> Color:
     """The color behind transparent pixels in an output without transparency: `bg` over the setting's background."""
-    red, green, blue, opacity = _color(job.variant.bg) if job.variant.bg else _TRANSPARENT
-    own = job.encoding.background
-    return _over(red, own[0], opacity), _over(green, own[1], opacity), _over(blue, own[2], opacity)
+    return over(job.variant.bg, job.encoding.background) if job.variant.bg else job.encoding.background
 
 
 def _padding(job: RenderJob) -> tuple[int, int, int, int]:
     if not job.variant.output.has_transparency:
         return (*background(job), _OPAQUE)
-    return _color(job.variant.bg) if job.variant.bg else _TRANSPARENT
-
-
-def _color(text: str) -> tuple[int, int, int, int]:
-    """`rrggbb` or `rrggbbaa` as red, green, blue and opacity, 0 to 255 each."""
-    red, green, blue, opacity = bytes.fromhex(text if len(text) == 8 else f"{text}ff")
-    return red, green, blue, opacity
-
-
-def _over(value: int, behind: int, opacity: int) -> int:
-    """A color in front of another one, rounded half up."""
-    return (2 * (value * opacity + behind * (_OPAQUE - opacity)) + _OPAQUE) // (2 * _OPAQUE)
+    return color_and_opacity(job.variant.bg) if job.variant.bg else _TRANSPARENT

@@ -176,8 +176,8 @@ def read_answer_header(header: bytes) -> tuple[Status, int]:
     return status, size
 
 
-def read_inspection(payload: bytes) -> Inspection:
-    """The result of an inspection. Raises `ProtocolError`."""
+def read_inspection(payload: bytes, max_frames: int) -> Inspection:
+    """The result of an inspection. Raises `ProtocolError`, also for more frames than the worker may accept."""
     match _json(payload):
         case {
             "format": str(format),
@@ -194,6 +194,7 @@ def read_inspection(payload: bytes) -> Inspection:
             0 < len(format) <= _MAX_FORMAT_CHARACTERS
             and format.isprintable()
             and all(map(_is_count, (width, height, frames)))
+            and frames <= max_frames
             and _COLOR.fullmatch(dominant)
             and _THUMBHASH.fullmatch(thumbhash)
             and _BLURHASH.fullmatch(blurhash)

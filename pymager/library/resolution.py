@@ -58,8 +58,8 @@ class Resolver:
                 f"'{original.id}' has no frame or page {variant.frame}: it has {original.frames}, and the first is 0"
             )
         size = original.width, original.height
-        if variant.crop and cropped(variant, size, _UPRIGHT) == (0, 0, *size):
-            variant = variant.without("crop")
+        if variant.crops_in_pixels and variant.frame is None:  # the pages of a TIFF have sizes of their own
+            variant = _clipped(variant, size)
         if variant.watermark:
             variant = _with_overlay(variant, await self._overlays.digest(variant.watermark))
         if variant.animated and not moves(original):
@@ -105,9 +105,14 @@ class Resolver:
 
 
 def final_size(variant: Variant, upright: Size) -> Size:
-    """The size of a variant of an upright picture in pixels, except that `trim` is not known. Raises `EmptyCrop`."""
+    """The size of a variant of an upright picture in pixels. Raises `EmptyCrop`.
+
+    What `trim` leaves is not known, nor is the size of another page: the first one's stands for it, without the crop.
+    """
     if not variant.is_one_sided and variant.fit != "inside" and variant.enlarges:
         return variant.size
+    if variant.frame is not None:
+        variant = variant.without("crop")
     left, top, right, bottom = cropped(variant, upright, _UPRIGHT)
     final = turned_size((right - left, bottom - top), turns(variant, _UPRIGHT))
     return target(replace(variant, format="png"), final, _NO_MAX_SIDE).size
@@ -118,6 +123,17 @@ def moves(original: Original) -> bool:
     row = FORMATS.get(original.format)
     is_animation = row is not None and row.output is not None and row.output.animated
     return is_animation and (original.frames or 1) > 1
+
+
+@lru_cache(maxsize=1_024)
+def _clipped(variant: Variant, upright: Size) -> Variant:
+    """The variant with its crop in pixels clipped to the picture; without it if it is everything. Raises `EmptyCrop`.
+
+    Cached, because a variant makes its names when it is created.
+    """
+    left, top, right, bottom = cropped(variant, upright, _UPRIGHT)
+    is_all = (left, top, right, bottom) == (0, 0, *upright)
+    return replace(variant, crop="" if is_all else f"{left},{top},{right - left},{bottom - top}")
 
 
 @lru_cache(maxsize=1_024)

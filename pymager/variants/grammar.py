@@ -131,8 +131,8 @@ class Grammar:
             if option.name not in values:
                 continue
             value = values[option.name]
-            if option.name == "dpr":
-                is_used = value != option.default
+            if option.name in ("dpr", "rotate", "flip"):
+                is_used = value != option.default  # also if two of them cancel each other out
             elif option.name == "frame" and self._moves:
                 is_used = True
             elif option.name == "animated":

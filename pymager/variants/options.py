@@ -34,7 +34,8 @@ _MAX_FRAME = 999_999
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _NUMBER = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?", re.ASCII)
 _COLOR = re.compile(r"[0-9a-f]{6}(?:[0-9a-f]{2})?")
-_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+WATERMARK_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+"""With a longer name, the name of a file with every option would be too long for a file system."""
 _WHOLE = ("0p", "0p", "100p", "100p")
 
 
@@ -175,7 +176,7 @@ def _parts(text: str, count: int) -> list[str]:
 
 
 def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
+    if not WATERMARK_NAME.fullmatch(text):
         raise ValueError(text)
     return text
 

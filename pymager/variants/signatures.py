@@ -21,8 +21,10 @@ MIN_KEY_BYTES = 32
 _SIGNATURE_PATTERN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # 32 bytes in base64url without padding
 _EXPIRY_PATTERN = re.compile(r"0|[1-9][0-9]{0,11}", re.ASCII)
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
-# Also if the name is misspelled: the value can be right.
-_LOGGED_SIGNATURE = re.compile(r"([?&](?:s|%[57]3)(?:i|%[46]9)(?:g|%[46]7)=)[^&#\s]+", re.IGNORECASE)
+# Also if the name is misspelled, or if a client has encoded what separates it: the value can be right.
+_LOGGED_SIGNATURE = re.compile(
+    r"((?:[?&]|%3F|%26)(?:s|%[57]3)(?:i|%[46]9)(?:g|%[46]7)(?:=|%3D))[^&#\s]+", re.IGNORECASE
+)
 _MAX_SHOWN_CHARACTERS = 40
 
 
@@ -119,8 +121,8 @@ class Keyring:
 
 
 def without_signature(target: str) -> str:
-    """A request's target for the log: until it expires, a signature is as good as a password."""
-    return _LOGGED_SIGNATURE.sub(r"\1***", target) if "?" in target else target
+    """A request's target for logs and traces: until it expires, a signature is as good as a password."""
+    return _LOGGED_SIGNATURE.sub(r"\1***", target) if "?" in target or "%" in target else target
 
 
 def _origin_form(raw: str) -> str:

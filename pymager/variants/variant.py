@@ -5,6 +5,7 @@ from typing import Any
 
 from pymager import formats
 from pymager.formats import Encoding, Format
+from pymager.variants.colors import over
 from pymager.variants.options import BY_NAME, OPTIONS, Option
 
 AUTO = "auto"
@@ -12,6 +13,18 @@ AUTO = "auto"
 
 ENLARGING_FITS = ("cover", "contain", "fill")
 """The fits that promise an exact size, so that they enlarge by default."""
+
+_SAME_TURNS = {
+    (0, "hv"): (180, ""),
+    (90, "hv"): (270, ""),
+    (180, "h"): (0, "v"),
+    (180, "v"): (0, "h"),
+    (180, "hv"): (0, ""),
+    (270, "h"): (90, "v"),
+    (270, "v"): (90, "h"),
+    (270, "hv"): (90, ""),
+}
+"""`rotate` and `flip` that do the same as others: there are eight ways to turn a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +71,7 @@ class Variant:
         extension = row.extension if row else self.format
         object.__setattr__(self, "file_name", f"{self.shown_size}{self._shown_options()}.{extension}")
         object.__setattr__(self, "content_type", row.content_type if row else "")
-        in_pixels = self.crop != "" and "p" not in self.crop
-        needs_original = self.format == AUTO or self.animated or self.watermark != "" or in_pixels
+        needs_original = self.format == AUTO or self.animated or self.watermark != "" or self.crops_in_pixels
         needs_original = needs_original or self.frame is not None
         object.__setattr__(self, "needs_original", needs_original)
 
@@ -80,6 +92,11 @@ class Variant:
     def is_one_sided(self) -> bool:
         """Whether one side follows from the picture's proportions."""
         return not (self.width and self.height)
+
+    @property
+    def crops_in_pixels(self) -> bool:
+        """Whether `crop` is in pixels, so that it depends on the original what it leaves."""
+        return self.crop != "" and "p" not in self.crop
 
     @property
     def enlarges(self) -> bool:
@@ -113,6 +130,8 @@ class Variant:
             changes["gravity"] = "center"
         if self.enlarge == self._enlarges_by_default:
             changes["enlarge"] = None
+        if (turns := _SAME_TURNS.get((self.rotate, self.flip))) is not None:
+            changes |= {"rotate": turns[0], "flip": turns[1]}
         if self.frame is not None:
             changes |= {"animated": False, "frame": self.frame or None}
         variant = replace(self, **changes) if changes else self
@@ -135,11 +154,15 @@ class Variant:
         if self.animated and not output.animated:
             changes["animated"] = False
         if self.bg:
-            shows = self.fit == "contain" and self.bg[6:] != "00" if output.has_transparency else self.bg[6:] != "00"
-            default = "" if output.has_transparency else bytes(settings.background).hex()
-            if not shows or self.bg == default:
-                changes["bg"] = ""
+            changes["bg"] = self._visible_background(settings)
         return replace(self, **changes) if changes else self
+
+    def _visible_background(self, settings: Encoding) -> str:
+        """`bg` as the variant shows it: opaque where the output is, and empty where it makes no difference."""
+        if self.output.has_transparency:
+            return self.bg if self.fit == "contain" and self.bg[6:] != "00" else ""
+        shown = over(self.bg, settings.background)
+        return "" if shown == settings.background else bytes(shown).hex()
 
     @property
     def _enlarges_by_default(self) -> bool:

@@ -13,9 +13,8 @@ from typing import Any
 
 from pymager import names
 from pymager.errors import InvalidName
-from pymager.variants.options import COMPASS, decimal
+from pymager.variants.options import COMPASS, WATERMARK_NAME, decimal
 
-_NAME = re.compile("[a-z0-9_-]{1,40}")
 _MAX_MARGIN = 10_000
 _DIGEST_DIGITS = 12
 
@@ -77,8 +76,8 @@ _FIELDS: Mapping[str, tuple[Callable[[str], Any], str]] = {
 
 def watermark(name: str, text: str) -> Watermark:
     """A watermark from its description. Raises `ValueError`."""
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"the name of a watermark is 1 to 40 of a-z, 0-9, '_' and '-', got '{name[:50]}'")
+    if not WATERMARK_NAME.fullmatch(name):
+        raise ValueError(f"the name of a watermark is 1 to 32 of a-z, 0-9, '_' and '-', got '{name[:50]}'")
     values: dict[str, Any] = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
         field, _, value = (part.strip() for part in item.partition("="))

@@ -25,6 +25,7 @@ from pymager.telemetry.families import (
 )
 from pymager.telemetry.metrics import Histogram, Metrics, Value
 from pymager.telemetry.observer import Observer
+from pymager.variants.signatures import without_signature
 from pymager.web.background import in_background
 from pymager.web.hotpath import ROUTE, WrittenResponse, is_plain
 from pymager.web.request_context import CONTEXT
@@ -171,7 +172,7 @@ def _attributes(request: web.Request, method: str) -> dict[str, str]:
     attributes = {
         "http.request.method": method,
         "url.scheme": request.scheme,
-        "url.path": request.raw_path.partition("?")[0][:_MAX_PATH_CHARACTERS],
+        "url.path": without_signature(request.raw_path.partition("?")[0])[:_MAX_PATH_CHARACTERS],
         "user_agent.original": request.headers.get("User-Agent", "")[:_MAX_USER_AGENT_CHARACTERS],
     }
     return {name: value.encode(errors="replace").decode() for name, value in attributes.items() if value}

@@ -87,7 +87,7 @@ class Worker:
         def read(status: Status, payload: bytes) -> Inspection:
             if status is not Status.INSPECTION:
                 raise ProtocolError(f"an inspection was answered with {status.name}")
-            return protocol.read_inspection(payload)
+            return protocol.read_inspection(payload, self._pool._max_frames)
 
         with self._pool._metrics.running(JobKind.INSPECTION):
             message = protocol.inspect_request(path, self._pool._background)
@@ -144,6 +144,7 @@ class WorkerPool:
         self._queue: FairQueue[Slot] = FairQueue(count, queue)
         start = protocol.start_request(limits.memory, limits.cpu_seconds, picture_limits)
         self._background = background
+        self._max_frames = picture_limits.frames
         self._closed = False
         self._slots = [
             Slot(program, start, limits.max_jobs, self._on_ready_changed, self._metrics.replaced) for _ in range(count)

@@ -38,6 +38,7 @@ class Rules:
             shown = "".join(
                 f"_{name}-{value.replace(',', '-')}" for name, value in zip(OPTION_ORDER, values, strict=True) if value
             )
+            shown = shown.replace("_flip-hv", "_rotate-180")  # the same picture
             found |= {f"{size}{shown}.{extension}" for extension in EXTENSIONS}
         return frozenset(found).union(*self.presets.values())
 

@@ -106,6 +106,30 @@ async def test_an_original_over_the_limit_is_refused_before_a_worker_is_asked() 
     assert (await resolved(original(frames=21), width=8, height=6, frame=20)).frame == 20
 
 
+async def test_crops_in_pixels_that_leave_the_same_are_one_variant() -> None:
+    for crop, name in (
+        ("10,20,390,280", "80x60_crop-10-20-390-280.webp"),
+        ("10,20,391,9999999", "80x60_crop-10-20-390-280.webp"),
+        ("0,0,9999999,9999999", "80x60.webp"),
+        ("0,0,9999999,299", "80x60_crop-0-0-400-299.webp"),
+    ):
+        assert (await resolved(original(), crop=crop)).file_name == name
+
+
+async def test_a_crop_of_a_page_is_not_clipped_to_the_first_page() -> None:
+    pages = original("tiff", 2)
+    for crop in ("0,0,400,300", "0,0,500,500", "450,350,10,10"):
+        for size in ({}, {"height": 0}, {"fit": "inside"}):
+            for format in ("webp", "auto"):
+                variant = await resolved(pages, crop=crop, frame=1, format=format, **size)
+                assert variant.crop == crop
+
+
+async def test_a_crop_in_percent_stays_as_it_is_in_every_format() -> None:
+    for format in ("webp", "auto"):
+        assert (await resolved(original(), crop="0p,0p,99.999p,100p", format=format)).crop == "0p,0p,99.999p,100p"
+
+
 BOTH = "image/avif,image/webp,image/jxl"
 
 

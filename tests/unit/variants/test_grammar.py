@@ -1,8 +1,10 @@
 """From URLs to canonical variants."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
+from PIL import Image, ImageOps
 
 from pymager.errors import InvalidName, InvalidOption, UnknownPreset, UnsupportedFormat
 from pymager.formats import Encoding
@@ -42,6 +44,7 @@ SPELLINGS = {
         "a-800x600.jpg?bg=FFFFFF",
         "a-800x600.jpg?bg=ffffffff",
         "a-800x600.jpg?bg=12345600",
+        "a-800x600.jpg?bg=ffffff80",
         "a-800x600.jpg?crop=0p,0p,100p,100p",
         "a-800x600.jpg?crop=0,0,100p,250.5p",
         "a-800x600.jpg?animated=true",
@@ -57,14 +60,18 @@ SPELLINGS = {
         "a-800x600.png?fit=contain&gravity=smart",
         "a-800x600.png?fit=contain&bg=ff000000&gravity=0.5,0.50",
     ],
+    "800x600_fit-contain_bg-ff7f7f.jpg": [
+        "a-800x600.jpg?fit=contain&bg=ff7f7f",
+        "a-800x600.jpg?fit=contain&bg=ff000080",
+    ],
     "800x600_fit-contain_bg-ff000080.png": ["a-800x600.png?bg=FF000080&fit=contain"],
     "800x600_gravity-0.25-0.7.jpg": ["a-800x600.jpg?gravity=0.250,0.7", "a-800x600.jpg?gravity=0.25%2C00.70"],
     "800x600_gravity-north.jpg": ["a-800x600.jpg?gravity=North", "a-800x600.jpg?gravity=0.5,0"],
     "800x600_gravity-southwest.jpg": ["a-800x600.jpg?gravity=0,1", "a-800x600.jpg?gravity=0.0,1.000"],
     "8x6_crop-10p-0p-50p-100p.jpg": ["a-8x6.jpg?crop=10p,0,50p,100p", "a-8x6.jpg?crop=10.00p,0p,50p,200p"],
     "8x6_crop-1-2-30-40.jpg": ["a-8x6.jpg?crop=1,2,30,40", "a-8x6.jpg?crop=01,2,030,40"],
-    "8x6_trim-0_rotate-90_flip-hv_blur-2.5_sharpen-0.3_gray-true.jpg": [
-        "a-8x6.jpg?gray=true&sharpen=0.30&blur=2.5&flip=HV&rotate=90&trim=0"
+    "8x6_trim-0_rotate-90_flip-h_blur-2.5_sharpen-0.3_gray-true.jpg": [
+        "a-8x6.jpg?gray=true&sharpen=0.30&blur=2.5&flip=H&rotate=90&trim=0"
     ],
     "8x6_animated-true.gif": ["a-8x6.gif?animated=true"],
     "8x6.gif": ["a-8x6.gif?animated=false"],
@@ -82,6 +89,21 @@ def test_spellings_of_one_picture_are_one_object(name: str, url: str) -> None:
     assert parsed(url).file_name == name
 
 
+def test_rotations_and_flips_that_give_the_same_picture_are_one_variant() -> None:
+    picture = Image.frombytes("L", (3, 2), bytes(range(6)))
+    names, pictures = [], []
+    for rotate, flip in itertools.product((0, 90, 180, 270), ("", "h", "v", "hv")):
+        turned = picture.rotate(-rotate, expand=True)
+        turned = ImageOps.mirror(turned) if "h" in flip else turned
+        turned = ImageOps.flip(turned) if "v" in flip else turned
+        variant = parsed(f"a-8x6.jpg?rotate={rotate}{f'&flip={flip}' if flip else ''}")
+        assert variant.canonical(Encoding()) == variant
+        names.append(variant.file_name)
+        pictures.append((turned.size, turned.tobytes()))
+    assert len(set(names)) == len(set(pictures)) == len(set(zip(names, pictures, strict=True))) == 8
+    assert "8x6.jpg" in names
+
+
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_every_name_is_a_key(name: str) -> None:
     variant = parsed(SPELLINGS[name][0])
@@ -91,7 +113,7 @@ def test_every_name_is_a_key(name: str) -> None:
 def test_the_longest_name_is_a_key() -> None:
     query = (
         "fit=contain&enlarge=false&gravity=0.125,0.875&q=99&bg=12345678&crop=9999999,9999999,9999999,9999999"
-        "&trim=255&rotate=270&flip=hv&blur=99.999&sharpen=9.999&gray=true&frame=999999&watermark=" + "w" * 32
+        "&trim=255&rotate=90&flip=v&blur=99.999&sharpen=9.999&gray=true&frame=999999&watermark=" + "w" * 32
     )
     variant = replace(parsed(f"a-65535x65535.webp?{query}"), overlay="0" * 12)
     assert {option.name for option in OPTIONS if option.is_set(variant)} == BY_NAME.keys() - {"dpr", "animated"}

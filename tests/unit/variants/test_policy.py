@@ -104,6 +104,9 @@ def test_listed_options_are_allowed(query: str) -> None:
         "enlarge=false",
         "fit=contain&bg=ff0000",
         "flip=h",
+        "flip=hv",
+        "rotate=180&flip=hv",
+        "rotate=180&flip=h",
     ),
 )
 def test_other_options_are_refused(query: str) -> None:

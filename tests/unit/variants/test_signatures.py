@@ -206,6 +206,9 @@ def test_bytes_that_are_not_utf8_are_signed_as_they_were_received() -> None:
         (f"{PATH}?SIG=SECRET&%73%69%67=SECRET&s%49G=SECRET", f"{PATH}?SIG=***&%73%69%67=***&s%49G=***"),
         (f"{PATH}?sigma=1&xsig=2&sig=", f"{PATH}?sigma=1&xsig=2&sig="),
         (f"http://host{PATH}?sig=SECRET", f"http://host{PATH}?sig=***"),
+        (f"{PATH}%3Fsig=SECRET", f"{PATH}%3Fsig=***"),
+        (f"{PATH}%3fq%3d7%26sig%3dSECRET", f"{PATH}%3fq%3d7%26sig%3d***"),
+        (f"{PATH}?sig%3DSECRET&q=7", f"{PATH}?sig%3D***&q=7"),
     ],
 )
 def test_a_url_is_logged_without_its_signature(target: str, logged: str) -> None:

@@ -14,9 +14,9 @@ def test_a_watermark_has_defaults_for_everything_but_its_image() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("Logo", "image=a", "the name of a watermark is 1 to 40 of a-z, 0-9, '_' and '-', got 'Logo'"),
+        ("Logo", "image=a", "the name of a watermark is 1 to 32 of a-z, 0-9, '_' and '-', got 'Logo'"),
         ("", "image=a", "the name of a watermark"),
-        ("a" * 41, "image=a", "the name of a watermark"),
+        ("a" * 33, "image=a", "the name of a watermark"),
         ("logo", "", "watermark logo: needs the id of an original, such as image=brand"),
         ("logo", "image=a/b", "watermark logo: image must be the id of an original, got 'a/b'"),
         ("logo", "image=", "watermark logo: image must be the id of an original, got ''"),

@@ -10,6 +10,7 @@ from pymager.engine.protocol import ANSWER_HEADER, ProtocolError, inspection_ans
 from pymager.ports import MAX_PLACEHOLDER_LENGTH, Description
 
 DESCRIPTION = Description(3, True, "#0a1b2c", "3OcRJYB4d3h/iIeHeEh3eIhw+j2w", "LEHV6nWB2yk8pyo0adR*.7kCMdnj")
+MAX_FRAMES = 1_000
 INSPECTION = Inspection("jpeg", 640, 480, DESCRIPTION)
 
 
@@ -26,8 +27,8 @@ def changed(**fields: Any) -> bytes:
 
 
 def test_an_inspection_comes_back() -> None:
-    assert read_inspection(payload(INSPECTION)) == INSPECTION
-    assert read_inspection(changed(alpha=False, frames=1, blurhash="T" + "~" * 27)).description.alpha is False
+    assert read_inspection(payload(INSPECTION), 3) == INSPECTION
+    assert read_inspection(changed(alpha=False, frames=1, blurhash="T" + "~" * 27), 1).description.alpha is False
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ def test_an_inspection_comes_back() -> None:
         {"frames": 0},
         {"frames": -1},
         {"frames": 1 << 31},
+        {"frames": MAX_FRAMES + 1},
         {"frames": True},
         {"frames": "3"},
         {"frames": None},
@@ -75,12 +77,12 @@ def test_an_inspection_comes_back() -> None:
 )
 def test_an_answer_that_no_worker_gives_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
-        read_inspection(changed(**fields))
+        read_inspection(changed(**fields), MAX_FRAMES)
 
 
 def test_the_longest_accepted_texts_fit_into_a_row() -> None:
     longest = "A" * 32 + "AAA="
-    assert read_inspection(changed(thumbhash=longest)).description.thumbhash == longest
+    assert read_inspection(changed(thumbhash=longest), MAX_FRAMES).description.thumbhash == longest
     assert len(longest) <= MAX_PLACEHOLDER_LENGTH
     with pytest.raises(ProtocolError):
-        read_inspection(changed(thumbhash="AAAA" + longest))
+        read_inspection(changed(thumbhash="AAAA" + longest), MAX_FRAMES)
