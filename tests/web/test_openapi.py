@@ -156,7 +156,7 @@ def call_and_validate(case: Any, server: Served) -> None:
 
 def drop_what_excludes(case: Any) -> None:
     """Drop the options that others exclude, and watermarks that are not in the settings: no pattern can say that."""
-    query, name = case.query or {}, unquote(path_of(case))
+    query, name = case.query or {}, path_of(case)
     if "@" in name:
         for option in set(query) & set(BY_NAME) - {"dpr"}:
             del query[option]
@@ -192,5 +192,5 @@ def is_taken_for_wrong(case: Any) -> bool:
 
 
 def path_of(case: Any) -> str:
-    """What the request puts into the path."""
-    return "".join(map(str, (case.path_parameters or {}).values()))
+    """What the request puts into the path, decoded: schemathesis has encoded some of its wrong values already."""
+    return unquote("".join(map(str, (case.path_parameters or {}).values())))
