@@ -103,7 +103,7 @@ def test_it_can_write_to_its_own_folders_alone(debian: Debian) -> None:
 
 
 def test_derived_pictures_of_every_format_are_made_behind_its_walls(debian: Debian) -> None:
-    for extension in OUTPUTS:
+    for extension in OUTPUTS.keys() - {"jxl"}:  # its codec is under the GPL, and not in the package
         assert picture(debian, f"/derived/cat-100x100.{extension}").size == (100, 100)
 
 
