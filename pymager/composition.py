@@ -32,7 +32,9 @@ from pymager.telemetry.stores import ObservedBlobs, ObservedMetadata
 from pymager.variants import option_lists
 from pymager.variants.grammar import Grammar
 from pymager.variants.negotiation import Negotiation
+from pymager.variants.numbers import parsed_size
 from pymager.variants.policy import Policy
+from pymager.variants.signatures import Keyring
 from pymager.variants.urls import VariantUrls
 from pymager.variants.watermarks import Watermark, watermark
 from pymager.workers.pool import WorkerLimits, WorkerPool
@@ -223,12 +225,16 @@ def variant_urls(settings: Settings) -> VariantUrls:
     presets = {name: option_lists.preset(name, text) for name, text in settings.presets.items()}
     sizes = None
     if "*" not in settings.sizes:
-        pairs = (size.split("x") for size in settings.sizes)
-        sizes = frozenset((int(width or 0), int(height or 0)) for width, height in pairs)
+        sizes = frozenset(map(parsed_size, settings.sizes))
     options, signatures = option_lists.allowed_options(settings.options), settings.signatures != "off"
     policy = Policy(sizes, settings.max_side, options, bool(presets), signatures)
     grammar = Grammar(encoding(settings), presets, settings.watermarks, moves=settings.animated)
     return VariantUrls(grammar, policy)
+
+
+def keyring(settings: Settings) -> Keyring:
+    """The keys for signatures."""
+    return Keyring([key.get_secret_value() for key in settings.signing_keys])
 
 
 def watermarks_of(settings: Settings) -> dict[str, Watermark]:

@@ -6,6 +6,7 @@ The cache never decides whether a variant may be served: the catalog is read fir
 from collections import OrderedDict
 
 from pymager.library.content import MEMORY, VariantContent
+from pymager.library.recent import remember
 from pymager.ports import BlobInfo
 
 _ENTRY_OVERHEAD_BYTES = 1_024
@@ -37,10 +38,7 @@ class Cache:
 
     def put(self, info: BlobInfo, body: bytes | None) -> None:
         """Cache a variant; evicts the ones that were used least recently."""
-        self._validators[info.key] = VariantContent(info, None, MEMORY)
-        self._validators.move_to_end(info.key)
-        if len(self._validators) > _MAX_VALIDATORS:
-            self._validators.popitem(last=False)
+        remember(self._validators, info.key, VariantContent(info, None, MEMORY), _MAX_VALIDATORS)
         if body is not None and self.accepts(len(body)):
             self._discard_body(info.key)
             self._bodies[info.key] = VariantContent(info, body, MEMORY)

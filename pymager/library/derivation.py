@@ -19,6 +19,7 @@ from pymager.library import spool
 from pymager.library.cache import Cache
 from pymager.library.content import BUCKET, RENDERED, VariantContent
 from pymager.library.overlays import Overlays
+from pymager.library.recent import remember
 from pymager.library.singleflight import SingleFlight
 from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
@@ -243,7 +244,5 @@ class Derivation:
 
     def _remember_failure(self, key: str, error: PictureError) -> None:
         # Not the error itself: its traceback would keep the request's objects alive.
-        self._failures[key] = (monotonic() + _FAILURE_TTL_SECONDS, type(error), str(error))
-        self._failures.move_to_end(key)
-        if len(self._failures) > _MAX_FAILURES:
-            self._failures.popitem(last=False)
+        failure = monotonic() + _FAILURE_TTL_SECONDS, type(error), str(error)
+        remember(self._failures, key, failure, _MAX_FAILURES)

@@ -9,12 +9,12 @@ from collections import OrderedDict
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TypeVar
 
 import structlog
 
 from pymager.errors import BackendError, NotFound, OriginalLost, Overloaded, PictureError, RevisionGone, Unavailable
 from pymager.library.derivation import local_original
+from pymager.library.recent import remember
 from pymager.library.singleflight import SingleFlight
 from pymager.ports import BlobStore, Description, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
@@ -24,8 +24,6 @@ from pymager.workers.queue import JobKind
 _MAX_WAIT_SECONDS = 10.0
 _FAILURE_TTL_SECONDS = 3_600.0
 _MAX_REMEMBERED = 10_000
-
-T = TypeVar("T")
 
 log = structlog.get_logger("pymager.library")
 
@@ -67,7 +65,7 @@ class Descriptions:
                 return original.with_description(await self._description(original))
         except PictureError as error:
             log.warning("original not described", id=original.id, revision=original.revision, error=str(error))
-            _remember(self._failures, original.revision, monotonic() + _FAILURE_TTL_SECONDS)
+            remember(self._failures, original.revision, monotonic() + _FAILURE_TTL_SECONDS, _MAX_REMEMBERED)
         except (TimeoutError, BackendError, OriginalLost, Overloaded, RevisionGone) as error:
             log.info("original not described now", id=original.id, revision=original.revision, error=str(error))
         return original
@@ -94,7 +92,7 @@ class Descriptions:
             description = await self._flights.run(
                 key, partial(self._look, original), lambda worker: self._make(worker, original)
             )
-        elif original.revision in self._unsaved:
+        else:
             await self._save(original, description)
         return description
 
@@ -119,7 +117,7 @@ class Descriptions:
 
     async def _save(self, original: Original, description: Description) -> None:
         """Write the description, or remember it if it cannot be written now. Does nothing if the revision is gone."""
-        _remember(self._unsaved, original.revision, description)
+        remember(self._unsaved, original.revision, description, _MAX_REMEMBERED)
         if self._read_only:
             return
         try:
@@ -128,10 +126,3 @@ class Descriptions:
             log.warning("description not stored", id=original.id, revision=original.revision, error=str(error))
         else:
             self._unsaved.pop(original.revision, None)
-
-
-def _remember(memory: OrderedDict[str, T], revision: str, value: T) -> None:
-    memory[revision] = value
-    memory.move_to_end(revision)
-    if len(memory) > _MAX_REMEMBERED:
-        memory.popitem(last=False)

@@ -9,7 +9,7 @@ from pymager.errors import FrameNotFound
 from pymager.formats import FORMATS, Encoding
 from pymager.library.overlays import Overlays
 from pymager.ports import Original
-from pymager.variants.geometry import Size, cropped, target, turned_size, turns
+from pymager.variants.geometry import Size, cropped, placement
 from pymager.variants.negotiation import Negotiation, accepted, fallback
 from pymager.variants.variant import AUTO, Variant
 
@@ -44,6 +44,7 @@ class Resolver:
         self._negotiation = negotiation
         self._described = described
         self._in_best_format = lru_cache(maxsize=_CACHED_VARIANTS)(self._made_in_best_format)
+        self._check_animation = lru_cache(maxsize=_CACHED_VARIANTS)(self._checked_animation)
 
     async def resolve(self, original: Original, variant: Variant, accept: str | None = None) -> Variant:
         """The variant by which the key is made: canonical, in the format that `accept` negotiates.
@@ -63,13 +64,13 @@ class Resolver:
         if variant.watermark:
             variant = _with_overlay(variant, await self._overlays.digest(variant.watermark))
         if variant.animated and not moves(original):
-            variant = variant.without("animated")
+            variant = _still(variant)
         if variant.format == AUTO:
             frames = (original.frames or 1) if variant.animated else 1
             best = self._in_best_format(variant, size, frames, accepted(accept or ""), original.alpha)
             variant = await self._in_fallback(original, variant) if best is None else best
         if variant.animated:
-            self._check_animation(original, variant)
+            self._check_animation(variant, size, original.frames or 1)
         return variant
 
     def forget(self, id: str) -> None:
@@ -93,15 +94,10 @@ class Resolver:
             best = fallback(alpha=bool(alpha), moves=frames > 1)
         return variant.in_format(FORMATS[best], self._encoding)
 
-    def _check_animation(self, original: Original, variant: Variant) -> None:
+    def _checked_animation(self, variant: Variant, upright: Size, frames: int) -> None:
         """Raises `VariantTooLarge`. A worker process checks it again: what `trim` leaves is not known here."""
-        size = original.width, original.height
-        output: Size = (0, 0)
-        if variant.trim is None:
-            left, top, right, bottom = cropped(variant, size, _UPRIGHT)
-            turned = turned_size((right - left, bottom - top), turns(variant, _UPRIGHT))
-            output = target(variant, turned, self._max_side).size
-        check_animation(original.frames or 1, size, output, self._limits)
+        output = (0, 0) if variant.trim is not None else _placed_size(variant, upright, self._max_side)
+        check_animation(frames, upright, output, self._limits)
 
 
 def final_size(variant: Variant, upright: Size) -> Size:
@@ -113,9 +109,12 @@ def final_size(variant: Variant, upright: Size) -> Size:
         return variant.size
     if variant.frame is not None:
         variant = variant.without("crop")
-    left, top, right, bottom = cropped(variant, upright, _UPRIGHT)
-    final = turned_size((right - left, bottom - top), turns(variant, _UPRIGHT))
-    return target(replace(variant, format="png"), final, _NO_MAX_SIDE).size
+    return _placed_size(replace(variant, format="png"), upright, _NO_MAX_SIDE)
+
+
+def _placed_size(variant: Variant, upright: Size, max_side: int) -> Size:
+    """The size of a variant of an upright picture. Raises `EmptyCrop` and `VariantTooLarge`."""
+    return placement(variant, upright, _UPRIGHT, max_side).target.size
 
 
 def moves(original: Original) -> bool:
@@ -134,6 +133,12 @@ def _clipped(variant: Variant, upright: Size) -> Variant:
     left, top, right, bottom = cropped(variant, upright, _UPRIGHT)
     is_all = (left, top, right, bottom) == (0, 0, *upright)
     return replace(variant, crop="" if is_all else f"{left},{top},{right - left},{bottom - top}")
+
+
+@lru_cache(maxsize=1_024)
+def _still(variant: Variant) -> Variant:
+    """The variant of a picture that does not move. Cached, because a variant makes its names when it is created."""
+    return variant.without("animated")
 
 
 @lru_cache(maxsize=1_024)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from pymager.errors import NoSpace, Unavailable
 from pymager.operations.progress import Progress
 from pymager.operations.report import Extra, Failed, Outcome, Report
+from pymager.settings.model import Settings
 
 _RETRY_PAUSES_SECONDS = (0.2, 0.8, 3.2)
 _MAX_CONSECUTIVE_FAILURES = 20
@@ -119,6 +120,11 @@ class Batch:
             case Extra():
                 self._progress.print_line(f"{label}: is only in TO")
         self._progress.update(self.report, self._total)
+
+
+def batch_settings(settings: Settings, jobs: int) -> Settings:
+    """The settings of a bulk run: it serves nothing, so it needs no cache, and its jobs must not be refused."""
+    return settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
 
 
 @asynccontextmanager

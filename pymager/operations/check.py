@@ -11,7 +11,7 @@ from functools import partial
 from pymager import composition, keys
 from pymager.errors import NotFound, OriginalLost, Overloaded, PictureError, RevisionGone, Unavailable
 from pymager.library.library import Library
-from pymager.operations.batch import Batch, stoppable_batch
+from pymager.operations.batch import Batch, batch_settings, stoppable_batch
 from pymager.operations.copy_rows import list_rows
 from pymager.operations.hashing import size_and_sha256
 from pymager.operations.progress import Progress
@@ -47,8 +47,7 @@ async def complete(settings: Settings, *, jobs: int, progress: Progress) -> Repo
 
     Those that have one are skipped, so a run that was interrupted continues where it ended. Safe while servers run.
     """
-    # As in `warm`: no cache is needed, and no job may be refused because the queue is full.
-    settings = settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
+    settings = batch_settings(settings, jobs)
     async with (
         composition.opened(settings, pairs_stores=False) as components,
         stoppable_batch(jobs, progress, Report("described", "deleted meanwhile", may_be_empty=True)) as batch,

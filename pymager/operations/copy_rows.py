@@ -90,11 +90,8 @@ class RowCopier:
 
     async def _described(self, original: Original, found: Original) -> Outcome:
         """Compare a row that TO has, and give it the description if only FROM has it."""
-        description = original.description
-        if found.description is not None or description is None:
-            return _compared(original, found)
-        outcome = _compared(original, found)
-        if isinstance(outcome, Failed):
+        description, outcome = original.description, _compared(original, found)
+        if found.description is not None or description is None or isinstance(outcome, Failed):
             return outcome
         await self._target.describe(original.id, original.revision, description)
         if await self._find(original.id) == original:

@@ -10,7 +10,7 @@ from pymager import composition, names
 from pymager.errors import AlreadyExists, NoSpace, OriginalNotFound, PymagerError, Unavailable
 from pymager.library.library import Library
 from pymager.library.spool import Spool
-from pymager.operations.batch import Batch, stoppable_batch
+from pymager.operations.batch import Batch, batch_settings, stoppable_batch
 from pymager.operations.progress import Progress
 from pymager.operations.report import Done, Existing, Failed, Outcome, Report
 from pymager.settings.model import Settings
@@ -24,8 +24,7 @@ async def import_folder(settings: Settings, folder: Path, *, jobs: int, progress
     Raises `ConfigurationError` and `Unavailable`.
     """
     files = sorted(_files(folder))
-    # The files in progress must never fill the queue and be refused.
-    settings = settings.model_copy(update={"queue_size": max(settings.queue_size, jobs)})
+    settings = batch_settings(settings, jobs)
     report = Report("imported", may_be_empty=True)
     async with (
         composition.opened(settings) as components,

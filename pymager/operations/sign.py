@@ -8,7 +8,7 @@ from pymager import composition
 from pymager.errors import ConfigurationError, InvalidName, SignatureMisused
 from pymager.names import parse_id
 from pymager.settings.model import Settings
-from pymager.variants.signatures import EXPIRY, SIGNATURE, Keyring, parse_target
+from pymager.variants.signatures import EXPIRY, SIGNATURE, parse_target
 
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _READABLE = re.compile(r"/(?P<kind>derived|original|info)/(?P<name>[^/?]+)(?:\?(?P<query>.*))?", re.DOTALL)
@@ -23,8 +23,8 @@ def sign(settings: Settings, url: str, seconds: int | None = None) -> str:
     """The URL with a signature, valid for this number of seconds or for ever.
 
     `url` starts with `PYMAGER_PUBLIC_URL`, or is a path. Characters that a URL cannot have are percent-encoded; all
-    others stay as they are. Raises `ConfigurationError`, `InvalidName`,
-    `SignatureMisused`, and what `VariantUrls.parse` raises.
+    others stay as they are. Raises `ConfigurationError`, `InvalidName`, `SignatureMisused`, and what
+    `VariantUrls.parse` raises.
     """
     if not settings.signing_keys:
         raise ConfigurationError(
@@ -42,7 +42,7 @@ def sign(settings: Settings, url: str, seconds: int | None = None) -> str:
     _check(settings, match["kind"], match["name"], match["query"] or "")
     if seconds is not None:
         target += f"{'&' if '?' in target else '?'}{EXPIRY}={int(time.time()) + seconds}"
-    return base + Keyring([key.get_secret_value() for key in settings.signing_keys]).sign(target)
+    return base + composition.keyring(settings).sign(target)
 
 
 def _check(settings: Settings, kind: str, name: str, query: str) -> None:

@@ -22,7 +22,7 @@ from pymager.errors import (
     PictureError,
     WatermarkMissing,
 )
-from pymager.operations.batch import Batch, stoppable_batch
+from pymager.operations.batch import Batch, batch_settings, stoppable_batch
 from pymager.operations.checkpoint import Checkpoint
 from pymager.operations.id_list import read_lines
 from pymager.operations.progress import Progress
@@ -128,8 +128,7 @@ class _Warmer:
 async def _opened(
     settings: Settings, wanted: VariantSet, jobs: int, progress: Progress
 ) -> AsyncIterator[tuple[Components, Batch, list[Wanted]]]:
-    # This process serves nothing, so it needs no cache; and its jobs must never fill the queue and be refused.
-    settings = settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
+    settings = batch_settings(settings, jobs)
     async with composition.opened(settings, pairs_stores=False) as components:
         variants = wanted.variants(settings, components.urls)
         report = Report("rendered", "without an original", may_be_empty=True)

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -57,9 +58,7 @@ def _presets(value: object) -> object:
         return option_lists.preset_texts(value)
     if not isinstance(value, dict):
         raise must_be("a table of presets, or text such as thumb:200x200,fit=inside;hero:1600x,q=80", value)
-    return {
-        name: option_lists.preset_text(preset) if isinstance(preset, dict) else preset for name, preset in value.items()
-    }
+    return _tables_as_texts(value, option_lists.preset_text)
 
 
 def _check_presets(presets: dict[str, str], others: ValidationInfo) -> dict[str, str]:
@@ -76,9 +75,12 @@ def _watermarks(value: object) -> object:
         return watermarks.watermark_texts(value)
     if not isinstance(value, dict) or not all(isinstance(table, dict | str) for table in value.values()):
         raise must_be("a table of watermarks, or text such as logo:image=brand,scale=0.2", value)
-    return {
-        name: watermarks.watermark_text(table) if isinstance(table, dict) else table for name, table in value.items()
-    }
+    return _tables_as_texts(value, watermarks.watermark_text)
+
+
+def _tables_as_texts(value: Mapping[str, object], text_of: Callable[[dict[str, object]], str]) -> dict[str, object]:
+    """Each table of a table as one text. Other values stay as they are."""
+    return {name: text_of(table) if isinstance(table, dict) else table for name, table in value.items()}
 
 
 def _check_watermarks(texts: dict[str, str]) -> dict[str, str]:

@@ -13,7 +13,8 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from pymager.errors import EmptyCrop, VariantTooLarge
-from pymager.variants.options import decimal, focal_point, half_up
+from pymager.variants.numbers import decimal, half_up
+from pymager.variants.options import focal_point
 from pymager.variants.variant import Variant
 
 Size: TypeAlias = tuple[int, int]

@@ -12,7 +12,8 @@ from urllib.parse import unquote_to_bytes
 from pymager import formats, names
 from pymager.errors import InvalidName, InvalidOption, UnknownPreset, UnsupportedFormat
 from pymager.formats import Encoding
-from pymager.variants.options import BY_NAME, OPTIONS, half_up
+from pymager.variants.numbers import half_up
+from pymager.variants.options import BY_NAME, OPTIONS
 from pymager.variants.variant import AUTO, Variant
 
 MAX_QUERY_BYTES = 2_000
@@ -109,7 +110,7 @@ class Grammar:
         return Requested(id, variant, used, match["preset"])
 
     def _variant(self, width: int, height: int, format: str, values: Values) -> Variant:
-        """The canonical variant. Raises `InvalidOption` for options that exclude each other or the format."""
+        """The canonical variant. Raises `InvalidOption` for options that the format or the settings exclude."""
         output = None if format == AUTO else formats.output_of(format)
         if values.get("q") and output is not None and not output.quality_setting:
             rows = formats.OUTPUTS.items()
@@ -117,8 +118,6 @@ class Grammar:
             raise InvalidOption(f"the option q: {format} has no quality; formats that have one: {known}")
         if values.get("watermark") and values["watermark"] not in self._watermarks:
             raise InvalidOption(f"the option watermark takes {BY_NAME['watermark'].takes}, got '{values['watermark']}'")
-        if values.get("animated") and values.get("frame") is not None:
-            raise InvalidOption("the options animated=true and frame exclude each other: a frame is a still picture")
         options = {name: value for name, value in values.items() if name != "dpr"}
         options.setdefault("animated", self._moves)
         variant = Variant(*_multiplied((width, height), values), format, **options)  # type: ignore[arg-type]
@@ -171,7 +170,7 @@ def option_parameters(query: str) -> list[tuple[str, str]]:
 
 
 def parse_options(parameters: Iterable[tuple[str, str]]) -> dict[str, object]:
-    """The values of options. Raises `InvalidOption`."""
+    """The values of options. Raises `InvalidOption`, also for options that exclude each other."""
     values: dict[str, object] = {}
     for name, text in parameters:
         option = BY_NAME.get(name)
@@ -183,6 +182,8 @@ def parse_options(parameters: Iterable[tuple[str, str]]) -> dict[str, object]:
             values[name] = option.parse(text.lower())
         except ValueError:
             raise InvalidOption(f"the option {name} takes {option.takes}, got '{text[:_MAX_SHOWN]}'") from None
+    if values.get("animated") and values.get("frame") is not None:
+        raise InvalidOption("the options animated=true and frame exclude each other: a frame is a still picture")
     return values
 
 

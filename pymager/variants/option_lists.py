@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from pymager.errors import InvalidOption
 from pymager.variants.grammar import PRESET_NAME, SIZE_PATTERN, Preset, parse_options
+from pymager.variants.named_texts import named_texts
+from pymager.variants.numbers import parsed_size
 from pymager.variants.options import BY_NAME
 
 ANYTHING = "*"
@@ -56,30 +58,19 @@ def preset(name: str, text: str) -> Preset:
     size, *options = split_options(text) or [""]
     if not _SIZE.fullmatch(size):
         raise ValueError(f"preset {name}: starts with a size such as 800x600, 800x or x600, got '{size[:50]}'")
-    width, height = (int(side or 0) for side in size.split("x"))
     pairs = [(part.strip() for part in option.partition("=")[::2]) for option in options]
     try:
         values = parse_options((option, value) for option, value in pairs)
     except InvalidOption as error:
         raise ValueError(f"preset {name}: {error}") from None
-    if values.get("animated") and values.get("frame") is not None:
-        raise ValueError(f"preset {name}: animated=true and frame exclude each other")
     if values.pop("dpr", 1) != 1:
         raise ValueError(f"preset {name}: write the size multiplied instead of dpr")
-    return Preset(width, height, values)
+    return Preset(*parsed_size(size), values)
 
 
 def preset_texts(text: str) -> dict[str, str]:
     """The presets in `name:800x600,fit=inside,q=70;...`, each as its text. Raises `ValueError`."""
-    found: dict[str, str] = {}
-    for item in filter(None, (part.strip() for part in text.split(";"))):
-        name, colon, options = item.partition(":")
-        if not colon:
-            raise ValueError(f"must be presets such as thumb:200x200,fit=inside;hero:1600x,q=80, got '{item[:60]}'")
-        if name.strip() in found:
-            raise ValueError(f"preset {name.strip()} is given more than once")
-        found[name.strip()] = options.strip()
-    return found
+    return named_texts(text, "preset", "thumb:200x200,fit=inside;hero:1600x,q=80")
 
 
 def preset_text(table: Mapping[str, object]) -> str:

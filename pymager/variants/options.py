@@ -11,6 +11,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
+from pymager.variants.numbers import MAX_DECIMALS, decimal, shown_number
+
 FITS = ("cover", "contain", "inside", "fill")
 COMPASS: Mapping[str, tuple[Fraction, Fraction]] = MappingProxyType(
     {
@@ -28,11 +30,9 @@ COMPASS: Mapping[str, tuple[Fraction, Fraction]] = MappingProxyType(
 """The gravities with a name, as fractions of width and height from the top left corner."""
 SMART = "smart"
 
-_MAX_DECIMALS = 3
 _MAX_COORDINATE = 9_999_999
 _MAX_FRAME = 999_999
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
-_NUMBER = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?", re.ASCII)
 _COLOR = re.compile(r"[0-9a-f]{6}(?:[0-9a-f]{2})?")
 WATERMARK_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 """With a longer name, the name of a file with every option would be too long for a file system."""
@@ -60,25 +60,6 @@ class Option:
     def is_set(self, variant: Any) -> bool:
         """Whether the variant has this option."""
         return self.name != "dpr" and getattr(variant, self.name) != self.default
-
-
-def decimal(text: str, max_decimals: int = _MAX_DECIMALS) -> Fraction:
-    """A number in decimal digits with at most one point. Raises `ValueError`, also for a sign or an exponent."""
-    match = _NUMBER.fullmatch(text)
-    if match is None or len((match[2] or "").rstrip("0")) > max_decimals:
-        raise ValueError(text)
-    return Fraction(text)
-
-
-def shown_number(value: Fraction | float | int) -> str:
-    """A number without superfluous zeros, such as `2.5`."""
-    text = f"{float(value):.{_MAX_DECIMALS}f}"
-    return text.rstrip("0").rstrip(".")
-
-
-def half_up(value: Fraction) -> int:
-    """Round to the nearest integer, half up."""
-    return (2 * value.numerator + value.denominator) // (2 * value.denominator)
 
 
 def focal_point(gravity: str) -> tuple[Fraction, Fraction]:
@@ -117,7 +98,7 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def _between(low: str, high: str, max_decimals: int = _MAX_DECIMALS) -> Callable[[str], Fraction]:
+def _between(low: str, high: str, max_decimals: int = MAX_DECIMALS) -> Callable[[str], Fraction]:
     def parse(text: str) -> Fraction:
         value = decimal(text, max_decimals)
         if not Fraction(low) <= value <= Fraction(high):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pymager import formats
 from pymager.errors import OptionNotAllowed, SizeNotAllowed, UnsupportedFormat
 from pymager.variants.grammar import Requested
+from pymager.variants.numbers import shown_size
 from pymager.variants.options import BY_NAME
 from pymager.variants.variant import AUTO, Variant
 
@@ -84,7 +85,7 @@ class Policy:
             )
 
     def _shown_sizes(self) -> str:
-        return ", ".join(f"{width or ''}x{height or ''}" for width, height in sorted(self.listed or ())) or "none"
+        return ", ".join(map(shown_size, sorted(self.listed or ()))) or "none"
 
 
 def _check_format(variant: Variant) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from pymager import formats
 from pymager.formats import Encoding, Format
 from pymager.variants.colors import over
+from pymager.variants.numbers import shown_size
 from pymager.variants.options import BY_NAME, OPTIONS, Option
 
 AUTO = "auto"
@@ -71,9 +72,8 @@ class Variant:
         extension = row.extension if row else self.format
         object.__setattr__(self, "file_name", f"{self.shown_size}{self._shown_options()}.{extension}")
         object.__setattr__(self, "content_type", row.content_type if row else "")
-        needs_original = self.format == AUTO or self.animated or self.watermark != "" or self.crops_in_pixels
-        needs_original = needs_original or self.frame is not None
-        object.__setattr__(self, "needs_original", needs_original)
+        depends = (self.format == AUTO, self.animated, self.watermark, self.crops_in_pixels, self.frame is not None)
+        object.__setattr__(self, "needs_original", any(depends))
 
     def __hash__(self) -> int:
         return hash(self.file_name)  # which a string remembers; to hash all fields would take a microsecond
@@ -86,7 +86,7 @@ class Variant:
     @property
     def shown_size(self) -> str:
         """The size as in a URL: `800x600`, `800x` or `x600`."""
-        return f"{self.width or ''}x{self.height or ''}"
+        return shown_size(self.size)
 
     @property
     def is_one_sided(self) -> bool:

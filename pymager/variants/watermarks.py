@@ -13,7 +13,9 @@ from typing import Any
 
 from pymager import names
 from pymager.errors import InvalidName
-from pymager.variants.options import COMPASS, WATERMARK_NAME, decimal
+from pymager.variants.named_texts import named_texts
+from pymager.variants.numbers import decimal
+from pymager.variants.options import COMPASS, WATERMARK_NAME
 
 _MAX_MARGIN = 10_000
 _DIGEST_DIGITS = 12
@@ -97,17 +99,7 @@ def watermark(name: str, text: str) -> Watermark:
 
 def watermark_texts(text: str) -> dict[str, str]:
     """The watermarks in `name:image=brand,scale=0.2;...`, each as its description. Raises `ValueError`."""
-    found: dict[str, str] = {}
-    for item in filter(None, (part.strip() for part in text.split(";"))):
-        name, colon, description = (part.strip() for part in item.partition(":"))
-        if not colon:
-            raise ValueError(
-                f"must be watermarks such as logo:image=brand,scale=0.2;draft:image=stamp, got '{item[:60]}'"
-            )
-        if name in found:
-            raise ValueError(f"watermark {name} is given more than once")
-        found[name] = description
-    return found
+    return named_texts(text, "watermark", "logo:image=brand,scale=0.2;draft:image=stamp")
 
 
 def watermark_text(table: Mapping[str, object]) -> str:

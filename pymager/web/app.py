@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from pymager import composition
 from pymager.composition import Components
 from pymager.settings.model import Settings
 from pymager.telemetry import logs
 from pymager.telemetry.tracing_setup import trace_ids
-from pymager.variants.signatures import Keyring
 from pymager.web import derived, health, originals
 from pymager.web.access import Access
 from pymager.web.app_keys import (
@@ -63,7 +63,7 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
 
 
 def _access(settings: Settings, auth: Auth) -> Access:
-    keys = Keyring([key.get_secret_value() for key in settings.signing_keys])
+    keys = composition.keyring(settings)
     return Access(settings.signatures, keys, auth, cdn_keys_on_query=settings.cdn_keys_on_query)
 
 

@@ -69,7 +69,6 @@ class HotPath:
         self._common = app[PICTURE_HEADERS]
         self._last_modified = app[LAST_MODIFIED].value
         self._cached_headers = lru_cache(maxsize=_CACHE_ENTRIES)(self._serialized_headers)
-        self._cached_varying_headers = lru_cache(maxsize=_CACHE_ENTRIES)(self._varying_headers)
         self._cached_parse = lru_cache(maxsize=_CACHE_ENTRIES)(self._parse)
 
     async def __call__(self, request: web.Request) -> Any:
@@ -121,30 +120,31 @@ class HotPath:
         """The head and the body of a variant whose bytes are in memory: 200 or 304. Raises `PreconditionFailed`."""
         info, now = content.info, int(time.time())
         last_modified = self._last_modified(info.modified)
-        cached_headers = self._cached_headers if variant.content_type else self._cached_varying_headers
+        varies = not variant.content_type
         if is_not_modified(request.headers, info):
             status, body = 304, b""
-            head = cached_headers(304, info.etag, last_modified, None, None)
+            head = self._cached_headers(varies, 304, info.etag, last_modified, None, None)
         else:
             status, body = 200, content.body or b""
             content_type = variant.content_type or keys.media_type(info.key)
-            head = cached_headers(200, info.etag, last_modified, content_type, info.size)
+            head = self._cached_headers(varies, 200, info.etag, last_modified, content_type, info.size)
         own = headers.serialized_response_headers(context)
         written = WrittenResponse(status, content.tier, len(body))
         return f"{head}Date: {http_date(now)}\r\n{own}\r\n".encode(), body, written
 
     def _serialized_headers(
-        self, status: int, etag: str, last_modified: str | None, content_type: str | None, size: int | None
+        self,
+        varies: bool,
+        status: int,
+        etag: str,
+        last_modified: str | None,
+        content_type: str | None,
+        size: int | None,
     ) -> str:
-        fields = headers.representation(self._common, etag, last_modified, content_type, size)
+        """The status and the headers; `varies` says that the variant's format was negotiated."""
+        common = {**self._common, **headers.VARY} if varies else self._common
+        fields = headers.representation(common, etag, last_modified, content_type, size)
         return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{headers.serialize(fields)}"
-
-    def _varying_headers(
-        self, status: int, etag: str, last_modified: str | None, content_type: str | None, size: int | None
-    ) -> str:
-        """The headers of a variant whose format was negotiated."""
-        fixed = self._serialized_headers(status, etag, last_modified, content_type, size)
-        return fixed + headers.serialize(headers.VARY)
 
     def _parse(self, name: str, query: str) -> tuple[str, Variant]:
         return derived.parse(self._urls, name, query)

@@ -35,6 +35,18 @@ ORIENTATIONS = {
 }
 """EXIF 2.3, tag 0x0112: how quarters in red, green / blue, white look upright, from top left to bottom right."""
 
+TURNS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""What was done to an upright picture that needs this orientation (EXIF 2.3, tag 0x0112)."""
+
 
 def four_colors(width: int = 64, height: int = 32) -> Image.Image:
     picture = Image.new("RGB", (width, height))

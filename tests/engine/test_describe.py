@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from pymager.ports import Description
+from tests.engine.checks import TURNS
 from tests.engine.rendering import inspected, rendered
 from tests.engine.test_inspect import SAMPLES
 from tests.pictures import encoded, photograph
@@ -190,17 +191,9 @@ def test_a_blurhash_is_over_the_background() -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
 def test_placeholders_are_upright(format: str, orientation: int) -> None:
-    turned = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
     upright = halves(RED, BLUE, (80, 40))
-    stored = upright.transpose(turned[orientation]) if orientation > 1 else upright
+    turn = TURNS[orientation]
+    stored = upright if turn is None else upright.transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation
     lossless = {"quality": 100, "subsampling": 0} if format == "JPEG" else {}

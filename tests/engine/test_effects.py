@@ -14,22 +14,10 @@ from pymager.errors import Undecodable, WatermarkChanged
 from pymager.formats import Encoding
 from pymager.variants.variant import Variant
 from tests.engine import handmade
-from tests.engine.checks import BLUE, GREEN, RED, WHITE, four_colors
+from tests.engine.checks import BLUE, GREEN, RED, TURNS, WHITE, four_colors
 from tests.engine.rendering import job_rendered, near, opened, quadrants, rendered
 from tests.engine.subjects import scene
 from tests.pictures import encoded, jpeg
-
-TURNS = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-"""What was done to an upright picture that needs this orientation (EXIF 2.3, tag 0x0112)."""
 
 
 def stored(upright: Image.Image, orientation: int, format: str = "PNG", **options: Any) -> bytes:

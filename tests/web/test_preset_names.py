@@ -1,4 +1,4 @@
-"""A preset that does not exist: only users are told which presets there are."""
+"""The 404 for a preset that does not exist: it lists the presets, but only to users."""
 
 from collections.abc import Iterator
 from pathlib import Path

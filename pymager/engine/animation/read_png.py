@@ -10,6 +10,7 @@ from struct import pack, unpack_from
 
 from pymager.engine.animation.parts import Disposal, Part, Parts
 from pymager.engine.containers.container import Box, Data
+from pymager.engine.containers.png import chunk
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DISPOSALS = {1: Disposal.CLEAR, 2: Disposal.RESTORE}
@@ -67,11 +68,6 @@ def chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
         if position > len(data):
             return
         yield kind, start, start + length
-
-
-def chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk with its length and its checksum."""
-    return pack(">I", len(content)) + kind + content + pack(">I", zlib.crc32(content, zlib.crc32(kind)))
 
 
 def _has_checksum(data: Data, start: int, end: int) -> bool:

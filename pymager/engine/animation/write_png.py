@@ -8,7 +8,8 @@ from typing import Any
 from PIL import Image
 
 from pymager.engine.animation.frames import Movie, changed_area, merged
-from pymager.engine.animation.read_png import SIGNATURE, chunk, chunks
+from pymager.engine.animation.read_png import SIGNATURE, chunks
+from pymager.engine.containers.png import chunk
 
 _MAX_UINT16 = 65_535
 _MAX_PLAYS = (1 << 31) - 1

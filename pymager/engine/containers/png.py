@@ -128,10 +128,15 @@ def _repaired(data: Data, start: int, chunks: _Chunks) -> bytes:
     return data[start : start + 8] + b"".join(parts) + _IEND
 
 
-def _whole(chunk: bytes) -> bytes:
+def _whole(cut: bytes) -> bytes:
     """A chunk that the end of the file cuts short, with the length that it has."""
-    body = chunk[4 : 8 + int.from_bytes(chunk[:4])]
-    return (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+    body = cut[4 : 8 + int.from_bytes(cut[:4])]
+    return chunk(body[:4], body[4:])
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk with its length and its checksum."""
+    return len(content).to_bytes(4) + kind + content + zlib.crc32(content, zlib.crc32(kind)).to_bytes(4)
 
 
 def _color(chunks: dict[bytes, bytes]) -> ColorSpace | bytes:
