@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aiohttp import web
 
+from pymager.web.direct import DirectRequest
 from pymager.workers.client_groups import client_group
 
 _CACHED_ADDRESSES = 4_096
@@ -33,7 +34,7 @@ class ClientResolver:
         self._header = header
         self._is_trusted = lru_cache(maxsize=_CACHED_ADDRESSES)(self._is_in_trusted_network)
 
-    def address(self, request: web.BaseRequest) -> str:
+    def address(self, request: web.BaseRequest | DirectRequest) -> str:
         """The client's address; empty where the connection has none."""
         peer = request.remote or ""
         if not self._trusted or not self._is_trusted(peer):

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Self, cast
 
 from aiohttp import EMPTY_PAYLOAD, StreamReader, web
-from aiohttp.web_protocol import RequestHandler
 
 from pymager.telemetry.context import RequestContext
 from pymager.web import failures
 from pymager.web.connection_table import ConnectionTable
+from pymager.web.direct import DirectConnection, DirectHandler
 from pymager.web.incoming_body import END_OF_HEAD, IncomingBody, first_piece, may_end_message
 from pymager.web.lingering import Lingering, LingeringClose, LingeringLimits, Watch
 from pymager.web.reading import SmallReads
@@ -62,7 +62,7 @@ class Shared:
     """What the connections of a server process share.
 
     `client` is the client that an address belongs to, or None for a trusted proxy. `on_refused` gets the context of a
-    connection that is refused, and the size of the response's body.
+    connection that is refused, and the size of the response's body. `direct` handles direct requests.
     """
 
     limits: ConnectionLimits
@@ -70,6 +70,7 @@ class Shared:
     lingering: Lingering
     client: Callable[[str], str | None]
     on_refused: Callable[[RequestContext, int], None]
+    direct: DirectHandler | None = None
 
     @classmethod
     def of(
@@ -77,13 +78,14 @@ class Shared:
         limits: ConnectionLimits,
         client: Callable[[str], str | None] = lambda address: address,
         on_refused: Callable[[RequestContext, int], None] = lambda context, size: None,
+        direct: DirectHandler | None = None,
     ) -> Self:
         """With an empty table of connections."""
         table = ConnectionTable(limits.max_connections, limits.max_per_client)
-        return cls(limits, table, Lingering(limits.lingering), client, on_refused)
+        return cls(limits, table, Lingering(limits.lingering), client, on_refused, direct)
 
 
-class Connection(RequestHandler):
+class Connection(DirectConnection):
     """One client's connection."""
 
     __slots__ = (
@@ -104,9 +106,10 @@ class Connection(RequestHandler):
         limits = shared.limits
         super().__init__(
             server,
+            handler=shared.direct,
             loop=loop,
             keepalive_timeout=limits.keepalive_timeout,
-            access_log=None,  # type: ignore[arg-type]  # the annotation is too narrow: None is documented as off
+            access_log=None,
             auto_decompress=False,
             read_bufsize=_PAUSE_BYTES // 2,
             lingering_time=limits.stall_timeout,
@@ -128,7 +131,7 @@ class Connection(RequestHandler):
         # Any byte that the client does not take pauses writing, which starts the stall timer.
         transport.set_write_buffer_limits(high=0)
         address = str((transport.get_extra_info("peername") or ("",))[0])
-        self._client = self._shared.client(address)
+        self._client, self._remote = self._shared.client(address), address
         if self._shared.table.admit(self, self._client):
             super().connection_made(transport)
             self._start_header_timer()
@@ -145,16 +148,17 @@ class Connection(RequestHandler):
             self._stall_timer.cancel()
         if exc is not None and not isinstance(exc, ConnectionError):  # a timeout, or no route to the client
             exc = ConnectionResetError(str(exc))
-        client_left(self._current_request)
+        client_left(self.direct_request or self._current_request)
         super().connection_lost(exc)
         self._stop_reading(exc or ConnectionResetError("the client disconnected"))
 
     def data_received(self, data: bytes) -> None:
         if self._body is None and data.endswith(END_OF_HEAD):  # no head is incomplete after these bytes
             requests = self._request_count
-            super().data_received(data)
+            self.parse(data)
             if self._request_count != requests:
                 self._on_request()
+                self.dispatch()
         else:
             self._receive_pieces(data)
 

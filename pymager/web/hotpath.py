@@ -1,9 +1,9 @@
-"""The hot path: plain GETs of variants bypass aiohttp's router, middlewares and response classes.
+"""The hot path: plain GETs of variants bypass aiohttp's requests, router, middlewares and response classes.
 
-Those cost as much CPU as the catalog read and the response together. A request that is not plain (another URL, an
-encoded character, a signature, a body, `Connection: close`) goes through the application. Both get the variant from the
-library in the same way, and `pymager.web.conditions` decides between 200 and 304; this module serializes the response
-itself.
+Those cost several times the CPU of the catalog read and the response together. A request that is not plain (another
+URL, an encoded character, a signature, a body, `Connection: close`) goes through the application, and so does one that
+is pipelined behind another. Both get the variant from the library in the same way, and `pymager.web.conditions` decides
+between 200 and 304; this module serializes the response itself.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import EMPTY_PAYLOAD, web
-from aiohttp.http_writer import HttpVersion11
+from aiohttp.http import HttpVersion11, RawRequestMessage, StreamWriter
 
 from pymager import keys
 from pymager.errors import UnknownPreset
@@ -24,8 +24,9 @@ from pymager.variants.variant import Variant
 from pymager.web import derived, headers
 from pymager.web.app_keys import AUTH, LAST_MODIFIED, LIBRARY, LIFECYCLE, PICTURE_HEADERS, VARIANT_URLS
 from pymager.web.conditions import http_date, is_not_modified
-from pymager.web.request_context import CONTEXT, clear_context
-from pymager.web.responder import Responder, canceled_status, raising
+from pymager.web.direct import DirectRequest
+from pymager.web.request_context import CONTEXT, RequestFactory, clear_context
+from pymager.web.responder import Handler, Responder, canceled_status, raising
 
 ROUTE = "/derived/{name}"
 _PLAIN_PATH = re.compile(r"/derived/([A-Za-z0-9_@-]{3,260}\.[A-Za-z0-9]{1,8})(?:\?([A-Za-z0-9_.,=&-]{0,500}))?")
@@ -34,7 +35,7 @@ _CACHE_ENTRIES = 8_192
 
 
 def is_plain(request: web.BaseRequest) -> bool:
-    """Whether the hot path may have handled the request."""
+    """Whether the hot path handles requests like this one, unless something else in it prevents that."""
     return request.method == "GET" and _PLAIN_PATH.fullmatch(request.raw_path) is not None
 
 
@@ -58,10 +59,14 @@ class WrittenResponse:
 
 
 class HotPath:
-    """Handles plain GETs of variants, and passes all other requests to the responder."""
+    """Responds to direct requests, which are plain GETs of variants.
 
-    def __init__(self, app: web.Application, responder: Responder) -> None:
+    What it does not send itself, the responder sends, to a request that `make_request` makes as aiohttp does.
+    """
+
+    def __init__(self, app: web.Application, responder: Responder, make_request: RequestFactory) -> None:
         self._responder = responder
+        self._make_request = make_request
         self._library = app[LIBRARY]
         self._urls = app[VARIANT_URLS]
         self._auth = app[AUTH]
@@ -71,32 +76,31 @@ class HotPath:
         self._cached_headers = lru_cache(maxsize=_CACHE_ENTRIES)(self._serialized_headers)
         self._cached_parse = lru_cache(maxsize=_CACHE_ENTRIES)(self._parse)
 
-    async def __call__(self, request: web.Request) -> Any:
-        """Handle a request."""
-        if request.method == "GET" and request.version == HttpVersion11 and request.keep_alive:
-            match = _PLAIN_PATH.fullmatch(request.raw_path)
-            if match is not None and not self._lifecycle.draining and request.content is EMPTY_PAYLOAD:
-                query = match[2] or ""
-                if not (query and _SIGNED.search(query)):
-                    return await self._get(request, match[1], query)
-        return await self._responder(request)
+    def match(self, message: RawRequestMessage) -> re.Match[str] | None:
+        """The match of the path of a plain GET, as `DirectHandler` needs it."""
+        if message.method != "GET" or message.version != HttpVersion11 or message.should_close or message.upgrade:
+            return None
+        match = _PLAIN_PATH.fullmatch(message.path)
+        if match is None or self._lifecycle.draining or (match[2] and _SIGNED.search(match[2])):
+            return None
+        return match
 
-    async def _get(self, request: web.Request, name: str, query: str) -> Any:
-        context = request[CONTEXT]
-        responder = self._responder
+    async def __call__(self, request: DirectRequest) -> Any:
+        """Send the response, and return it."""
+        context, responder = request.context, self._responder
         try:
-            id, variant = self._cached_parse(name, query)
+            id, variant = self._cached_parse(request.match[1], request.match[2] or "")
             accept = None if variant.content_type else derived.accept_of(request.headers)
             content = await self._library.variant(id, variant, derived.needs_body(request.headers), accept)
             context.tier = content.tier
             if content.chunks is None:
                 head, body, response = self._response(request, context, content, variant)
-                transport = request.transport
+                transport = request.protocol.transport
                 if transport is None:
                     return responder.incomplete(request)
                 transport.writelines((head, body))  # one system call, if the socket accepts it
                 if request.protocol.writing_paused:
-                    await request.writer.drain()
+                    await self._completed(request).writer.drain()
                 if transport.is_closing():
                     return responder.incomplete(request)
                 responder.log_request(request, response.status, response.size)
@@ -106,16 +110,29 @@ class HotPath:
             responder.log_request(request, canceled_status(request), None)
             raise
         except UnknownPreset as error:
-            return await responder.respond(request, partial(derived.refuse_preset, error, auth=self._auth))
+            return await self._respond(request, partial(derived.refuse_preset, error, auth=self._auth))
         except Exception as error:
-            return await responder.respond(request, raising(error))
+            return await self._respond(request, raising(error))
         dated = self._last_modified
-        return await responder.respond(
+        return await self._respond(
             request, lambda request: derived.respond(request, content, variant, self._common, dated)
         )
 
+    async def _respond(self, request: DirectRequest, handler: Handler) -> Any:
+        return await self._responder.respond(self._completed(request), handler)
+
+    def _completed(self, request: DirectRequest) -> web.Request:
+        """The same request as aiohttp would have made it, with the same context."""
+        protocol, loop = request.protocol, asyncio.get_running_loop()
+        writer = StreamWriter(protocol, loop)
+        completed: Any = self._make_request(
+            request.message, EMPTY_PAYLOAD, protocol, writer, asyncio.current_task(loop)
+        )
+        completed[CONTEXT] = request.context
+        return completed  # type: ignore[no-any-return]
+
     def _response(
-        self, request: web.Request, context: RequestContext, content: VariantContent, variant: Variant
+        self, request: DirectRequest, context: RequestContext, content: VariantContent, variant: Variant
     ) -> tuple[bytes, bytes, WrittenResponse]:
         """The head and the body of a variant whose bytes are in memory: 200 or 304. Raises `PreconditionFailed`."""
         info, now = content.info, int(time.time())

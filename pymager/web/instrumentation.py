@@ -27,8 +27,9 @@ from pymager.telemetry.metrics import Histogram, Metrics, Value
 from pymager.telemetry.observer import Observer
 from pymager.variants.signatures import without_signature
 from pymager.web.background import in_background
+from pymager.web.direct import DirectRequest
 from pymager.web.hotpath import ROUTE, WrittenResponse, is_plain
-from pymager.web.request_context import CONTEXT
+from pymager.web.request_context import context_of
 from pymager.web.responder import CLIENT_DISCONNECTED, canceled_status
 from pymager.workers.queue import JobKind
 
@@ -41,6 +42,7 @@ _MAX_PATH_CHARACTERS = 1_024
 _MAX_USER_AGENT_CHARACTERS = 256
 
 Handler = Callable[[Any], Awaitable[Any]]
+_Request = web.Request | DirectRequest
 
 
 def instrument(handler: Handler, observer: Observer) -> Handler:
@@ -64,22 +66,22 @@ class RequestLabels(NamedTuple):
     tier: str
 
 
-def request_labels(request: web.Request, response: Any, status: int) -> RequestLabels:
-    """The labels of a request; `response` is None if there is none."""
-    if type(response) is WrittenResponse:
-        return RequestLabels(ROUTE, "GET", status, response.tier)
+def request_labels(request: _Request, status: int) -> RequestLabels:
+    """The labels of a request that got a response with this status."""
     method = request.method if request.method in _METHODS else "other"
-    return RequestLabels(_route(request), method, status, request[CONTEXT].tier)
+    return RequestLabels(_route(request), method, status, context_of(request).tier)
 
 
-def _route(request: web.Request) -> str:
-    if request._match_info is None:  # not routed: from the hot path, or an invalid request
+def _route(request: _Request) -> str:
+    if isinstance(request, DirectRequest):
+        return ROUTE
+    if request._match_info is None:  # not routed: an invalid request
         return ROUTE if is_plain(request) else "unmatched"
     resource = request._match_info.route.resource
     return "unmatched" if resource is None else resource.canonical
 
 
-def failure_status(request: web.Request, error: BaseException) -> int:
+def failure_status(request: _Request, error: BaseException) -> int:
     """The status that is counted for a request without a response: it was canceled, or there is a bug."""
     return canceled_status(request) if isinstance(error, asyncio.CancelledError) else 500
 
@@ -100,7 +102,7 @@ class CountingHandler:
         self._series: dict[RequestLabels, _Series] = {}
         self._hits: dict[tuple[int, str], _Series] = {}
 
-    async def __call__(self, request: web.Request) -> Any:
+    async def __call__(self, request: _Request) -> Any:
         started = time.perf_counter()
         try:
             response = await self._handler(request)
@@ -123,8 +125,8 @@ class CountingHandler:
         )
         return series
 
-    def _count(self, request: web.Request, response: Any, status: int, seconds: float) -> None:
-        labels = request_labels(request, response, status)
+    def _count(self, request: _Request, response: Any, status: int, seconds: float) -> None:
+        labels = request_labels(request, status)
         series = self._series.get(labels) or self._series_of(labels)
         series.requests.add()
         series.seconds.add(seconds)
@@ -151,7 +153,7 @@ class TracingHandler:
         self._handler = handler
         self._tracer = observer.tracer
 
-    async def __call__(self, request: web.Request) -> Any:
+    async def __call__(self, request: _Request) -> Any:
         method = request.method if request.method in _METHODS else "_OTHER"
         span = self._tracer.request(request.headers, method, _attributes(request, method))
         try:
@@ -159,7 +161,7 @@ class TracingHandler:
         except BaseException as error:
             span.end(error, failed=failure_status(request, error) >= 500)
             raise
-        labels = request_labels(request, response, response.status)
+        labels = request_labels(request, response.status)
         span.rename(f"{method} {labels.route}")
         span.set("http.route", labels.route)
         span.set("http.response.status_code", labels.status)
@@ -168,7 +170,7 @@ class TracingHandler:
         return response
 
 
-def _attributes(request: web.Request, method: str) -> dict[str, str]:
+def _attributes(request: _Request, method: str) -> dict[str, str]:
     attributes = {
         "http.request.method": method,
         "url.scheme": request.scheme,

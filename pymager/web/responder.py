@@ -17,8 +17,9 @@ from pymager.variants.signatures import without_signature
 from pymager.web import failures, headers
 from pymager.web.app_keys import ACCESS_LOG, LIFECYCLE, QUIET_PATHS
 from pymager.web.connections import MALFORMED, Connection
+from pymager.web.direct import DirectRequest
 from pymager.web.failures import MalformedRequest, UnknownTransferCoding, WebError
-from pymager.web.request_context import CONTEXT, clear_context
+from pymager.web.request_context import CONTEXT, AnyRequest, clear_context, context_of
 
 CLIENT_DISCONNECTED = 499  # nginx uses this status too
 _SERVER_STOPPED = 503
@@ -78,18 +79,18 @@ class Responder:
         clear_context()
         return response
 
-    def incomplete(self, request: web.Request) -> Incomplete:
+    def incomplete(self, request: AnyRequest) -> Incomplete:
         """Log a request whose client disconnected."""
         self.log_request(request, CLIENT_DISCONNECTED, None)
         clear_context()
         return Incomplete(CLIENT_DISCONNECTED)
 
-    def log_request(self, request: web.BaseRequest, status: int, size: int | None) -> None:
+    def log_request(self, request: AnyRequest, status: int, size: int | None) -> None:
         """Write the request's line of the access log; `size` is the size of the response's body in bytes."""
         if self._access_log is not None:
-            is_known = MALFORMED not in request
+            is_known = isinstance(request, DirectRequest) or MALFORMED not in request
             method, path = (request.method, _shown_path(request)) if is_known else (_UNKNOWN, _UNKNOWN)
-            self._access_log(_line(request[CONTEXT], status, size, method, path))
+            self._access_log(_line(context_of(request), status, size, method, path))
 
     def log_refused(self, context: RequestContext, status: int, size: int) -> None:
         """Write the line of a connection that was refused before it sent a request."""
@@ -128,7 +129,7 @@ def has_left(request: web.BaseRequest) -> bool:
     return transport is None or transport.is_closing()
 
 
-def canceled_status(request: web.BaseRequest) -> int:
+def canceled_status(request: AnyRequest) -> int:
     """The status of a request that was canceled: 499 because its client left, or 503 because the server stops."""
     connection = request.protocol
     if isinstance(connection, Connection) and connection.client_has_left:
@@ -206,7 +207,7 @@ def _problem(error: Exception, request: web.BaseRequest, context: RequestContext
     return response
 
 
-def _shown_path(request: web.BaseRequest) -> str:
+def _shown_path(request: AnyRequest) -> str:
     """The request's target without its signature."""
     return without_signature(request.raw_path)
 

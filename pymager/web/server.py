@@ -23,10 +23,11 @@ from pymager.web.app_keys import ACCESS, LIFECYCLE
 from pymager.web.background import in_background
 from pymager.web.clients import ClientResolver
 from pymager.web.connections import Connection, ConnectionLimits, Shared, make_connection
+from pymager.web.direct import DirectHandler
 from pymager.web.hotpath import HotPath
 from pymager.web.instrumentation import count_refused, instrument, updating_gauges
 from pymager.web.memory import give_back_memory
-from pymager.web.request_context import with_context
+from pymager.web.request_context import Contexts
 from pymager.web.responder import Responder
 
 _LISTEN_BACKLOG = 1_024
@@ -117,18 +118,20 @@ async def running_server(
         manager = runner.server
         assert manager is not None
         clients = ClientResolver(settings.trusted_proxies, settings.forwarded_header)
-        factory: Any = with_context(manager.request_factory, clients, timed=parts.observer.timed)
-        manager.request_factory = factory
+        contexts = Contexts(clients, timed=parts.observer.timed)
         responder = Responder(app, manager.request_handler)
-        # The hot path does not check signatures and credentials.
-        handler: Any = responder if app[ACCESS].is_required else HotPath(app, responder)
-        manager.request_handler = instrument(handler, parts.observer)
+        direct = None
+        if not app[ACCESS].is_required:  # the hot path does not check signatures and credentials
+            hot = HotPath(app, responder, manager.request_factory)
+            direct = DirectHandler(hot.match, contexts.new, instrument(hot, parts.observer))
+        manager.request_factory = cast(Any, contexts.added_by(manager.request_factory))
+        manager.request_handler = instrument(responder, parts.observer)
 
         def on_refused(context: RequestContext, size: int) -> None:
             responder.log_refused(context, 503, size)
             count_refused(parts.observer, 503)
 
-        shared = Shared.of(_limits(settings), clients.of_connection, on_refused)
+        shared = Shared.of(_limits(settings), clients.of_connection, on_refused, direct)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(make_connection(manager, shared), sock=listener)
 

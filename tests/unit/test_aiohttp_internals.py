@@ -90,6 +90,30 @@ ATTRIBUTES = (
         "a refused client holds its connection by sending its body slowly, or never gets its response",
     ),
     Internal(
+        RequestHandler,
+        "_close",
+        "seeing that a connection closes after the response to a direct request",
+        "such a connection stays open",
+    ),
+    Internal(
+        RequestHandler,
+        "_keepalive_handle",
+        "closing a connection that stays idle after a direct request",
+        "idle connections stay open",
+    ),
+    Internal(
+        RequestHandler,
+        "_process_keepalive",
+        "closing a connection that stays idle after a direct request",
+        "direct requests end without a response to the next one",
+    ),
+    Internal(
+        BaseProtocol,
+        "_parser",
+        "telling the parser that a direct request was taken from the queue",
+        "a connection stops reading after some direct requests",
+    ),
+    Internal(
         BaseProtocol, "_loop", "timers for heads and for clients that do not read", "connections have no timeouts"
     ),
     Internal(
@@ -196,6 +220,12 @@ OVERRIDES = (
         "closing also a connection that lingers",
         "a stop waits for connections that linger",
     ),
+    Internal(
+        RequestHandler,
+        "shutdown",
+        "ending direct requests when the server stops",
+        "the tasks of direct requests outlive the server",
+    ),
 )
 
 _PRIVATE = {row.name for row in ATTRIBUTES}
@@ -229,6 +259,7 @@ async def test_each_name_exists_in_aiohttp(row: Internal) -> None:
         (RequestHandler.handle_error, ["self", "request", "status", "exc", "message"]),
         (RequestHandler._make_error_handler, ["self", "err_info"]),
         (RequestHandler.force_close, ["self"]),
+        (RequestHandler.shutdown, ["self", "timeout"]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
