@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
@@ -158,7 +158,7 @@ class InlineReads:
         self._after = AFTER.compile(engine)
         with translate_errors(outcome_known=True):
             self._connection = engine.raw_connection()
-        self._cursor = self._connection.cursor
+        self._cursor = cast(sqlite3.Cursor, self._connection.cursor())
 
     async def find(self, id: str) -> Row | None:
         """Return the row of the id, or None.
@@ -196,9 +196,7 @@ class InlineReads:
     def _fetch(self, statement: str, values: Mapping[str, Any]) -> list[Row]:
         """Fetch all rows, because a cursor that is read to its end holds no snapshot."""
         try:
-            cursor = self._cursor()
-            cursor.execute(statement, values)
-            return cursor.fetchall()  # type: ignore[return-value]
+            return self._cursor.execute(statement, values).fetchall()
         except sqlite3.ProgrammingError:
             raise
         except sqlite3.Error as error:
