@@ -23,11 +23,13 @@ from aiodynamo.errors import (
 from pymager.errors import ConfigurationError, Unavailable
 from pymager_aws.credentials import Credentials, Key
 from pymager_aws.sigv4 import Signer
-from pymager_dynamodb.connection_pool import ConnectionPool, RequestNotSent, ResponseLost
+from pymager_dynamodb.connection_pool import ConnectionPool, RequestNotSent, Response, ResponseLost
+from pymager_dynamodb.fast_reads import FastReads
 
 _CONTENT_TYPE = "application/x-amz-json-1.0"
 _API_VERSION = "DynamoDB_20120810"
 _MIN_ATTEMPT_SECONDS = 0.2
+_MIN_POST_SECONDS = 0.001  # aiohttp takes 0 for no limit
 _MAX_ATTEMPTS = 3
 _MAX_ATTEMPTS_WITH_NEW_CREDENTIALS = 2
 _MAX_ATTEMPTS_WHEN_THROTTLED = 1_000_000  # only the deadline ends the attempts
@@ -58,6 +60,7 @@ class DynamoClient:
     """
 
     pool: ConnectionPool
+    fast_reads: FastReads
     credentials: Credentials
     signer: Signer
     timeout: float
@@ -99,7 +102,7 @@ class DynamoClient:
         if timeout <= 0:
             raise Unavailable("the time limit passed before the request to DynamoDB was sent", outcome_known=True)
         try:
-            response = await self.pool.post(self._headers(key, action, body), body, timeout)
+            response = await self._post(self._headers(key, action, body), body, timeout, is_mutation=is_mutation)
         except RequestNotSent as error:
             final = Unavailable(f"DynamoDB is unreachable: {error}", outcome_known=True)
             raise _RetryableError(final, max_attempts=_MAX_ATTEMPTS) from error
@@ -108,6 +111,23 @@ class DynamoClient:
         if response.status == 200:
             return _decoded(response.body, is_mutation=is_mutation)
         raise self._error(response.status, response.body, is_mutation=is_mutation)
+
+    async def _post(self, headers: dict[str, str], body: bytes, timeout: float, *, is_mutation: bool) -> Response:
+        """A failure on one connection makes all later requests use new ones, whatever they are."""
+        end = monotonic() + timeout
+        if not is_mutation:
+            try:
+                response = await self.fast_reads.post(headers, body, timeout)
+            except (RequestNotSent, ResponseLost):
+                await self.pool.renew()
+                raise
+            if response is not None:
+                return response
+        try:
+            return await self.pool.post(headers, body, max(end - monotonic(), _MIN_POST_SECONDS))
+        except (RequestNotSent, ResponseLost):
+            self.fast_reads.renew()
+            raise
 
     def _headers(self, key: Key, action: str, body: bytes) -> dict[str, str]:
         extra = (("content-type", _CONTENT_TYPE), ("x-amz-target", f"{_API_VERSION}.{action}"))

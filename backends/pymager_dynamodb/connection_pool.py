@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
-_MAX_CONNECTIONS = 64
+MAX_CONNECTIONS = 64
 _KEEP_ALIVE_SECONDS = 20.0
 _NO_ROUNDING_SECONDS = 1e9  # aiohttp rounds time limits above its `ceil_threshold` up to whole seconds
-_CONNECT_SHARE = 0.8  # of a request's time, so that a failed connect is reported as such and not as a late response
+CONNECT_SHARE = 0.8  # of a request's time, so that a failed connect is reported as such and not as a late response
 
 
 class RequestNotSent(Exception):
@@ -52,7 +52,7 @@ class ConnectionPool:
         Raises `RequestNotSent` and `ResponseLost`.
         """
         limit = aiohttp.ClientTimeout(
-            total=timeout, connect=timeout * _CONNECT_SHARE, ceil_threshold=_NO_ROUNDING_SECONDS
+            total=timeout, connect=timeout * CONNECT_SHARE, ceil_threshold=_NO_ROUNDING_SECONDS
         )
         generation = self._current
         generation.users += 1
@@ -73,6 +73,14 @@ class ConnectionPool:
                 self._retired.remove(generation)
                 await generation.session.close()
 
+    async def renew(self) -> None:
+        """Use new connections from now on."""
+        generation = self._current
+        self._retire(generation)
+        if not generation.users:
+            self._retired.remove(generation)
+            await generation.session.close()
+
     async def aclose(self) -> None:
         """Close all connections."""
         for generation in (self._current, *self._retired):
@@ -86,7 +94,7 @@ class ConnectionPool:
 
 def _new_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+        connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
         auto_decompress=False,

@@ -1,7 +1,7 @@
 """The metadata store in one DynamoDB table: the port's methods, delegated to catalog and leases."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -15,6 +15,7 @@ from pymager_dynamodb.catalog import Catalog
 from pymager_dynamodb.client import DynamoClient
 from pymager_dynamodb.connection_pool import ConnectionPool
 from pymager_dynamodb.endpoint import find_endpoint
+from pymager_dynamodb.fast_reads import FastReads
 from pymager_dynamodb.leases import Leases
 from pymager_dynamodb.properties import Properties
 from pymager_dynamodb.url import parse_url
@@ -120,7 +121,8 @@ class DynamoMetadata:
             await credentials.get(timeout)
             endpoint = await find_endpoint(self._url)
             signer = Signer("dynamodb", endpoint.region, endpoint.host)
-            async with aclosing(ConnectionPool(endpoint.url)) as pool:
-                yield DynamoClient(pool, credentials, signer, timeout)
+            with closing(FastReads(endpoint.url)) as fast_reads:
+                async with aclosing(ConnectionPool(endpoint.url)) as pool:
+                    yield DynamoClient(pool, fast_reads, credentials, signer, timeout)
         finally:
             await credentials.close(timeout)

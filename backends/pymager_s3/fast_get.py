@@ -4,22 +4,20 @@ It handles only the expected responses: the object, whole or in the requested ra
 In all other cases (a redirect, an error, an unreachable server) obstore repeats the request and reports errors.
 """
 
-import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from pymager_aws.http_connection import ConnectionBroken, HttpConnection, ResponseHead
+from pymager_aws.http_pool import HttpPool, send
 from pymager_s3.get_request import GetRequests, describe_response
-from pymager_s3.http_connection import ConnectionBroken, HttpConnection, ResponseHead
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
 
 _MAX_IDLE_CONNECTIONS = 32
-_IDLE_SECONDS = 15.0
 _MAX_ERROR_BYTES = 64 << 10
 _MAX_UNUSABLE_RESPONSES = 8
 _DISABLED_SECONDS = 60.0
@@ -62,16 +60,12 @@ class FastGetClient:
 
     def __init__(self, endpoint: str, requests: GetRequests, *, ca: str | None, timeout: float) -> None:
         """`endpoint` is `http://HOST` or `https://HOST`; `timeout` in seconds is for the connect and for the head."""
-        parts = urlsplit(endpoint)
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._tls = ssl.create_default_context(cafile=ca) if parts.scheme == "https" else None
+        self._pool = HttpPool(endpoint, max_idle=_MAX_IDLE_CONNECTIONS, ca=ca)
         self._requests = requests
         self._timeout = timeout
-        self._idle: list[tuple[float, HttpConnection]] = []
         self._unusable_responses = 0
         # Only obstore supports proxies.
-        needs_proxy = parts.scheme in getproxies() and not proxy_bypass(self._host)
+        needs_proxy = self._pool.scheme in getproxies() and not proxy_bypass(self._pool.host)
         self._disabled_until = float("inf") if needs_proxy else 0.0
 
     async def get(self, name: str, options: "GetOptions", chunk_bytes: int) -> FastGetResult | None:
@@ -84,14 +78,14 @@ class FastGetClient:
         request = await self._requests.head(name, options)
         while True:
             try:
-                connection, is_new = await self._acquire()
+                connection, is_new = await self._pool.acquire(self._timeout)
             except ssl.SSLCertVerificationError:
                 self._disabled_until = float("inf")
                 return None
             except (OSError, TimeoutError):
                 return None
             try:
-                head = await self._send(connection, request, chunk_bytes)
+                head = await send(connection, request, chunk_bytes, self._timeout)
                 return await self._result(connection, head, name, has_range=bool(options))
             except (ConnectionBroken, ValueError):
                 connection.abort()
@@ -108,29 +102,7 @@ class FastGetClient:
     def close(self) -> None:
         """Close idle connections and open no more."""
         self._disabled_until = float("inf")
-        for _, connection in self._idle:
-            connection.abort()
-        self._idle.clear()
-
-    async def _acquire(self) -> tuple[HttpConnection, bool]:
-        """An open connection, and whether it is new."""
-        now = time.monotonic()
-        while self._idle:
-            idle_since, connection = self._idle.pop()
-            if connection.is_reusable and now - idle_since < _IDLE_SECONDS:
-                return connection, False
-            connection.abort()
-        async with asyncio.timeout(self._timeout):
-            loop = asyncio.get_running_loop()
-            _, connection = await loop.create_connection(HttpConnection, self._host, self._port, ssl=self._tls)
-        return connection, True
-
-    async def _send(self, connection: HttpConnection, request: bytes, chunk_bytes: int) -> ResponseHead:
-        limit = asyncio.get_running_loop().call_later(self._timeout, connection.abort)
-        try:
-            return await connection.send(request, chunk_bytes)
-        finally:
-            limit.cancel()
+        self._pool.close()
 
     async def _result(
         self, connection: HttpConnection, head: ResponseHead, name: str, *, has_range: bool
@@ -141,7 +113,7 @@ class FastGetClient:
         elif head.status == (206 if has_range else 200) and "content-encoding" not in head.headers:
             meta, byte_range = describe_response(name, head, has_range=has_range)
             self._unusable_responses = 0
-            return FastGetResult(connection, self._release, meta, byte_range)
+            return FastGetResult(connection, self._pool.release, meta, byte_range)
         elif head.status == 403:
             self._requests.forget_credentials()
         connection.abort()
@@ -155,16 +127,9 @@ class FastGetClient:
         while (chunk := await connection.read()) is not None:
             body += chunk
         if b"<Code>NoSuchKey</Code>" in body:
-            self._release(connection)
+            self._pool.release(connection)
             self._unusable_responses = 0
             raise FileNotFoundError(body.decode(errors="replace"))
-
-    def _release(self, connection: HttpConnection) -> None:
-        is_closed = self._disabled_until == float("inf")
-        if connection.is_reusable and len(self._idle) < _MAX_IDLE_CONNECTIONS and not is_closed:
-            self._idle.append((time.monotonic(), connection))
-        else:
-            connection.abort()
 
     def _count_unusable_response(self) -> None:
         """After too many in a row, leave all requests to obstore for a minute."""

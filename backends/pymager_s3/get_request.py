@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pymager_aws.credentials import Credentials
+from pymager_aws.http_connection import ResponseHead
 from pymager_aws.sigv4 import Signer
-from pymager_s3.http_connection import ResponseHead
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta

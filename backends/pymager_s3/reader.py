@@ -9,10 +9,10 @@ from obstore import get_async, head_async
 
 from pymager.errors import Unavailable
 from pymager.ports import Blob, BlobInfo
+from pymager_aws.http_connection import ConnectionBroken
 from pymager_s3.clients import Clients
 from pymager_s3.errors import CLIENT_ERRORS, BucketCall, error_details
 from pymager_s3.fast_get import FastGetResult
-from pymager_s3.http_connection import ConnectionBroken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

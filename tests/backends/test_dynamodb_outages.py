@@ -68,6 +68,15 @@ async def test_the_first_mutation_after_a_black_hole_succeeds(store: DynamoMetad
     await store.add(an_original())
 
 
+async def test_the_first_mutation_after_a_read_in_a_black_hole_succeeds(store: DynamoMetadata, proxy: Proxy) -> None:
+    await asyncio.gather(*(store.add(an_original(f"cat-{number}")) for number in range(20)))
+    hole = proxy.add("timeout", timeout=0)
+    with pytest.raises(Unavailable):
+        await store.get("cat-0")
+    proxy.remove(hole)
+    await store.add(an_original())
+
+
 async def test_the_outcome_is_known_if_nothing_listens(store: DynamoMetadata, proxy: Proxy) -> None:
     proxy.cut()
     with pytest.raises(Unavailable):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pymager.errors import NotFound
 from pymager.testing.blobs_contents import read
+from pymager_aws.http_connection import ConnectionBroken, HttpConnection, parse
 from pymager_s3 import S3Blobs
-from pymager_s3.http_connection import ConnectionBroken, HttpConnection, parse
 from tests.backends.s3_buckets import new_bucket, through
 from tests.backends.s3_front import Front
 from tests.servers import Minio, Toxiproxy
