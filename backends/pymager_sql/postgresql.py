@@ -17,9 +17,11 @@ from sqlalchemy import URL, Connection, Engine, text
 from pymager.errors import ConfigurationError
 from pymager_sql import deadlines, engines
 from pymager_sql.failures import ErrorKind
+from pymager_sql.lease_table import LeaseTable
 from pymager_sql.pipeline import PipelinedReads
 from pymager_sql.reads import Reads
 from pymager_sql.single_statements import SingleStatements
+from pymager_sql.statement_thread import StatementThread
 from pymager_sql.url_parameters import Parameters
 from pymager_sql.writes import Writes
 
@@ -80,6 +82,10 @@ class Postgresql:
     def writes(self) -> Writes:
         """Mutations of one statement each."""
         return SingleStatements(self._engine(self.write_threads, isolation_level="AUTOCOMMIT"), self.classify)
+
+    def leases(self, statements: StatementThread) -> LeaseTable:
+        """Leases in the table."""
+        return LeaseTable(statements)
 
     @contextmanager
     def lock_for_upgrade(self, engine: Engine) -> Iterator[Connection]:
