@@ -18,6 +18,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CPU_TIMER_CLOCK_ID = -8  # clock_getcpuclockid(3): CPUCLOCK_PROF of this process
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_STATM_BYTES = 256  # more than its seven numbers have
 _MAX_OPEN_FILES = 64
 _NICENESS = 5
 _OOM_SCORE_ADJ = "1000"  # proc(5): the maximum, so that the kernel kills this process first
@@ -57,7 +58,11 @@ def restrict(memory_bytes: int) -> None:
 
 def address_space(process: int | str = "self") -> int:
     """The address space of a process in bytes, which the limit on memory counts, proc(5). Raises `OSError`."""
-    return int(Path(f"/proc/{process}/statm").read_text().split()[0]) * _PAGE_BYTES
+    file = os.open(f"/proc/{process}/statm", os.O_RDONLY | os.O_CLOEXEC)  # a tenth of what `Path.read_text` costs
+    try:
+        return int(os.read(file, _STATM_BYTES).split(maxsplit=1)[0]) * _PAGE_BYTES
+    finally:
+        os.close(file)
 
 
 def limit_cpu_seconds(seconds: int) -> None:

@@ -4,8 +4,8 @@ import os
 from contextlib import suppress
 
 from pymager.errors import ConfigurationError
+from pymager_filesystem.durable_folders import sync_folder
 from pymager_filesystem.layout import Layout
-from pymager_filesystem.writing import sync_folder
 
 
 def create_folders(layout: Layout) -> list[str]:

@@ -14,9 +14,12 @@ import os
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from pymager.ports import BlobInfo, check_key
+
+_REMEMBERED_SHARDS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +67,6 @@ def describe(key: str, status: os.stat_result) -> BlobInfo:
     )
 
 
+@lru_cache(maxsize=_REMEMBERED_SHARDS)
 def _shard(segment: bytes) -> bytes:
     return hashlib.sha256(segment).hexdigest()[:3].encode()

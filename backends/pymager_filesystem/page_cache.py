@@ -18,6 +18,9 @@ _UNSUPPORTED_ERRNOS = frozenset((errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, er
 MAX_READ_BYTES = 256 << 10
 """The most bytes that one read returns."""
 
+UNKNOWN, ABSENT = -1, -2
+"""What `PageCache.open` returns instead of a descriptor."""
+
 OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """How blobs are opened: never through a symbolic link, and without blocking if the path is a pipe."""
 
@@ -44,13 +47,21 @@ class PageCache:
         self._is_supported = hasattr(os, "RWF_NOWAIT")
 
     def open(self, path: bytes) -> int:
-        """Return a file descriptor, or -1 if there is no such file or the kernel would have to wait to find out."""
+        """Return a file descriptor, `ABSENT`, or `UNKNOWN` if the kernel would have to wait to find out.
+
+        The kernel also caches that a name does not exist, until it is created.
+        """
         if not self._is_supported:
-            return -1
+            return UNKNOWN
         fd: int = self._syscall(*self._arguments_before_path, path, *self._arguments_after_path)
-        if fd < 0 and ctypes.get_errno() in _UNSUPPORTED_ERRNOS:
+        if fd >= 0:
+            return fd
+        error = ctypes.get_errno()
+        if error == errno.ENOENT:
+            return ABSENT
+        if error in _UNSUPPORTED_ERRNOS:
             self._is_supported = False
-        return fd
+        return UNKNOWN
 
     def read(self, fd: int, start: int, size: int) -> bytes | None:
         """Return `size` bytes (up to `MAX_READ_BYTES`) from `start`, or None unless all of them are cached."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from stat import S_ISREG
@@ -13,7 +14,7 @@ from pymager.ports import Blob, BlobInfo
 from pymager.threads import Threads
 from pymager_filesystem.failures import translate_errors
 from pymager_filesystem.layout import Layout, describe
-from pymager_filesystem.page_cache import MAX_READ_BYTES, OPEN_FLAGS, PageCache
+from pymager_filesystem.page_cache import ABSENT, MAX_READ_BYTES, OPEN_FLAGS, PageCache
 
 _CHUNK_BYTES = 128 << 10
 
@@ -28,7 +29,10 @@ def status_of(layout: Layout, key: str) -> os.stat_result:
 
 
 class OpenBlob:
-    """A context manager for an open blob. Reads a small range as a whole and closes the file; a large one in chunks."""
+    """A context manager for an open blob. Reads a small range as a whole and closes the file; a large one in chunks.
+
+    Reads nothing before the first chunk is requested, if the file is in the page cache.
+    """
 
     __slots__ = (
         "_body", "_cache", "_fd", "_info", "_is_exited", "_is_reading", "_is_small", "_key", "_layout", "_path",
@@ -58,7 +62,7 @@ class OpenBlob:
         except BaseException:
             self._close()
             raise
-        chunks = _Chunks(self, *self._range) if self._body is None else _SingleChunk(self._body)
+        chunks = _SingleChunk(self) if self._is_small else _Chunks(self, *self._range)
         return Blob(self._info, chunks, Path(os.fsdecode(self._path)))
 
     async def __aexit__(
@@ -67,47 +71,67 @@ class OpenBlob:
         self._is_exited = True
         self._close()
 
+    async def read_whole(self) -> bytes:
+        """Return a small range, and close the file. Raises `Unavailable` if the file is shorter."""
+        if self._body is None:
+            self._check_not_exited()
+            start, end = self._range
+            with translate_errors(outcome_known=True):
+                self._body = self._cache.read(self._fd, start, end - start)
+                if self._body is None:
+                    self._body = await self._in_thread(self._read_all)
+            self._close()
+        return self._body
+
     async def read_chunk(self, start: int, size: int) -> bytes:
         """Return 1 to `size` bytes from `start`. Raises `Unavailable` if the file is shorter."""
-        if self._is_exited:
-            raise RuntimeError(f"blob {self._key!r} was read after it was closed")
+        self._check_not_exited()
         with translate_errors(outcome_known=True):
             if (cached := self._cache.read(self._fd, start, size)) is not None:
                 await asyncio.sleep(0)  # let other tasks run between two chunks
                 return cached
-            return await self._read_in_thread(start, size) or self._fail_truncated()
+            return await self._in_thread(partial(os.pread, self._fd, size, start)) or self._fail_truncated()
 
-    async def _read_in_thread(self, start: int, size: int) -> bytes:
+    def _check_not_exited(self) -> None:
+        if self._is_exited:
+            raise RuntimeError(f"blob {self._key!r} was read after it was closed")
+
+    async def _in_thread(self, read: Callable[[], bytes]) -> bytes:
         self._is_reading = True
         try:
-            return await self._threads.run(partial(os.pread, self._fd, size, start))
+            return await self._threads.run(read)
         finally:
             self._is_reading = False
             if self._is_exited:
                 self._close()
 
     def _open_from_cache(self) -> bool:
-        self._fd = self._cache.open(self._path)
-        if self._fd < 0:
+        fd = self._cache.open(self._path)
+        if fd == ABSENT and self._store_exists():
+            raise NotFound(self._key)
+        if fd < 0:
             return False
+        self._fd = fd
         self._measure()
-        if self._is_small:
-            self._body = self._cache.read(self._fd, self._range[0], self._range[1] - self._range[0])
-            if self._body is None:
-                return False
-            self._close()
+        return True
+
+    def _store_exists(self) -> bool:
+        """Whether the kernel knows that the whole store is not gone."""
+        fd = self._cache.open(self._layout.blobs)
+        if fd < 0:
+            return False
+        os.close(fd)
         return True
 
     def _open(self) -> None:
-        """Open the file in a thread, and read a small range: it was not in the page cache."""
-        if self._fd < 0:
-            try:
-                self._fd = os.open(self._path, OPEN_FLAGS)
-            except OSError as error:
-                if isinstance(error, FileNotFoundError | NotADirectoryError) or self._is_link():
-                    raise _absent(self._layout, self._key) from None
-                raise
-            self._measure()
+        """Open the file in a thread, and read a small range: it is not in the page cache."""
+        try:
+            self._fd = os.open(self._path, OPEN_FLAGS)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError | NotADirectoryError) or self._is_link():
+                raise _absent(self._layout, self._key) from None
+            raise
+        self._measure()
         if self._is_small:
             self._body = self._read_all()
             self._close()
@@ -143,18 +167,18 @@ class OpenBlob:
 class _SingleChunk:
     """All the bytes in one chunk."""
 
-    __slots__ = ("_body",)
+    __slots__ = ("_opening",)
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+    def __init__(self, opening: OpenBlob) -> None:
+        self._opening: OpenBlob | None = opening
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        if not self._body:
+        opening, self._opening = self._opening, None
+        if opening is None or not (body := await opening.read_whole()):
             raise StopAsyncIteration
-        body, self._body = self._body, b""
         return body
 
 

@@ -15,6 +15,7 @@ from pymager.ports import Blob, BlobInfo, check_key_prefix
 from pymager.threads import Threads
 from pymager_filesystem import deleting, folders, listing, reading, writing
 from pymager_filesystem.address import folder_of
+from pymager_filesystem.durable_folders import DurableFolders
 from pymager_filesystem.failures import translate_errors
 from pymager_filesystem.layout import Layout, describe
 from pymager_filesystem.page_cache import PageCache
@@ -33,6 +34,7 @@ class FolderBlobs:
     def __init__(self, url: str) -> None:
         self._layout = Layout.under(folder_of(url))
         self._cache = PageCache()
+        self._durable = DurableFolders()
 
     async def __aenter__(self) -> Self:
         """Create the folder if it is missing. Raises `ConfigurationError` if this user can't write to it."""
@@ -52,6 +54,7 @@ class FolderBlobs:
     ) -> None:
         self._readers.close()
         self._writers.close()
+        self._durable.close()
 
     async def prepare(self) -> list[str]:
         """Create the folders. Raises `ConfigurationError`."""
@@ -88,7 +91,7 @@ class FolderBlobs:
     async def put(self, key: str, source: bytes | Path, content_type: str) -> BlobInfo:
         """Write a blob. The content type is not stored: the server that sends the blob knows it."""
         stopped = threading.Event()
-        work = partial(writing.write, self._layout, key, source, stopped.is_set)
+        work = partial(writing.write, self._layout, self._durable, key, source, stopped.is_set)
         return await self._writers.run(work, stopped.set)
 
     async def delete(self, keys: Iterable[str]) -> None:

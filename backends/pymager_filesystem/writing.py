@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pymager.failpoints import reached
 from pymager.ports import BlobInfo
+from pymager_filesystem.durable_folders import DurableFolders
 from pymager_filesystem.failures import translate_errors
 from pymager_filesystem.layout import Layout, describe
 
@@ -20,7 +21,9 @@ class Stopped(Exception):
     """The put was canceled before its blob was in place."""
 
 
-def write(layout: Layout, key: str, source: bytes | Path, is_stopped: Callable[[], bool]) -> BlobInfo:
+def write(
+    layout: Layout, folders: DurableFolders, key: str, source: bytes | Path, is_stopped: Callable[[], bool]
+) -> BlobInfo:
     """Write a temporary file, rename it to the blob's path, and sync both. Raises `NoSpace` and `Stopped`."""
     path, temporary = layout.path(key), layout.temporary()
     try:
@@ -34,21 +37,9 @@ def write(layout: Layout, key: str, source: bytes | Path, is_stopped: Callable[[
         raise
     with translate_errors(outcome_known=False):
         reached("file.renamed")
-        # Sync every parent: another writer may have created one without having synced its parent yet.
-        for folder in layout.parents(path):
-            with suppress(FileNotFoundError):  # another call has deleted the blob and its folder
-                sync_folder(folder)
+        folders.sync(layout.parents(path))
         reached("file.synced")
     return describe(key, status)
-
-
-def sync_folder(folder: bytes) -> None:
-    """Make the entries of a folder durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _fill(temporary: bytes, source: bytes | Path, is_stopped: Callable[[], bool]) -> os.stat_result:

@@ -9,7 +9,9 @@ from sqlalchemy.exc import ArgumentError
 
 from pymager.errors import ConfigurationError
 from pymager_sql.failures import ErrorKind
+from pymager_sql.lease_table import LeaseStore
 from pymager_sql.reads import Reads
+from pymager_sql.threads import Threads
 from pymager_sql.writes import Writes
 
 
@@ -44,6 +46,9 @@ class Dialect(Protocol):
 
     def writes(self) -> Writes:
         """Create the mutations of the catalog."""
+
+    def leases(self, threads: Threads) -> LeaseStore:
+        """Create the leases, which can run their statements in one thread."""
 
     def lock_for_upgrade(self, engine: Engine) -> AbstractContextManager[Connection]:
         """A transaction of `transaction_engine` for the upgrade. No other process upgrades at the same time."""

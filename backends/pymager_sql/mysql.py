@@ -16,8 +16,11 @@ from pymager.errors import ConfigurationError, Unavailable
 from pymager_sql import deadlines, engines
 from pymager_sql.catalog import Row
 from pymager_sql.failures import ErrorKind, translate_errors
+from pymager_sql.lease_table import LeaseTable
 from pymager_sql.reads import Reads, ThreadReads
+from pymager_sql.statement_thread import StatementThread
 from pymager_sql.tables import originals
+from pymager_sql.threads import Threads
 from pymager_sql.url_parameters import Parameters
 from pymager_sql.writes import Transactions, Writes
 
@@ -84,6 +87,10 @@ class Mysql:
     def writes(self) -> Writes:
         """Mutations in transactions."""
         return Transactions(self.transaction_engine(), self.classify)
+
+    def leases(self, threads: Threads) -> LeaseTable:
+        """Leases in the table."""
+        return LeaseTable(StatementThread(self.statement_engine(), self.classify, threads))
 
     @contextmanager
     def lock_for_upgrade(self, engine: Engine) -> Iterator[Connection]:

@@ -14,7 +14,10 @@ from pymager.errors import ConfigurationError
 from pymager_sql import engines
 from pymager_sql.catalog import AFTER, BY_IDS, Row
 from pymager_sql.failures import ErrorKind, translate_errors
+from pymager_sql.lease_table import LeaseTable
 from pymager_sql.reads import Reads, ThreadReads
+from pymager_sql.statement_thread import StatementThread
+from pymager_sql.threads import Threads
 from pymager_sql.url_parameters import Parameters
 from pymager_sql.writes import Transactions, Writes
 
@@ -57,6 +60,10 @@ class OtherDatabase:
     def writes(self) -> Writes:
         """Mutations in transactions."""
         return Transactions(self.transaction_engine(), self.classify)
+
+    def leases(self, threads: Threads) -> LeaseTable:
+        """Leases in the table."""
+        return LeaseTable(StatementThread(self.statement_engine(), self.classify, threads))
 
     def lock_for_upgrade(self, engine: Engine) -> AbstractContextManager[Connection]:
         """A plain transaction: no lock exists in every database. Run `pymager init` once before the replicas start."""

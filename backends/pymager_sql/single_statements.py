@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import AlreadyExists, Fenced, NotFound
 from pymager.ports import Description, Original
-from pymager_sql import catalog, leases, properties, removals
+from pymager_sql import catalog, properties, removals
 from pymager_sql.failures import Classifier
 from pymager_sql.tables import originals
 from pymager_sql.transactions import autocommit_connection, statement
@@ -115,11 +115,10 @@ class SingleStatements:
         with autocommit_connection(self._engine, self._classify) as connection:
             properties.put(connection, name, value, instead_of)
 
-    def tidy(self, older_than: float) -> int:
-        """Two DELETEs."""
+    def tidy(self) -> None:
+        """One DELETE."""
         with statement(self._engine, self._classify) as connection:
             removals.tidy(connection)
-            return leases.tidy(connection, older_than)
 
     def close(self) -> None:
         """Close the connections."""

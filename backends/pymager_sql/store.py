@@ -7,15 +7,13 @@ from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar
 
-from sqlalchemy import Connection, Engine
-
 from pymager.errors import Fenced, NotFound, Unavailable
 from pymager.ports import Description, Lease, Original, Page
-from pymager_sql import catalog, leases, properties, schema
+from pymager_sql import catalog, schema
 from pymager_sql.dialects import dialect
+from pymager_sql.lease_table import LeaseStore
 from pymager_sql.reads import Reads
 from pymager_sql.threads import Threads
-from pymager_sql.transactions import autocommit_connection
 from pymager_sql.writes import Writes
 
 T = TypeVar("T")
@@ -33,9 +31,8 @@ class SqlMetadata:
 
     _reads: Reads
     _writes: Writes
-    _statements: Engine
+    _leases: LeaseStore
     _threads: Threads
-    _lease_thread: Threads
 
     def __init__(self, url: str) -> None:
         self._dialect = dialect(url)
@@ -44,15 +41,15 @@ class SqlMetadata:
         await self._retry_until_timeout(self._initialize)
         self._reads = self._dialect.reads()
         self._writes = self._dialect.writes()
-        self._statements = self._dialect.statement_engine()
         self._threads = self._new_threads("pymager-sql", self._dialect.write_threads)
-        self._lease_thread = self._new_threads("pymager-sql-leases", 1)
+        self._leases = self._dialect.leases(self._new_threads("pymager-sql-leases", 1))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._reads.close()
+        await self._leases.close()
         await asyncio.to_thread(self._close)
 
     async def prepare(self) -> list[str]:
@@ -66,7 +63,8 @@ class SqlMetadata:
 
     async def tidy(self, older_than: float) -> int:
         """Delete leases that were last renewed `older_than` seconds ago or earlier, rounded up to whole seconds."""
-        return await self._threads.run(lambda: self._writes.tidy(older_than))
+        await self._threads.run(self._writes.tidy)
+        return await self._leases.tidy(older_than)
 
     async def get(self, id: str) -> Original:
         """Read the row as it is now."""
@@ -105,20 +103,20 @@ class SqlMetadata:
         return True
 
     async def acquire(self, name: str, instead_of: str | None = None) -> Lease:
-        """One INSERT, or one UPDATE of the lease with the token."""
-        return await self._on_statement_connection(lambda connection: leases.acquire(connection, name, instead_of))
+        """As the database's leases do."""
+        return await self._leases.acquire(name, instead_of)
 
     async def renew(self, lease: Lease) -> Lease:
-        """One UPDATE."""
-        return await self._on_statement_connection(lambda connection: leases.renew(connection, lease))
+        """As the database's leases do."""
+        return await self._leases.renew(lease)
 
     async def release(self, lease: Lease) -> None:
-        """One DELETE."""
-        await self._on_statement_connection(lambda connection: leases.release(connection, lease))
+        """As the database's leases do."""
+        await self._leases.release(lease)
 
     async def get_property(self, name: str) -> str | None:
         """One SELECT."""
-        return await self._on_statement_connection(lambda connection: properties.get(connection, name))
+        return await self._leases.get_property(name)
 
     async def set_property(self, name: str, value: str, instead_of: str | None) -> str:
         """One INSERT or UPDATE, and one SELECT."""
@@ -127,13 +125,6 @@ class SqlMetadata:
         if current is None:
             raise Unavailable(f"the property '{name}' could not be set", outcome_known=True)
         return current
-
-    async def _on_statement_connection(self, work: Callable[[Connection], T]) -> T:
-        def run_on_connection() -> T:
-            with autocommit_connection(self._statements, self._dialect.classify) as connection:
-                return work(connection)
-
-        return await self._lease_thread.run(run_on_connection)
 
     async def _initialize(self) -> None:
         with closing(self._new_threads("pymager-sql-schema", 1)) as threads:
@@ -156,6 +147,4 @@ class SqlMetadata:
 
     def _close(self) -> None:
         self._threads.close()
-        self._lease_thread.close()
         self._writes.close()
-        self._statements.dispose()

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from pymager.ports import Description, Original
-from pymager_sql import catalog, leases, properties, removals
+from pymager_sql import catalog, properties, removals
 from pymager_sql.failures import Classifier, translate_errors
 from pymager_sql.transactions import transaction
 
@@ -33,8 +33,8 @@ class Writes(Protocol):
     def set_property(self, name: str, value: str, instead_of: str | None) -> None:
         """Set the property if its value is `instead_of`, or if it has none and that is None. Can be repeated."""
 
-    def tidy(self, older_than: float) -> int:
-        """Delete leases that were not renewed for `older_than` seconds, and return how many; forget old removals."""
+    def tidy(self) -> None:
+        """Forget old removals."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -81,11 +81,10 @@ class Transactions:
         ):
             properties.put(connection, name, value, instead_of)
 
-    def tidy(self, older_than: float) -> int:
-        """DELETE, DELETE, COMMIT."""
+    def tidy(self) -> None:
+        """DELETE, COMMIT."""
         with transaction(self._engine, self._classify) as connection:
             removals.tidy(connection)
-            return leases.tidy(connection, older_than)
 
     def close(self) -> None:
         """Close the connections."""

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ ANSWER_HEADER = struct.Struct("!BI")
 _REQUEST_HEADER = struct.Struct("!I")
 _MAX_REQUEST_BYTES = 64 << 10
 _MAX_JSON_BYTES = 64 << 10
+_REMEMBERED_JOBS = 256
 _MAX_MESSAGE_CHARACTERS = 500
 _MAX_TRACEBACK_CHARACTERS = 8_000
 _MAX_FORMAT_CHARACTERS = 32
@@ -106,7 +108,13 @@ def inspect_request(path: Path, background: tuple[int, int, int]) -> bytes:
 
 def render_request(path: Path, job: RenderJob, file: Path) -> bytes:
     """Request a variant; a large one is written to the new `file`. Answered by BODY, FILE, ORIGINAL or FAILED."""
-    return _request(job="render", path=str(path), render=job, file=str(file))
+    return _request(job="render", path=str(path), render=_job_text(job), file=str(file))
+
+
+@lru_cache(maxsize=_REMEMBERED_JOBS)
+def _job_text(job: RenderJob) -> str:
+    """A job as JSON inside of JSON, so that both sides can remember it: a service renders few different variants."""
+    return _JSON.encode(job)
 
 
 def _request(**content: Any) -> bytes:
@@ -136,8 +144,10 @@ def background_of(content: list[int]) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def render_job_of(content: dict[str, Any]) -> RenderJob:
+@lru_cache(maxsize=_REMEMBERED_JOBS)
+def render_job_of(text: str) -> RenderJob:
     """The `RenderJob` in a request."""
+    content = json.loads(text)
     encoding = Encoding(**_with_tuples(content["encoding"]))
     overlay = content["overlay"] and Overlay(**content["overlay"])
     return RenderJob(Variant(**content["variant"]), encoding, content["max_side"], overlay)

@@ -90,8 +90,6 @@ def _answer(handlers: JobHandlers, limits: PictureLimits, request: dict[str, Any
     """Run a job. Nothing that a decoder raises gets past this function: everything becomes an answer."""
     path = Path(request["path"])
     try:
-        with path.open("rb"):  # so that a missing file is not taken for a bad picture
-            pass
         if request["job"] == "inspect":
             background = protocol.background_of(request["background"])
             return protocol.inspection_answer(handlers.inspect(path, limits, background))

@@ -49,7 +49,7 @@ async def local_original(blobs: BlobStore, original: Original, spool_folder: Pat
             return
         path = spool_folder / secrets.token_hex(8)
         try:
-            await spool.write(path, blob.chunks)
+            await spool.copy(path, blob.chunks)
             yield path
         finally:
             path.unlink(missing_ok=True)

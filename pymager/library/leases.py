@@ -33,16 +33,57 @@ async def acquire(leases: Leases, name: str, instead_of: str | None = None) -> L
 @asynccontextmanager
 async def holding(leases: Leases, lease: Lease, observer: Observer = OFF) -> AsyncIterator[None]:
     """Renew the lease every second while inside; release it at the end."""
-    stop = asyncio.Event()
-    renewal = asyncio.create_task(_renew(leases, lease, stop, observer))
+    renewals = _Renewals(leases, lease, observer)
+    timer = asyncio.get_running_loop().call_later(RENEWAL_SECONDS, renewals.start)
     try:
         yield
     finally:
-        stop.set()
-        # Not canceled: an interrupted renewal would leave a token that nobody knows.
-        last = await asyncio.shield(renewal)
+        timer.cancel()
+        last = await renewals.end()
         if last is not None:
             await asyncio.shield(_release(leases, last))
+
+
+class _Renewals:
+    """Renews a lease every second from `start` on. Most work ends within its first second and needs none."""
+
+    def __init__(self, leases: Leases, lease: Lease, observer: Observer) -> None:
+        self._leases = leases
+        self._lease = lease
+        self._observer = observer
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[Lease | None] | None = None
+
+    def start(self) -> None:
+        """Renew now, and every second from now on."""
+        self._task = asyncio.create_task(self._renew())
+
+    async def end(self) -> Lease | None:
+        """Stop, and return the last lease; None if it was lost.
+
+        A renewal that is under way is not canceled: that would leave a token that nobody knows.
+        """
+        if self._task is None:
+            return self._lease
+        self._stop.set()
+        return await asyncio.shield(self._task)
+
+    async def _renew(self) -> Lease | None:
+        lease = self._lease
+        while True:
+            try:
+                lease = await self._leases.renew(lease)
+            except LeaseLost:
+                self._observer.count(LEASES, "lost")
+                return None  # harmless: both write the same variant under the same key
+            except Unavailable as error:
+                log.warning("lease not renewed", lease=lease.name, error=str(error))
+            try:
+                async with asyncio.timeout(RENEWAL_SECONDS):
+                    await self._stop.wait()
+                return lease
+            except TimeoutError:
+                pass
 
 
 async def _hand_back(leases: Leases, acquiring: asyncio.Future[Lease]) -> None:
@@ -51,23 +92,6 @@ async def _hand_back(leases: Leases, acquiring: asyncio.Future[Lease]) -> None:
     except (LeaseHeld, Unavailable):
         return
     await _release(leases, lease)
-
-
-async def _renew(leases: Leases, lease: Lease, stop: asyncio.Event, observer: Observer) -> Lease | None:
-    while True:
-        try:
-            async with asyncio.timeout(RENEWAL_SECONDS):
-                await stop.wait()
-            return lease
-        except TimeoutError:
-            pass
-        try:
-            lease = await leases.renew(lease)
-        except LeaseLost:
-            observer.count(LEASES, "lost")
-            return None  # harmless: both write the same variant under the same key
-        except Unavailable as error:
-            log.warning("lease not renewed", lease=lease.name, error=str(error))
 
 
 async def _release(leases: Leases, lease: Lease) -> None:

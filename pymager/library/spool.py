@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,7 @@ from pymager.library.quota import Reservation
 _PREFIX = "pymager-spool-"
 _LOCK = "lock"
 _WRITE_BYTES = 256 * 1024
+_COPY_BYTES = 1 << 20
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -143,3 +145,27 @@ def _translate_full_disk() -> Iterator[None]:
         if error.errno in _DISK_FULL:
             raise NoSpace("the disk of the spool is full") from error
         raise
+
+
+async def copy(path: Path, chunks: AsyncIterable[bytes]) -> None:
+    """Write the chunks to a new file, in few passes through a thread, and without a hash.
+
+    Raises `NoSpace`, and then leaves an incomplete file.
+    """
+    pending: list[bytes] = []
+    pending_bytes = 0
+    async for chunk in chunks:
+        pending.append(chunk)
+        pending_bytes += len(chunk)
+        if pending_bytes >= _COPY_BYTES:
+            await _in_thread(partial(_append, path, pending))
+            pending, pending_bytes = [], 0
+    await _in_thread(partial(_append, path, pending))
+
+
+def _append(path: Path, parts: list[bytes]) -> None:
+    with _translate_full_disk(), path.open("ab", buffering=0) as file:
+        for part in parts:
+            view = memoryview(part)
+            while view:
+                view = view[file.write(view) :]

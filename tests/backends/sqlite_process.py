@@ -67,8 +67,16 @@ async def be_cramped(url: str, path: str) -> object:
         return {"outcome_known": outcome_known, "ids": [row.id for row in (await store.list_page(None, 9)).items]}
 
 
+async def hold(url: str, name: str) -> object:
+    """Take a lease and be killed with it."""
+    async with SqlMetadata(url) as store:
+        await store.acquire(name)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "still alive"
+
+
 if __name__ == "__main__":
-    what = {"open": open_it, "rival": rival, "die": die, "cramped": be_cramped}[sys.argv[1]]
+    what = {"open": open_it, "rival": rival, "die": die, "cramped": be_cramped, "hold": hold}[sys.argv[1]]
     print("ready", flush=True)
     sys.stdin.readline()
     print(json.dumps(asyncio.run(what(*sys.argv[2:]))))

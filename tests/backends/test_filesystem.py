@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from pymager.errors import NotFound, Unavailable
+from pymager.threads import Threads
 from pymager_filesystem import FolderBlobs
+from pymager_filesystem.page_cache import ABSENT, PageCache
 
 KEY = "derived/cat/0123/abcd/800x600.jpg"
 
@@ -135,7 +137,7 @@ async def test_files_are_closed_however_the_context_ends(blobs: FolderBlobs, roo
                 chunks.append(1 / 0)
     async for _ in blobs.list(""):
         break
-    assert not [path for path in open_files() if path.is_relative_to(root / "blobs")]
+    assert not [path for path in open_files() if path.is_relative_to(root / "blobs") and not path.is_dir()]
 
 
 @pytest.mark.parametrize("size", [0, 3, 256 << 10, (256 << 10) + 1, 1_000_000])
@@ -161,3 +163,59 @@ async def test_tidy_removes_only_old_temporary_files(blobs: FolderBlobs, root: P
     assert [path.name for path in (root / "tmp").iterdir()] == ["young"]
     assert await blobs.tidy(0) == 1
     assert await read(blobs, KEY) == b"cat"
+
+
+async def test_what_is_known_to_be_absent_needs_no_thread(
+    blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            await read(blobs, KEY)
+    if PageCache().open(os.fsencode(root / "blobs/derived")) != ABSENT:
+        pytest.skip("the file system of the test's folder does not cache that a name is absent")
+    with monkeypatch.context() as patch:
+        patch.setattr(Threads, "run", None)
+        with pytest.raises(NotFound):
+            await read(blobs, KEY)
+    await blobs.put(KEY, b"cat", "image/jpeg")
+    assert await read(blobs, KEY) == b"cat"
+
+
+async def test_a_blob_that_another_process_writes_is_found_although_its_absence_was_cached(
+    blobs: FolderBlobs, root: Path
+) -> None:
+    async with FolderBlobs(f"file://{root}") as other:
+        for number in range(20):
+            key = f"derived/cat/0123/{number}.jpg"
+            for store in (blobs, other):
+                with pytest.raises(NotFound):
+                    await read(store, key)
+            await other.put(key, b"cat", "image/jpeg")
+            assert await read(blobs, key) == b"cat"
+            await other.delete([key])
+            with pytest.raises(NotFound):
+                await read(blobs, key)
+
+
+async def test_a_store_whose_folder_is_gone_is_unavailable_although_the_absence_of_the_blob_was_cached(
+    blobs: FolderBlobs, root: Path
+) -> None:
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            await read(blobs, KEY)
+    (root / "blobs").rename(root / "moved")
+    with pytest.raises(Unavailable):
+        await read(blobs, KEY)
+
+
+async def test_an_open_blob_is_read_when_its_bytes_are_requested(
+    blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await blobs.put(KEY, b"cat", "image/jpeg")
+    with monkeypatch.context() as patch:
+        patch.setattr(PageCache, "read", None)
+        async with blobs.open(KEY) as blob:
+            assert blob.info.size == 3
+    async with blobs.open(KEY) as blob:
+        await blobs.delete([KEY])
+        assert [chunk async for chunk in blob.chunks] == [b"cat"]

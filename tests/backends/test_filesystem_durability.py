@@ -10,7 +10,9 @@ import pytest
 
 from pymager import failpoints
 from pymager.errors import Unavailable
-from pymager_filesystem import FolderBlobs
+from pymager_filesystem import FolderBlobs, durable_folders
+from pymager_filesystem.deleting import delete_blobs
+from pymager_filesystem.layout import Layout
 
 KEY = "original/cat/0123.jpg"
 
@@ -69,17 +71,70 @@ async def test_the_file_is_synced_before_the_rename_and_its_folders_after(
     assert top == "blobs"
 
 
-async def test_existing_folders_are_synced_too(blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    await blobs.put(KEY, b"cat", "image/jpeg")
+async def syncs(store: FolderBlobs, key: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders that a put syncs, from the innermost one up."""
     calls: list[str] = []
     with monkeypatch.context() as patch:
         record(patch, calls, root)
-        await blobs.put("original/cat/4567.jpg", b"cat", "image/jpeg")
-    assert [line.split()[0] for line in calls[calls.index("file.renamed") :]] == [
-        "file.renamed",
-        *["fsync"] * 4,
-        "file.synced",
-    ]
+        await store.put(key, b"cat", "image/jpeg")
+    return [line.removeprefix("fsync ") for line in calls[calls.index("file.renamed") + 1 : -1]]
+
+
+async def test_existing_folders_are_synced_too(blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await blobs.put(KEY, b"cat", "image/jpeg")
+    async with FolderBlobs(f"file://{root}") as other:
+        assert len(await syncs(other, "original/cat/4567.jpg", root, monkeypatch)) == 4
+
+
+async def test_folders_that_this_store_has_synced_are_not_synced_again(
+    blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_four = await syncs(blobs, KEY, root, monkeypatch)
+    assert await syncs(blobs, "original/cat/4567.jpg", root, monkeypatch) == all_four[:1]
+    other_id = await syncs(blobs, "original/dog/0123.jpg", root, monkeypatch)
+    assert other_id[2:] == all_four[2:3]  # its own two folders, and the one that it shares; `blobs` is not needed
+
+
+async def test_a_folder_that_was_deleted_and_created_again_is_synced_again(
+    blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FolderBlobs(f"file://{root}") as other:
+        for _ in range(5):  # a file system can give the new folder the number of the old one
+            all_four = await syncs(blobs, KEY, root, monkeypatch)
+            assert len(all_four) == 4
+            await other.delete([KEY])
+            await other.put(KEY, b"cat", "image/jpeg")
+            assert await syncs(blobs, "original/cat/4567.jpg", root, monkeypatch) == all_four
+            await blobs.delete([KEY, "original/cat/4567.jpg"])
+
+
+async def test_a_put_whose_folder_is_deleted_meanwhile_is_no_failure(
+    blobs: FolderBlobs, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete(point: str) -> None:
+        if point == "file.renamed":
+            delete_blobs(Layout.under(root), [KEY])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(failpoints, "hook", delete)
+        await blobs.put(KEY, b"cat", "image/jpeg")
+    assert len(await syncs(blobs, KEY, root, monkeypatch)) == 4
+
+
+async def test_the_folders_that_are_remembered_are_bounded_and_forgotten_at_the_end(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable_folders, "_REMEMBERED_FOLDERS", 5)
+
+    def open_folders() -> list[Path]:
+        links = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.exists()]
+        return [path for path in links if path.is_relative_to(root)]
+
+    async with FolderBlobs(f"file://{root}") as store:
+        for number in range(10):
+            await store.put(f"original/cat{number}/0123.jpg", b"cat", "image/jpeg")
+        assert len(open_folders()) == 5
+    assert open_folders() == []
 
 
 async def test_a_disk_that_fails_after_the_rename_makes_the_outcome_unknown(

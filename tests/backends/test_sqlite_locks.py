@@ -43,6 +43,14 @@ async def waiting_store(path: Path) -> AsyncIterator[SqlMetadata]:
         yield store
 
 
+@pytest.fixture
+async def in_company(path: Path, url: str) -> AsyncIterator[None]:
+    """Another store has the catalog open, so that leases are rows."""
+    async with SqlMetadata(url):
+        yield
+
+
+@pytest.mark.usefixtures("in_company")
 async def test_who_finds_the_database_locked_is_told_so_in_time(store: SqlMetadata, path: Path) -> None:
     original = an_original()
     with written_by_another(path):
@@ -83,6 +91,7 @@ async def test_a_write_goes_on_when_the_other_process_is_done(waiting_store: Sql
     await waiting
 
 
+@pytest.mark.usefixtures("in_company")
 async def test_a_renewal_does_not_wait_for_mutations_that_wait_their_turn(
     waiting_store: SqlMetadata, at_point: Callable[[str], tuple[Event, Event]]
 ) -> None:
@@ -98,6 +107,7 @@ async def test_a_renewal_does_not_wait_for_mutations_that_wait_their_turn(
     await asyncio.gather(*mutations, return_exceptions=True)
 
 
+@pytest.mark.usefixtures("in_company")
 async def test_a_renewal_waits_for_the_one_transaction_that_is_under_way(
     waiting_store: SqlMetadata, at_point: Callable[[str], tuple[Event, Event]]
 ) -> None:
@@ -113,6 +123,7 @@ async def test_a_renewal_waits_for_the_one_transaction_that_is_under_way(
     await asyncio.gather(renewal, mutation)
 
 
+@pytest.mark.usefixtures("in_company")
 async def test_a_renewal_comes_through_while_others_write_all_the_time(waiting_store: SqlMetadata) -> None:
     store = waiting_store
     lease = await store.acquire("picture")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pymager.errors import NoSpace
-from pymager.library.spool import Spool
+from pymager.library.spool import Spool, copy
 from tests.unit.full_disk import files_of_at_most
 from tests.waiting import until
 
@@ -133,7 +133,7 @@ def test_a_missing_parent_is_created(tmp_path: Path) -> None:
 
 _DIE = """
 import os, pathlib, sys
-from pymager.library.spool import Spool
+from pymager.library.spool import Spool, copy
 spool = Spool(pathlib.Path(sys.argv[1])).__enter__()
 (spool.folder / "body").write_bytes(b"x")
 os.kill(os.getpid(), 9)
@@ -173,3 +173,35 @@ def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
         os.close(lock)
         child.kill()
         child.wait()
+
+
+@pytest.mark.parametrize("chunks", [(), (b"",), (b"a",), (b"ab",) * 1_000, (b"x" * (1 << 19),) * 5, (b"", b"a", b"")])
+async def test_a_copy_has_all_the_bytes(tmp_path: Path, chunks: Iterable[bytes]) -> None:
+    await copy(tmp_path / "copy", chunks_of(*chunks))
+    assert (tmp_path / "copy").read_bytes() == b"".join(chunks)
+
+
+async def test_a_copy_that_does_not_fit_on_the_disk_is_refused(tmp_path: Path) -> None:
+    with files_of_at_most(1 << 20), pytest.raises(NoSpace):
+        await copy(tmp_path / "copy", chunks_of(*(b"x" * (1 << 20),) * 3))
+
+
+async def test_nothing_is_written_after_a_copy_was_canceled(tmp_path: Path) -> None:
+    began = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * (1 << 19)
+            began.set()
+            await asyncio.sleep(0)
+
+    copying = asyncio.create_task(copy(tmp_path / "copy", endless()))
+    await began.wait()
+    await until((tmp_path / "copy").exists)
+    copying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await copying
+    size = (tmp_path / "copy").stat().st_size
+    assert size % (1 << 20) == 0
+    (tmp_path / "copy").unlink()
+    assert list(tmp_path.iterdir()) == []
