@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PosixPath
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -74,6 +74,13 @@ def is_key_segment(text: str) -> bool:
 def _is_key_character(character: str) -> bool:
     category = unicodedata.category(character)
     return category[0] in "LM" or category == "Nd" or character in _KEY_PUNCTUATION
+
+
+class FinalFile(PosixPath):
+    """A file that nobody writes again, and that is put once.
+
+    A store on the same file system can keep it with a hard link, instead of a copy of its bytes.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +223,8 @@ class BlobStore(Backend, Protocol):
     async def put(self, key: str, source: bytes | Path, content_type: str) -> BlobInfo:
         """Write a blob durably and as a whole, or not at all: no reader can observe a partial blob.
 
-        The source can be read again, so a retry is safe. Putting a key again is allowed and leaves one blob.
+        The source can be read again, so a retry is safe. Putting a key again is allowed and leaves one blob. A file can
+        be changed by its owner afterwards, unless it is a `FinalFile`.
         Raises `NoSpace`.
         """
 

@@ -7,13 +7,15 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from pymager.failpoints import reached
-from pymager.ports import BlobInfo
+from pymager.ports import BlobInfo, FinalFile
 from pymager_filesystem.durable_folders import DurableFolders
 from pymager_filesystem.failures import translate_errors
 from pymager_filesystem.layout import Layout, describe
 
 _CHUNK_BYTES = 8 << 20
 _MAX_PLACE_ATTEMPTS = 1_000
+# Another file system, one without hard links, a file of another user, or one with too many links.
+_NO_LINK_ERRNOS = frozenset((errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
 _NO_KERNEL_COPY_ERRNOS = frozenset((errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM))
 
 
@@ -24,7 +26,10 @@ class Stopped(Exception):
 def write(
     layout: Layout, folders: DurableFolders, key: str, source: bytes | Path, is_stopped: Callable[[], bool]
 ) -> BlobInfo:
-    """Write a temporary file, rename it to the blob's path, and sync both. Raises `NoSpace` and `Stopped`."""
+    """Write a temporary file, rename it to the blob's path, and sync both. Raises `NoSpace` and `Stopped`.
+
+    A `FinalFile` on the same file system is linked, not written once more.
+    """
     path, temporary = layout.path(key), layout.temporary()
     try:
         with translate_errors(outcome_known=True):
@@ -43,9 +48,13 @@ def write(
 
 
 def _fill(temporary: bytes, source: bytes | Path, is_stopped: Callable[[], bool]) -> os.stat_result:
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    is_linked = isinstance(source, FinalFile) and _link(source, temporary)
+    creation = 0 if is_linked else os.O_CREAT | os.O_EXCL
+    fd = os.open(temporary, os.O_WRONLY | creation | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:
-        if isinstance(source, bytes):
+        if is_linked:
+            os.utime(fd)  # a blob has the date of its put
+        elif isinstance(source, bytes):
             _write_all(fd, source, is_stopped)
         else:
             _copy_all(fd, source, is_stopped)
@@ -54,6 +63,19 @@ def _fill(temporary: bytes, source: bytes | Path, is_stopped: Callable[[], bool]
         return os.fstat(fd)
     finally:
         os.close(fd)
+
+
+def _link(source: FinalFile, temporary: bytes) -> bool:
+    """Whether the file has got this name too. A file with another link is copied: a blob shares its date with none."""
+    if source.stat().st_nlink != 1:
+        return False
+    try:
+        os.link(source, temporary)
+    except OSError as error:
+        if error.errno not in _NO_LINK_ERRNOS:
+            raise
+        return False
+    return True
 
 
 def _write_all(fd: int, data: bytes, is_stopped: Callable[[], bool]) -> None:

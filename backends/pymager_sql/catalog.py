@@ -1,23 +1,22 @@
 """The catalog's statements. Each function runs on one connection, inside the caller's transaction."""
 
-import base64
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import AlreadyExists, Fenced, NotFound, RevisionMismatch, Unavailable
-from pymager.ports import Description, Original, Page
+from pymager.ports import Description, Original
 from pymager_sql import removals
+from pymager_sql.rows import Row as Row
+from pymager_sql.rows import after as after
+from pymager_sql.rows import original as original
+from pymager_sql.rows import page as page
+from pymager_sql.rows import values as values
 from pymager_sql.tables import originals, revisions
-
-Row = Sequence[Any]
-"""The columns of `originals`, in the order of the table."""
 
 BY_ID = select(originals).where(originals.c.id == bindparam("id"))
 VERSION_BY_ID = select(originals.c.revision, originals.c.created, originals.c.described).where(
@@ -36,7 +35,6 @@ _DELETE_ANY_RETURNING = delete(originals).where(originals.c.id == bindparam("old
 _DELETE_REVISION_RETURNING = _DELETE.returning(*originals.c)
 _DESCRIBE = update(originals).where(_SAME_REVISION)
 _INSERT_REVISION = insert(revisions)
-_CURSOR = b"\x01"
 
 
 def add(connection: Connection, original: Original) -> Original:
@@ -92,52 +90,6 @@ def use_revision(connection: Connection, revision: str) -> None:
         connection.execute(_INSERT_REVISION, {"revision": revision})
     except IntegrityError as error:
         raise Fenced(f"the revision {revision} was fenced or used before") from error
-
-
-@lru_cache(maxsize=4_096)
-def original(row: Row) -> Original:
-    """Convert a row of `originals`. Cached, because the same rows are read again and again."""
-    id, revision, format, width, height, size, sha256, created, described, *description = row
-    date = datetime.fromtimestamp(created, UTC)
-    if described != revision:
-        return Original(id, revision, format, width, height, size, sha256, date)
-    frames, alpha, *texts = description
-    return Original(id, revision, format, width, height, size, sha256, date, frames, bool(alpha), *texts)
-
-
-def page(rows: Sequence[Row], limit: int) -> Page:
-    """Make a page of up to `limit` items from up to `limit` + 1 rows."""
-    items = tuple(original(row) for row in rows[:limit])
-    return Page(items, _cursor(items[-1].id) if len(rows) > limit else None)
-
-
-def after(cursor: str | None) -> str:
-    """Return the id of a cursor; for None, a text that is less than every id. It is not '', which is NULL in Oracle.
-
-    Raises `ValueError`.
-    """
-    if cursor is None:
-        return "\x01"
-    try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        id = raw.removeprefix(_CURSOR).decode()
-    except ValueError:
-        id = ""
-    if not id or _cursor(id) != cursor:
-        raise ValueError("invalid cursor")
-    return id
-
-
-def _cursor(id: str) -> str:
-    return base64.urlsafe_b64encode(_CURSOR + id.encode()).rstrip(b"=").decode()
-
-
-def values(original: Original) -> dict[str, Any]:
-    """Convert an original to the columns of its row."""
-    created, alpha = int(original.created.timestamp()), original.alpha
-    described = None if original.description is None else original.revision
-    columns = {"created": created, "described": described, "alpha": None if alpha is None else int(alpha)}
-    return asdict(original) | columns
 
 
 def lock_row(connection: Connection, id: str, expected: str | None) -> Original:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from pymager.errors import ConfigurationError
 from pymager_sql.failures import ErrorKind
-from pymager_sql.lease_table import LeaseStore
+from pymager_sql.lease_store import LeaseStore
 from pymager_sql.reads import Reads
 from pymager_sql.threads import Threads
 from pymager_sql.writes import Writes
@@ -59,14 +59,19 @@ class Dialect(Protocol):
 
 def dialect(text: str) -> Dialect:
     """Return the database of a URL in SQLAlchemy's form. Raises `ConfigurationError`."""
+    url = parsed_url(text)
+    return _known(url.get_backend_name())(url)
+
+
+def parsed_url(text: str) -> URL:
+    """Return the parts of a URL in SQLAlchemy's form. Raises `ConfigurationError`."""
     try:
-        url = make_url(text)
+        return make_url(text)
     except (ArgumentError, ValueError):
         # Without the parser's message, which contains the URL with its password.
         raise ConfigurationError(
             "invalid database URL; write it like sqlite:////var/lib/pymager/catalog.db or postgresql://user@host/database"
         ) from None
-    return _known(url.get_backend_name())(url)
 
 
 def _known(name: str) -> Callable[[URL], Dialect]:

@@ -9,7 +9,7 @@ import secrets
 
 from pymager.errors import LeaseHeld, LeaseLost
 from pymager.ports import Lease
-from pymager_sql.lease_table import LeaseStore
+from pymager_sql.lease_store import LeaseStore
 from pymager_sql.presence import Presence
 
 UNPUBLISHED = "unpublished"

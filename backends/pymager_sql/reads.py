@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from pymager.errors import Unavailable
-from pymager_sql.catalog import Row
+from pymager_sql.rows import Row
 from pymager_sql.threads import Threads
 
 _MAX_IDS_PER_STATEMENT = 100

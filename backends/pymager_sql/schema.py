@@ -11,14 +11,13 @@ from sqlalchemy import Connection, Engine, column, inspect, select, table
 from pymager.errors import ConfigurationError
 from pymager_sql.dialects import Dialect
 from pymager_sql.failures import translate_errors
-from pymager_sql.tables import VERSION, metadata
+from pymager_sql.tables import metadata
+from pymager_sql.version import VERSION
+from pymager_sql.version import VERSION_TABLE as VERSION_TABLE
 
 if TYPE_CHECKING:  # importing Alembic takes 0.25 s, and only an upgrade needs it
     from alembic.config import Config
     from alembic.script import ScriptDirectory
-
-VERSION_TABLE = "pymager_schema"
-"""Differs from Alembic's default, because another program that uses Alembic can share the database."""
 
 _ALEMBIC_LOCK = threading.Lock()  # `alembic.op` and `alembic.context` are global to the process
 

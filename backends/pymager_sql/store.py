@@ -11,7 +11,7 @@ from pymager.errors import Fenced, NotFound, Unavailable
 from pymager.ports import Description, Lease, Original, Page
 from pymager_sql import catalog, schema
 from pymager_sql.dialects import dialect
-from pymager_sql.lease_table import LeaseStore
+from pymager_sql.lease_store import LeaseStore
 from pymager_sql.reads import Reads
 from pymager_sql.threads import Threads
 from pymager_sql.writes import Writes

@@ -4,8 +4,7 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, SmallInteger, Stri
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-VERSION = "0005"
-"""The last step of `migrations`. After it, the tables are as below."""
+from pymager_sql.version import VERSION as VERSION
 
 ID_LENGTH = 200
 REVISION_LENGTH = 32

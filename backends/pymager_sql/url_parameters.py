@@ -1,11 +1,14 @@
 """Parses the query parameters of a database URL."""
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
-
-from sqlalchemy import URL
+from typing import TYPE_CHECKING, TypeVar
 
 from pymager.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from pymager_sql.sqlite_url import SqliteUrl
 
 T = TypeVar("T")
 
@@ -18,7 +21,7 @@ _MIN_POOL_SIZE, _MAX_POOL_SIZE = 3, 1000
 class Parameters:
     """The query parameters of a URL. Each method removes the parameters that it returns."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: "URL | SqliteUrl") -> None:
         self._name = url.get_backend_name()
         self._remaining = dict(url.query)
 

@@ -2,12 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pymager.cli.group import exit_codes, finish, load_settings, program, require_writable, run
-from pymager.settings.model import Settings
+
+if TYPE_CHECKING:
+    from pymager.settings.model import Settings
 
 _MIN_WARM_JOBS = 8
 _INTERRUPTED = "the run was stopped, or a store is unavailable"
@@ -174,7 +176,7 @@ def warm(
     finish(run(work))
 
 
-def _sizes(settings: Settings, sizes: str | None, combinations: tuple[str, ...], presets: str | None) -> list[str]:
+def _sizes(settings: "Settings", sizes: str | None, combinations: tuple[str, ...], presets: str | None) -> list[str]:
     if sizes is not None:
         return _listed("--sizes", sizes, "sizes such as 800x600,800x")
     if presets is None:
@@ -191,7 +193,7 @@ def _listed(option: str, text: str, what: str) -> list[str]:
     return words
 
 
-def _configured_sizes(settings: Settings) -> list[str]:
+def _configured_sizes(settings: "Settings") -> list[str]:
     if "*" in settings.sizes:
         raise click.UsageError("--sizes is required because PYMAGER_SIZES allows any size; example: --sizes 800x600")
     return list(settings.sizes)

@@ -8,12 +8,10 @@ import click
 
 from pymager import __version__
 from pymager.errors import BackendError, ConfigurationError
-from pymager.settings import sources
-from pymager.settings.model import Settings
-from pymager.telemetry import logs
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # importing the settings and the log takes longer than to print a help text
     from pymager.operations.report import Report
+    from pymager.settings.model import Settings
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -59,14 +57,17 @@ def program(context: click.Context, config_file: str | None) -> None:
     context.obj = {"config": config_file}
 
 
-def load_settings(options: dict[str, Any]) -> Settings:
+def load_settings(options: dict[str, Any]) -> "Settings":
     """The settings in force; also configures the log. Raises `ConfigurationError`."""
+    from pymager.settings import sources
+    from pymager.telemetry import logs
+
     settings = sources.load(options).settings
     logs.configure(settings.log_level, settings.log_format)
     return settings
 
 
-def require_writable(settings: Settings) -> None:
+def require_writable(settings: "Settings") -> None:
     """Raises `ConfigurationError` in read-only mode."""
     if settings.read_only:
         raise ConfigurationError("PYMAGER_READ_ONLY: must be false for this command, which writes to the stores")

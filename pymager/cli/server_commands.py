@@ -8,13 +8,10 @@ import click
 
 from pymager.cli.group import exit_codes, load_settings, program
 from pymager.errors import ConfigurationError, PymagerError
-from pymager.settings import sources
-from pymager.settings.model import Settings
-from pymager.settings.types import YEAR_SECONDS
 
 _DURATION = re.compile(r"([1-9][0-9]{0,9})([smhd])", re.ASCII)
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_MAX_DURATION_SECONDS = 100 * YEAR_SECONDS
+_MAX_DURATION_SECONDS = 100 * 365 * 86_400
 
 
 def _seconds(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
@@ -66,6 +63,9 @@ def show_config(options: dict[str, Any]) -> None:
 
     Secrets are masked. The source is the name of an environment variable, the path of a file, or `default`.
     """
+    from pymager.settings import sources
+    from pymager.settings.model import Settings
+
     loaded = sources.load(options)
     width = max(map(len, Settings.model_fields))
     for name in Settings.model_fields:

@@ -8,6 +8,7 @@ import errno
 import faulthandler
 import gc
 import os
+import select
 import signal
 import socket
 import sys
@@ -28,6 +29,7 @@ _PRELOADED_DECODERS = ("JPEG", "MPO", "PNG", "WEBP")
 _NO_SPACE_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 _SUSPECT_SHARE = 0.7  # of the limit on memory: a decoder that fails above it may lack memory
 _MAX_KEPT_BYTES = 160 << 20  # of freed memory, before it is given back to the system: glibc keeps up to 144 MiB
+_IDLE_SECONDS = 5.0  # without a job, before freed memory is given back: it spares the next picture page faults
 _RETRIED_FROM_BYTES = 16 << 20  # kept from other jobs: less makes no difference
 _OUT_OF_MEMORY = "the picture needs more memory to decode than the {} MiB that a worker process may use"
 
@@ -74,16 +76,33 @@ def main(load_handlers: Callable[[], JobHandlers]) -> NoReturn:
 def _serve(channel: socket.socket, read: Callable[[int], bytes], handlers: JobHandlers, start: dict[str, Any]) -> None:
     limits = protocol.limits_of(start["limits"])
     gc.freeze()
-    size_when_ready = sandbox.address_space()
+    size_when_ready, kept = sandbox.address_space(), 0
     channel.sendall(protocol.answer(Status.READY))
-    while (request := protocol.read_request(read)) is not None:
+    while True:
+        if kept > _RETRIED_FROM_BYTES and _is_idle(channel):
+            _give_back_memory()
+            kept = sandbox.address_space() - size_when_ready
+        if (request := protocol.read_request(read)) is None:
+            return
         sandbox.limit_cpu_seconds(start["cpu_seconds"])
-        kept = sandbox.address_space() - size_when_ready
         answer = _answer(handlers, limits, request, Memory(start["memory_bytes"], kept))
-        if sandbox.address_space() - size_when_ready > _MAX_KEPT_BYTES:
-            gc.collect()
-            heap.trim()
+        kept = sandbox.address_space() - size_when_ready
+        if kept > _MAX_KEPT_BYTES:
+            _give_back_memory()
+            kept = sandbox.address_space() - size_when_ready
         channel.sendall(answer)
+
+
+def _is_idle(channel: socket.socket) -> bool:
+    """Wait for the next request. True if none arrives for a while: a busy worker needs its memory for the next job."""
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    return not poll.poll(_IDLE_SECONDS * 1_000)
+
+
+def _give_back_memory() -> None:
+    gc.collect()
+    heap.trim()
 
 
 def _answer(handlers: JobHandlers, limits: PictureLimits, request: dict[str, Any], memory: Memory) -> bytes:

@@ -18,11 +18,11 @@ from typing import Self
 
 from pymager.errors import NoSpace
 from pymager.library.quota import Reservation
+from pymager.ports import FinalFile
 
 _PREFIX = "pymager-spool-"
 _LOCK = "lock"
-_WRITE_BYTES = 256 * 1024
-_COPY_BYTES = 1 << 20
+_WRITE_BYTES = 1 << 20  # at once: handing work to a thread costs about as much as hashing and writing 256 KiB
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -30,7 +30,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class Spooled:
     """A body on disk: `size` in bytes, `sha256` in lowercase hexadecimal."""
 
-    path: Path
+    path: FinalFile
     size: int
     sha256: str
 
@@ -68,7 +68,7 @@ class Spool:
 
         With a `reservation`, the body counts against a quota. Raises `NoSpace`, and `Overloaded` for a full quota.
         """
-        path = self.folder / secrets.token_hex(8)
+        path = FinalFile(self.folder / secrets.token_hex(8))
         try:
             yield await write(path, chunks, reservation)
         finally:
@@ -124,7 +124,7 @@ async def write(path: Path, chunks: AsyncIterable[bytes], reservation: Reservati
             await _in_thread(write_pending)
         if reservation is not None:
             reservation.written()
-    return Spooled(path, size, digest.hexdigest())
+    return Spooled(FinalFile(path), size, digest.hexdigest())
 
 
 async def _in_thread(work: Callable[[], None]) -> None:
@@ -157,7 +157,7 @@ async def copy(path: Path, chunks: AsyncIterable[bytes]) -> None:
     async for chunk in chunks:
         pending.append(chunk)
         pending_bytes += len(chunk)
-        if pending_bytes >= _COPY_BYTES:
+        if pending_bytes >= _WRITE_BYTES:
             await _in_thread(partial(_append, path, pending))
             pending, pending_bytes = [], 0
     await _in_thread(partial(_append, path, pending))

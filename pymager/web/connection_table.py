@@ -49,6 +49,9 @@ class ConnectionTable:
         self._clients: dict[str, _Pool] = {}
         self._loop = asyncio.get_running_loop()
 
+    def __len__(self) -> int:
+        return len(self._all.connections)
+
     def admit(self, connection: Waiting, client: str | None) -> bool:
         """Add a connection if there is room, or if others give way. Returns whether it was added.
 

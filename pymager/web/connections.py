@@ -18,7 +18,7 @@ from pymager.web.connection_table import ConnectionTable
 from pymager.web.direct import DirectConnection, DirectHandler
 from pymager.web.incoming_body import END_OF_HEAD, IncomingBody, first_piece, may_end_message
 from pymager.web.lingering import Lingering, LingeringClose, LingeringLimits, Watch
-from pymager.web.reading import SmallReads
+from pymager.web.reading import MAX_READ_BYTES, SmallReads, read_bytes
 from pymager.web.refusal import write_refusal
 from pymager.web.request_context import client_left
 
@@ -27,8 +27,7 @@ MALFORMED = web.RequestKey("malformed", str)
 
 _LINGERING_SHARE = 8  # one of this many connections may linger
 _MIN_LINGERING = 8
-# A body that is not used as fast as it arrives takes at most about the sum of both in memory.
-_READ_BYTES = 32 * 1024  # in one piece
+# A body that is not used as fast as it arrives takes at most about this and one piece in memory.
 _PAUSE_BYTES = 16 * 1024  # received and not used, when reading pauses
 _LINGER_ZERO_SECONDS = struct.pack("ii", 1, 0)  # socket(7): makes close() reset the connection
 
@@ -347,5 +346,9 @@ def _without_caret(message: str) -> str:
 def make_connection(server: web.Server, shared: Shared) -> Any:
     """A protocol factory for `loop.create_server`."""
     loop = asyncio.get_running_loop()
-    buffer = bytearray(_READ_BYTES)
-    return lambda: SmallReads(Connection(server, loop, shared), buffer)
+    buffer = memoryview(bytearray(MAX_READ_BYTES))
+
+    def size() -> int:
+        return read_bytes(len(shared.table))
+
+    return lambda: SmallReads(Connection(server, loop, shared), buffer, size)

@@ -1,6 +1,7 @@
 """A put is whole and durable or leaves nothing: the order of its steps, its failures and its cancellation."""
 
 import asyncio
+import errno
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,7 @@ import pytest
 
 from pymager import failpoints
 from pymager.errors import Unavailable
+from pymager.ports import FinalFile
 from pymager_filesystem import FolderBlobs, durable_folders
 from pymager_filesystem.deleting import delete_blobs
 from pymager_filesystem.layout import Layout
@@ -69,6 +71,68 @@ async def test_the_file_is_synced_before_the_rename_and_its_folders_after(
         *(f"fsync {inner}", f"fsync {shard}", f"fsync {kind}", f"fsync {top}", "file.synced"),
     ]
     assert top == "blobs"
+
+
+def final_file(tmp_path: Path, body: bytes = b"cat") -> FinalFile:
+    source = FinalFile(tmp_path / "source")
+    source.write_bytes(body)
+    return source
+
+
+async def test_a_final_file_is_linked_and_synced_like_any_other(
+    blobs: FolderBlobs, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, calls = final_file(tmp_path), list[str]()
+    os.utime(source, (1, 1))
+    with monkeypatch.context() as patch:
+        record(patch, calls, root)
+        info = await blobs.put(KEY, source, "image/jpeg")
+    (path,) = (root / "blobs").rglob("*.jpg")
+    assert path.samefile(source)
+    assert calls[:2] == ["file.written", "fsync TEMPORARY"]
+    assert calls[-6:-5] == ["file.renamed"]
+    assert info == await blobs.stat(KEY)
+    assert info.modified.year > 1970
+    source.unlink()
+    assert await read(blobs, KEY) == b"cat"
+    assert temporary_files(root) == []
+
+
+@pytest.mark.parametrize("code", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP])
+async def test_a_final_file_that_cannot_be_linked_is_copied(
+    blobs: FolderBlobs, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", refuse)
+    source = final_file(tmp_path)
+    await blobs.put(KEY, source, "image/jpeg")
+    source.write_bytes(b"dog")
+    assert await read(blobs, KEY) == b"cat"
+
+
+async def test_a_final_file_that_has_another_link_is_copied(blobs: FolderBlobs, tmp_path: Path) -> None:
+    source = final_file(tmp_path)
+    (tmp_path / "another").hardlink_to(source)
+    await blobs.put(KEY, source, "image/jpeg")
+    (tmp_path / "another").write_bytes(b"dog")
+    assert await read(blobs, KEY) == b"cat"
+
+
+async def test_a_final_file_that_is_put_again_leaves_one_blob(blobs: FolderBlobs, root: Path, tmp_path: Path) -> None:
+    source = final_file(tmp_path)
+    for _ in range(2):
+        await blobs.put(KEY, source, "image/jpeg")
+    assert await read(blobs, KEY) == b"cat"
+    assert temporary_files(root) == []
+
+
+async def test_a_missing_final_file_writes_nothing(blobs: FolderBlobs, root: Path, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        await blobs.put(KEY, FinalFile(tmp_path / "missing"), "image/jpeg")
+    assert temporary_files(root) == []
+    assert list((root / "blobs").rglob("*.jpg")) == []
 
 
 async def syncs(store: FolderBlobs, key: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from pymager.errors import ConfigurationError
 from pymager.testing.metadata_originals import A_DESCRIPTION, ANOTHER_DESCRIPTION, an_original
 from pymager_sql import SqlMetadata, dialects, schema
+from pymager_sql.rows import COLUMNS
 from pymager_sql.tables import VERSION, metadata
 
 NEWEST = "0005"
@@ -132,6 +133,24 @@ async def test_a_strangers_tables_of_the_same_names_are_never_touched(url: str, 
         with pytest.raises(ConfigurationError, match="leases"):
             await attempt()
     assert execute(path, "SELECT name FROM sqlite_master") == [("leases",)]
+
+
+async def test_an_empty_file_gets_the_tables_that_the_migrations_make(tmp_path: Path) -> None:
+    migrated, created = tmp_path / "migrated.db", tmp_path / "created.db"
+    await SqlMetadata(f"sqlite:///{migrated}").prepare()
+    async with SqlMetadata(f"sqlite:///{created}"):
+        pass
+    names = execute(migrated, "SELECT type, name, tbl_name FROM sqlite_master ORDER BY name")
+    assert execute(created, "SELECT type, name, tbl_name FROM sqlite_master ORDER BY name") == names
+    for kind, name, _ in names:
+        for pragma in ("table_xinfo", "index_list", "foreign_key_list") if kind == "table" else ("index_xinfo",):
+            assert execute(created, f"PRAGMA {pragma}({name})") == execute(migrated, f"PRAGMA {pragma}({name})")
+    assert execute(created, "SELECT * FROM pymager_schema") == execute(migrated, "SELECT * FROM pymager_schema")
+    assert await SqlMetadata(f"sqlite:///{created}").prepare() == []
+
+
+def test_the_columns_are_those_of_the_table() -> None:
+    assert tuple(metadata.tables["originals"].c.keys()) == COLUMNS
 
 
 async def test_a_path_with_a_percent_sign_is_a_path(tmp_path: Path) -> None:

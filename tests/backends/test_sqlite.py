@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import sqlalchemy
@@ -11,8 +12,11 @@ from sqlalchemy import make_url
 
 from pymager.errors import ConfigurationError, NoSpace, NotFound
 from pymager.testing.metadata_originals import an_original
-from pymager_sql import SqlMetadata
+from pymager_sql import SqlMetadata, sqlite_url
 from pymager_sql.sqlite import Sqlite
+from pymager_sql.sqlite_file import SqliteFile
+from pymager_sql.sqlite_store import SqliteMetadata
+from pymager_sql.sqlite_writes import SqliteWrites
 
 
 @pytest.fixture
@@ -21,20 +25,19 @@ def sqlite(url: str) -> Sqlite:
 
 
 @pytest.fixture
-def at_most() -> Iterator[Callable[[int], None]]:
+def at_most(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Bound the pages of databases that are opened from now on."""
-    listeners = []
+    connect = sqlite3.connect
 
     def bound(pages: int) -> None:
-        def limit(connection: sqlite3.Connection, _: object) -> None:
+        def limited(*arguments: Any, **options: Any) -> sqlite3.Connection:
+            connection = connect(*arguments, **options)
             connection.execute(f"PRAGMA max_page_count = {pages}")
+            return connection
 
-        sqlalchemy.event.listen(sqlalchemy.Engine, "connect", limit)
-        listeners.append(limit)
+        monkeypatch.setattr(sqlite3, "connect", limited)
 
-    yield bound
-    for listener in listeners:
-        sqlalchemy.event.remove(sqlalchemy.Engine, "connect", listener)
+    return bound
 
 
 @pytest.mark.parametrize(
@@ -105,13 +108,27 @@ async def test_a_file_that_lost_write_ahead_logging_gets_it_back(url: str, path:
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_mutations_are_synced_and_leases_are_not(sqlite: Sqlite) -> None:
+async def test_mutations_are_synced_and_leases_are_not(store: SqlMetadata, sqlite: Sqlite) -> None:
     full, normal = 2, 1
+    opened = cast(SqliteMetadata, store)
+    assert opened._writes._connection.rows("PRAGMA synchronous") == [(full,)]
+    assert opened._leases._connection.rows("PRAGMA synchronous") == [(normal,)]
     assert pragma(sqlite.transaction_engine(), "synchronous") == full
     assert pragma(sqlite.statement_engine(), "synchronous") == normal
 
 
-def test_a_mutation_has_the_write_lock_before_its_first_statement(sqlite: Sqlite, path: Path) -> None:
+def test_a_mutation_has_the_write_lock_before_its_first_statement(url: str, path: Path) -> None:
+    writes = SqliteWrites(SqliteFile(sqlite_url.parsed(url)))
+    with (
+        writes._connection.transaction(),
+        connected(path, timeout=0) as another,
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        another.execute("BEGIN IMMEDIATE")
+    writes.close()
+
+
+def test_an_upgrade_has_the_write_lock_before_its_first_statement(sqlite: Sqlite, path: Path) -> None:
     engine = sqlite.transaction_engine()
     with engine.connect() as connection, connected(path, timeout=0) as another:
         connection.begin()

@@ -1,5 +1,8 @@
 """The help of the program: every command and option explains itself, and says what its exit codes mean."""
 
+import subprocess
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -35,3 +38,10 @@ def test_a_command_explains_itself_its_options_and_its_exit_codes(name: str) -> 
 def test_the_summary_of_a_command_is_not_cut_off_in_the_list(name: str) -> None:
     listed = CliRunner().invoke(program, ["--help"], terminal_width=80).output
     assert "..." not in listed.replace("COMMAND [ARGS]...", "")
+
+
+def test_a_help_text_needs_neither_the_settings_nor_the_server() -> None:
+    program = "import sys; import pymager.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    slow = {"pydantic", "structlog", "asyncio", "aiohttp", "pymager.composition", "pymager.settings.model"}
+    assert slow & set(done.stdout.split()) == set()

@@ -16,6 +16,7 @@ import pytest
 
 from pymager.errors import NoSpace
 from pymager.library.spool import Spool, copy
+from pymager.ports import FinalFile
 from tests.unit.full_disk import files_of_at_most
 from tests.waiting import until
 
@@ -45,6 +46,11 @@ async def test_a_body_is_spooled_unchanged_with_its_hash(spool: Spool, chunks: I
         assert spooled.path.read_bytes() == body
         assert (spooled.size, spooled.sha256) == (len(body), hashlib.sha256(body).hexdigest())
     assert bodies(spool) == []
+
+
+async def test_a_store_may_keep_the_file(spool: Spool) -> None:
+    async with spool.spooled(chunks_of(b"cat")) as spooled:
+        assert isinstance(spooled.path, FinalFile)
 
 
 async def test_a_body_that_breaks_off_leaves_nothing(spool: Spool) -> None:
@@ -134,6 +140,7 @@ def test_a_missing_parent_is_created(tmp_path: Path) -> None:
 _DIE = """
 import os, pathlib, sys
 from pymager.library.spool import Spool, copy
+from pymager.ports import FinalFile
 spool = Spool(pathlib.Path(sys.argv[1])).__enter__()
 (spool.folder / "body").write_bytes(b"x")
 os.kill(os.getpid(), 9)

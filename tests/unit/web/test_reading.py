@@ -7,6 +7,7 @@ import uvloop
 from aiohttp import web
 
 from pymager.web.connections import ConnectionLimits, Shared, make_connection
+from pymager.web.reading import MAX_READ_BYTES, MIN_READ_BYTES, read_bytes
 from tests.waiting import until
 
 HOUR = 3_600.0
@@ -19,12 +20,18 @@ LIMITS = ConnectionLimits(
     keepalive_timeout=HOUR,
     max_body=1 << 30,
 )
-MOST_BYTES = 48 * 1024
+PAUSE_BYTES = 16 * 1024
 BODY = bytes(range(256)) * (4 << 12)
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+def test_many_connections_together_read_little_more_than_few() -> None:
+    assert read_bytes(1) == read_bytes(16) == MAX_READ_BYTES
+    assert read_bytes(128) == read_bytes(4_096) == MIN_READ_BYTES == 32 * 1024
+    assert all(read_bytes(number) * number <= (4 << 20) + MIN_READ_BYTES * number for number in range(1, 4_096))
 
 
 async def test_a_body_that_is_not_read_is_held_back_and_then_arrives_whole() -> None:
@@ -45,7 +52,7 @@ async def test_a_body_that_is_not_read_is_held_back_and_then_arrives_whole() -> 
         writer.write(BODY)
         await until(lambda: requests and requests[0].content.total_bytes)
         await until(lambda: manager.connections[0]._reading_paused)
-        assert requests[0].content.total_bytes <= MOST_BYTES
+        assert requests[0].content.total_bytes <= MAX_READ_BYTES + PAUSE_BYTES
         read_on.set()
         async with asyncio.timeout(60):
             head = await reader.readuntil(b"\r\n\r\n")

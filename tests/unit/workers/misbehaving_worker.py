@@ -24,6 +24,7 @@ from pymager.ports import Description
 LIMITS = ("AS", "CORE", "FSIZE", "NOFILE")
 CHANNEL = int(sys.argv[1])
 KEPT: list[bytearray] = []
+worker._IDLE_SECONDS = 0.5  # so that tests need not wait for seconds
 GET_DEATH_SIGNAL, GET_DUMPABLE, GET_NO_NEW_PRIVILEGES = 2, 3, 39  # prctl(2)
 
 
@@ -42,6 +43,8 @@ def misbehave(path: Path) -> None:
             bytearray(8 << 30)
         case ["keep", megabytes]:
             KEPT.append(bytearray(int(megabytes) << 20))
+        case ["free", megabytes]:
+            del [bytearray(1 << 20) for _ in range(int(megabytes))][:]
         case ["need", megabytes]:
             bytearray(int(megabytes) << 20)
         case ["need-quietly", megabytes]:

@@ -36,6 +36,11 @@ def open_files() -> int:
     return sum(not kind.startswith("/") for kind in kinds)
 
 
+def resident(pid: int) -> int:
+    """The resident memory of a process in bytes, proc(5)."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 async def test_a_job_gets_its_request_and_returns_its_result(workers: WorkerPool, job_file: JobFile) -> None:
     inspection = await workers.inspect(job_file("fine"))
     assert (inspection.format, inspection.width) == ("jpeg", 12_345)
@@ -165,6 +170,16 @@ async def test_a_damaged_picture_is_called_damaged(job_file: JobFile) -> None:
     async with pool() as workers:
         with pytest.raises(NotAPicture, match="damaged"):
             await workers.inspect(job_file("need-quietly 1500"))
+
+
+async def test_a_worker_gives_freed_memory_back_when_it_is_idle(job_file: JobFile) -> None:
+    async with pool() as workers:
+        await workers.inspect(job_file("fine"))
+        (pid,) = workers.state.pids
+        before = resident(pid)
+        await workers.inspect(job_file("free 100"))
+        await until(lambda: resident(pid) < before + (16 << 20))
+        assert (await workers.inspect(job_file("fine"))).height == pid
 
 
 async def test_a_worker_that_keeps_much_memory_is_replaced(job_file: JobFile) -> None:
