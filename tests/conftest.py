@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import (
     DynamoLocal,
@@ -26,6 +27,10 @@ os.environ["AWS_SECRET_ACCESS_KEY"] = "not-a-secret-of-anyone"
 os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
+
+# No test depends on speed.
+settings.register_profile("pymager", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pymager")
 
 # What takes longest runs first, so that nothing long is left for the end; the rest follows.
 _LONGEST_FIRST = ("live/test_kills.py", "live/test_storm.py", "live", "image", "front", "packages", "backends")

@@ -146,12 +146,17 @@ def _example_size(settings: Settings) -> str:
 
 
 def _greet(echo: Echo, url: str, credentials: str | None, size: str) -> None:
-    echo(f"\npymager serves on {url}\n")
+    """Print all lines at once, so that a program that waits for the URL finds the others too."""
+    lines = ["", f"pymager serves on {url}", ""]
     if credentials is not None:
-        echo("Upload a photo:")
-        echo(f"  curl {credentials} -F file=@photo.jpg {url}/original/cat")
-        echo("Open it in a browser:")
-        echo(f"  {url}/derived/cat-{size}.jpg\n")
+        lines += [
+            "Upload a photo:",
+            f"  curl {credentials} -F file=@photo.jpg {url}/original/cat",
+            "Open it in a browser:",
+            f"  {url}/derived/cat-{size}.jpg",
+            "",
+        ]
+    echo("\n".join(lines))
 
 
 def _dev_options(folder: Path) -> dict[str, Any]:

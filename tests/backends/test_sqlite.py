@@ -15,6 +15,7 @@ from pymager.testing.metadata_originals import an_original
 from pymager_sql import SqlMetadata, sqlite_url
 from pymager_sql.sqlite import Sqlite
 from pymager_sql.sqlite_file import SqliteFile
+from pymager_sql.sqlite_leases import SqliteLeaseTable
 from pymager_sql.sqlite_store import SqliteMetadata
 from pymager_sql.sqlite_writes import SqliteWrites
 
@@ -112,7 +113,8 @@ async def test_mutations_are_synced_and_leases_are_not(store: SqlMetadata, sqlit
     full, normal = 2, 1
     opened = cast(SqliteMetadata, store)
     assert opened._writes._connection.rows("PRAGMA synchronous") == [(full,)]
-    assert opened._leases._connection.rows("PRAGMA synchronous") == [(normal,)]
+    table = cast(SqliteLeaseTable, opened._leases._table)
+    assert table._leases._connection.rows("PRAGMA synchronous") == [(normal,)]
     assert pragma(sqlite.transaction_engine(), "synchronous") == full
     assert pragma(sqlite.statement_engine(), "synchronous") == normal
 

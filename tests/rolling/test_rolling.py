@@ -20,7 +20,7 @@ from PIL import Image
 
 from pymager import registry
 from tests.live.client import Answer, Client
-from tests.live.program import Done, Program, command, running
+from tests.live.program import TIMEOUT_SECONDS, Done, Program, command, running
 from tests.servers import DynamoLocal, Postgres
 
 pytestmark = pytest.mark.live
@@ -107,8 +107,17 @@ async def assert_shows(client: Client, id: str, number: int, *, old: bool) -> No
     assert (info.status, info.json["width"]) == (200, 48 + number % 7)
     assert old == ("dominant" not in info.json)
     if not old:
+        await until_described(client, id)
+        info = await client.get(f"/info/{id}")
         assert described(info)[:3] == (1, False, "#{:02x}{:02x}{:02x}".format(*color(number)))
         assert None not in described(info)
+
+
+async def until_described(client: Client, id: str) -> None:
+    """Ask until the description is there: a slow machine does not make it while the first request waits."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while None in described(await client.get(f"/info/{id}")):
+            await asyncio.sleep(0.1)
 
 
 async def listed(client: Client, id: str) -> tuple[Any, ...]:

@@ -4,14 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.unit.hooked import HookedBlobs, HookedMetadata
 from tests.unit.place import Place, opened
-
-# No test depends on speed.
-settings.register_profile("pymager", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("pymager")
 
 
 @pytest.fixture
