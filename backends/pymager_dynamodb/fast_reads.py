@@ -76,7 +76,7 @@ class FastReads:
                     self._count_unusable_response()
                     return None
                 if is_new or monotonic() >= end:
-                    raise ResponseLost(str(error)) from error
+                    raise ResponseLost("timed out" if monotonic() >= end else str(error)) from error
                 # The server closed this connection while it was idle: a new one can still work.
             except BaseException:
                 connection.abort()
