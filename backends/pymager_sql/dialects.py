@@ -11,7 +11,7 @@ from pymager.errors import ConfigurationError
 from pymager_sql.failures import ErrorKind
 from pymager_sql.lease_table import LeaseStore
 from pymager_sql.reads import Reads
-from pymager_sql.statement_thread import StatementThread
+from pymager_sql.threads import Threads
 from pymager_sql.writes import Writes
 
 
@@ -47,8 +47,8 @@ class Dialect(Protocol):
     def writes(self) -> Writes:
         """Create the mutations of the catalog."""
 
-    def leases(self, statements: StatementThread) -> LeaseStore:
-        """Create the leases; `statements` is the thread that they share with the properties."""
+    def leases(self, threads: Threads) -> LeaseStore:
+        """Create the leases, which can run their statements in one thread."""
 
     def lock_for_upgrade(self, engine: Engine) -> AbstractContextManager[Connection]:
         """A transaction of `transaction_engine` for the upgrade. No other process upgrades at the same time."""

@@ -1,9 +1,10 @@
 """The leases of any database: rows of the table `leases`."""
 
+import asyncio
 from typing import Protocol
 
 from pymager.ports import Lease
-from pymager_sql import leases
+from pymager_sql import leases, properties
 from pymager_sql.statement_thread import StatementThread
 
 
@@ -21,6 +22,9 @@ class LeaseStore(Protocol):
 
     async def tidy(self, older_than: float) -> int:
         """Delete leases that were not renewed for `older_than` seconds, and return how many."""
+
+    async def get_property(self, name: str) -> str | None:
+        """The value of a property: properties are read over the same connection."""
 
     async def close(self) -> None:
         """Close connections and files."""
@@ -48,5 +52,10 @@ class LeaseTable:
         """One DELETE."""
         return await self._statements.run(lambda connection: leases.tidy(connection, older_than))
 
+    async def get_property(self, name: str) -> str | None:
+        """One SELECT."""
+        return await self._statements.run(lambda connection: properties.get(connection, name))
+
     async def close(self) -> None:
-        """The connection is closed by its owner."""
+        """Close the connection."""
+        await asyncio.to_thread(self._statements.close)

@@ -60,6 +60,10 @@ class LoneLeases:
         """Delete rows that were not renewed. Leases in memory end with this store."""
         return await self._table.tidy(older_than)
 
+    async def get_property(self, name: str) -> str | None:
+        """As the table does."""
+        return await self._table.get_property(name)
+
     async def close(self) -> None:
         """Release the locks."""
         self._presence.close()

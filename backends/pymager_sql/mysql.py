@@ -20,6 +20,7 @@ from pymager_sql.lease_table import LeaseTable
 from pymager_sql.reads import Reads, ThreadReads
 from pymager_sql.statement_thread import StatementThread
 from pymager_sql.tables import originals
+from pymager_sql.threads import Threads
 from pymager_sql.url_parameters import Parameters
 from pymager_sql.writes import Transactions, Writes
 
@@ -87,9 +88,9 @@ class Mysql:
         """Mutations in transactions."""
         return Transactions(self.transaction_engine(), self.classify)
 
-    def leases(self, statements: StatementThread) -> LeaseTable:
+    def leases(self, threads: Threads) -> LeaseTable:
         """Leases in the table."""
-        return LeaseTable(statements)
+        return LeaseTable(StatementThread(self.statement_engine(), self.classify, threads))
 
     @contextmanager
     def lock_for_upgrade(self, engine: Engine) -> Iterator[Connection]:

@@ -1,16 +1,16 @@
-"""Reads from PostgreSQL on the event loop, concurrently on one connection in libpq's pipeline mode.
+"""Statements for PostgreSQL on the event loop, concurrently on one connection in libpq's pipeline mode.
 
-All reads requested in one iteration of the loop are sent with one system call, and available results are received with
-one. No threads are used. Each read is a separate statement that starts after the read was requested.
+All statements requested in one iteration of the loop are sent with one system call, and available results are received
+with one. No threads are used. Each starts after it was requested.
 """
 
 import asyncio
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from psycopg import AsyncConnection, Error, OperationalError
 from psycopg.pq import ConnStatus, ExecStatus
@@ -27,14 +27,14 @@ _STATEMENTS = {
 }
 _IS_NUMBER = tuple(column.type.python_type is int for column in originals.c)
 _COLUMN_NUMBERS = range(len(_IS_NUMBER))
-_BINARY = 1
+BINARY = 1
 
 
 @dataclass(slots=True, eq=False)
-class _Read:
-    """A requested read.
+class Request:
+    """A requested statement.
 
-    `deadline` ends the read, `attempt_deadline` ends its current attempt, both on the loop's clock.
+    `deadline` ends it, `attempt_deadline` ends its current attempt, both on the loop's clock.
     """
 
     statement: bytes
@@ -45,16 +45,20 @@ class _Read:
     is_repeated: bool = False
 
 
-_PREPARATION, _SYNC = object(), object()
+_PREPARATION, SYNC = object(), object()
 
 
-class PipelinedReads:
-    """Reads over one connection, which is opened on demand and reopened when it is lost. `timeout` is in seconds.
+class Pipeline:
+    """Statements over one connection, which is opened on demand and reopened when it is lost. `timeout` is in seconds.
 
-    If the connection is dead, a read is sent once more on a new one. A connection that does not answer within half of
-    the timeout counts as dead, and an attempt to connect ends after the same time. So a read that arrives after the
-    network has recovered gets a new connection in the other half.
+    If the connection is dead, a statement is sent once more on a new one, so only statements that can be repeated may
+    be sent. A connection that does not answer within half of the timeout counts as dead, and an attempt to connect ends
+    after the same time. So a statement that arrives after the network has recovered gets a new connection in the other
+    half.
     """
+
+    prepared: ClassVar[Mapping[bytes, str]] = {}
+    """The statements to prepare on each connection, by names."""
 
     def __init__(self, conninfo: str, timeout: float) -> None:
         self._conninfo = conninfo
@@ -63,20 +67,11 @@ class PipelinedReads:
         self._connection: AsyncConnection[Any] | None = None
         self._descriptor = -1
         self._connecting: asyncio.Task[None] | None = None
-        self._waiting: deque[_Read] = deque()
-        self._sent: deque[_Read | object] = deque()
+        self._waiting: deque[Request] = deque()
+        self._sent: deque[Request | object] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._will_send = False
         self._is_writing = False
-
-    async def find(self, id: str) -> Row | None:
-        """Return the row of the id, or None."""
-        rows = await self._request(b"pymager_find", [id.encode()])
-        return rows[0] if rows else None
-
-    async def page(self, after: str, limit: int) -> Sequence[Row]:
-        """Return up to `limit` rows with ids greater than `after`."""
-        return await self._request(b"pymager_page", [after.encode(), b"%d" % limit])
 
     async def close(self) -> None:
         """Close the connection. Pending reads fail."""
@@ -91,7 +86,7 @@ class PipelinedReads:
     def _request(self, statement: bytes, values: list[bytes]) -> asyncio.Future[list[Row]]:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        read = _Read(statement, values, now + self._timeout, now + self._timeout, loop.create_future())
+        read = Request(statement, values, now + self._timeout, now + self._timeout, loop.create_future())
         self._waiting.append(read)
         if not self._will_send:
             self._will_send = True
@@ -113,17 +108,26 @@ class PipelinedReads:
         if not reads:
             return
         pgconn = connection.pgconn
-        self._sent += reads
-        self._sent.append(_SYNC)
         attempt_deadline = asyncio.get_running_loop().time() + self._half_timeout
         try:
             for read in reads:
                 read.attempt_deadline = min(read.deadline, attempt_deadline)
-                pgconn.send_query_prepared(read.statement, read.values, None, _BINARY)
-            pgconn.pipeline_sync()
+            self._queue(pgconn, reads)
             self._flush(pgconn)
         except Error as error:
             self._drop_connection(error)
+
+    def _queue(self, pgconn: PGconn, reads: list[Request]) -> None:
+        """Hand the statements to libpq, all before one synchronization. They are then one implicit transaction."""
+        self._sent += reads
+        self._sent.append(SYNC)
+        for read in reads:
+            pgconn.send_query_prepared(read.statement, read.values, None, BINARY)
+        pgconn.pipeline_sync()
+
+    def _rows_of(self, result: PGresult) -> list[Row]:
+        """The rows of a result."""
+        raise NotImplementedError
 
     def _flush(self, pgconn: PGconn) -> None:
         loop = asyncio.get_running_loop()
@@ -161,7 +165,7 @@ class PipelinedReads:
         asyncio.get_running_loop().add_reader(self._descriptor, self._receive, pgconn)
         try:
             pgconn.enter_pipeline_mode()
-            for name, statement in _STATEMENTS.items():
+            for name, statement in self.prepared.items():
                 pgconn.send_prepare(name, statement.encode())
                 self._sent.append(_PREPARATION)
         except Error as error:
@@ -188,8 +192,8 @@ class PipelinedReads:
         if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.PIPELINE_SYNC):
             raise OperationalError(result.get_error_message())
         read = self._sent.popleft()
-        if isinstance(read, _Read) and not read.answer.done():
-            read.answer.set_result(_rows(result))
+        if isinstance(read, Request) and not read.answer.done():
+            read.answer.set_result(self._rows_of(result))
 
     def _drop_connection(self, error: Exception) -> None:
         """Close the connection. Send the reads without an answer on a new one, unless they were sent twice already."""
@@ -202,8 +206,8 @@ class PipelinedReads:
         self._waiting.extendleft(reversed(again))
         self._send()
 
-    def _take_back_sent(self) -> list[_Read]:
-        reads = [read for read in self._sent if isinstance(read, _Read)]
+    def _take_back_sent(self) -> list[Request]:
+        reads = [read for read in self._sent if isinstance(read, Request)]
         self._sent.clear()
         return reads
 
@@ -225,18 +229,36 @@ class PipelinedReads:
         now = loop.time() + 0.001
         self._timer = None
         if any(
-            isinstance(read, _Read) and read.attempt_deadline <= now and not read.answer.done() for read in self._sent
+            isinstance(read, Request) and read.attempt_deadline <= now and not read.answer.done() for read in self._sent
         ):
             self._drop_connection(TimeoutError("no answer in time"))
-        reads = [read for read in (*self._sent, *self._waiting) if isinstance(read, _Read) and not read.answer.done()]
+        reads = [read for read in (*self._sent, *self._waiting) if isinstance(read, Request) and not read.answer.done()]
         self._fail([read for read in reads if read.deadline <= now], "the database did not answer in time")
         if left := [read.attempt_deadline for read in reads if not read.answer.done()]:
             self._timer = loop.call_at(min(left), self._expire)
 
-    def _fail(self, reads: Sequence[_Read] | deque[_Read], message: str) -> None:
+    def _fail(self, reads: Sequence[Request] | deque[Request], message: str) -> None:
         for read in reads:
             if not read.answer.done():
                 read.answer.set_exception(Unavailable(message, outcome_known=True))
+
+
+class PipelinedReads(Pipeline):
+    """The catalog's reads."""
+
+    prepared = _STATEMENTS
+
+    async def find(self, id: str) -> Row | None:
+        """Return the row of the id, or None."""
+        rows = await self._request(b"pymager_find", [id.encode()])
+        return rows[0] if rows else None
+
+    async def page(self, after: str, limit: int) -> Sequence[Row]:
+        """Return up to `limit` rows with ids greater than `after`."""
+        return await self._request(b"pymager_page", [after.encode(), b"%d" % limit])
+
+    def _rows_of(self, result: PGresult) -> list[Row]:
+        return _rows(result)
 
 
 def _rows(result: PGresult) -> list[Row]:

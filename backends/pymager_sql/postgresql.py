@@ -17,11 +17,11 @@ from sqlalchemy import URL, Connection, Engine, text
 from pymager.errors import ConfigurationError
 from pymager_sql import deadlines, engines
 from pymager_sql.failures import ErrorKind
-from pymager_sql.lease_table import LeaseTable
 from pymager_sql.pipeline import PipelinedReads
+from pymager_sql.pipelined_leases import PipelinedLeases
 from pymager_sql.reads import Reads
 from pymager_sql.single_statements import SingleStatements
-from pymager_sql.statement_thread import StatementThread
+from pymager_sql.threads import Threads
 from pymager_sql.url_parameters import Parameters
 from pymager_sql.writes import Writes
 
@@ -83,9 +83,9 @@ class Postgresql:
         """Mutations of one statement each."""
         return SingleStatements(self._engine(self.write_threads, isolation_level="AUTOCOMMIT"), self.classify)
 
-    def leases(self, statements: StatementThread) -> LeaseTable:
-        """Leases in the table."""
-        return LeaseTable(statements)
+    def leases(self, threads: Threads) -> PipelinedLeases:
+        """Leases on one connection, on the event loop."""
+        return PipelinedLeases(self._conninfo, self.timeout_seconds)
 
     @contextmanager
     def lock_for_upgrade(self, engine: Engine) -> Iterator[Connection]:

@@ -23,6 +23,7 @@ from pymager_sql.lone_leases import LoneLeases
 from pymager_sql.presence import Presence
 from pymager_sql.statement_thread import StatementThread
 from pymager_sql.tables import originals
+from pymager_sql.threads import Threads
 from pymager_sql.url_parameters import Parameters
 from pymager_sql.writes import Transactions, Writes
 
@@ -98,9 +99,10 @@ class Sqlite:
             self._engine("NORMAL", _RECOVERY_TIMEOUT_SECONDS, isolation_level="AUTOCOMMIT", paramstyle="named")
         )
 
-    def leases(self, statements: StatementThread) -> LoneLeases:
+    def leases(self, threads: Threads) -> LoneLeases:
         """Leases in memory while one process alone has the file open, else in the table."""
-        return LoneLeases(Presence(self._path.with_name(f"{self._path.name}-lock")), LeaseTable(statements))
+        table = LeaseTable(StatementThread(self.statement_engine(), self.classify, threads))
+        return LoneLeases(Presence(self._path.with_name(f"{self._path.name}-lock")), table)
 
     def lock_for_upgrade(self, engine: Engine) -> AbstractContextManager[Connection]:
         """Every transaction of `transaction_engine` holds the write lock, and SQLite's DDL is transactional."""

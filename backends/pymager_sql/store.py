@@ -9,11 +9,10 @@ from typing import Self, TypeVar
 
 from pymager.errors import Fenced, NotFound, Unavailable
 from pymager.ports import Description, Lease, Original, Page
-from pymager_sql import catalog, properties, schema
+from pymager_sql import catalog, schema
 from pymager_sql.dialects import dialect
 from pymager_sql.lease_table import LeaseStore
 from pymager_sql.reads import Reads
-from pymager_sql.statement_thread import StatementThread
 from pymager_sql.threads import Threads
 from pymager_sql.writes import Writes
 
@@ -32,7 +31,6 @@ class SqlMetadata:
 
     _reads: Reads
     _writes: Writes
-    _statements: StatementThread
     _leases: LeaseStore
     _threads: Threads
 
@@ -44,10 +42,7 @@ class SqlMetadata:
         self._reads = self._dialect.reads()
         self._writes = self._dialect.writes()
         self._threads = self._new_threads("pymager-sql", self._dialect.write_threads)
-        self._statements = StatementThread(
-            self._dialect.statement_engine(), self._dialect.classify, self._new_threads("pymager-sql-leases", 1)
-        )
-        self._leases = self._dialect.leases(self._statements)
+        self._leases = self._dialect.leases(self._new_threads("pymager-sql-leases", 1))
         return self
 
     async def __aexit__(
@@ -121,7 +116,7 @@ class SqlMetadata:
 
     async def get_property(self, name: str) -> str | None:
         """One SELECT."""
-        return await self._statements.run(lambda connection: properties.get(connection, name))
+        return await self._leases.get_property(name)
 
     async def set_property(self, name: str, value: str, instead_of: str | None) -> str:
         """One INSERT or UPDATE, and one SELECT."""
@@ -152,5 +147,4 @@ class SqlMetadata:
 
     def _close(self) -> None:
         self._threads.close()
-        self._statements.close()
         self._writes.close()

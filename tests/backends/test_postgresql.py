@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import ipaddress
 import re
+import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import make_url
 
-from pymager.errors import ConfigurationError, NotFound, Unavailable
+from pymager.errors import ConfigurationError, LeaseHeld, LeaseLost, NotFound, Unavailable
 from pymager.testing.metadata_originals import an_original, race
 from pymager_sql import SqlMetadata
 from pymager_sql.failures import ErrorKind
@@ -198,3 +199,36 @@ async def test_tls_is_used_and_a_strangers_certificate_is_refused(url: str, with
         assert encrypted == (True,)
     with pytest.raises(Unavailable, match="certificate verify failed"):
         await SqlMetadata(f"{url}?timeout=5&sslmode=verify-full&sslrootcert={with_tls}/stranger.crt").__aenter__()
+
+
+async def test_a_statement_for_a_lease_that_is_sent_twice_succeeds_twice(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement is repeated if its answer was lost: what finds its own token has succeeded the first time."""
+    async with SqlMetadata(url) as store, SqlMetadata(url) as other:
+        before = await store.acquire("picture")
+        with monkeypatch.context() as patch:
+            patch.setattr(secrets, "token_hex", lambda size: "a" * 2 * size)
+            first, again = await store.renew(before), await store.renew(before)
+            assert first == again
+            await store.release(first)
+            assert await store.acquire("picture") == await store.acquire("picture")
+        with pytest.raises(LeaseLost):
+            await store.renew(before)
+        taken = await other.acquire("picture", first.token)
+        with pytest.raises(LeaseHeld) as held:
+            await store.acquire("picture")
+        assert held.value.token == taken.token
+
+
+async def test_replicas_that_take_the_same_leases_in_different_orders_do_not_wait_for_each_other(url: str) -> None:
+    """Statements that are sent together are no common transaction, whose locks would wait for each other."""
+    names = [f"picture{number}" for number in range(50)]
+    async with SqlMetadata(url) as store, SqlMetadata(url) as other:
+        for _ in range(5):
+            outcomes = await race(
+                [*(store.acquire(name) for name in names), *(other.acquire(name) for name in reversed(names))]
+            )
+            assert sorted(lease.name for lease in outcomes.returned) == sorted(names)
+            assert {type(error) for error in outcomes.raised} == {LeaseHeld}
+            await asyncio.gather(*(store.release(lease) for lease in outcomes.returned))
