@@ -213,8 +213,8 @@ async def test_a_statement_for_a_lease_that_is_sent_twice_succeeds_twice(
             assert first == again
             await store.release(first)
             assert await store.acquire("picture") == await store.acquire("picture")
-            with pytest.raises(LeaseLost):
-                await store.renew(before)
+        with pytest.raises(LeaseLost):
+            await store.renew(before)
         taken = await other.acquire("picture", first.token)
         with pytest.raises(LeaseHeld) as held:
             await store.acquire("picture")
