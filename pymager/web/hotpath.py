@@ -100,7 +100,7 @@ class HotPath:
                     return responder.incomplete(request)
                 transport.writelines((head, body))  # one system call, if the socket accepts it
                 if request.protocol.writing_paused:
-                    await self._completed(request).writer.drain()
+                    await StreamWriter(request.protocol, asyncio.get_running_loop()).drain()
                 if transport.is_closing():
                     return responder.incomplete(request)
                 responder.log_request(request, response.status, response.size)
