@@ -37,15 +37,15 @@ class SqliteMetadata:
         await self._retry_until_timeout(self._initialize)
         self._reads = InlineReads(self._file)
         self._writes = SqliteWrites(self._file)
-        self._leases = SqliteLeases(self._file)
         self._write_thread = self._new_thread("pymager-sql")
-        self._lease_thread = self._new_thread("pymager-sql-leases")
+        self._leases = SqliteLeases(self._file, self._new_thread("pymager-sql-leases"))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._reads.close()
+        await self._leases.close()
         await asyncio.to_thread(self._close)
 
     async def prepare(self) -> list[str]:
@@ -102,19 +102,19 @@ class SqliteMetadata:
 
     async def acquire(self, name: str, instead_of: str | None = None) -> Lease:
         """One INSERT, or one UPDATE of the lease with the token."""
-        return await self._lease_thread.run(lambda: self._leases.acquire(name, instead_of))
+        return await self._leases.acquire(name, instead_of)
 
     async def renew(self, lease: Lease) -> Lease:
         """One UPDATE."""
-        return await self._lease_thread.run(lambda: self._leases.renew(lease))
+        return await self._leases.renew(lease)
 
     async def release(self, lease: Lease) -> None:
         """One DELETE."""
-        await self._lease_thread.run(lambda: self._leases.release(lease))
+        await self._leases.release(lease)
 
     async def get_property(self, name: str) -> str | None:
         """One SELECT."""
-        return await self._lease_thread.run(lambda: self._leases.get_property(name))
+        return await self._leases.get_property(name)
 
     async def set_property(self, name: str, value: str, instead_of: str | None) -> str:
         """One INSERT or UPDATE, and one SELECT."""
@@ -148,6 +148,4 @@ class SqliteMetadata:
 
     def _close(self) -> None:
         self._write_thread.close()
-        self._lease_thread.close()
         self._writes.close()
-        self._leases.close()
