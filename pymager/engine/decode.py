@@ -6,7 +6,7 @@ from io import BytesIO
 
 from PIL import Image, ImageFile
 
-from pymager.engine import colorspace, depth, orient, png8
+from pymager.engine import colorspace, depth, orient, png8, webp
 from pymager.engine.colorspace import ColorSpace
 from pymager.engine.containers import tiff as containers_tiff
 from pymager.engine.containers.container import Box, Container
@@ -60,6 +60,8 @@ def decode(original: OpenOriginal, *, verify: bool = False) -> Decoded:
         return _decode_tiff(original)
     if original.format == "png":
         return _decode_png(picture, original, verify)
+    if original.format == "webp" and (still := webp.decode(picture, original.file)) is not None:
+        return Decoded(still, _profile(picture, container, gray=False), _orientation(picture, original), gray=False)
     if original.format == "ico":
         return Decoded(_decode_icon(picture, verify), None, 1, gray=False)
     frame_area = picture.tile[0].extents if picture.format == "GIF" else None
