@@ -38,6 +38,7 @@ _MATCH_LEVEL = 6  # libdeflate's
 _LARGE_MATCH_LEVEL = 4  # zlib's
 _MAX_MATCHED_BYTES = 16 << 20
 """The largest picture for libdeflate, which needs all filtered bytes at once; larger ones are left to zlib."""
+_CHUNK_BYTES = 1 << 20
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -54,13 +55,13 @@ class _Way:
 
 def write(picture: Image.Image, options: dict[str, Any]) -> bytes:
     """The file of a picture in L, RGB or RGBA. `options` are those of Pillow's encoder that add chunks, as `exif`."""
-    way = _best_way(picture)
-    compressed = _compressed(picture, way)
     width, height = picture.size
-    header = pack(">IIBBBBB", width, height, 8, _COLOR_TYPES[picture.mode], 0, 0, 0)
-    others = _other_chunks(picture.mode, options)
-    parts = [_SIGNATURE, chunk(b"IHDR", header), *others, chunk(b"IDAT", compressed), chunk(b"IEND", b"")]
-    return b"".join(parts)
+    out = BytesIO()
+    out.write(_SIGNATURE + chunk(b"IHDR", pack(">IIBBBBB", width, height, 8, _COLOR_TYPES[picture.mode], 0, 0, 0)))
+    out.writelines(_other_chunks(picture.mode, options))
+    out.writelines(chunk(b"IDAT", part) for part in _compressed(picture, _best_way(picture)))
+    out.write(chunk(b"IEND", b""))
+    return out.getvalue()
 
 
 def _other_chunks(mode: str, options: dict[str, Any]) -> list[bytes]:
@@ -102,14 +103,20 @@ def _filtered_strips(strips: list[Rows], kind: int, step: int) -> bytes:
     return b"".join(_filtered(strip[1:], strip[0], kind, step).tobytes() for strip in strips)
 
 
-def _compressed(picture: Image.Image, way: _Way) -> bytes:
-    """The zlib stream of all rows."""
+def _compressed(picture: Image.Image, way: _Way) -> Iterator[bytes]:
+    """The zlib stream of all rows, in parts of about a megabyte if the picture is large."""
     bands = (band.tobytes() for band in _filtered_bands(picture, way.filter))
     width, height = picture.size
     if way.matches and width * height * len(picture.mode) <= _MAX_MATCHED_BYTES:
-        return _packed(b"".join(bands), matches=True)
-    packer = _stream(way)
-    return b"".join([*map(packer.compress, bands), packer.flush()])
+        yield _packed(b"".join(bands), matches=True)
+        return
+    packer, part = _stream(way), bytearray()
+    for band in bands:
+        part += packer.compress(band)
+        if len(part) >= _CHUNK_BYTES:
+            yield bytes(part)
+            part.clear()
+    yield bytes(part) + packer.flush()
 
 
 def _packed(filtered: bytes, *, matches: bool) -> bytes:

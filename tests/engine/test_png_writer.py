@@ -87,6 +87,15 @@ def test_no_pixel_changes_in_any_way_of_writing(
 
 
 @pytest.mark.parametrize("name", PICTURES)
+def test_no_pixel_changes_if_the_pixels_need_many_chunks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png_writer, "_MAX_MATCHED_BYTES", 0)
+    monkeypatch.setattr(png_writer, "_CHUNK_BYTES", 1)
+    data = write(PICTURES[name], {})
+    assert opened(data).tobytes() == PICTURES[name].tobytes()
+    assert name == "one color" or len([kind for kind, _, _ in chunks(data) if kind == b"IDAT"]) > 1
+
+
+@pytest.mark.parametrize("name", PICTURES)
 def test_no_picture_is_larger_than_written_by_pillow(name: str) -> None:
     picture = PICTURES[name]
     pillow = encoded(picture, "PNG", compress_level=PILLOW_LEVEL)
