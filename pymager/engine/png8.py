@@ -15,7 +15,7 @@ _MIN_PIXELS = 1 << 18
 """Below that, too little is gained for the import of numpy, which takes 70 ms and 8 MB in each worker process."""
 _MARGIN_BYTES = 16 << 20
 """What the decoder needs besides the samples, and more than that."""
-_MAX_PIXELS = {"L": 100_000_000, "P": 100_000_000, "RGB": 24_000_000, "RGBA": 24_000_000}
+_MAX_PIXELS = 24_000_000
 """Larger pictures need too much memory for a moment: their file is read, and Pillow copies the samples of RGB."""
 
 
@@ -25,7 +25,7 @@ def load(picture: ImageFile.ImageFile, file: IO[bytes]) -> bool:
     False if it is of a kind that is not decoded here, or if anything is wrong with it: Pillow has to judge it.
     """
     pixels = picture.size[0] * picture.size[1]
-    if not picture.tile or not _MIN_PIXELS <= pixels <= _MAX_PIXELS.get(picture.mode, 0):
+    if not picture.tile or picture.mode not in _MODES or not _MIN_PIXELS <= pixels <= _MAX_PIXELS:
         return False
     try:
         loaded = _decoded(file, picture)
