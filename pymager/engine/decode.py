@@ -6,7 +6,7 @@ from io import BytesIO
 
 from PIL import Image, ImageFile
 
-from pymager.engine import colorspace, depth, orient
+from pymager.engine import colorspace, depth, orient, png8, webp
 from pymager.engine.colorspace import ColorSpace
 from pymager.engine.containers import tiff as containers_tiff
 from pymager.engine.containers.container import Box, Container
@@ -60,6 +60,8 @@ def decode(original: OpenOriginal, *, verify: bool = False) -> Decoded:
         return _decode_tiff(original)
     if original.format == "png":
         return _decode_png(picture, original, verify)
+    if original.format == "webp" and (still := webp.decode(picture, original.file)) is not None:
+        return Decoded(still, _profile(picture, container, gray=False), _orientation(picture, original), gray=False)
     if original.format == "ico":
         return Decoded(_decode_icon(picture, verify), None, 1, gray=False)
     frame_area = picture.tile[0].extents if picture.format == "GIF" else None
@@ -155,9 +157,10 @@ def _extend_edges(picture: ImageFile.ImageFile, right: int, bottom: int) -> None
 
 
 def _decode_png(picture: ImageFile.ImageFile, original: OpenOriginal, verify: bool) -> Decoded:
+    raw = str(picture.tile[0].args) if picture.tile else ""
+    verify = not png8.load(picture, original.file) and verify
     if verify:
         _fill(picture, _FILLS[0])
-    raw = str(picture.tile[0].args) if picture.tile else ""
     gray = picture.mode in _GRAY_MODES or raw in _GRAY_PNG_MODES
     profile = _profile(picture, original.container, gray=gray)
     transparent = picture.info.get("transparency")

@@ -6,7 +6,10 @@ import json
 from pymager.formats import OUTPUTS, Encoding, output_of
 
 PIPELINE_VERSION: int = 2
-"""Increase it when the same job gives other bytes than before: all variants are then rendered again."""
+"""Increase it when the same job gives other bytes than before: all variants are then rendered again.
+
+If that is so for one output format only, increase the `version` of its `Output` instead.
+"""
 
 
 def recipe(encoding: Encoding, format: str) -> str:
@@ -19,7 +22,8 @@ def recipe(encoding: Encoding, format: str) -> str:
     if output.metadata and encoding.keep_metadata != "none":
         names += ("keep_metadata",)  # only then: the default has the recipes of earlier versions
     settings = {name: getattr(encoding, name) for name in names}
-    text = json.dumps([PIPELINE_VERSION, format, settings], sort_keys=True)
+    later_version = [output.version] if output.version > 1 else []  # as above
+    text = json.dumps([PIPELINE_VERSION, format, settings, *later_version], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -217,6 +217,6 @@ def _copyright(original: OpenOriginal, job: RenderJob) -> Copyright:
         return NO_COPYRIGHT
     from pymager.engine import copyright  # only where it is kept
 
-    if original.picture is not None:
+    if original.picture is not None and original.format != "webp":
         original.picture.load()  # some formats have metadata at their end
     return copyright.of(original)
