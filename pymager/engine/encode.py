@@ -6,7 +6,7 @@ from typing import Any
 from PIL import Image
 
 from pymager import formats
-from pymager.engine import plugins
+from pymager.engine import jpeg, plugins
 from pymager.engine.jobs import RenderJob
 from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 
@@ -25,8 +25,12 @@ def encode(picture: Image.Image, job: RenderJob, copyright: Copyright = NO_COPYR
     picture = _in_mode(picture, output.modes)
     if output.palette:
         picture = _with_palette(picture)
+    options = save_options(job, picture.size, copyright)
+    if picture.mode == "L":
+        options.pop("subsampling", None)  # gray has no colors, and Pillow's AVIF encoder would store them
     out = BytesIO()
-    picture.save(out, output.encoder, **save_options(job, picture.size, copyright))
+    with jpeg.buffer_for(picture.size, options):
+        picture.save(out, output.encoder, **options)
     return out.getvalue()
 
 

@@ -8,6 +8,9 @@ from pymager.formats import OUTPUTS, Encoding, output_of
 PIPELINE_VERSION: int = 2
 """Increase it when the same job gives other bytes than before: all variants are then rendered again."""
 
+_DEFAULT = Encoding()
+"""If you change a default of one of `Output.later_settings`, increase `PIPELINE_VERSION`."""
+
 
 def recipe(encoding: Encoding, format: str) -> str:
     """A fingerprint, 12 hexadecimal digits, of everything except its name that changes the bytes of a variant.
@@ -18,6 +21,7 @@ def recipe(encoding: Encoding, format: str) -> str:
     names = output.settings + (() if output.has_transparency else ("background",))
     if output.metadata and encoding.keep_metadata != "none":
         names += ("keep_metadata",)  # only then: the default has the recipes of earlier versions
+    names += tuple(name for name in output.later_settings if getattr(encoding, name) != getattr(_DEFAULT, name))
     settings = {name: getattr(encoding, name) for name in names}
     text = json.dumps([PIPELINE_VERSION, format, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
