@@ -38,7 +38,7 @@ class Encoding:
     jpeg_coding: JpegCoding = "baseline"
     jpeg_subsampling: Subsampling = "4:2:0"
     webp_quality: int = 78
-    webp_method: int = 2
+    webp_method: int = 4
     avif_quality: int = 60
     avif_speed: int = 8
     avif_subsampling: Subsampling = "4:2:0"
