@@ -22,21 +22,26 @@ _TIFF_PREDICTOR_TAG = 317  # 2: store the difference to the pixel on the left; h
 
 
 KeepMetadata = Literal["none", "copyright"]
+JpegCoding = Literal["baseline", "optimized", "progressive"]
+Subsampling = Literal["4:2:0", "4:4:4"]
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """How variants are encoded. Every field is also a setting of the same name; numbers are on Pillow's scales.
 
-    `background` is red, green and blue, 0 to 255 each. `keep_metadata` says what of an original's metadata its variants
-    have.
+    `background` is red, green and blue, 0 to 255 each. `jpeg_coding` is standard Huffman tables, tables made for the
+    picture, or these and several scans. `keep_metadata` says what of an original's metadata its variants have.
     """
 
     jpeg_quality: int = 80
+    jpeg_coding: JpegCoding = "baseline"
+    jpeg_subsampling: Subsampling = "4:2:0"
     webp_quality: int = 78
-    webp_method: int = 2
+    webp_method: int = 4
     avif_quality: int = 60
     avif_speed: int = 8
+    avif_subsampling: Subsampling = "4:2:0"
     jp2_quality: int = 40
     jxl_quality: int = 80
     jxl_effort: int = 4
@@ -46,6 +51,18 @@ class Encoding:
 
 SaveOptions = Callable[[Encoding, tuple[int, int]], dict[str, Any]]
 """Makes the options of Pillow's `Image.save` for a picture, given its width and height in pixels."""
+
+
+_JPEG_CODINGS: Mapping[str, Mapping[str, bool]] = {
+    "baseline": {},
+    "optimized": {"optimize": True},
+    "progressive": {"progressive": True},
+}
+
+
+def _subsampled(subsampling: Subsampling) -> dict[str, str]:
+    """The option of Pillow's encoders. 4:2:0 is their default."""
+    return {} if subsampling == "4:2:0" else {"subsampling": subsampling}
 
 
 def _no_options(encoding: Encoding, size: tuple[int, int]) -> dict[str, Any]:
@@ -72,10 +89,12 @@ class Output:
     `encoder` is Pillow's name. `modes` are the modes among Pillow's L, RGB and RGBA that it accepts, narrowest first.
     `max_side` is the longest possible side in pixels. `max_pixels` limits a variant whose size a client can choose
     freely; None for formats that compress well. `settings` are the fields of `Encoding` that change its bytes,
-    in addition to the background; `quality_setting` is the one that the option `q` overrides, if the format has a
-    quality. `version` increases when the encoder gives other bytes for this format only. `palette` says that it has at
-    most 256 colors, `animated` that it can hold an animation, `metadata` that it can hold EXIF and XMP, and
-    `negotiable` that the extension `auto` can stand for it, for a client that names it.
+    in addition to the background. `later_settings` are further ones, which came later: to keep the recipes of earlier
+    versions, they are part of the recipe only if they differ from their default. `quality_setting` is the one that the
+    option `q` overrides, if the format has a quality. `version` increases when the encoder gives other bytes for this
+    format only. `palette` says that it has at most 256 colors, `animated` that it can hold an animation, `metadata`
+    that it can hold EXIF and XMP, and `negotiable` that the extension `auto` can stand for it, for a client that names
+    it.
     """
 
     encoder: str
@@ -83,6 +102,7 @@ class Output:
     max_side: int = 65_535
     max_pixels: int | None = None
     settings: tuple[str, ...] = ()
+    later_settings: tuple[str, ...] = ()
     quality_setting: str = ""
     options: SaveOptions = _no_options
     version: int = 1
@@ -150,9 +170,14 @@ _TABLE = (
             _GRAY_RGB,
             max_side=65_500,
             settings=("jpeg_quality",),
+            later_settings=("jpeg_coding", "jpeg_subsampling"),
             quality_setting="jpeg_quality",
             metadata=True,
-            options=lambda encoding, size: {"quality": encoding.jpeg_quality},
+            options=lambda encoding, size: {
+                "quality": encoding.jpeg_quality,
+                **_JPEG_CODINGS[encoding.jpeg_coding],
+                **_subsampled(encoding.jpeg_subsampling),
+            },
         ),
     ),
     Format(
@@ -209,6 +234,7 @@ _TABLE = (
             max_side=32_768,  # libavif, which browsers use too, decodes no longer side
             negotiable=True,
             settings=("avif_quality", "avif_speed"),
+            later_settings=("avif_subsampling",),
             quality_setting="avif_quality",
             animated=True,
             metadata=True,
@@ -216,6 +242,7 @@ _TABLE = (
                 "quality": encoding.avif_quality,
                 "speed": encoding.avif_speed,
                 "max_threads": 1,
+                **_subsampled(encoding.avif_subsampling),
             },
         ),
     ),

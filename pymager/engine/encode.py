@@ -6,7 +6,7 @@ from typing import Any
 from PIL import Image
 
 from pymager import formats
-from pymager.engine import plugins
+from pymager.engine import jpeg, plugins
 from pymager.engine.jobs import RenderJob
 from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 
@@ -32,8 +32,11 @@ def encode(picture: Image.Image, job: RenderJob, copyright: Copyright = NO_COPYR
         from pymager.engine import png_writer  # loads numpy
 
         return png_writer.write(picture, options)
+    if picture.mode == "L":
+        options.pop("subsampling", None)  # gray has no colors, and Pillow's AVIF encoder would store them
     out = BytesIO()
-    picture.save(out, output.encoder, **options)
+    with jpeg.buffer_for(picture.size, options):
+        picture.save(out, output.encoder, **options)
     return out.getvalue()
 
 

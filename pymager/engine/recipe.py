@@ -11,6 +11,9 @@ PIPELINE_VERSION: int = 2
 If that is so for one output format only, increase the `version` of its `Output` instead.
 """
 
+_DEFAULT = Encoding()
+"""If you change a default of one of `Output.later_settings`, increase `PIPELINE_VERSION`."""
+
 
 def recipe(encoding: Encoding, format: str) -> str:
     """A fingerprint, 12 hexadecimal digits, of everything except its name that changes the bytes of a variant.
@@ -21,6 +24,7 @@ def recipe(encoding: Encoding, format: str) -> str:
     names = output.settings + (() if output.has_transparency else ("background",))
     if output.metadata and encoding.keep_metadata != "none":
         names += ("keep_metadata",)  # only then: the default has the recipes of earlier versions
+    names += tuple(name for name in output.later_settings if getattr(encoding, name) != getattr(_DEFAULT, name))
     settings = {name: getattr(encoding, name) for name in names}
     later_version = [output.version] if output.version > 1 else []  # as above
     text = json.dumps([PIPELINE_VERSION, format, settings, *later_version], sort_keys=True)

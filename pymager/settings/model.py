@@ -165,6 +165,18 @@ class Settings(BaseModel):
         "#ffffff", description="Color behind transparent pixels in output formats without transparency."
     )
     jpeg_quality: int = Field(_ENCODING.jpeg_quality, ge=1, le=95, description="Quality of JPEG variants.")
+    jpeg_coding: formats.JpegCoding = Field(
+        _ENCODING.jpeg_coding,
+        description="How the pixels of JPEG variants are compressed, without loss. `baseline`: with standard Huffman "
+        "tables. `optimized`: with tables made for each picture; about 2 % smaller, for twice the CPU time of "
+        "encoding. `progressive`: in several scans; 2 to 10 % smaller, for four times the CPU time, and browsers can "
+        "show a coarse picture first.",
+    )
+    jpeg_subsampling: formats.Subsampling = Field(
+        _ENCODING.jpeg_subsampling,
+        description="Resolution of colors in JPEG variants: half of the width and height (`4:2:0`), or all of it "
+        "(`4:4:4`). `4:4:4` keeps colored text and lines sharp, and is 20 to 40 % larger.",
+    )
     webp_quality: int = Field(_ENCODING.webp_quality, ge=1, le=100, description="Quality of WebP variants.")
     webp_method: int = Field(
         _ENCODING.webp_method, ge=0, le=6, description="Effort of WebP encoding: 0 is fastest, 6 is smallest."
@@ -172,6 +184,10 @@ class Settings(BaseModel):
     avif_quality: int = Field(_ENCODING.avif_quality, ge=1, le=100, description="Quality of AVIF variants.")
     avif_speed: int = Field(
         _ENCODING.avif_speed, ge=0, le=10, description="Speed of AVIF encoding: 0 is smallest, 10 is fastest."
+    )
+    avif_subsampling: formats.Subsampling = Field(
+        _ENCODING.avif_subsampling,
+        description="Resolution of colors in AVIF variants, as in `PYMAGER_JPEG_SUBSAMPLING`.",
     )
     jp2_quality: int = Field(
         _ENCODING.jp2_quality, ge=1, le=100, description="Quality of JPEG 2000 variants in decibels."

@@ -1,6 +1,7 @@
 """The rows of `pymager.formats`, as parameters of tests: a new row is tested without a change of the tests."""
 
 from dataclasses import fields
+from typing import Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
 
@@ -17,11 +18,16 @@ LOSSLESS = sorted({name for name in OUTPUTS if not formats.output_of(name).palet
 
 
 def extremes(setting: str) -> tuple[object, object]:
-    """The smallest and the largest value of a field of `Encoding`: the bounds of the setting of the same name."""
+    """The smallest and the largest value of a field of `Encoding`, or the first and the last of a list of values.
+
+    They are those of the setting of the same name.
+    """
     if setting == "background":
         return (0, 0, 0), (255, 255, 255)
-    if setting == "keep_metadata":
-        return "none", "copyright"
+    annotation = Settings.model_fields[setting].annotation
+    if get_origin(annotation) is Literal:
+        values = get_args(annotation)
+        return values[0], values[-1]
     bounds = Settings.model_fields[setting].metadata
     (lowest,) = (bound.ge for bound in bounds if isinstance(bound, Ge))
     (highest,) = (bound.le for bound in bounds if isinstance(bound, Le))

@@ -29,7 +29,7 @@ PINNED = [
     ("photo", "400x300.jpg", "99f6d43f0c6c", "e8c01ec708505c0b255f11757d8b0ab33a533ab52f66752c858ac128c3c0e21f"),
     ("photo", "99x37.png", "dbd510f1dcf9", "29dcb865399829206276e8a50b2aeeefb5515488c3ac7a4736a4e63d67d8ad0a"),
     ("photo", "240x180.png", "dbd510f1dcf9", "0c8dab19849c4872eb4abfebdc00455db7d37831e6debe7f2ee7989bd2aa8cae"),
-    ("photo", "64x64.webp", "c830f4543d24", "9b8bb712f18330e9520b368426082e5eb94b2ce0c2dcadd17f17cb830418170f"),
+    ("photo", "64x64.webp", "0791af3cf59f", "5e2795d37e8782e484f0c134137f2c66855b0129803d815052772ecc7631767d"),
     ("photo", "64x48.gif", "ac8ae8d14514", "4c4defb919d6bf67a2ad47905a7b089c4a3dc2c19a1ee933e74485d76471d049"),
     ("photo", "32x24.tiff", "4769baac2d59", "d70d146807acf8a38b5404317461f930caf8d159ea8ae3c3b7160c357ad91b27"),
     ("photo", "33x21.bmp", "c9191e12de0f", "ba93ab745196d85531f426b81fc924d2a2e88a07ad829d631906bddada021905"),
@@ -39,10 +39,10 @@ PINNED = [
     ("photo", "40x30.avif", "ce2f91f1dd8d", "e9a16d779c43680ef0f9164e74bae90198a612ad9d485f542638a46eba2f38cc"),
     ("photo", "40x30.jp2", "1219a932c089", "93a5bbc223fcbe71c9e8b721e4133e9b796e4ac74c7c88594298548718bf1d73"),
     ("turned", "60x80.jpg", "99f6d43f0c6c", "0fa68e4296024b40008fcc3507b18b4102b466d0a2bfecfe8663878d32aac85e"),
-    ("turned", "50x50.webp", "c830f4543d24", "c0c84d170dd83cf61d975e8e3220b72ff9d4e53400c23bc2ea0fc2f910073611"),
+    ("turned", "50x50.webp", "0791af3cf59f", "d5d43e8ca7e33f1d270fea6d81db03ae3c328ffc9d6aa362b0e1428e001f3dc6"),
     ("clear", "70x50.jpg", "99f6d43f0c6c", "61215afb079b50b2d2a90067fe405a42c40e9c6cb790d4e62bd5e4df8607e066"),
     ("clear", "70x50.png", "dbd510f1dcf9", "0750fac1cb069ba880aa2a85b37d93fb4f943403eddd7e9a4a0c706e90e870fc"),
-    ("clear", "70x50.webp", "c830f4543d24", "448a8d4ffa41df21ba0772d0eb9ecf54bdd1e8f10e19b0afda0b861c5f2ddbf8"),
+    ("clear", "70x50.webp", "0791af3cf59f", "7d21958a639486f438df8f714ed3757d4ec2bf1e84e758be1a1e07b27d04b64a"),
 ]
 FLOATING_POINT = {"avif", "jp2"}
 

@@ -81,7 +81,8 @@ def test_an_output_takes_every_picture_in_the_narrowest_mode(row: Format) -> Non
 
 
 def test_every_field_of_the_encoding_belongs_to_one_output() -> None:
-    used = Counter(setting for row in FORMATS.values() if row.output for setting in row.output.settings)
+    outputs = [row.output for row in FORMATS.values() if row.output]
+    used = Counter(setting for output in outputs for setting in output.settings + output.later_settings)
     assert used == Counter({field.name for field in fields(Encoding)} - {"background", "keep_metadata"})
 
 
