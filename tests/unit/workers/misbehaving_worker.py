@@ -16,7 +16,7 @@ from resource import getrlimit
 from typing import Any
 
 from pymager.engine import worker
-from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.errors import NotAPicture, Undecodable
 from pymager.ports import Description
@@ -110,11 +110,20 @@ def report() -> dict[str, Any]:
     }
 
 
-def inspect(path: Path, limits: PictureLimits, background: tuple[int, int, int]) -> Inspection:
+def inspect(
+    path: Path, limits: PictureLimits, background: tuple[int, int, int], mezzanine: Mezzanine | None
+) -> tuple[Inspection, bytes | None]:
     with suppress(BlockingIOError):  # nobody reads the noise
         misbehave(path)
     dominant = "#{:02x}{:02x}{:02x}".format(*background)
-    return Inspection("jpeg", limits.pixels, os.getpid(), Description(1, False, dominant, "AAAA", "L" * 28))
+    description = Description(1, False, dominant, "AAAA", "L" * 28)
+    made = None if mezzanine is None else make_mezzanine(path, limits, mezzanine)
+    return Inspection("jpeg", limits.pixels, os.getpid(), description), made
+
+
+def make_mezzanine(path: Path, limits: PictureLimits, mezzanine: Mezzanine) -> bytes | None:
+    misbehave(path)
+    return None if path.read_text() == "small" else f"mezzanine of {mezzanine.side}".encode()
 
 
 def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
@@ -131,4 +140,4 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     return f"{os.getpid()} {job.variant.width}x{job.variant.height} {job.encoding.background}".encode()
 
 
-worker.main(lambda: worker.JobHandlers(inspect, render))
+worker.main(lambda: worker.JobHandlers(inspect, render, make_mezzanine))
