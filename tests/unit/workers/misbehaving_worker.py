@@ -18,7 +18,7 @@ from typing import Any
 from pymager.engine import worker
 from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
-from pymager.errors import NotAPicture, Undecodable
+from pymager.errors import MezzanineDamaged, NotAPicture, Undecodable
 from pymager.ports import Description
 
 LIMITS = ("AS", "CORE", "FSIZE", "NOFILE")
@@ -123,11 +123,21 @@ def inspect(
 
 def make_mezzanine(path: Path, limits: PictureLimits, mezzanine: Mezzanine) -> bytes | None:
     misbehave(path)
+    if path.read_text() == "too-large-for-a-mezzanine":
+        raise Undecodable("this needs too much memory")
     return None if path.read_text() == "small" else f"mezzanine of {mezzanine.side}".encode()
+
+
+def from_mezzanine(path: Path, job: RenderJob) -> bytes:
+    if not path.read_text().startswith("mezzanine"):
+        raise MezzanineDamaged("this is no mezzanine")
+    return f"{job.variant.width}x{job.variant.height} of a mezzanine of {job.upright}".encode()
 
 
 def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     misbehave(path)
+    if job.upright is not None:
+        return from_mezzanine(path, job)
     match path.read_text().split():
         case ["big"]:
             return b"\xff" * (5 << 20)
