@@ -32,7 +32,9 @@ def pays(original: Original, side: int) -> bool:
 
 def pays_for(format: str, size: Size, side: int) -> bool:
     """Whether an original of this format and size in pixels gets a mezzanine."""
-    return format not in _VECTOR_FORMATS and max(size) >= _MIN_REDUCTION * max(mezzanine_size(format, size, side))
+    if format in _VECTOR_FORMATS or max(size) <= side:
+        return False
+    return max(size) >= _MIN_REDUCTION * max(mezzanine_size(format, size, side))
 
 
 def jpeg_reduction(size: Size, side: int) -> int:
