@@ -8,6 +8,7 @@ write-back included.
 import argparse
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from bench.servers import Pymager
 from bench.stores import stores
 
 ROOT = Path(__file__).parents[1]
-SIZES = ((800, 600), (100, 100), (400, 300), (1200, 900), (200, 200), (640, 480))
+SIZES = ((400, 300), (100, 100), (800, 600), (200, 200), (640, 480), (1200, 900))
 COUNTS = (0, 1, 3, 6)
 MAX_UPLOAD, MAX_FIRST, MAX_STORAGE = 1.5, 1.1, 0.2
 _CACHE = {"PYMAGER_MEMORY_CACHE": "0", "PYMAGER_WORKERS": "2"}
@@ -123,6 +124,7 @@ def _measured(folder: Path, where: dict[str, str], options: argparse.Namespace) 
     photo = options.picture or folder / "photo.jpg"
     if options.picture is None:
         photo.write_bytes(pictures.encoded(pictures.photograph(4000, 3000), "jpg"))
+    mezzanine_bytes = _mezzanine_bytes(folder, photo, options)
     subprocess.run([options.program, "init"], env={**os.environ, **where}, check=True, stdout=subprocess.DEVNULL)
     with ExitStack() as stack:
         load = stack.enter_context(Load())
@@ -135,7 +137,7 @@ def _measured(folder: Path, where: dict[str, str], options: argparse.Namespace) 
         run = _Run(load, off, on, photo, options.ids)
         run.round("warm-up")
         rounds = [run.round(str(number)) for number in range(options.rounds)]
-        return rounds, [photo.stat().st_size, _mezzanine_bytes(folder, photo, options), run.variant_bytes]
+        return rounds, [photo.stat().st_size, mezzanine_bytes, run.variant_bytes]
 
 
 class _Run:
@@ -174,7 +176,7 @@ def _mezzanine_bytes(folder: Path, photo: Path, options: argparse.Namespace) -> 
     env = {**os.environ, "PYMAGER_DATA": str(data), "PYMAGER_MEZZANINE": "2048"}
     album = folder / "album"
     album.mkdir()
-    (album / f"photo{photo.suffix}").symlink_to(photo.absolute())
+    shutil.copy(photo, album)
     subprocess.run([options.program, "import", album], env=env, check=True, stdout=subprocess.DEVNULL)
     return sum(path.stat().st_size for path in (data / "blobs").rglob("mezzanine.jpg"))
 

@@ -17,7 +17,7 @@ Size: TypeAlias = tuple[int, int]
 
 MIN_SIDE = 256
 MAX_SIDE = 8_192
-_JPEG_REDUCTIONS = (2, 4, 8)
+_JPEG_REDUCTIONS = (4, 8)
 _MIN_REDUCTION = 1.5
 """An original that is less than so many times as large as its mezzanine gets none."""
 _MIN_RATIO = 1.5
@@ -38,7 +38,7 @@ def pays_for(format: str, size: Size, side: int) -> bool:
 
 
 def jpeg_reduction(size: Size, side: int) -> int:
-    """The factor (1, 2, 4 or 8) by which a JPEG is decoded smaller for its mezzanine."""
+    """The factor (4 or 8) by which a JPEG is decoded smaller for its mezzanine."""
     return next((factor for factor in _JPEG_REDUCTIONS if -(-max(size) // factor) <= side), _JPEG_REDUCTIONS[-1])
 
 
