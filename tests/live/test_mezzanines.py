@@ -16,7 +16,7 @@ from tests.pictures import jpeg
 pytestmark = pytest.mark.live
 
 _SIDE = 256
-_PHOTO, _OTHER = jpeg(800, 600), jpeg(800, 600, seed=2)
+_PHOTO, _OTHER = jpeg(2400, 1800), jpeg(2400, 1800, seed=2)
 _SIZES = ("100x75", "80x60", "60x60", "40x30", "20x20")
 _TOO_LARGE = "400x300"
 
@@ -225,7 +225,7 @@ def _marks(folder: Path) -> list[tuple[str, str]]:
 async def test_warm_decodes_an_original_once_for_several_sizes(tmp_path: Path) -> None:
     (tmp_path / "album").mkdir()
     for id, seed in (("cat", 0), ("dog", 2)):
-        (tmp_path / "album" / f"{id}.jpg").write_bytes(jpeg(800, 600, seed))
+        (tmp_path / "album" / f"{id}.jpg").write_bytes(jpeg(2400, 1800, seed))
     assert (await command(tmp_path, "import", "album", mezzanine="off")).code == 0
     arguments = ("warm", "--sizes", "100x75,80x60,40x30,20x20", "--formats", "jpg,webp")
     done = await command(tmp_path, *arguments, mezzanine=_SIDE, failpoint_count=tmp_path / "count")

@@ -153,7 +153,7 @@ async def test_an_upload_and_a_delete_read_and_write_the_catalog_once(counted: C
 
 async def test_a_large_original_is_not_loaded_for_variants_that_its_mezzanine_serves(counted: Counted) -> None:
     counted.begin()
-    assert (await counted.warm.post("large", jpeg(800, 600))).status == 201
+    assert (await counted.warm.post("large", jpeg(2400, 1800))).status == 201
     assert (sorted(counted.bucket()), counted.catalog()) == (["HEAD", "HEAD", "PUT", "PUT"], (1, 1))
     for size in ("100x75", "40x30"):
         answer = await _requested(counted, counted.warm, f"/derived/large-{size}.png")
@@ -165,7 +165,7 @@ async def test_a_large_original_is_not_loaded_for_variants_that_its_mezzanine_se
 
 
 async def test_a_missing_mezzanine_is_made_of_the_original_and_written(counted: Counted) -> None:
-    assert (await counted.warm.post("large", jpeg(800, 600))).status == 201
+    assert (await counted.warm.post("large", jpeg(2400, 1800))).status == 201
     [key] = [request.split()[1] for request in counted.front.requests if request.endswith("/mezzanine.jpg")][:1]
     async with registry.load_blobs(counted.blobs) as blobs:
         await blobs.delete([urlsplit(key).path.lstrip("/").partition("/")[2]])

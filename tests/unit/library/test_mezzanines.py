@@ -59,8 +59,14 @@ async def place(tmp_path: Path, shared: SharedMetrics) -> AsyncIterator[Place]:
         assert place.mezzanines._shared == {}
 
 
+def padded(text: str) -> str:
+    """A text that is as long as an original of which a mezzanine pays."""
+    return text.ljust(200_000)
+
+
 async def large(place: Place, text: str = "picture", mezzanine: bytes | None = None, id: str = "cat") -> Original:
     """Store a large original without an inspection, with this mezzanine."""
+    text = padded(text)
     original = replace(planted(id, text, OLD), width=_SIZE[0], height=_SIZE[1])
     await place.blobs.inner.put(keys.original_key(original), text.encode(), "image/jpeg")
     await place.metadata.inner.add(original)
@@ -115,20 +121,20 @@ def only_mezzanines(hook: Callable[..., Any]) -> Callable[..., Any]:
 
 
 async def test_an_upload_stores_the_mezzanine_beside_the_original(place: Place, shared: SharedMetrics) -> None:
-    cat = await place.add()
+    cat = await place.add(padded("picture"))
     assert await place.blobs.keys() == {keys.original_key(cat), key_of(cat)}
     assert await stored(place, key_of(cat)) == _MADE
     assert above_zero(shared, "pymager_mezzanines_total") == {("made",): 1}
 
 
 async def test_an_upload_that_gets_no_mezzanine_stores_none(place: Place) -> None:
-    cat = await place.add("small")
+    cat = await place.add(padded("small"))
     assert await place.blobs.keys() == {keys.original_key(cat)}
 
 
 async def test_without_mezzanines_an_upload_makes_none_and_a_render_looks_for_none(tmp_path: Path) -> None:
     async with opened(tmp_path) as place:
-        cat = await place.add()
+        cat = await place.add(padded("picture"))
         assert await place.blobs.keys() == {keys.original_key(cat)}
         dog = await large(place, id="dog")
         seen = counted(place)
@@ -141,7 +147,7 @@ async def test_a_mezzanine_that_cannot_be_stored_does_not_fail_the_upload(
     place: Place, shared: SharedMetrics, hook: Callable[..., Any]
 ) -> None:
     place.blobs.before["put"] = only_mezzanines(hook)
-    cat = await place.add()
+    cat = await place.add(padded("picture"))
     assert await place.rows() == [cat]
     assert await place.blobs.keys() == {keys.original_key(cat)}
     assert above_zero(shared, "pymager_mezzanines_total") == {("made",): 1, ("not_stored",): 1}
@@ -160,7 +166,7 @@ async def test_an_upload_whose_original_cannot_be_stored_leaves_no_mezzanine(pla
 
     place.blobs.before["put"] = full
     with pytest.raises(NoSpace):
-        await place.add()
+        await place.add(padded("picture"))
     assert (await place.rows(), await place.blobs.keys()) == ([], set())
 
 
@@ -169,7 +175,7 @@ async def test_an_upload_that_is_canceled_stops_the_put_of_its_mezzanine(place: 
         await asyncio.Event().wait()
 
     place.blobs.before["put"] = never
-    upload = asyncio.create_task(place.add())
+    upload = asyncio.create_task(place.add(padded("picture")))
     await until(lambda: place.blobs.calls["put"] == 2)
     upload.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -178,7 +184,7 @@ async def test_an_upload_that_is_canceled_stops_the_put_of_its_mezzanine(place: 
 
 
 async def test_an_upload_that_loses_deletes_its_mezzanine_too(place: Place) -> None:
-    outcomes = await asyncio.gather(*(place.add(f"picture {n}") for n in range(5)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(place.add(padded(f"picture {n}")) for n in range(5)), return_exceptions=True)
     [winner] = [outcome for outcome in outcomes if isinstance(outcome, Original)]
     assert [type(outcome) for outcome in outcomes if outcome is not winner] == [AlreadyExists] * 4
     assert await place.blobs.keys() == {keys.original_key(winner), key_of(winner)}
@@ -191,13 +197,13 @@ async def test_an_upload_that_was_not_committed_leaves_no_mezzanine(place: Place
 
     place.metadata.before |= {"add": fail}
     with pytest.raises(type(error)):
-        await place.add()
+        await place.add(padded("picture"))
     assert await place.blobs.keys() == set()
 
 
 async def test_a_delete_and_a_replace_delete_the_mezzanine(place: Place) -> None:
-    await place.add()
-    cat, _ = await place.put("another picture")
+    await place.add(padded("picture"))
+    cat, _ = await place.put(padded("another picture"))
     await place.library.close()
     assert await place.blobs.keys() == {keys.original_key(cat), key_of(cat)}
     await place.library.remove("cat")
@@ -239,8 +245,8 @@ async def test_a_small_original_costs_no_look_for_a_mezzanine(place: Place) -> N
 
 @pytest.mark.parametrize("format", ["jpeg", "png", "tiff"])
 def test_an_original_that_is_not_larger_than_the_side_gets_none(place: Place, format: str) -> None:
-    for size, expected in (((60, 40), 0), ((256, 256), 0), ((100, 256), 0), ((800, 600), 1)):
-        original = replace(planted("cat", "x"), format=format, width=size[0], height=size[1])
+    for size, expected in (((60, 40), 0), ((256, 256), 0), ((100, 256), 0), ((2400, 1800), 1)):
+        original = replace(planted("cat", "x"), format=format, width=size[0], height=size[1], size=10**7)
         assert len(place.mezzanines.keys_of(original)) == expected, size
 
 
@@ -522,7 +528,7 @@ async def test_a_mezzanine_that_a_sweep_deletes_before_the_commit_of_its_upload_
         await Sweep(place.blobs, place.metadata, current_recipes(Encoding(), SIDE), grace=3_600, recipe_age=1).run()
 
     place.metadata.before["add"] = once(sweep)
-    cat = await place.add()
+    cat = await place.add(padded("picture"))
     assert await place.blobs.keys() == {keys.original_key(cat)}
     assert b"of a mezzanine" in await rendered(place, cat, variant("20x20.jpg"))
     assert key_of(cat) in await place.blobs.keys()
