@@ -35,7 +35,7 @@ def inspect(
         factor = 1
         if can_be_reduced(original):
             size = original.size
-            pays = mezzanine is not None and rules.pays_for(original.format, size, mezzanine.side)
+            pays = mezzanine is not None and rules.pays_for(original.format, size, len(original.data), mezzanine.side)
             factor = rules.jpeg_reduction(size, mezzanine.side) if mezzanine and pays else _LARGEST_REDUCTION
             decoded = decode_jpeg(original, factor)
             if not original.container.has_end:
@@ -53,6 +53,9 @@ def inspect(
         encode(pixel, _ONE_PIXEL)
         width, height = turned_size(size, (decoded.orientation,))
         inspection = Inspection(original.format, width, height, describe(decoded, original.frames, background))
-        if mezzanine is None or not rules.pays_for(original.format, size, mezzanine.side):
+        if mezzanine is None or not rules.pays_for(original.format, size, len(original.data), mezzanine.side):
             return inspection, None
-        return inspection, mezzanines.encoded(original, decoded, factor, mezzanine)
+        try:
+            return inspection, mezzanines.encoded(original, decoded, factor, mezzanine)
+        except MemoryError:  # an upload does not fail because its mezzanine cannot be made
+            return inspection, None

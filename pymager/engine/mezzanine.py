@@ -7,11 +7,14 @@ as the original is, with the same orientation in EXIF, so that a viewer shows it
 import hashlib
 import hmac
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from pymager.engine import alpha, color, depth, orient, scale
 from pymager.engine.decode import Decoded, can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
@@ -32,10 +35,17 @@ _TRAILER = struct.Struct(">8sIIIIB32s")
 """The magic bytes, the sizes of both JPEGs in bytes, the original's width and height before the orientation, the factor
 by which it was decoded smaller or 0 if it was scaled, and a SHA-256 of the source and all bytes before it."""
 _MAGIC = b"pymgmez1"
+_MODES = frozenset({"L", "RGB"})
+_DECODER_ERRORS = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error, Warning),
+    Image.DecompressionBombError,
+)
 _DIGEST_BYTES = 32
+LARGEST_REDUCTION = 8
+"""By how much a JPEG can be decoded smaller."""
 _ANY = RenderJob(Variant(1, 1, "png"), Encoding())
-_QUALITY = 90
-_SUBSAMPLING = "4:2:0"
+_QUALITIES = (98, 85)
+"""Of luma and of chroma, which is not subsampled, on libjpeg's scale."""
 _ORIENTATION_TAG = 0x0112
 _EXIF = struct.Struct(">6s4sIHHHIHHI")
 
@@ -47,15 +57,16 @@ class OpenMezzanine:
     """A mezzanine: its JPEGs and their size in pixels.
 
     `stored` is the size of the original before the `orientation`; `factors` are how many of its pixels one pixel of the
-    mezzanine covers, across and down.
+    mezzanine covers, across and down. It can be decoded at 1/`max_reduction` of its size: as much smaller as the
+    original would be, so that the result is the same.
     """
 
     color: bytes
     opacity: bytes
     stored: Size
     orientation: int
-    size: Size
     factors: tuple[float, float]
+    max_reduction: int
 
 
 def make(path: Path, limits: PictureLimits, mezzanine: Mezzanine) -> bytes | None:
@@ -63,10 +74,10 @@ def make(path: Path, limits: PictureLimits, mezzanine: Mezzanine) -> bytes | Non
     with open_original(path, limits, full_walk=False) as original:
         if not can_be_reduced(original):
             decoded = decode(original)
-            if not rules.pays_for(original.format, decoded.picture.size, mezzanine.side):
+            if not rules.pays_for(original.format, decoded.picture.size, len(original.data), mezzanine.side):
                 return None
             return encoded(original, decoded, 1, mezzanine)
-        if not rules.pays_for(original.format, original.size, mezzanine.side):
+        if not rules.pays_for(original.format, original.size, len(original.data), mezzanine.side):
             return None
         factor = rules.jpeg_reduction(original.size, mezzanine.side)
         if not original.container.has_end:
@@ -107,8 +118,20 @@ def _jpeg(picture: Image.Image, orientation: int = 1) -> bytes:
     exif = (
         b"" if orientation == 1 else _EXIF.pack(b"Exif\0\0", b"MM\0*", 8, 1, _ORIENTATION_TAG, 3, 1, orientation, 0, 0)
     )
-    picture.save(out, "JPEG", quality=_QUALITY, subsampling=_SUBSAMPLING, exif=exif)
+    picture.save(out, "JPEG", qtables=_tables(), subsampling="4:4:4", exif=exif)
     return out.getvalue()
+
+
+@cache
+def _tables() -> list[list[int]]:
+    """The quantization tables of luma and chroma: those of libjpeg, for two qualities."""
+    tables = []
+    for index, quality in enumerate(_QUALITIES):
+        out = BytesIO()
+        Image.new("RGB", (8, 8)).save(out, "JPEG", quality=quality)
+        with Image.open(BytesIO(out.getvalue()), formats=("JPEG",)) as picture:
+            tables.append(list(picture.quantization[index]))  # type: ignore[attr-defined]
+    return tables
 
 
 def _digest(source: str, content: bytes | memoryview) -> bytes:
@@ -134,35 +157,53 @@ def read(path: Path, job: RenderJob) -> OpenMezzanine:
     with _opened(content) as picture:
         orientation = orient.orientation_in(picture.info.get("exif"))
         size = picture.size
+        if picture.mode not in _MODES or max(size) > rules.MAX_SIDE:
+            raise MezzanineDamaged(f"the mezzanine is in mode {picture.mode} with {size[0]}x{size[1]} pixels")
     if turned_size((width, height), (orientation,)) != job.upright:
         raise MezzanineDamaged("the mezzanine is that of an original of another size")
-    factors = (float(factor),) * 2 if factor else (width / size[0], height / size[1])
+    if size != (-(-width // factor), -(-height // factor)) if factor else max(size) > max(width, height):
+        raise MezzanineDamaged("the mezzanine has another size than its trailer says")
     return OpenMezzanine(
-        content, data[length : length + alpha_length], (width, height), orientation, size, (factors[0], factors[1])
+        content,
+        data[length : length + alpha_length],
+        (width, height),
+        orientation,
+        (float(factor), float(factor)) if factor else (width / size[0], height / size[1]),
+        max(1, LARGEST_REDUCTION // factor) if factor else 1,
     )
 
 
 def load(opened: OpenMezzanine, factor: int) -> Image.Image:
-    """Decode the mezzanine at 1/`factor` of its size: L, RGB or RGBA."""
+    """Decode the mezzanine at 1/`factor` of its size: L, RGB or RGBA. Raises `MezzanineDamaged`."""
     picture = _decoded(opened.color, factor)
     if opened.opacity:
-        picture.putalpha(_decoded(opened.opacity, factor))
+        opacity = _decoded(opened.opacity, factor)
+        if opacity.mode != "L" or opacity.size != picture.size:
+            raise MezzanineDamaged("the mezzanine's alpha channel has another size")
+        picture.putalpha(opacity)
     return picture
 
 
-def _opened(data: bytes) -> Image.Image:
-    try:
+def _opened(data: bytes) -> ImageFile.ImageFile:
+    with _translating_errors():
         return Image.open(BytesIO(data), formats=("JPEG",))
-    except OSError as error:
-        raise MezzanineDamaged(f"the mezzanine cannot be decoded: {error}") from error
 
 
 def _decoded(data: bytes, factor: int) -> Image.Image:
     with _opened(data) as picture:
+        if max(picture.size) > rules.MAX_SIDE:
+            raise MezzanineDamaged(f"the mezzanine has {picture.width}x{picture.height} pixels")
         if factor > 1:
             picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
-        try:
+        with _translating_errors():
             picture.load()
-        except OSError as error:
-            raise MezzanineDamaged(f"the mezzanine cannot be decoded: {error}") from error
         return picture
+
+
+@contextmanager
+def _translating_errors() -> Iterator[None]:
+    """Turn what Pillow raises for a broken JPEG into `MezzanineDamaged`."""
+    try:
+        yield
+    except _DECODER_ERRORS as error:
+        raise MezzanineDamaged(f"the mezzanine cannot be decoded: {error}") from error

@@ -137,7 +137,7 @@ def _load_mezzanine(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[
     opened = mezzanine.read(path, job)
     across, down = opened.factors
     placed = placement(job.variant, opened.stored, opened.orientation, job.max_side)
-    factor = jpeg_reduction(_divided(placed.part, across, down), placed.scaled_size)
+    factor = min(jpeg_reduction(_divided(placed.part, across, down), placed.scaled_size), opened.max_reduction)
     picture = mezzanine.load(opened, factor)
     part = _divided(placed.part, across * factor, down * factor)
     area = _divided(placed.area, across * factor, down * factor)

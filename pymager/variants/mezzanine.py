@@ -4,12 +4,14 @@ A mezzanine is a reduced picture of an original. All rules depend on the origina
 alone, so that every process decides the same. Needs no decoder.
 """
 
+from fractions import Fraction
 from typing import TypeAlias
 
 from pymager.errors import EmptyCrop, VariantTooLarge
 from pymager.formats import Encoding
 from pymager.ports import Original
-from pymager.variants.geometry import Rectangle, placement
+from pymager.variants.geometry import placement
+from pymager.variants.numbers import half_up
 from pymager.variants.options import SMART
 from pymager.variants.variant import Variant
 
@@ -17,24 +19,32 @@ Size: TypeAlias = tuple[int, int]
 
 MIN_SIDE = 256
 MAX_SIDE = 8_192
+
 _JPEG_REDUCTIONS = (4, 8)
-_MIN_REDUCTION = 1.5
-"""An original that is less than so many times as large as its mezzanine gets none."""
+"""An upload decodes a JPEG at an eighth without a mezzanine. At a half it costs twice as much, at a quarter a third."""
+_REDUCTION = 2
+"""How many times smaller the mezzanine of another format is at least: to be scaled twice blurs a picture."""
+_MIN_PIXELS = {"jpeg": 3_000_000}
+_MIN_OTHER_PIXELS = 1_000_000
+"""Smaller originals are decoded in less time than a mezzanine saves."""
+_MIN_BYTES_PER_PIXEL = 2.0
+"""Of the original, for each pixel of the mezzanine, which takes about 0.4: a file that is smaller is decoded fast."""
 _MIN_RATIO = 1.5
-"""A part of the mezzanine that is scaled down by less is rendered from the original."""
+"""A part of the mezzanine that is scaled down by less is rendered from the original (docs/benchmark.md)."""
 _VECTOR_FORMATS = frozenset({"svg"})
 
 
 def pays(original: Original, side: int) -> bool:
     """Whether the original gets a mezzanine whose longest side is at most `side` pixels."""
-    return pays_for(original.format, (original.width, original.height), side)
+    return pays_for(original.format, (original.width, original.height), original.size, side)
 
 
-def pays_for(format: str, size: Size, side: int) -> bool:
-    """Whether an original of this format and size in pixels gets a mezzanine."""
-    if format in _VECTOR_FORMATS or max(size) <= side:
+def pays_for(format: str, size: Size, length: int, side: int) -> bool:
+    """Whether an original of this format, size in pixels, and length in bytes gets a mezzanine."""
+    if format in _VECTOR_FORMATS or size[0] * size[1] < _MIN_PIXELS.get(format, _MIN_OTHER_PIXELS):
         return False
-    return max(size) >= _MIN_REDUCTION * max(mezzanine_size(format, size, side))
+    width, height = mezzanine_size(format, size, side)
+    return length >= _MIN_BYTES_PER_PIXEL * width * height
 
 
 def jpeg_reduction(size: Size, side: int) -> int:
@@ -45,18 +55,18 @@ def jpeg_reduction(size: Size, side: int) -> int:
 def mezzanine_size(format: str, size: Size, side: int) -> Size:
     """Width and height of the mezzanine of an original of this size.
 
-    A JPEG is decoded at a fraction of its size, which costs less than scaling it, so it can be smaller than `side`.
+    A JPEG is decoded at a fraction of its size, which costs less than to scale it. If that is still too large, and in
+    other formats, the picture is scaled.
     """
     width, height = size
     if format == "jpeg":
         factor = jpeg_reduction(size, side)
         width, height = -(-width // factor), -(-height // factor)
-    if max(width, height) <= side:
-        return width, height
+        if max(width, height) <= side:
+            return width, height
     longest = max(size)
-    return max(1, (2 * size[0] * side + longest) // (2 * longest)), max(
-        1, (2 * size[1] * side + longest) // (2 * longest)
-    )
+    wanted = min(side, longest // (1 if format == "jpeg" else _REDUCTION))
+    return max(1, half_up(Fraction(size[0] * wanted, longest))), max(1, half_up(Fraction(size[1] * wanted, longest)))
 
 
 def serves(original: Original, variant: Variant, encoding: Encoding, side: int, max_side: int) -> bool:
@@ -66,6 +76,8 @@ def serves(original: Original, variant: Variant, encoding: Encoding, side: int, 
     in pixels. False if the original gets no mezzanine.
     """
     if variant.animated or variant.frame or variant.trim is not None or variant.gravity == SMART:
+        return False
+    if variant.sharpen:  # it makes the differences larger too
         return False
     if encoding.keep_metadata != "none" and variant.output.metadata:
         return False
@@ -77,9 +89,10 @@ def serves(original: Original, variant: Variant, encoding: Encoding, side: int, 
     except (EmptyCrop, VariantTooLarge):
         return False
     reduced = mezzanine_size(original.format, upright, side)
-    return _is_large_enough(placed.part, placed.scaled_size, (upright[0] / reduced[0], upright[1] / reduced[1]))
-
-
-def _is_large_enough(part: Rectangle, size: Size, factors: tuple[float, float]) -> bool:
-    width, height = (part[2] - part[0]) / factors[0], (part[3] - part[1]) / factors[1]
-    return width >= _MIN_RATIO * size[0] and height >= _MIN_RATIO * size[1]
+    return all(
+        (end - start) * small >= _MIN_RATIO * side * whole
+        for start, end, side, small, whole in (
+            (placed.part[0], placed.part[2], placed.scaled_size[0], reduced[0], upright[0]),
+            (placed.part[1], placed.part[3], placed.scaled_size[1], reduced[1], upright[1]),
+        )
+    )

@@ -244,7 +244,7 @@ async def test_a_small_original_costs_no_look_for_a_mezzanine(place: Place) -> N
 
 
 @pytest.mark.parametrize("format", ["jpeg", "png", "tiff"])
-def test_an_original_that_is_not_larger_than_the_side_gets_none(place: Place, format: str) -> None:
+def test_a_small_original_gets_none(place: Place, format: str) -> None:
     for size, expected in (((60, 40), 0), ((256, 256), 0), ((100, 256), 0), ((2400, 1800), 1)):
         original = replace(planted("cat", "x"), format=format, width=size[0], height=size[1], size=10**7)
         assert len(place.mezzanines.keys_of(original)) == expected, size
