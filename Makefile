@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-quick servers cluster storm check format docs bench bench-scale bench-rollout bench-overload \
-  bench-memory bench-options bench-codecs dist deb deb-test fidelity image lock clean
+  bench-memory bench-mezzanine bench-options bench-codecs dist deb deb-test fidelity image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -81,6 +81,9 @@ bench-memory: $(VENV)/dev.stamp ## Measure memory after 10,000 and after 100,000
 
 bench-codecs: $(VENV)/dev.stamp ## Measure quality, size and CPU time of the encoders' settings.
 	$(BIN)/python -m bench.codecs $(ARGS)
+
+bench-mezzanine: servers ## Measure what mezzanines cost and save, over a folder and over a bucket.
+	$(BIN)/python -m bench.mezzanine $(ARGS)
 
 dist: $(VENV)/dev.stamp ## Build the wheel and the source distribution into dist/.
 	rm -f dist/pymager-*.whl dist/pymager-*.tar.gz

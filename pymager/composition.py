@@ -18,6 +18,7 @@ from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
 from pymager.library.descriptions import Descriptions
 from pymager.library.library import Library
+from pymager.library.mezzanines import Mezzanines
 from pymager.library.overlays import Overlays
 from pymager.library.quota import Quota
 from pymager.library.resolution import Resolver
@@ -128,6 +129,7 @@ async def opened(
                 blobs, metadata = ObservedBlobs(blobs, observer), ObservedMetadata(metadata, observer)
             deadline = 3 * settings.worker_timeout + 30
             overlays = Overlays(metadata, watermarks_of(settings))
+            mezzanines = Mezzanines(blobs, metadata, spool.folder, settings.mezzanine_side, observer)
             derivation = Derivation(
                 blobs,
                 metadata,
@@ -137,6 +139,7 @@ async def opened(
                 spool.folder,
                 deadline,
                 observer,
+                mezzanines=mezzanines,
                 max_side=settings.max_side,
                 overlays=overlays,
             )
@@ -151,7 +154,7 @@ async def opened(
                 descriptions.described,
                 negotiation=negotiation(settings),
             )
-            library = Library(blobs, metadata, workers, derivation, cache, resolver, descriptions)
+            library = Library(blobs, metadata, workers, derivation, cache, resolver, descriptions, mezzanines)
             urls = variant_urls(settings)
             try:
                 exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)

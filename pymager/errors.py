@@ -30,6 +30,7 @@ PymagerError
 │   └── VariantTooLarge         a variant of this picture that would exceed a limit
 ├── WatermarkMissing            the original of a watermark does not exist
 ├── WatermarkChanged            the original of a watermark was replaced or deleted during a render
+├── MezzanineDamaged            a mezzanine that is damaged, or not that of the original
 ├── Overloaded                  a queue is full; try again later
 ├── RevisionGone                the revision to derive a variant from was deleted or replaced
 └── OriginalLost                a row without its blob
@@ -175,6 +176,10 @@ class WatermarkMissing(PymagerError):
 
 class WatermarkChanged(PymagerError):
     """The original of a watermark was replaced or deleted during a render: resolve the variant again."""
+
+
+class MezzanineDamaged(PymagerError):
+    """A mezzanine that is damaged, incomplete, or not that of the original: make it again."""
 
 
 class Overloaded(PymagerError):

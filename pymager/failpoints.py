@@ -9,6 +9,7 @@ from collections.abc import Callable
 NAMES = (
     "upload.spooled",
     "upload.verified",
+    "upload.mezzanine-put",
     "upload.blob-put",
     "upload.committed",
     "replace.committed",
@@ -16,6 +17,8 @@ NAMES = (
     "cleanup.original-deleted",
     "cleanup.derived-deleted",
     "derive.leased",
+    "derive.mezzanine-made",
+    "derive.mezzanine-put",
     "derive.rendering",
     "derive.rendered",
     "derive.blob-put",

@@ -2,6 +2,7 @@
 
 original/{id}/{revision}.{extension}
 derived/{id}/{revision}/{recipe}/{width}x{height}.{extension}
+derived/{id}/{revision}/{recipe}/mezzanine.jpg                   a reduced picture, to render variants from
 recipe/{recipe}                                                  an empty mark: this recipe was current recently
 deployment/{deployment id}                                       an empty mark: the store belongs to this deployment
 sweep/{number}                                                   an empty mark: this sweep was the last one
@@ -37,13 +38,18 @@ def original_key(original: Original) -> str:
 
 
 def derived_prefix(original: Original) -> str:
-    """The prefix of the keys of all variants of this revision."""
+    """The prefix of the keys of everything that is derived from this revision: variants and mezzanines."""
     return f"{DERIVED}{original.id}/{original.revision}/"
 
 
 def derived_key(original: Original, recipe: str, variant: Variant) -> str:
     """The key of a variant."""
     return f"{DERIVED}{original.id}/{original.revision}/{recipe}/{variant.file_name}"
+
+
+def mezzanine_key(original: Original, recipe: str) -> str:
+    """The key of the mezzanine of an original."""
+    return f"{DERIVED}{original.id}/{original.revision}/{recipe}/mezzanine.jpg"
 
 
 def media_type(key: str) -> str:

@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
+from pymager.engine import mezzanine as mezzanines
 from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
 from pymager.engine.describe import describe
 from pymager.engine.encode import encode
-from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import open_original
 from pymager.engine.render import DECODE_STEPS, OUTPUT_STEPS
 from pymager.engine.step import StepContext
 from pymager.formats import Encoding
+from pymager.variants import mezzanine as rules
 from pymager.variants.geometry import Target, turned_size
 from pymager.variants.variant import Variant
 
@@ -19,17 +21,23 @@ _ONE_PIXEL = RenderJob(Variant(1, 1, "png"), Encoding())
 _ONE_PIXEL_TARGET = Target((1, 1), (1, 1), (0, 0))
 
 
-def inspect(path: Path, limits: PictureLimits, background: tuple[int, int, int]) -> Inspection:
-    """Decode the picture in a file, and say what it is. `background` is the color behind a transparent picture.
+def inspect(
+    path: Path, limits: PictureLimits, background: tuple[int, int, int], mezzanine: Mezzanine | None = None
+) -> tuple[Inspection, bytes | None]:
+    """Decode the picture in a file, say what it is, and make its mezzanine if one is requested and pays.
 
-    A JPEG is decoded at an eighth of its size: that reads every byte. Then one pixel goes through the whole pipeline:
-    what is accepted can be rendered. Raises `NotAPicture` if the file is not a picture of an accepted format, or is
-    damaged or incomplete; `Undecodable` if it exceeds a limit; `MemoryError`.
+    `background` is the color behind a transparent picture. A JPEG is decoded at an eighth of its size, or at the
+    fraction that its mezzanine needs: that reads every byte. Then one pixel goes through the whole pipeline: what is
+    accepted can be rendered. Raises `NotAPicture` if the file is not a picture of an accepted format, or is damaged or
+    incomplete; `Undecodable` if it exceeds a limit; `MemoryError`.
     """
     with open_original(path, limits, full_walk=True) as original:
+        factor = 1
         if can_be_reduced(original):
             size = original.size
-            decoded = decode_jpeg(original, _LARGEST_REDUCTION)
+            pays = mezzanine is not None and rules.pays_for(original.format, size, len(original.data), mezzanine.side)
+            factor = rules.jpeg_reduction(size, mezzanine.side) if mezzanine and pays else _LARGEST_REDUCTION
+            decoded = decode_jpeg(original, factor)
             if not original.container.has_end:
                 check_jpeg_pixels(original)
         else:
@@ -44,4 +52,10 @@ def inspect(path: Path, limits: PictureLimits, background: tuple[int, int, int])
             pixel = step(pixel, context)
         encode(pixel, _ONE_PIXEL)
         width, height = turned_size(size, (decoded.orientation,))
-        return Inspection(original.format, width, height, describe(decoded, original.frames, background))
+        inspection = Inspection(original.format, width, height, describe(decoded, original.frames, background))
+        if mezzanine is None or not rules.pays_for(original.format, size, len(original.data), mezzanine.side):
+            return inspection, None
+        try:
+            return inspection, mezzanines.encoded(original, decoded, factor, mezzanine)
+        except MemoryError:  # an upload does not fail because its mezzanine cannot be made
+            return inspection, None

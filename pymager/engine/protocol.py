@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pymager import errors
-from pymager.engine.jobs import Inspection, Overlay, RenderJob
+from pymager.engine.jobs import Inspection, Mezzanine, Overlay, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
 from pymager.ports import Description
@@ -45,14 +45,15 @@ class Status(IntEnum):
     """What the payload of an answer is."""
 
     READY = 1  # empty: the worker has started
-    INSPECTION = 2  # JSON: an Inspection
+    INSPECTION = 2  # JSON: an Inspection; whether the mezzanine is in the file that the request named
     BODY = 3  # the bytes of a variant
-    FILE = 4  # empty: the variant is in the file that the request named
+    FILE = 4  # empty: the variant or the mezzanine is in the file that the request named
     ORIGINAL = 5  # empty: the original's own bytes are the variant
     FAILED = 6  # JSON: the name of an error in _ERRORS, its message, and a traceback if the failure is a bug
+    NO_MEZZANINE = 7  # empty: the original gets none
 
 
-_MAX_PAYLOAD_BYTES = {Status.BODY: MAX_BODY_BYTES, Status.FILE: 0, Status.ORIGINAL: 0}
+_MAX_PAYLOAD_BYTES = {Status.BODY: MAX_BODY_BYTES, Status.FILE: 0, Status.ORIGINAL: 0, Status.NO_MEZZANINE: 0}
 
 OUT_OF_MEMORY = "OutOfMemory"
 """The name of the failure of a job that lacked memory in a process that kept some from other jobs."""
@@ -64,6 +65,7 @@ _ERRORS: dict[str, Callable[[str], errors.PymagerError]] = {
     "EmptyCrop": errors.EmptyCrop,
     "VariantTooLarge": errors.VariantTooLarge,
     "WatermarkChanged": errors.WatermarkChanged,
+    "MezzanineDamaged": errors.MezzanineDamaged,
     OUT_OF_MEMORY: errors.Undecodable,
     "UnsupportedFormat": errors.UnsupportedFormat,
     "NotFound": errors.NotFound,
@@ -101,9 +103,20 @@ def start_request(memory_bytes: int, cpu_seconds: int, limits: PictureLimits) ->
     return _request(memory_bytes=memory_bytes, cpu_seconds=cpu_seconds, limits=limits)
 
 
-def inspect_request(path: Path, background: tuple[int, int, int]) -> bytes:
-    """Request an inspection of the file at `path`. Answered by INSPECTION or FAILED."""
-    return _request(job="inspect", path=str(path), background=background)
+def inspect_request(
+    path: Path, background: tuple[int, int, int], mezzanine: Mezzanine | None = None, file: Path | None = None
+) -> bytes:
+    """Request an inspection of the file at `path`. Answered by INSPECTION or FAILED.
+
+    A `mezzanine` is written to the new `file`.
+    """
+    named = None if file is None else str(file)
+    return _request(job="inspect", path=str(path), background=background, mezzanine=mezzanine, file=named)
+
+
+def mezzanine_request(path: Path, mezzanine: Mezzanine, file: Path) -> bytes:
+    """Request a mezzanine, which is written to the new `file`. Answered by FILE, NO_MEZZANINE or FAILED."""
+    return _request(job="mezzanine", path=str(path), mezzanine=mezzanine, file=str(file))
 
 
 def render_request(path: Path, job: RenderJob, file: Path) -> bytes:
@@ -150,7 +163,13 @@ def render_job_of(text: str) -> RenderJob:
     content = json.loads(text)
     encoding = Encoding(**_with_tuples(content["encoding"]))
     overlay = content["overlay"] and Overlay(**content["overlay"])
-    return RenderJob(Variant(**content["variant"]), encoding, content["max_side"], overlay)
+    upright = content["upright"] and tuple(content["upright"])
+    return RenderJob(Variant(**content["variant"]), encoding, content["max_side"], overlay, upright, content["source"])
+
+
+def mezzanine_of(content: dict[str, Any] | None) -> Mezzanine | None:
+    """The `Mezzanine` in a request."""
+    return None if content is None else Mezzanine(**content)
 
 
 def answer(status: Status, payload: bytes = b"") -> bytes:
@@ -158,9 +177,10 @@ def answer(status: Status, payload: bytes = b"") -> bytes:
     return ANSWER_HEADER.pack(status, len(payload)) + payload
 
 
-def inspection_answer(inspection: Inspection) -> bytes:
-    """The answer to an inspection."""
-    return answer(Status.INSPECTION, _JSON.encode(inspection).encode())
+def inspection_answer(inspection: Inspection, *, has_mezzanine: bool = False) -> bytes:
+    """The answer to an inspection; `has_mezzanine` says that there is one in the file that the request named."""
+    content = _fields(inspection) | {"mezzanine": has_mezzanine}
+    return answer(Status.INSPECTION, _JSON.encode(content).encode())
 
 
 def failure_answer(error: str, message: str, traceback: str = "") -> bytes:
@@ -186,8 +206,11 @@ def read_answer_header(header: bytes) -> tuple[Status, int]:
     return status, size
 
 
-def read_inspection(payload: bytes, max_frames: int) -> Inspection:
-    """The result of an inspection. Raises `ProtocolError`, also for more frames than the worker may accept."""
+def read_inspection(payload: bytes, max_frames: int, file: Path | None = None) -> Inspection:
+    """The result of an inspection. Raises `ProtocolError`, also for more frames than the worker may accept.
+
+    `file` is where a mezzanine was to be written, if one was requested.
+    """
     match _json(payload):
         case {
             "format": str(format),
@@ -200,6 +223,7 @@ def read_inspection(payload: bytes, max_frames: int) -> Inspection:
                 "thumbhash": str(thumbhash),
                 "blurhash": str(blurhash),
             },
+            "mezzanine": bool(has_mezzanine),
         } if (
             0 < len(format) <= _MAX_FORMAT_CHARACTERS
             and format.isprintable()
@@ -208,9 +232,15 @@ def read_inspection(payload: bytes, max_frames: int) -> Inspection:
             and _COLOR.fullmatch(dominant)
             and _THUMBHASH.fullmatch(thumbhash)
             and _BLURHASH.fullmatch(blurhash)
+            and (not has_mezzanine or _is_file(file))
         ):
-            return Inspection(format, width, height, Description(frames, alpha, dominant, thumbhash, blurhash))
+            description = Description(frames, alpha, dominant, thumbhash, blurhash)
+            return Inspection(format, width, height, description, file if has_mezzanine else None)
     raise ProtocolError(f"not an inspection: {payload[:_SHOWN_BYTES]!r}")
+
+
+def _is_file(path: Path | None) -> bool:
+    return path is not None and path.is_file() and not path.is_symlink()
 
 
 def _is_count(value: Any) -> bool:

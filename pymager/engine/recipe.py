@@ -14,11 +14,15 @@ If that is so for one output format only, increase the `version` of its `Output`
 _DEFAULT = Encoding()
 """If you change a default of one of `Output.later_settings`, increase `PIPELINE_VERSION`."""
 
+MEZZANINE_VERSION: int = 1
+"""Increase it when the same original gives another mezzanine than before."""
 
-def recipe(encoding: Encoding, format: str) -> str:
+
+def recipe(encoding: Encoding, format: str, mezzanine_side: int | None = None) -> str:
     """A fingerprint, 12 hexadecimal digits, of everything except its name that changes the bytes of a variant.
 
-    The settings of other formats do not change it.
+    `mezzanine_side` is that of the mezzanines that variants are rendered from; None if they are off. The settings of
+    other formats do not change the fingerprint.
     """
     output = output_of(format)
     names = output.settings + (() if output.has_transparency else ("background",))
@@ -27,10 +31,23 @@ def recipe(encoding: Encoding, format: str) -> str:
     names += tuple(name for name in output.later_settings if getattr(encoding, name) != getattr(_DEFAULT, name))
     settings = {name: getattr(encoding, name) for name in names}
     later_version = [output.version] if output.version > 1 else []  # as above
-    text = json.dumps([PIPELINE_VERSION, format, settings, *later_version], sort_keys=True)
+    source = [] if mezzanine_side is None else [mezzanine_recipe(mezzanine_side)]
+    text = json.dumps([PIPELINE_VERSION, format, settings, *later_version, *source], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def current_recipes(encoding: Encoding) -> dict[str, str]:
+def variant_recipes(encoding: Encoding, mezzanine_side: int | None = None) -> dict[str, str]:
     """The recipe of every output format, by pymager's name for the format."""
-    return {format.name: recipe(encoding, format.name) for format in OUTPUTS.values()}
+    return {format.name: recipe(encoding, format.name, mezzanine_side) for format in OUTPUTS.values()}
+
+
+def current_recipes(encoding: Encoding, mezzanine_side: int | None) -> set[str]:
+    """The recipes of everything that is derived from originals with these settings: variants and mezzanines."""
+    recipes = set(variant_recipes(encoding, mezzanine_side).values())
+    return recipes if mezzanine_side is None else recipes | {mezzanine_recipe(mezzanine_side)}
+
+
+def mezzanine_recipe(side: int) -> str:
+    """A fingerprint, 12 hexadecimal digits, of everything that changes the bytes of a mezzanine."""
+    text = json.dumps([PIPELINE_VERSION, "mezzanine", MEZZANINE_VERSION, side])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pymager.engine import alpha, color, depth, effects, locate, orient, overlay, pad, scale
+from pymager.engine import alpha, color, depth, effects, locate, mezzanine, orient, overlay, pad, scale
 from pymager.engine.animation.reading import decode_frame, open_animation
 from pymager.engine.animation.writing import write
 from pymager.engine.decode import (
@@ -25,7 +25,7 @@ from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.step import Step, StepContext
 from pymager.formats import output_of
-from pymager.variants.geometry import Placement, Size, Target, jpeg_reduction, placement, reduced
+from pymager.variants.geometry import Placement, Rectangle, Size, Target, jpeg_reduction, placement, reduced
 
 
 def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
@@ -62,8 +62,8 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     """Render a variant of the original in a file.
 
     None means that the original's own bytes are the variant. An original that does not move gives a still picture.
-    Raises `NotAPicture`, `Undecodable` and `MemoryError` as `inspect` does; also `FrameNotFound`, `EmptyCrop` and
-    `VariantTooLarge`.
+    Raises `NotAPicture`, `Undecodable` and `MemoryError` as `inspect` does; also `FrameNotFound`, `EmptyCrop`,
+    `VariantTooLarge` and `MezzanineDamaged`.
     """
     if job.variant.animated and (animated := _render_animation(path, limits, job)) is not None:
         return animated
@@ -121,6 +121,8 @@ def _load_frames(
 
 
 def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
+    if job.upright is not None:
+        return _load_mezzanine(path, limits, job)
     with open_original(path, limits, full_walk=False, page=job.variant.frame or 0) as original:
         if not _may_be_the_variant(original, job):
             return load(original, limits, job)
@@ -128,6 +130,23 @@ def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Im
         if original.container.picture_only and original.container.frames == 1:
             return None
         return load(original, limits, job)
+
+
+def _load_mezzanine(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext]:
+    """Decode the mezzanine of the original, as small as the variant allows."""
+    opened = mezzanine.read(path, job)
+    across, down = opened.factors
+    placed = placement(job.variant, opened.stored, opened.orientation, job.max_side)
+    factor = min(jpeg_reduction(_divided(placed.part, across, down), placed.scaled_size), opened.max_reduction)
+    picture = mezzanine.load(opened, factor)
+    part = _divided(placed.part, across * factor, down * factor)
+    area = _divided(placed.area, across * factor, down * factor)
+    return picture, StepContext(job, part, placed.target, placed.turns, area=area, limits=limits)
+
+
+def _divided(rectangle: Rectangle, across: float, down: float) -> Rectangle:
+    left, top, right, bottom = rectangle
+    return left / across, top / down, right / across, bottom / down
 
 
 def _may_be_the_variant(original: OpenOriginal, job: RenderJob) -> bool:

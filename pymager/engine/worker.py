@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 from pymager import heap, sandbox
 from pymager.engine import protocol
-from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import Status, failure_answer
 from pymager.errors import NotAPicture, PymagerError
@@ -49,14 +49,16 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class JobHandlers:
-    """The functions that run jobs: those of `pymager.engine.inspect` and `pymager.engine.render`, or a test's.
+    """The functions that run jobs: those of `pymager.engine`, or a test's.
 
-    `inspect(path, limits, background)` says what a file is. `render(path, limits, job)` returns a variant; None means
-    that the original's own bytes are the variant.
+    `inspect(path, limits, background, mezzanine)` says what a file is, and makes a mezzanine. `render(path, limits,
+    job)` returns a variant; None means that the original's own bytes are the variant. `make_mezzanine(path, limits,
+    mezzanine)` returns a mezzanine, or None if the original gets none.
     """
 
-    inspect: Callable[[Path, PictureLimits, tuple[int, int, int]], Inspection]
+    inspect: Callable[[Path, PictureLimits, tuple[int, int, int], Mezzanine | None], tuple[Inspection, bytes | None]]
     render: Callable[[Path, PictureLimits, RenderJob], bytes | None]
+    make_mezzanine: Callable[[Path, PictureLimits, Mezzanine], bytes | None]
 
 
 def main(load_handlers: Callable[[], JobHandlers]) -> NoReturn:
@@ -110,8 +112,9 @@ def _answer(handlers: JobHandlers, limits: PictureLimits, request: dict[str, Any
     path = Path(request["path"])
     try:
         if request["job"] == "inspect":
-            background = protocol.background_of(request["background"])
-            return protocol.inspection_answer(handlers.inspect(path, limits, background))
+            return _inspection_answer(handlers, limits, request, path)
+        if request["job"] == "mezzanine":
+            return _mezzanine_answer(handlers, limits, request, path)
         body = handlers.render(path, limits, protocol.render_job_of(request["render"]))
     except (PymagerError, OSError, MemoryError) as error:
         return _expected_failure(error, path, memory)
@@ -122,10 +125,30 @@ def _answer(handlers: JobHandlers, limits: PictureLimits, request: dict[str, Any
     return _body_answer(body, Path(request["file"]))
 
 
+def _inspection_answer(handlers: JobHandlers, limits: PictureLimits, request: dict[str, Any], path: Path) -> bytes:
+    """The answer to an inspection. An upload does not fail because its mezzanine cannot be written."""
+    wanted = protocol.mezzanine_of(request["mezzanine"])
+    inspection, mezzanine = handlers.inspect(path, limits, protocol.background_of(request["background"]), wanted)
+    written = mezzanine is not None and _file_answer(mezzanine, Path(request["file"])) == protocol.answer(Status.FILE)
+    return protocol.inspection_answer(inspection, has_mezzanine=written)
+
+
+def _mezzanine_answer(handlers: JobHandlers, limits: PictureLimits, request: dict[str, Any], path: Path) -> bytes:
+    wanted = protocol.mezzanine_of(request["mezzanine"])
+    assert wanted is not None
+    mezzanine = handlers.make_mezzanine(path, limits, wanted)
+    if mezzanine is None:
+        return protocol.answer(Status.NO_MEZZANINE)
+    return _file_answer(mezzanine, Path(request["file"]))
+
+
 def _body_answer(body: bytes, file: Path) -> bytes:
     """The answer with a variant. A large one is written to the file."""
-    if len(body) <= protocol.MAX_BODY_BYTES:
-        return protocol.answer(Status.BODY, body)
+    return protocol.answer(Status.BODY, body) if len(body) <= protocol.MAX_BODY_BYTES else _file_answer(body, file)
+
+
+def _file_answer(body: bytes, file: Path) -> bytes:
+    """Write to the file, and say so."""
     try:
         with file.open("wb", buffering=0) as out:
             rest = memoryview(body)
@@ -168,12 +191,12 @@ def _unexpected_failure(error: Exception) -> bytes:
 
 
 def _load_handlers() -> JobHandlers:
-    from pymager.engine import plugins
+    from pymager.engine import mezzanine, plugins
     from pymager.engine.inspect import inspect
     from pymager.engine.render import render
 
     plugins.load_decoders(_PRELOADED_DECODERS)  # now, because otherwise the first job would wait for it
-    return JobHandlers(inspect, render)
+    return JobHandlers(inspect, render, mezzanine.make)
 
 
 if __name__ == "__main__":

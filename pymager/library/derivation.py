@@ -11,13 +11,14 @@ from time import monotonic
 
 from pymager import keys
 from pymager.engine.jobs import Overlay, RenderJob
-from pymager.engine.recipe import current_recipes
+from pymager.engine.recipe import variant_recipes
 from pymager.errors import NotAPicture, NotFound, OriginalLost, PictureError, RevisionGone, Unavailable, Undecodable
 from pymager.failpoints import reached
 from pymager.formats import Encoding
 from pymager.library import spool
 from pymager.library.cache import Cache
 from pymager.library.content import BUCKET, RENDERED, VariantContent
+from pymager.library.mezzanines import Mezzanines
 from pymager.library.overlays import Overlays
 from pymager.library.recent import remember
 from pymager.library.singleflight import SingleFlight
@@ -79,12 +80,14 @@ class Derivation:
         deadline: float,
         observer: Observer = OFF,
         *,
+        mezzanines: Mezzanines,
         max_side: int = 65_535,
         overlays: Overlays | None = None,
     ) -> None:
         """`deadline` is how many seconds to wait for a variant while other replicas hold its lease.
 
-        `max_side` limits a side that follows from the picture's proportions, in pixels. `overlays` are the watermarks.
+        Variants are rendered from `mezzanines` where those serve. `max_side` limits a side that follows from the
+        picture's proportions, in pixels. `overlays` are the watermarks.
         """
         self._blobs = blobs
         self._metadata = metadata
@@ -92,13 +95,14 @@ class Derivation:
         self._cache = cache
         self._encoding = encoding
         self._spool_folder = spool_folder
+        self._mezzanines = mezzanines
         self._max_side = max_side
         self._overlays = Overlays(metadata, {}) if overlays is None else overlays
         self._flights: SingleFlight[VariantContent, Worker] = SingleFlight(
             metadata, workers.reserve, deadline=deadline, observer=observer
         )
         self._failures: OrderedDict[str, tuple[float, type[PictureError], str]] = OrderedDict()
-        self.recipes = current_recipes(encoding)
+        self.recipes = variant_recipes(encoding, mezzanines.side)
 
     def key(self, original: Original, variant: Variant) -> str:
         """The key under which the variant is stored, or will be."""
@@ -169,15 +173,9 @@ class Derivation:
 
     async def _make(self, worker: Worker, key: str, original: Original, variant: Variant) -> VariantContent:
         try:
-            async with (
-                local_original(self._blobs, original, self._spool_folder) as path,
-                self._overlay(variant) as overlay,
-            ):
-                reached("derive.rendering")
+            async with self._overlay(variant) as overlay:
                 job = RenderJob(variant, variant.encoding(self._encoding), self._max_side, overlay)
-                rendered = await worker.render(path, job, self._spool_folder)
-                reached("derive.rendered")
-                info = _dated(await self._put(key, path, rendered, variant.content_type), original)
+                info, rendered = await self._render_and_put(worker, key, original, job)
         except NotFound:
             raise RevisionGone(key) from None
         except NotAPicture as error:
@@ -192,20 +190,44 @@ class Derivation:
             raise
         reached("derive.blob-put")
         await self._check_revision(original, key)
+        info = _dated(info, original)
         body = rendered if isinstance(rendered, bytes) else None
         self._cache.put(info, body)
         return VariantContent(info, body, RENDERED)
 
-    async def _put(self, key: str, path: Path, rendered: bytes | Path | None, content_type: str) -> BlobInfo:
+    async def _render_and_put(
+        self, worker: Worker, key: str, original: Original, job: RenderJob
+    ) -> tuple[BlobInfo, bytes | Path | None]:
+        """Render from the mezzanine if it serves, otherwise from the original; then write the blob."""
+        content_type = job.variant.content_type
+        open_original = partial(local_original, self._blobs, original, self._spool_folder)
+        rendered = await self._mezzanines.render(worker, original, job, open_original)
+        if rendered is not None:
+            return await self._put(key, rendered, content_type), rendered
+        async with open_original() as path:
+            reached("derive.rendering")
+            rendered = await worker.render(path, job, self._spool_folder)
+            if rendered is not None:
+                return await self._put(key, rendered, content_type), rendered
+            return await self._put_original(key, path, content_type), None
+
+    async def _put(self, key: str, rendered: bytes | Path, content_type: str) -> BlobInfo:
+        reached("derive.rendered")
         try:
-            return await self._blobs.put(key, path if rendered is None else rendered, content_type)
-        except (OSError, Unavailable):
-            if rendered is not None or path.exists():
-                raise
-            raise NotFound(key) from None  # the original's own file, deleted in the meantime
+            return await self._blobs.put(key, rendered, content_type)
         finally:
             if isinstance(rendered, Path):
                 rendered.unlink(missing_ok=True)
+
+    async def _put_original(self, key: str, path: Path, content_type: str) -> BlobInfo:
+        """Write the original's own bytes as the variant. Raises `NotFound` if its file is gone."""
+        reached("derive.rendered")
+        try:
+            return await self._blobs.put(key, path, content_type)
+        except (OSError, Unavailable):
+            if path.exists():
+                raise
+            raise NotFound(key) from None
 
     @asynccontextmanager
     async def _overlay(self, variant: Variant) -> AsyncIterator[Overlay | None]:

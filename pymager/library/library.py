@@ -27,6 +27,7 @@ from pymager.library.cache import Cache
 from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation, check_size
 from pymager.library.descriptions import Descriptions
+from pymager.library.mezzanines import Mezzanines
 from pymager.library.resolution import Resolver
 from pymager.library.spool import Spooled
 from pymager.library.uploads import Condition, Uploads
@@ -67,10 +68,11 @@ class Library:
         cache: Cache,
         resolver: Resolver,
         descriptions: Descriptions,
+        mezzanines: Mezzanines,
     ) -> None:
         self._blobs = blobs
         self._metadata = metadata
-        self._uploads = Uploads(blobs, metadata, workers)
+        self._uploads = Uploads(blobs, metadata, workers, mezzanines)
         self._derivation = derivation
         self._resolver = resolver
         self._descriptions = descriptions

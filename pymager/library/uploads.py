@@ -1,4 +1,4 @@
-"""Uploads: verify the picture, write its blob, then commit its row.
+"""Uploads: verify the picture, write its blob and its mezzanine, then commit its row.
 
 The blob is written before the row: a crash leaves an orphan, which the sweep removes, never a row without its blob.
 """
@@ -22,6 +22,7 @@ from pymager.errors import (
     Unavailable,
 )
 from pymager.failpoints import reached
+from pymager.library.mezzanines import Mezzanines
 from pymager.library.spool import Spooled
 from pymager.ports import BlobStore, MetadataStore, Original
 from pymager.workers.pool import WorkerPool
@@ -38,10 +39,11 @@ log = structlog.get_logger("pymager.library")
 class Uploads:
     """Stores originals in a blob store and a metadata store."""
 
-    def __init__(self, blobs: BlobStore, metadata: MetadataStore, workers: WorkerPool) -> None:
+    def __init__(self, blobs: BlobStore, metadata: MetadataStore, workers: WorkerPool, mezzanines: Mezzanines) -> None:
         self._blobs = blobs
         self._metadata = metadata
         self._workers = workers
+        self._mezzanines = mezzanines
 
     async def add(self, id: str, body: Spooled) -> Original:
         """Store a new original; it is durable when this returns. Raises `AlreadyExists` and `PictureError`."""
@@ -75,7 +77,8 @@ class Uploads:
 
     async def _put_blob(self, id: str, body: Spooled) -> Original:
         reached("upload.spooled")
-        inspection = await self._workers.inspect(body.path)
+        mezzanine = self._mezzanines.job(body.sha256)
+        inspection = await self._workers.inspect(body.path, mezzanine, self._mezzanines.spool_folder)
         reached("upload.verified")
         draft = Original(
             id,
@@ -87,8 +90,10 @@ class Uploads:
             body.sha256,
             created=_EPOCH,
         ).with_description(inspection.description)
+        content_type = formats.content_type(inspection.format)
         try:
-            info = await self._blobs.put(keys.original_key(draft), body.path, formats.content_type(inspection.format))
+            async with self._mezzanines.storing(draft, inspection.mezzanine):
+                info = await self._blobs.put(keys.original_key(draft), body.path, content_type)
         except Unavailable as error:  # whether the blob was written or not: without a row nothing was uploaded
             raise Unavailable(str(error), outcome_known=True) from error
         reached("upload.blob-put")
@@ -103,7 +108,7 @@ class Uploads:
     ) -> Original:
         """Send the mutation once, and return the row. If its answer is lost, read the row and compare revisions.
 
-        The blob of an upload that lost a race is deleted, unless `keep` says that another attempt follows.
+        The blobs of an upload that lost a race are deleted, unless `keep` says that another attempt follows.
         """
         try:
             row = await mutation
@@ -133,11 +138,11 @@ class Uploads:
         return current if current is not None and current.revision == original.revision else None
 
     async def _discard(self, original: Original) -> None:
-        """Delete the blob of an upload that lost a race, after a read has shown that the row has another revision."""
+        """Delete the blobs of an upload that lost a race, after a read has shown that the row has another revision."""
         try:
             current = await self._current(original.id)
             if current is None or current.revision != original.revision:
-                await self._blobs.delete([keys.original_key(original)])
+                await self._blobs.delete([keys.original_key(original), *self._mezzanines.keys_of(original)])
         except BackendError as error:
             log.warning("blob not deleted; the sweep will remove it", key=keys.original_key(original), error=str(error))
 

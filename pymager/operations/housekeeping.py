@@ -5,7 +5,9 @@ import time
 
 import structlog
 
+from pymager import composition
 from pymager.composition import Components
+from pymager.engine.recipe import current_recipes
 from pymager.errors import BackendError, ConfigurationError, LeaseHeld
 from pymager.library.leases import acquire, holding
 from pymager.operations.recipe_marks import mark_recipes
@@ -24,7 +26,7 @@ log = structlog.get_logger("pymager.housekeeping")
 
 async def run_housekeeping(settings: Settings, components: Components) -> None:
     """Mark recipes and sweep every `sweep_interval` seconds, until canceled. The first sweep is one interval away."""
-    recipes = set(components.derivation.recipes.values())
+    recipes = current_recipes(composition.encoding(settings), settings.mezzanine_side)
     for outcome in ("done", "failed", "refused"):
         components.observer.count(SWEEPS, outcome, by=0)
     is_first = True

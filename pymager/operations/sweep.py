@@ -162,7 +162,10 @@ class Sweep:
         await self._delete(garbage)
 
     async def _is_garbage(self, owner: keys.Owner, info: BlobInfo, now: datetime) -> bool:
-        """Whether a variant is an orphan or outdated. It needs no fence: it is rendered from a row, never before."""
+        """Whether a variant or a mezzanine is an orphan or outdated.
+
+        It needs no fence: a variant is rendered from a row, never before, and a missing mezzanine is made again.
+        """
         if await self._has_no_row(owner):
             self.report.orphans += 1
             self.report.waiting += (is_kept := self._is_original_kept(owner))
@@ -232,7 +235,7 @@ async def sweep(
 
     With `dry_run` nothing is deleted, fenced or marked. Raises `ConfigurationError` and `Unavailable`.
     """
-    recipes = current_recipes(composition.encoding(settings)).values()
+    recipes = current_recipes(composition.encoding(settings), settings.mezzanine_side)
     async with composition.opened_backends(settings) as (blobs, metadata):
         return await sweep_once(
             settings, blobs, metadata, recipes, prefix=prefix, dry_run=dry_run, force=force, on_delete=on_delete

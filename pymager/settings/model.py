@@ -10,12 +10,14 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field
 from pymager import formats
 from pymager.engine.limits import PictureLimits
 from pymager.settings.types import (
+    OFF,
     YEAR_SECONDS,
     AutoFormats,
     BaseUrl,
     Color,
     DataFolder,
     InputFormats,
+    MezzanineSide,
     Networks,
     OptionalFolder,
     Options,
@@ -202,6 +204,12 @@ class Settings(BaseModel):
         _ENCODING.jxl_effort, ge=1, le=9, description="Effort of JPEG XL encoding: 1 is fastest, 9 is smallest."
     )
 
+    mezzanine: MezzanineSide = Field(
+        2048,
+        description="Longest side in pixels of the mezzanine: a reduced picture that is made once of each large "
+        "original, and from which its smaller variants are rendered. `off`: all variants are rendered from originals. "
+        "All variants are rendered anew after a change.",
+    )
     keep_metadata: formats.KeepMetadata = Field(
         _ENCODING.keep_metadata,
         description="Metadata of originals that variants keep. `none`: none. `copyright`: creators, copyright notice, "
@@ -371,6 +379,11 @@ class Settings(BaseModel):
     def metadata_url(self) -> str:
         """The URL of the metadata store, with the default filled in."""
         return self.metadata or f"sqlite:///{self.data.absolute()}/catalog.db"
+
+    @property
+    def mezzanine_side(self) -> int | None:
+        """The longest side of a mezzanine in pixels; None if mezzanines are off."""
+        return None if self.mezzanine == OFF else self.mezzanine
 
     @property
     def decoders(self) -> tuple[str, ...]:

@@ -12,14 +12,16 @@ from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretByt
 
 from pymager import formats, passwords
 from pymager.settings.messages import must_be, shortened
-from pymager.variants import option_lists, watermarks
+from pymager.variants import mezzanine, option_lists, watermarks
 from pymager.variants.signatures import MIN_KEY_BYTES
 
 YEAR_SECONDS = 365 * 86_400
+OFF: Literal["off"] = "off"
 _SIZE = re.compile(r"[1-9][0-9]{0,4}x|x[1-9][0-9]{0,4}|[1-9][0-9]{0,4}x[1-9][0-9]{0,4}", re.ASCII)
 _HEX_KEY = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _KEYS = f"keys of at least {MIN_KEY_BYTES} bytes in hexadecimal or base64, separated by spaces; make one with: "
 _KEYS += f"openssl rand -hex {MIN_KEY_BYTES}"
+_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _SIZES = "sizes such as 800x600, 800x or x600, or * for any size"
 _FORMATS = "formats such as jpeg, or * for all formats"
@@ -107,6 +109,14 @@ def _check_spool_size(size: ByteSize, others: ValidationInfo) -> ByteSize:
     if 0 < size < max_body:
         raise must_be(f"0, or at least PYMAGER_MAX_BODY, which is {max_body}", int(size))
     return size
+
+
+def _mezzanine(value: object) -> object:
+    """A side in pixels, or `off`."""
+    side = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+    if side == OFF or (type(side) is int and mezzanine.MIN_SIDE <= side <= mezzanine.MAX_SIDE):
+        return side
+    raise must_be(f"a whole number from {mezzanine.MIN_SIDE} to {mezzanine.MAX_SIDE}, or off", value)
 
 
 def _check_formats(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -260,6 +270,7 @@ Tokens = Annotated[Pairs, AfterValidator(_check_tokens)]
 SigningKeys = Annotated[tuple[SecretBytes, ...], BeforeValidator(_keys)]
 SignatureMode = Annotated[Literal["optional", "required", "off"], AfterValidator(_check_mode)]
 DataFolder = Annotated[Path, AfterValidator(_check_folder)]
+MezzanineSide = Annotated[int | Literal["off"], BeforeValidator(_mezzanine)]
 OptionalFolder = Annotated[Path | None, BeforeValidator(_none_where_empty)]
 SpoolSize = Annotated[ByteSize, AfterValidator(_check_spool_size)]
 Color = Annotated[str, AfterValidator(_check_color)]

@@ -65,6 +65,13 @@ LEASES = Family(
     "Leases of renders: won, waited for, taken over from a holder that is gone, or lost to another holder.",
     ("outcome",),
 )
+MEZZANINES = Family(
+    "pymager_mezzanines_total",
+    "counter",
+    "Mezzanines that were made, that renders used, that were missing or damaged when a render needed them, or that "
+    "could not be made or stored.",
+    ("event",),
+)
 STORE_SECONDS = Family(
     "pymager_store_seconds",
     "histogram",
@@ -130,6 +137,7 @@ FAMILIES = (
     WORKERS,
     WORKER_RESTARTS,
     LEASES,
+    MEZZANINES,
     STORE_SECONDS,
     STORE_ERRORS,
     STORE_BYTES,

@@ -6,8 +6,8 @@ One bad picture costs one request: a decoder that crashes, hangs or exhausts mem
 import asyncio
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 import structlog
 
 from pymager.engine import protocol
-from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import Failure, ProtocolError, Status
 from pymager.errors import ConfigurationError, Overloaded, Undecodable
@@ -73,6 +73,17 @@ class PoolState:
     pids: tuple[int, ...]
 
 
+@contextmanager
+def _removing_on_failure(file: Path | None) -> Iterator[None]:
+    """Remove a file that a worker may have written, if the block fails."""
+    try:
+        yield
+    except BaseException:
+        if file is not None:
+            file.unlink(missing_ok=True)
+        raise
+
+
 class Worker:
     """A worker process that is reserved for its holder, for jobs of one kind."""
 
@@ -81,23 +92,49 @@ class Worker:
         self._slot = slot
         self._kind = kind
 
-    async def inspect(self, path: Path) -> Inspection:
-        """Decode the whole file at `path`, and say what it is. Raises as `WorkerPool.inspect` does."""
+    async def inspect(self, path: Path, mezzanine: Mezzanine | None = None, spool: Path | None = None) -> Inspection:
+        """Decode the whole file at `path`, and say what it is. Raises as `WorkerPool.inspect` does.
+
+        A `mezzanine` is made too, if one pays, as a file in the folder `spool`; the caller then owns the file.
+        """
+        file = None if mezzanine is None or spool is None else spool / secrets.token_hex(8)
 
         def read(status: Status, payload: bytes) -> Inspection:
             if status is not Status.INSPECTION:
                 raise ProtocolError(f"an inspection was answered with {status.name}")
-            return protocol.read_inspection(payload, self._pool._max_frames)
+            return protocol.read_inspection(payload, self._pool._max_frames, file)
 
-        with self._pool._metrics.running(JobKind.INSPECTION):
-            message = protocol.inspect_request(path, self._pool._background)
-            return await self._pool._run(self._slot, message, read)
+        with self._pool._metrics.running(JobKind.INSPECTION), _removing_on_failure(file):
+            message = protocol.inspect_request(path, self._pool._background, mezzanine, file)
+            inspection = await self._pool._run(self._slot, message, read)
+        if file is not None and inspection.mezzanine is None:
+            file.unlink(missing_ok=True)  # a part of it, if the spool is full
+        return inspection
+
+    async def make_mezzanine(self, path: Path, mezzanine: Mezzanine, spool: Path) -> Path | None:
+        """Make the mezzanine of the original at `path`: a file in the folder `spool`, which the caller then owns.
+
+        None means that the original gets none. Raises as `render` does.
+        """
+        file = spool / secrets.token_hex(8)
+
+        def read(status: Status, payload: bytes) -> Path | None:
+            match status:
+                case Status.FILE if file.is_file() and not file.is_symlink():
+                    return file
+                case Status.NO_MEZZANINE:
+                    return None
+            raise ProtocolError(f"a mezzanine was answered with {status.name} of {len(payload)} bytes")
+
+        with self._pool._metrics.running(self._kind), _removing_on_failure(file):
+            return await self._pool._run(self._slot, protocol.mezzanine_request(path, mezzanine, file), read)
 
     async def render(self, path: Path, job: RenderJob, spool: Path) -> bytes | Path | None:
         """Render a variant of the file at `path`. None means that the file's own bytes are the variant.
 
         A variant of over 4 MiB is returned as a file in the folder `spool`; the caller then owns the file. Raises
-        `PictureError`, `UnsupportedFormat`, `NotFound` if the file is gone, `NoSpace`, `Unavailable` and `Overloaded`.
+        `PictureError`, `UnsupportedFormat`, `NotFound` if the file is gone, `NoSpace`, `Unavailable` and `Overloaded`;
+        also `MezzanineDamaged`, if `path` is a mezzanine (`RenderJob.upright`).
         """
         file = spool / secrets.token_hex(8)
 
@@ -111,12 +148,8 @@ class Worker:
                     return None
             raise ProtocolError(f"a render was answered with {status.name} of {len(payload)} bytes")
 
-        try:
-            with self._pool._metrics.running(self._kind):
-                return await self._pool._run(self._slot, protocol.render_request(path, job, file), read)
-        except BaseException:
-            file.unlink(missing_ok=True)
-            raise
+        with self._pool._metrics.running(self._kind), _removing_on_failure(file):
+            return await self._pool._run(self._slot, protocol.render_request(path, job, file), read)
 
 
 class WorkerPool:
@@ -187,14 +220,16 @@ class WorkerPool:
             pids=tuple(pid for slot in self._slots for pid in slot.pids),
         )
 
-    async def inspect(self, path: Path) -> Inspection:
+    async def inspect(self, path: Path, mezzanine: Mezzanine | None = None, spool: Path | None = None) -> Inspection:
         """Decode the whole file at `path`, and say what it is. Canceled if the client leaves before a worker has it.
+
+        A `mezzanine` is made too, if one pays, as a file in the folder `spool`; the caller then owns the file.
 
         Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
         """
 
         async with self._reserved(JobKind.INSPECTION, cancelable()) as slot:
-            return await Worker(self, slot).inspect(path)
+            return await Worker(self, slot).inspect(path, mezzanine, spool)
 
     @asynccontextmanager
     async def reserve(self, kind: JobKind = JobKind.RENDER, weight: int = 1) -> AsyncIterator[Worker]:

@@ -12,6 +12,7 @@ import yaml
 
 from pymager.settings.model import Settings
 from pymager.settings.reference import default_of
+from pymager.variants import mezzanine
 from tests.chart import shapes
 from tests.chart.shapes import NAME, QUANTITY, STRINGS, TEXT
 
@@ -53,6 +54,15 @@ _ITEMS = {"sizes": [{"pattern": f"^{_SIZE}([ ,]+{_SIZE})*$"}, {"pattern": f"^{_S
 _OPTIONAL = {"auto_formats"}
 # Tables that are written as one string.
 _TEXTS = ("presets", "watermarks")
+# Settings that are a number or a word.
+_NUMBER_OR_WORD: dict[str, Any] = {
+    "mezzanine": {
+        "anyOf": [
+            {"type": "integer", "minimum": mezzanine.MIN_SIDE, "maximum": mezzanine.MAX_SIDE},
+            {"type": "string", "pattern": "^(off|[0-9]{3,4})$"},
+        ]
+    }
+}
 # What the default of a value does not say about its type.
 TYPES: dict[str, Any] = {
     "replicas": {"type": "integer", "minimum": 0},
@@ -190,6 +200,8 @@ def _setting(name: str, described: dict[str, Any]) -> dict[str, Any]:
         whole, item = _ITEMS.get(name, [{}, {}])
         items = shapes.listed(TEXT | {"minLength": 1} | item)
         return text | {"anyOf": [TEXT | {"minLength": least} | whole, items | {"minItems": least}]}
+    if name in _NUMBER_OR_WORD:
+        return text | _NUMBER_OR_WORD[name]
     if name in _TEXTS:
         return text | {"type": "string"}
     if "enum" in described:

@@ -95,6 +95,8 @@ def test_the_chart_has_the_programs_version() -> None:
         ({"settings": {"sizes": ["800"]}}, "sizes"),
         ({"settings": {"sizes": "100x100, 800"}}, "sizes"),
         ({"settings": {"background": "red"}}, "background"),
+        ({"settings": {"mezzanine": 255}}, "mezzanine"),
+        ({"settings": {"mezzanine": False}}, "mezzanine"),  # what YAML makes of off without quotation marks
         ({"settings": {"blobs": "pictures"}}, "blobs"),
         ({"settings": {"public_url": "img.example.org"}}, "public_url"),
         ({"metrics": {"enabled": True, "port": 8000}}, "must differ from settings.port"),
@@ -137,6 +139,7 @@ def _other(name: str) -> tuple[Any, Any]:
         "jpeg_coding": ("progressive", "progressive"),
         "jpeg_subsampling": ("4:4:4", "4:4:4"),
         "avif_subsampling": ("4:4:4", "4:4:4"),
+        "mezzanine": ("off", "off"),
         "keep_metadata": ("copyright", "copyright"),
         "log_level": ("error", "error"),
         "log_format": ("console", "console"),

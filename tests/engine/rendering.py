@@ -28,7 +28,7 @@ def inspected(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "original")
         file.write_bytes(data)
-        return inspect(file, limits, background)
+        return inspect(file, limits, background)[0]
 
 
 def format_and_size(data: bytes) -> tuple[str, int, int]:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections import Counter, deque
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
@@ -15,7 +16,6 @@ from tests.live.program import Program, command, until
 from tests.live.replicas import Stores
 
 _SWEEP_ALL = {"sweep_grace": 0, "sweep_max_orphan_percent": 100}  # kills leave more orphans than there are originals
-_REPLICAS = 3
 _CLIENTS = 5
 _ACTIVE_IDS = 6
 _OPERATIONS = 50  # of one id, and a few more that were under way
@@ -31,8 +31,8 @@ STOPPED = "stopped and continued"
 class Replica:
     """A place in the cluster: a program that is started again after each kill."""
 
-    def __init__(self, folder: Path, stores: Stores) -> None:
-        self._folder, self._stores = folder, stores
+    def __init__(self, folder: Path, stores: Stores, mezzanine: int | str) -> None:
+        self._folder, self._stores, self._mezzanine = folder, stores, mezzanine
         self._stack = AsyncExitStack()
         self._starts = 0
         self.is_up = False
@@ -43,6 +43,7 @@ class Replica:
         """Start the program on the folder that its forerunner left."""
         self._starts += 1
         settings = {"blobs": self._stores.blobs, "metadata": self._stores.metadata, "workers": 1}
+        settings["mezzanine"] = self._mezzanine
         sweeps = {**_SWEEP_ALL, "sweep_interval": _SWEEPS}
         hooks = {"failpoint_kill": self._order, "failpoint_killed": self._killed}
         self.program = Program(self._folder, (), f"start-{self._starts}", settings | sweeps | hooks)
@@ -93,13 +94,15 @@ class Replica:
 
 
 class ClusterStorm:
-    """`struck` counts what befell the replicas, by named point."""
+    """`struck` counts what befell the replicas, by named point. Each replica has one of the settings `mezzanines`."""
 
-    def __init__(self, folder: Path, stores: Stores, random: Random) -> None:
+    def __init__(self, folder: Path, stores: Stores, random: Random, mezzanines: Sequence[int | str]) -> None:
         self.struck: Counter[str] = Counter()
         self.histories = Histories()
         self._folder, self._stores, self._random = folder, stores, random
-        self._replicas = [Replica(folder / f"replica-{number}", stores) for number in range(_REPLICAS)]
+        self._replicas = [
+            Replica(folder / f"replica-{number}", stores, mezzanine) for number, mezzanine in enumerate(mezzanines)
+        ]
         self._ids = self._sweeps = 0
         self._active: list[str] = []
 

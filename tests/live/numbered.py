@@ -6,11 +6,11 @@ from PIL import Image
 
 _FIELDS = 4  # in each direction, black for 0 and white for 1
 MOST = 1 << _FIELDS * _FIELDS
-_KINDS = (("PNG", (64, 48)), ("JPEG", (160, 120)), ("BMP", (640, 480)))
+_KINDS = (("PNG", (64, 48)), ("JPEG", (160, 120)), ("BMP", (1160, 870)))
 
 
 def numbered(number: int) -> bytes:
-    """The picture of a number below `MOST`: by turns a small PNG, a JPEG, and a BMP of almost a megabyte."""
+    """The picture of a number below `MOST`: by turns a small PNG, a JPEG, and a BMP with a mezzanine."""
     format, size = _KINDS[number % len(_KINDS)]
     fields = Image.new("L", (_FIELDS, _FIELDS))
     fields.putdata([255 * (number >> bit & 1) for bit in range(_FIELDS * _FIELDS)])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -15,8 +16,10 @@ _IDS = 42
 _WRITERS = 3
 _SIZES = ((40, 30), (80, 60), (120, 90))
 _EXTENSIONS = ("jpg", "png", "webp")
+_LOST_MEZZANINES = 0.3  # share of the reads before which the mezzanine is deleted
 _ORPHAN_LEFT_AT = "upload.blob-put"
 _ROUNDS_TO_A_SWEEP = 10
+_MEZZANINES = (256, 320)  # sides: every third picture is large enough for one
 _BUSY_SWEEPS = 0.1  # seconds between them: some have to come between an upload's put and its commit
 RANDOM = "at a random moment"
 
@@ -58,6 +61,7 @@ class Storm:
         self._round += 1
         order, killed = self._folder / f"order-{self._round}", self._folder / f"killed-{self._round}"
         interval = self._random.choice((0, _BUSY_SWEEPS)) if sweeping else 0
+        sides = _MEZZANINES if "mezzanine" in point else (*_MEZZANINES, "off")
         async with running(
             self._folder,
             name=f"round-{self._round}",
@@ -66,6 +70,7 @@ class Storm:
             sweep_grace=0,
             sweep_max_orphan_percent=100,
             sweep_interval=interval,
+            mezzanine=self._random.choice(sides),
         ) as program:
             await self._verify(program)
             if point == RANDOM:
@@ -123,12 +128,20 @@ class Storm:
         action = self._random.choices(("POST", "PUT", "DELETE", "derived", "original"), (20, 25, 12, 30, 8))[0]
         match action:
             case "derived":
+                if self._random.random() < _LOST_MEZZANINES:
+                    self._lose_mezzanine(entry)
                 entry.require({await self._derived(client, entry)}, "GET derived")
             case "original":
                 content = self._ledger.content_of_original(await client.get(f"/original/{entry.id}"))
                 entry.require({content}, "GET original")
             case _:
                 await self._mutate(client, entry, action)
+
+    def _lose_mezzanine(self, entry: Entry) -> None:
+        """Delete it from under the program, which anybody may do at any time."""
+        with suppress(FileNotFoundError):
+            for path in (self._folder / "data/blobs/derived").glob(f"*/{entry.id}/*/*/mezzanine.jpg"):
+                path.unlink()
 
     async def _mutate(self, client: Client, entry: Entry, method: str) -> None:
         number, data = (None, b"") if method == "DELETE" else self._ledger.new_picture()

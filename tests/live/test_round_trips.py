@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from pymager import registry
 from tests.backends.dynamodb_tables import Between, between, by_way_of
 from tests.backends.s3_front import Front
 from tests.live.client import Answer, Client
 from tests.live.numbered import numbered
 from tests.live.program import until
 from tests.live.replicas import Stores, new_stores, replicas
+from tests.pictures import jpeg
 from tests.servers import DynamoLocal, Minio, Postgres
 
 pytestmark = pytest.mark.live
@@ -33,6 +35,7 @@ class Counted:
     front: Front
     log: Path | None
     middle: Between | None
+    blobs: str
     _marks: list[int] = field(default_factory=lambda: [0, 0])
 
     def begin(self) -> None:
@@ -42,6 +45,15 @@ class Counted:
     def bucket(self) -> list[str]:
         """The requests to the bucket: `GET` of an object, `LIST`, `POST` for a bulk delete, and so on."""
         return [_shape(request) for request in self.front.requests[self._marks[0] :]]
+
+    def opened(self) -> list[str]:
+        """The names of the objects that were read: an original is named by its extension."""
+        names = [request.partition(" ")[2].rpartition("/")[2] for request in self.front.requests[self._marks[0] :]]
+        return [
+            "original" if re.fullmatch("[0-9a-f]{32}[.].*", name) else name
+            for name, request in zip(names, self.front.requests[self._marks[0] :], strict=True)
+            if request.startswith("GET ")
+        ]
 
     def catalog(self) -> tuple[int, int]:
         """Reads and writes of the catalog and the leases."""
@@ -76,14 +88,14 @@ async def counted(request: pytest.FixtureRequest, tmp_path: Path, minio: Minio) 
             middle = await stack.enter_async_context(between(catalog))
             metadata = by_way_of(metadata, catalog, middle.port)
         stores = Stores(direct.blobs.replace(str(minio.port), str(front.port)), metadata)
-        [warm] = await stack.enter_async_context(replicas(tmp_path / "warm", stores, 1))
-        [bare] = await stack.enter_async_context(replicas(tmp_path / "bare", stores, 1, memory_cache=0))
+        [warm] = await stack.enter_async_context(replicas(tmp_path / "warm", stores, 1, mezzanine=256))
+        [bare] = await stack.enter_async_context(replicas(tmp_path / "bare", stores, 1, mezzanine=256, memory_cache=0))
         clients = [await stack.enter_async_context(Client(program.url)) for program in (warm, bare)]
-        counted = Counted(clients[0], clients[1], front, log, middle)
+        counted = Counted(clients[0], clients[1], front, log, middle, direct.blobs)
         for client in clients:  # connections and prepared statements, and the marks of the recipes
             assert (await client.put("first", numbered(1))).status in (200, 201)
             assert (await client.get("/derived/first-20x20.jpg")).status == 200
-        await until(lambda: sum("/recipe/" in request for request in front.requests) >= 22, "the recipes' marks")
+        await until(lambda: sum("/recipe/" in request for request in front.requests) >= 24, "the recipes' marks")
         yield counted
 
 
@@ -137,3 +149,27 @@ async def test_an_upload_and_a_delete_read_and_write_the_catalog_once(counted: C
     assert (reads <= 1, writes) == (True, 1)
     await until(lambda: counted.bucket() == ["POST", "LIST", "POST"], f"the clean-up, not {counted.bucket()}")
     assert counted.catalog()[1] == 1
+
+
+async def test_a_large_original_is_not_loaded_for_variants_that_its_mezzanine_serves(counted: Counted) -> None:
+    counted.begin()
+    assert (await counted.warm.post("large", jpeg(2400, 1800))).status == 201
+    assert (sorted(counted.bucket()), counted.catalog()) == (["HEAD", "HEAD", "PUT", "PUT"], (1, 1))
+    for size in ("100x75", "40x30"):
+        answer = await _requested(counted, counted.warm, f"/derived/large-{size}.png")
+        assert (answer.status, sorted(counted.bucket())) == (200, ["GET", "GET", "GET", "HEAD", "PUT"])
+        assert sorted(counted.opened()) == [f"{size}.png", f"{size}.png", "mezzanine.jpg"]
+    answer = await _requested(counted, counted.warm, "/derived/large-400x300.png")
+    assert answer.status == 200
+    assert sorted(counted.opened()) == ["400x300.png", "400x300.png", "original"]
+
+
+async def test_a_missing_mezzanine_is_made_of_the_original_and_written(counted: Counted) -> None:
+    assert (await counted.warm.post("large", jpeg(2400, 1800))).status == 201
+    [key] = [request.split()[1] for request in counted.front.requests if request.endswith("/mezzanine.jpg")][:1]
+    async with registry.load_blobs(counted.blobs) as blobs:
+        await blobs.delete([urlsplit(key).path.lstrip("/").partition("/")[2]])
+    answer = await _requested(counted, counted.warm, "/derived/large-100x75.png")
+    assert (answer.status, sorted(counted.bucket())) == (200, ["GET"] * 4 + ["HEAD"] * 2 + ["PUT"] * 2)
+    assert sorted(counted.opened()) == ["100x75.png", "100x75.png", "mezzanine.jpg", "original"]
+    assert counted.catalog()[0] <= 4

@@ -17,10 +17,12 @@ from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation
 from pymager.library.descriptions import Descriptions
 from pymager.library.library import Library, Located
+from pymager.library.mezzanines import Mezzanines
 from pymager.library.overlays import Overlays
 from pymager.library.resolution import Resolver
 from pymager.library.spool import Spool, Spooled
 from pymager.ports import Original
+from pymager.telemetry.observer import OFF, Observer
 from pymager.variants import option_lists
 from pymager.variants.grammar import Grammar
 from pymager.variants.policy import Policy
@@ -46,6 +48,7 @@ class Place:
     spool: Spool
     derivation: Derivation
     library: Library
+    mezzanines: Mezzanines
 
     @property
     def urls(self) -> VariantUrls:
@@ -116,19 +119,24 @@ async def opened(
     watermarks: Mapping[str, Watermark] | None = None,
     *,
     read_only: bool = False,
+    mezzanine_side: int | None = None,
+    observer: Observer = OFF,
 ) -> AsyncIterator[Place]:
     """A new library; its clean-ups are finished at the end."""
     hooked_blobs, metadata, cache = HookedBlobs(blobs), metadata or HookedMetadata(), Cache(cache_bytes)
     with Spool(folder) as spool:
         async with pool(2) as workers:
             overlays = Overlays(metadata, watermarks or {})
+            mezzanines = Mezzanines(hooked_blobs, metadata, spool.folder, mezzanine_side, observer)
             derivation = Derivation(
-                *(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0), overlays=overlays
+                *(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0),
+                mezzanines=mezzanines,
+                overlays=overlays,
             )
             descriptions = Descriptions(hooked_blobs, metadata, workers, spool.folder, 60.0, read_only=read_only)
             resolver = Resolver(Encoding(), PictureLimits(("*",)), 4096, overlays, descriptions.described)
-            library = Library(hooked_blobs, metadata, workers, derivation, cache, resolver, descriptions)
-            place = Place(hooked_blobs, metadata, workers, spool, derivation, library)
+            library = Library(hooked_blobs, metadata, workers, derivation, cache, resolver, descriptions, mezzanines)
+            place = Place(hooked_blobs, metadata, workers, spool, derivation, library, mezzanines)
             try:
                 yield place
             finally:

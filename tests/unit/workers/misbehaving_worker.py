@@ -16,9 +16,9 @@ from resource import getrlimit
 from typing import Any
 
 from pymager.engine import worker
-from pymager.engine.jobs import Inspection, RenderJob
+from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
-from pymager.errors import NotAPicture, Undecodable
+from pymager.errors import MezzanineDamaged, NotAPicture, Undecodable
 from pymager.ports import Description
 
 LIMITS = ("AS", "CORE", "FSIZE", "NOFILE")
@@ -113,15 +113,34 @@ def report() -> dict[str, Any]:
     }
 
 
-def inspect(path: Path, limits: PictureLimits, background: tuple[int, int, int]) -> Inspection:
+def inspect(
+    path: Path, limits: PictureLimits, background: tuple[int, int, int], mezzanine: Mezzanine | None
+) -> tuple[Inspection, bytes | None]:
     with suppress(BlockingIOError):  # nobody reads the noise
         misbehave(path)
     dominant = "#{:02x}{:02x}{:02x}".format(*background)
-    return Inspection("jpeg", limits.pixels, os.getpid(), Description(1, False, dominant, "AAAA", "L" * 28))
+    description = Description(1, False, dominant, "AAAA", "L" * 28)
+    made = None if mezzanine is None else make_mezzanine(path, limits, mezzanine)
+    return Inspection("jpeg", limits.pixels, os.getpid(), description), made
+
+
+def make_mezzanine(path: Path, limits: PictureLimits, mezzanine: Mezzanine) -> bytes | None:
+    misbehave(path)
+    if path.read_text().strip() == "too-large-for-a-mezzanine":
+        raise Undecodable("this needs too much memory")
+    return None if path.read_text().strip() == "small" else f"mezzanine of {mezzanine.side}".encode()
+
+
+def from_mezzanine(path: Path, job: RenderJob) -> bytes:
+    if not path.read_text().startswith("mezzanine"):
+        raise MezzanineDamaged("this is no mezzanine")
+    return f"{job.variant.width}x{job.variant.height} of a mezzanine of {job.upright}".encode()
 
 
 def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     misbehave(path)
+    if job.upright is not None:
+        return from_mezzanine(path, job)
     match path.read_text().split():
         case ["big"]:
             return b"\xff" * (5 << 20)
@@ -134,4 +153,4 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     return f"{os.getpid()} {job.variant.width}x{job.variant.height} {job.encoding.background}".encode()
 
 
-worker.main(lambda: worker.JobHandlers(inspect, render))
+worker.main(lambda: worker.JobHandlers(inspect, render, make_mezzanine))

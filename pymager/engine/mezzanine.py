@@ -1,0 +1,209 @@
+"""Mezzanines: reduced pictures of originals, from which smaller variants are rendered.
+
+A mezzanine is a JPEG, followed by a second one with the alpha channel if there is one, and by a trailer. It is stored
+as the original is, with the same orientation in EXIF, so that a viewer shows it upright.
+"""
+
+import hashlib
+import hmac
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageFile
+
+from pymager.engine import alpha, color, depth, orient, scale
+from pymager.engine.decode import Decoded, can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
+from pymager.engine.jobs import Mezzanine, RenderJob
+from pymager.engine.limits import PictureLimits
+from pymager.engine.original import OpenOriginal, open_original
+from pymager.engine.step import Step, StepContext
+from pymager.errors import MezzanineDamaged
+from pymager.formats import Encoding
+from pymager.variants import mezzanine as rules
+from pymager.variants.geometry import Size, Target, turned_size
+from pymager.variants.variant import Variant
+
+MAX_BYTES = 64 << 20
+"""The largest mezzanine that is read."""
+
+_TRAILER = struct.Struct(">8sIIIIB32s")
+"""The magic bytes, the sizes of both JPEGs in bytes, the original's width and height before the orientation, the factor
+by which it was decoded smaller or 0 if it was scaled, and a SHA-256 of the source and all bytes before it."""
+_MAGIC = b"pymgmez1"
+_MODES = frozenset({"L", "RGB"})
+_DECODER_ERRORS = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error, Warning),
+    Image.DecompressionBombError,
+)
+_DIGEST_BYTES = 32
+LARGEST_REDUCTION = 8
+"""By how much a JPEG can be decoded smaller."""
+_ANY = RenderJob(Variant(1, 1, "png"), Encoding())
+_QUALITIES = (98, 85)
+"""Of luma and of chroma, which is not subsampled, on libjpeg's scale."""
+_ORIENTATION_TAG = 0x0112
+_EXIF = struct.Struct(">6s4sIHHHIHHI")
+
+DECODE_STEPS: tuple[Step, ...] = (depth.eight_bits, alpha.expand, alpha.clear_outside_frame)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMezzanine:
+    """A mezzanine: its JPEGs and their size in pixels.
+
+    `stored` is the size of the original before the `orientation`; `factors` are how many of its pixels one pixel of the
+    mezzanine covers, across and down. It can be decoded at 1/`max_reduction` of its size: as much smaller as the
+    original would be, so that the result is the same.
+    """
+
+    color: bytes
+    opacity: bytes
+    stored: Size
+    orientation: int
+    factors: tuple[float, float]
+    max_reduction: int
+
+
+def make(path: Path, limits: PictureLimits, mezzanine: Mezzanine) -> bytes | None:
+    """Make the mezzanine of the original in a file; None if it gets none. Raises what `render` does."""
+    with open_original(path, limits, full_walk=False) as original:
+        if not can_be_reduced(original):
+            decoded = decode(original)
+            if not rules.pays_for(original.format, decoded.picture.size, len(original.data), mezzanine.side):
+                return None
+            return encoded(original, decoded, 1, mezzanine)
+        if not rules.pays_for(original.format, original.size, len(original.data), mezzanine.side):
+            return None
+        factor = rules.jpeg_reduction(original.size, mezzanine.side)
+        if not original.container.has_end:
+            check_jpeg_pixels(original)
+        return encoded(original, decode_jpeg(original, factor), factor, mezzanine)
+
+
+def encoded(original: OpenOriginal, decoded: Decoded, factor: int, mezzanine: Mezzanine) -> bytes:
+    """The mezzanine of a picture that was decoded at 1/`factor` of its size. Overwrites the picture."""
+    stored = original.size if factor > 1 else decoded.picture.size
+    size = rules.mezzanine_size(original.format, stored, mezzanine.side)
+    if decoded.picture.size == size:
+        part = (0.0, 0.0, float(size[0]), float(size[1]))
+    else:
+        part, factor = (0.0, 0.0, stored[0] / factor, stored[1] / factor), 0
+    context = StepContext(
+        *(_ANY, part, Target(size, size, (0, 0)), ()), decoded.profile, decoded.gray, decoded.frame_area
+    )
+    picture = decoded.picture
+    for step in (*DECODE_STEPS, scale.crop_and_scale, color.to_srgb, color.to_rgb):
+        picture = step(picture, context)
+    return _file(picture, decoded.orientation, stored, factor, mezzanine.source)
+
+
+def _file(picture: Image.Image, orientation: int, stored: Size, factor: int, source: str) -> bytes:
+    opacity = b""
+    if picture.mode == "RGBA":
+        opacity = _jpeg(picture.getchannel("A"))
+        picture = picture.convert("RGB")
+    content = _jpeg(picture, orientation)
+    head = content + opacity + _TRAILER.pack(_MAGIC, len(content), len(opacity), *stored, factor, b"")[:-_DIGEST_BYTES]
+    return head + _digest(source, head)
+
+
+def _jpeg(picture: Image.Image, orientation: int = 1) -> bytes:
+    out = BytesIO()
+    picture.info = {}
+    exif = (
+        b"" if orientation == 1 else _EXIF.pack(b"Exif\0\0", b"MM\0*", 8, 1, _ORIENTATION_TAG, 3, 1, orientation, 0, 0)
+    )
+    picture.save(out, "JPEG", qtables=_tables(), subsampling="4:4:4", exif=exif)
+    return out.getvalue()
+
+
+@cache
+def _tables() -> list[list[int]]:
+    """The quantization tables of luma and chroma: those of libjpeg, for two qualities."""
+    tables = []
+    for index, quality in enumerate(_QUALITIES):
+        out = BytesIO()
+        Image.new("RGB", (8, 8)).save(out, "JPEG", quality=quality)
+        with Image.open(BytesIO(out.getvalue()), formats=("JPEG",)) as picture:
+            tables.append(list(picture.quantization[index]))  # type: ignore[attr-defined]
+    return tables
+
+
+def _digest(source: str, content: bytes | memoryview) -> bytes:
+    digest = hashlib.sha256(source.encode())
+    digest.update(content)
+    return digest.digest()
+
+
+def read(path: Path, job: RenderJob) -> OpenMezzanine:
+    """Read and check the mezzanine of a job. Raises `MezzanineDamaged`, and `OSError` if the file cannot be read."""
+    assert job.upright is not None
+    if path.stat().st_size > MAX_BYTES:
+        raise MezzanineDamaged("the mezzanine is too large")
+    data = path.read_bytes()
+    if len(data) < _TRAILER.size:
+        raise MezzanineDamaged("the mezzanine is too short")
+    magic, length, alpha_length, width, height, factor, digest = _TRAILER.unpack(data[-_TRAILER.size :])
+    if magic != _MAGIC or length + alpha_length + _TRAILER.size != len(data):
+        raise MezzanineDamaged("the mezzanine is incomplete")
+    if not hmac.compare_digest(digest, _digest(job.source, memoryview(data)[:-_DIGEST_BYTES])):
+        raise MezzanineDamaged("the mezzanine's checksum is wrong, or it is that of another original")
+    content = data[:length]
+    with _opened(content) as picture:
+        orientation = orient.orientation_in(picture.info.get("exif"))
+        size = picture.size
+        if picture.mode not in _MODES or max(size) > rules.MAX_SIDE:
+            raise MezzanineDamaged(f"the mezzanine is in mode {picture.mode} with {size[0]}x{size[1]} pixels")
+    if turned_size((width, height), (orientation,)) != job.upright:
+        raise MezzanineDamaged("the mezzanine is that of an original of another size")
+    if size != (-(-width // factor), -(-height // factor)) if factor else max(size) > max(width, height):
+        raise MezzanineDamaged("the mezzanine has another size than its trailer says")
+    return OpenMezzanine(
+        content,
+        data[length : length + alpha_length],
+        (width, height),
+        orientation,
+        (float(factor), float(factor)) if factor else (width / size[0], height / size[1]),
+        max(1, LARGEST_REDUCTION // factor) if factor else 1,
+    )
+
+
+def load(opened: OpenMezzanine, factor: int) -> Image.Image:
+    """Decode the mezzanine at 1/`factor` of its size: L, RGB or RGBA. Raises `MezzanineDamaged`."""
+    picture = _decoded(opened.color, factor)
+    if opened.opacity:
+        opacity = _decoded(opened.opacity, factor)
+        if opacity.mode != "L" or opacity.size != picture.size:
+            raise MezzanineDamaged("the mezzanine's alpha channel has another size")
+        picture.putalpha(opacity)
+    return picture
+
+
+def _opened(data: bytes) -> ImageFile.ImageFile:
+    with _translating_errors():
+        return Image.open(BytesIO(data), formats=("JPEG",))
+
+
+def _decoded(data: bytes, factor: int) -> Image.Image:
+    with _opened(data) as picture:
+        if max(picture.size) > rules.MAX_SIDE:
+            raise MezzanineDamaged(f"the mezzanine has {picture.width}x{picture.height} pixels")
+        if factor > 1:
+            picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
+        with _translating_errors():
+            picture.load()
+        return picture
+
+
+@contextmanager
+def _translating_errors() -> Iterator[None]:
+    """Turn what Pillow raises for a broken JPEG into `MezzanineDamaged`."""
+    try:
+        yield
+    except _DECODER_ERRORS as error:
+        raise MezzanineDamaged(f"the mezzanine cannot be decoded: {error}") from error
