@@ -60,8 +60,8 @@ docs: $(VENV)/dev.stamp ## Generate docs/settings.md and the schema of the chart
 	$(BIN)/python -m pymager.settings.reference docs/settings.md
 	$(BIN)/python -m tests.chart.generate
 
-bench: $(VENV)/dev.stamp ## Measure CPU per request and latency, beside thumbor.
-	bench/run
+bench: $(VENV)/dev.stamp ## Measure CPU per request and latency beside thumbor and sharp, and write the pages' tables.
+	bench/run --write $(ARGS)
 
 # Takes twenty minutes and 10 GB in the folder for temporary files.
 bench-scale: $(VENV)/dev.stamp ## Measure ten million rows and 200,000 objects beside few of them.

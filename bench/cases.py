@@ -1,174 +1,137 @@
-"""What is measured: each case's requests to both servers, how many, and what is aimed at."""
+"""What is measured: a row for each case, with the requests' kind, the picture, the peers and the aim."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-from bench.load import Request
-from bench.servers import Server
-from bench.stage import Stage
+from bench.aims import (
+    IMAGOR_HIT_OF_THUMBOR,
+    IMGPROXY_AVATAR_OF_THUMBOR,
+    IMGPROXY_NOT_MODIFIED_OF_THUMBOR,
+    MANY,
+    ONE,
+    Aim,
+    always,
+    of_imgproxy,
+)
 
-HITS = {1: 2000, 16: 3000, 64: 3000}
-QUICK_HITS = {1: 400, 16: 600}
-COLD = {1: 8, 16: 24, 64: 64}
-QUICK_COLD = {1: 4, 16: 16}
-LATER = {1: 4}
-HIT_ROUNDS, ROUNDS = 5, 3
+Kind = Literal["hit", "not-modified", "first", "further", "upload"]
+Target = tuple[int, int, str]
 
+LARGE, SMALL, WEBP, PNG = (800, 600, "jpg"), (100, 100, "jpg"), (800, 600, "webp"), (800, 600, "png")
+COLD_PEERS = ("thumbor", "sharp")
 
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """At most `ratio` times the CPU time of thumbor's answer, or of Pillow's bare decode."""
-
-    ratio: float
-    of: Literal["thumbor", "decode"]
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One server's part in a case: `requests(round, connections, count)` makes a block's requests, anew each time.
-
-    `warm_up()` are requests that are sent once before the first block; `per_request` scales the number of requests.
-    """
-
-    server: Server
-    requests: Callable[[int, int, int], list[Request]]
-    warm_up: Callable[[], list[Request]]
-    expect: int = 200
-    warm_expect: int = 200
-    scale: float = 1.0
+# The number of requests in a block, for each number of connections.
+HITS = {ONE: 2000, MANY: 3000}
+QUICK_HITS = {ONE: 300, MANY: 600}
+COLD = {ONE: 8, MANY: 24}
+QUICK_COLD = {ONE: 3, MANY: 16}
+HIT_ROUNDS, COLD_ROUNDS, QUICK_ROUNDS = 5, 4, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A line of the table for each number of connections in `counts`, which tells the requests in a block.
+    """A row of the tables.
 
-    `decode` is the size whose bare decode is the yardstick, of the original `picture`.
+    `decode` is the size that the yardstick decodes `original` for. `weight` multiplies the number of requests where
+    each takes little time. `cached` is whether pymager's memory cache is on. Where `equal`, what is compared is only
+    comparable at equal bytes.
     """
 
     name: str
     title: str
-    counts: dict[int, int]
-    rounds: int
-    sides: tuple[Side, ...]
-    aim: Aim | None = None
-    picture: str = ""
+    kind: Kind
+    aims: Mapping[int, Aim] = field(default_factory=dict)
+    original: str = "jpg"
+    target: Target = LARGE
+    peers: tuple[str, ...] = ("thumbor",)
     decode: tuple[int, int] | None = None
+    weight: int = 1
+    cached: bool = False
+    equal: bool = False
+
+    def counts(self, *, quick: bool) -> dict[int, int]:
+        """Requests in a block, for each number of connections."""
+        if self.kind in ("hit", "not-modified"):
+            return QUICK_HITS if quick else HITS
+        return {many: self.weight * count for many, count in (QUICK_COLD if quick else COLD).items()}
+
+    def rounds(self, *, quick: bool) -> int:
+        """How often each server has its turn."""
+        return QUICK_ROUNDS if quick else HIT_ROUNDS if self.kind in ("hit", "not-modified") else COLD_ROUNDS
 
 
-def all_cases(stage: Stage, *, quick: bool) -> list[Case]:
-    """Every case in the table's order."""
-    hits, cold = (QUICK_HITS, QUICK_COLD) if quick else (HITS, COLD)
-    cases = [
-        _hit(stage, "hit-memory", "hit from memory", (stage.pymager,), hits, Aim(0.20, "thumbor")),
-        _hit(stage, "hit-disk", "hit from disk", (stage.pymager_disk,), hits, Aim(0.25, "thumbor")),
-        _not_modified(stage, (stage.pymager,), hits),
-        _cold(stage, "cold-jpeg", "jpg", (800, 600, "jpg"), cold, Aim(1.2, "decode")),
-        _cold(stage, "cold-jpeg-small", "jpg", (100, 100, "jpg"), cold, Aim(1.15, "decode")),
-        _cold(stage, "cold-webp", "jpg", (800, 600, "webp"), cold, Aim(0.67, "thumbor")),
-        _cold(stage, "cold-webp-default", "jpg", (800, 600, "webp"), cold, None, default=True),
-        _cold(stage, "cold-webp-small", "jpg", (100, 100, "webp"), cold, None),
-        _upload(stage, (stage.pymager_disk,), cold),
-    ]
-    later = [
-        _cold(stage, f"cold-{kind}", kind, (800, 600, "jpg"), LATER, None)
-        for kind in ("original-png", "original-webp", "original-24mp")
-    ]
-    return cases + later
-
-
-def store_cases(stage: Stage, *, quick: bool) -> list[Case]:
-    """The cases over a bucket and a shared catalog; thumbor stays on its folder."""
-    hits, cold = (QUICK_HITS, QUICK_COLD) if quick else (HITS, COLD)
-    cached = tuple(pair[0] for pair in stage.clusters.values())
-    uncached = tuple(pair[1] for pair in stage.clusters.values())
-    return [
-        _hit(stage, "hit-memory", "hit from memory", cached, hits, Aim(0.25, "thumbor")),
-        _hit(stage, "hit-disk", "hit from the bucket", uncached, hits, Aim(0.5, "thumbor")),
-        _not_modified(stage, cached, hits),
-        _cold(stage, "cold-jpeg", "jpg", (800, 600, "jpg"), cold, Aim(1.3, "decode"), ours=uncached),
-        _upload(stage, uncached, cold),
-    ]
-
-
-def _hit(stage: Stage, name: str, title: str, ours: Sequence[Server], counts: dict[int, int], aim: Aim) -> Case:
-    sides = (*(_hit_side(stage, server, 1.0) for server in ours), _hit_side(stage, stage.thumbor, 0.3))
-    return Case(name, f"{title}, 800x600 JPEG", counts, HIT_ROUNDS, sides, aim)
-
-
-def _hit_side(stage: Stage, server: Server, scale: float) -> Side:
-    def requests(*_: int) -> list[Request]:
-        ids = stage.originals(server, "jpg", [f"hit-{i}" for i in range(16)])
-        return [server.derived(id, 800, 600, "jpg") for id in ids]
-
-    return Side(server, requests, lambda: requests() * 8, scale=scale)
-
-
-def _not_modified(stage: Stage, ours: Sequence[Server], counts: dict[int, int]) -> Case:
-    sides = (*(_conditional(stage, server, 1.0) for server in ours), _conditional(stage, stage.thumbor, 0.3))
-    return Case("not-modified", "304 to If-None-Match", counts, HIT_ROUNDS, sides, Aim(0.12, "thumbor"))
-
-
-def _conditional(stage: Stage, server: Server, scale: float) -> Side:
-    made: list[Request] = []
-
-    def requests(*_: int) -> list[Request]:
-        if not made:
-            plain = _hit_side(stage, server, 1.0).requests(0, 0, 0)
-            for request in plain:
-                etag = stage.load.fetch(server.port, request).headers["etag"]
-                made.append(Request(request.path, headers={"If-None-Match": etag}))
-        return made
-
-    return Side(server, requests, lambda: requests() * 8, expect=304, warm_expect=304, scale=scale)
-
-
-def _cold(
-    stage: Stage,
+def _first(
     name: str,
-    kind: str,
-    target: tuple[int, int, str],
-    counts: dict[int, int],
-    aim: Aim | None,
+    title: str,
+    aims: Mapping[int, Aim],
+    original: str,
+    target: Target,
     *,
-    default: bool = False,
-    ours: Sequence[Server] = (),
+    weight: int = 1,
+    equal: bool = False,
 ) -> Case:
-    width, height, extension = target
-    ours = ours or (stage.pymager if default else stage.pymager_disk,)
-    sides = tuple(_cold_side(stage, server, kind, target, name, ours) for server in (*ours, stage.thumbor))
-    title = f"cold, {stage.titles[kind]} to {width}x{height} {'JPEG' if extension == 'jpg' else 'WebP'}"
-    if default:
-        title += ", default effort"
-    if aim and extension == "webp" and stage.match and not stage.match.equal:
-        title += " (not equal, see below)"
-    decode = (width, height) if stage.pictures[kind].suffix == ".jpg" else None
-    return Case(name, title, counts, ROUNDS, sides, aim, kind, decode)
+    title = f"first variant, {title}"
+    return Case(name, title, "first", aims, original, target, COLD_PEERS, target[:2], weight, equal=equal)
 
 
-def _cold_side(
-    stage: Stage, server: Server, kind: str, target: tuple[int, int, str], name: str, ours: Sequence[Server]
-) -> Side:
-    # A case with the target of another one needs originals of its own, or it would measure hits.
-    prefix = name if name == "cold-webp-default" else f"{kind}-{len(ours)}"
-
-    def asked(ids: list[str]) -> list[Request]:
-        return [server.derived(id, *target) for id in stage.originals(server, kind, ids)]
-
-    def requests(round: int, connections: int, count: int) -> list[Request]:
-        return asked([f"{prefix}-{round}-{connections}-{i}" for i in range(count)])
-
-    return Side(server, requests, lambda: asked([f"{prefix}-warm-{i}" for i in range(4)]))
+def _further(name: str, title: str, aims: Mapping[int, Aim], target: Target) -> Case:
+    return Case(name, f"further variant, {title}", "further", aims, "jpg", target, COLD_PEERS, target[:2], 2)
 
 
-def _upload(stage: Stage, ours: Sequence[Server], counts: dict[int, int]) -> Case:
-    sides = tuple(_upload_side(stage, server, len(ours)) for server in (*ours, stage.thumbor))
-    return Case("upload", f"upload, {stage.titles['jpg']}", counts, ROUNDS, sides)
+FOLDER = (
+    _first("cold-jpeg", "12 MP JPEG to 800x600 JPEG", of_imgproxy(0.65, "jpg to 800x600 jpg"), "jpg", LARGE),
+    _first("cold-jpeg-small", "12 MP JPEG to 100x100 JPEG", of_imgproxy(0.75, "jpg to 100x100 jpg"), "jpg", SMALL),
+    _first(
+        "cold-webp", "12 MP JPEG to 800x600 WebP", of_imgproxy(0.65, "jpg to 800x600 webp"), "jpg", WEBP, equal=True
+    ),
+    _further("further-jpeg", "12 MP JPEG to 800x600 JPEG", of_imgproxy(0.3, "jpg to 800x600 jpg"), LARGE),
+    _further("further-jpeg-small", "12 MP JPEG to 100x100 JPEG", of_imgproxy(0.2, "jpg to 100x100 jpg"), SMALL),
+    _first(
+        "cold-png-png", "3 MP PNG to 800x600 PNG", of_imgproxy(0.7, "png to 800x600 png"), "png-3mp", PNG, equal=True
+    ),
+    _first("cold-png", "3 MP PNG to 800x600 JPEG", of_imgproxy(0.7, "png to 800x600 jpg"), "png-3mp", LARGE),
+    _first("cold-from-webp", "3 MP WebP to 800x600 JPEG", of_imgproxy(0.7, "webp to 800x600 jpg"), "webp-3mp", LARGE),
+    _first(
+        "cold-avatar",
+        "400x400 JPEG to 100x100 JPEG",
+        always(Aim(0.8 * IMGPROXY_AVATAR_OF_THUMBOR, "thumbor")),
+        "avatar",
+        SMALL,
+        weight=6,
+    ),
+    Case(
+        "hit-memory",
+        "hit from memory, 800x600 JPEG",
+        "hit",
+        {ONE: Aim(0.2, "thumbor"), MANY: Aim(0.45 * IMAGOR_HIT_OF_THUMBOR, "thumbor")},
+        cached=True,
+    ),
+    Case("hit-disk", "hit from the folder, 800x600 JPEG", "hit", always(Aim(0.25, "thumbor"))),
+    Case(
+        "not-modified",
+        "304 to If-None-Match",
+        "not-modified",
+        {ONE: Aim(0.12, "thumbor"), MANY: Aim(0.5 * IMGPROXY_NOT_MODIFIED_OF_THUMBOR, "thumbor")},
+        cached=True,
+    ),
+    # The size of the decode is one for which libjpeg's smallest scale, 1/8, is enough.
+    Case("upload", "upload of a 12 MP JPEG", "upload", always(Aim(1.15, "decode")), decode=(100, 100)),
+    _first("cold-webp-small", "12 MP JPEG to 100x100 WebP", {}, "jpg", (100, 100, "webp")),
+    _first("cold-24mp", "24 MP JPEG to 800x600 JPEG", {}, "jpg-24mp", LARGE),
+)
+"""The cases over a folder and SQLite, in the tables' order."""
 
+BUCKET = (
+    Case("hit-memory", "hit from memory, 800x600 JPEG", "hit", always(Aim(0.2, "thumbor")), cached=True),
+    Case("hit-disk", "hit from the bucket, 800x600 JPEG", "hit", always(Aim(0.4, "thumbor"))),
+    Case("not-modified", "304 to If-None-Match", "not-modified", always(Aim(0.12, "thumbor")), cached=True),
+    Case(
+        "cold-jpeg", "first variant, 12 MP JPEG to 800x600 JPEG", "first", always(Aim(1.3, "decode")), decode=LARGE[:2]
+    ),
+    Case("further-jpeg", "further variant, 12 MP JPEG to 800x600 JPEG", "further", decode=LARGE[:2], weight=2),
+    Case("upload", "upload of a 12 MP JPEG", "upload", decode=(100, 100)),
+)
+"""The cases over a bucket with each shared catalog; thumbor stays on its folder."""
 
-def _upload_side(stage: Stage, server: Server, table: int) -> Side:
-    def requests(round: int, connections: int, count: int) -> list[Request]:
-        file = stage.pictures["jpg"]
-        return [server.upload(f"upload-{table}-{round}-{connections}-{i}", file) for i in range(count)]
-
-    return Side(server, requests, lambda: requests(-1, 0, 4), expect=201, warm_expect=201)
+NOT_QUICK = {"cold-webp-small", "cold-24mp"}

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import uvloop
 
-JOB_LIMIT = 120.0
+JOB_LIMIT = 300.0
 
 
 class Connection(asyncio.Protocol):

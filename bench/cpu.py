@@ -47,6 +47,11 @@ def memory(root: int) -> int:
     return sum(own_memory(pid) for pid in tree(root))
 
 
+def resident(root: int) -> int:
+    """Bytes of memory that the tree holds, shared pages counted for each process that has them (RSS)."""
+    return sum(_rollup(pid, "Rss:") for pid in tree(root))
+
+
 def _own(pid: int) -> float:
     try:
         return time.clock_gettime((~pid << 3) | 2)  # the process's CPU clock, as clock_getcpuclockid(3) names it
@@ -68,8 +73,12 @@ def _stat(pid: int) -> list[str]:
 
 def own_memory(pid: int) -> int:
     """Bytes of memory that one process holds (PSS); 0 for one that is gone."""
+    return _rollup(pid, "Pss:")
+
+
+def _rollup(pid: int, name: str) -> int:
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024
     return 0

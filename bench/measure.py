@@ -1,9 +1,9 @@
 """Measures a case: blocks of requests, the servers by turns, so that a noisy machine is noisy to both."""
 
-import threading
+import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -11,10 +11,11 @@ from statistics import median
 from PIL import Image
 
 from bench import cpu
-from bench.cases import Case, Side
+from bench.cases import Case
 from bench.load import Load
+from bench.sides import Side
 
-DECODES = 5
+DECODES = 6
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A line of the table; `decode` are the CPU seconds of bare decodes, one for each round."""
+    """A case at a number of connections; `decode` are the CPU seconds of bare decodes, one for each round."""
 
     case: Case
     connections: int
@@ -44,24 +45,26 @@ class Result:
     decode: list[float]
 
     def ratios(self, ours: str, of: str) -> list[float]:
-        """The CPU time of one of our servers divided by that of `thumbor` or `decode`, round by round."""
+        """The CPU time of one of our servers divided by that of a peer or `decode`, round by round."""
         below = self.decode if of == "decode" else self.series[of].cpu if of in self.series else []
         return [ours / theirs for ours, theirs in zip(self.series[ours].cpu, below, strict=False)]
 
 
-def measure(case: Case, load: Load, picture: Path | None, out_of_time: Callable[[], bool]) -> Iterator[Result]:
+def measure(
+    case: Case, sides: Sequence[Side], load: Load, picture: Path, out_of_time: Callable[[], bool], *, quick: bool
+) -> Iterator[Result]:
     """Measure a case at each number of connections; stops early, with whole rounds, once it is `out_of_time`."""
-    for side in case.sides:
+    for side in sides:
         load.send(side.server.port, side.warm_up(), 4, expect=side.warm_expect)
-    for connections, count in case.counts.items():
-        result = Result(case, connections, {side.server.name: Series() for side in case.sides}, [])
-        for round in range(case.rounds):
+    for connections, count in case.counts(quick=quick).items():
+        result = Result(case, connections, {side.server.name: Series() for side in sides}, [])
+        for round in range(case.rounds(quick=quick)):
             if out_of_time() and round:
                 break
-            decodes = _decodes(case, picture)
-            for side in case.sides:
+            decodes = _decodes(case, picture, connections)
+            for side in sides:
                 _block(side, load, result.series[side.server.name], round, connections, count)
-                decodes += _decodes(case, picture)
+                decodes += _decodes(case, picture, connections)
             if decodes:
                 result.decode.append(median(decodes))
         yield result
@@ -70,35 +73,24 @@ def measure(case: Case, load: Load, picture: Path | None, out_of_time: Callable[
 
 
 def bare_decode(picture: Path, size: tuple[int, int]) -> float:
-    """CPU seconds in which Pillow decodes a JPEG at the scale that is enough for `size`, and does nothing else."""
-    started = time.process_time()
+    """CPU seconds in which Pillow decodes a picture, a JPEG at the scale that is enough for `size`, and nothing else.
+
+    They are those of the calling thread.
+    """
+    started = time.thread_time()
     with Image.open(picture) as image:
         image.draft("RGB", size)
         image.load()
-    return time.process_time() - started
+    return time.thread_time() - started
 
 
-@contextmanager
-def peak_memory(pid: int) -> Iterator[list[int]]:
-    """A list of one number, while entered: the most memory that the tree of the process was seen to hold."""
-    peak = [cpu.memory(pid)]
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.1):
-            peak[0] = max(peak[0], cpu.memory(pid))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        watcher.join()
-
-
-def _decodes(case: Case, picture: Path | None) -> list[float]:
-    return [bare_decode(picture, case.decode) for _ in range(DECODES)] if case.decode and picture else []
+def _decodes(case: Case, picture: Path, connections: int) -> list[float]:
+    """As many at a time as the servers decode: cores that share their parts cost a decode more when all are busy."""
+    if case.decode is None:
+        return []
+    at_once = min(connections, len(os.sched_getaffinity(0)))
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(bare_decode, [picture] * DECODES, [case.decode] * DECODES))
 
 
 def _block(side: Side, load: Load, series: Series, round: int, connections: int, count: int) -> None:

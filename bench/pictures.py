@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-ORIGINAL_QUALITY = 90
-GRAIN = 1.5
+# At 12 megapixels the file has 3.3 MB, and its parts of the decoder's time are those of a camera's file of that size.
+ORIGINAL_QUALITY = 93
+GRAIN = 3.0
 
 
 def photograph(width: int, height: int, seed: int = 1) -> Image.Image:
@@ -22,7 +23,7 @@ def photograph(width: int, height: int, seed: int = 1) -> Image.Image:
 
 
 def encoded(image: Image.Image, extension: str) -> bytes:
-    """The picture as a file: JPEG of quality 90, PNG, or WebP of quality 85."""
+    """The picture as a file: JPEG of quality 93, PNG, or WebP of quality 85."""
     buffer = io.BytesIO()
     match extension:
         case "jpg":

@@ -1,9 +1,11 @@
-"""The two servers under test: how each is started, given originals and asked for pictures."""
+"""The servers under test: how each is started, given originals and asked for pictures."""
 
 import contextlib
 import hashlib
+import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,12 +13,13 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, Self
+from urllib.parse import urlencode
 
-from bench import cpu, thumbor
+from bench import cpu, sharp, thumbor
 from bench.load import Load, LoadError, Request, multipart
 
-START_LIMIT = 30.0
-STOP_LIMIT = 20.0
+START_LIMIT = 120.0
+STOP_LIMIT = 60.0
 
 
 class Server(Protocol):
@@ -29,15 +32,28 @@ class Server(Protocol):
     def derived(self, id: str, width: int, height: int, extension: str) -> Request:
         """A request for a derived picture of an original."""
 
-    def upload(self, id: str, file: Path) -> Request:
-        """A request that uploads an original as a form."""
-
     def add(self, load: Load, ids: Sequence[str], file: Path) -> None:
         """Put the same picture there under many ids, outside of what is measured."""
 
 
+class Receiver(Server, Protocol):
+    """A server that takes uploads."""
+
+    def upload(self, id: str, file: Path) -> Request:
+        """A request that uploads an original as a form."""
+
+
+class Peer(Server, Protocol):
+    """A server to compare with; `encodings` has what its files of a format are encoded with, by extension."""
+
+    encodings: dict[str, dict[str, int | bool]]
+
+
 class Process:
-    """A server's process, from `with` to its end; ends what it started, by process id."""
+    """A server's process, from `with` to its end; ends what it started, by process id.
+
+    `start_seconds` is the CPU time that it took until it answered its health check.
+    """
 
     def __init__(
         self, command: Sequence[str | Path], env: Mapping[str, str], log: Path, port: int, health: str
@@ -45,8 +61,7 @@ class Process:
         self._command, self._env, self._log, self.port, self._health = command, env, log, port, health
 
     def __enter__(self) -> Self:
-        if not Path(self._command[0]).exists():
-            raise LoadError(f"there is no {self._command[0]}; make it with `make test`, or name another with --program")
+        _check(Path(self._command[0]))
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command, env={**_clean_environment(), **self._env}, cwd=self._log.parent, stdout=log, stderr=log
@@ -54,6 +69,7 @@ class Process:
         self.pid = self._process.pid
         try:
             self._wait()
+            self.start_seconds = cpu.seconds(self.pid)
         except BaseException:
             self.__exit__()
             raise
@@ -77,7 +93,7 @@ class Process:
                 connection.sendall(f"GET {self._health} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
                 if connection.recv(12).endswith(b" 200"):
                     return
-            time.sleep(0.05)
+            time.sleep(0.01)
         last = self._log.read_text(errors="replace").strip().splitlines()[-8:]
         raise LoadError("\n".join([f"{self._command[0]} did not start:", *last]))
 
@@ -89,7 +105,7 @@ class Pymager(Process):
         self, program: Path, folder: Path, settings: dict[str, str] | None = None, *, name: str = "pymager"
     ) -> None:
         self.name = name
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         token = secrets.token_urlsafe(24)
         self._auth = {"Authorization": f"Bearer {token}"}
         port = free_port()
@@ -102,7 +118,7 @@ class Pymager(Process):
             "PYMAGER_LOG_LEVEL": "warning",
         }
         env |= settings or {}
-        super().__init__([program, "serve"], env, folder / "log", port, "/healthz")
+        super().__init__([program, "serve"], env, folder / "log", port, "/readyz")
 
     def derived(self, id: str, width: int, height: int, extension: str) -> Request:
         return Request(f"/derived/{id}-{width}x{height}.{extension}")
@@ -122,16 +138,14 @@ class Pymager(Process):
 class Thumbor(Process):
     """thumbor over a folder of originals, with its file result storage and signed URLs."""
 
-    def __init__(self, python: Path, folder: Path, *, webp_quality: int | None = None) -> None:
+    def __init__(self, python: Path, folder: Path) -> None:
         self.name = "thumbor"
-        folder.mkdir()
+        self.encodings: dict[str, dict[str, int | bool]] = {}
+        self._originals = Originals(folder)
         port = free_port()
         self._key = secrets.token_urlsafe(24)
-        self._originals = folder / "originals"
-        self._originals.mkdir()
-        self._names: dict[str, str] = {}
         conf = folder / "thumbor.conf"
-        conf.write_text(thumbor.configuration(folder, self._key, webp_quality))
+        conf.write_text(thumbor.configuration(folder, self._key))
         command: list[str | Path] = [
             python,
             "-m",
@@ -142,12 +156,11 @@ class Thumbor(Process):
         ]
         super().__init__(command, {}, folder / "log", port, "/healthcheck")
 
-    def derived(self, id: str, width: int, height: int, extension: str, *, quality: int | None = None) -> Request:
+    def derived(self, id: str, width: int, height: int, extension: str) -> Request:
         wanted = {"jpg": "jpeg"}.get(extension, extension)
-        name = self._names[id]
+        name = self._originals.names[id]
         filters = [] if name.endswith(f".{extension}") else [f"format({wanted})"]
-        if quality is not None:
-            filters.append(f"quality({quality})")
+        filters += [f"{option}({value})" for option, value in self.encodings.get(extension, {}).items()]
         chain = f"filters:{':'.join(filters)}/" if filters else ""
         return Request(thumbor.signed(self._key, f"{width}x{height}/{chain}{name}"))
 
@@ -156,9 +169,54 @@ class Thumbor(Process):
         return Request("/image", "POST", headers, str(file), prefix, suffix)
 
     def add(self, load: Load, ids: Sequence[str], file: Path) -> None:
+        self._originals.add(ids, file)
+
+
+class Sharp(Process):
+    """Our small server on sharp, over a folder of originals, with results in files."""
+
+    def __init__(self, modules: Path, folder: Path) -> None:
+        self.name = "sharp"
+        self.encodings: dict[str, dict[str, int | bool]] = {}
+        self._originals = Originals(folder)
+        (folder / "results").mkdir()
+        port = free_port()
+        command: list[str | Path] = [shutil.which("node") or "node", sharp.SERVER, str(port), folder]
+        super().__init__(command, sharp.environment(modules), folder / "log", port, "/health")
+
+    def derived(self, id: str, width: int, height: int, extension: str) -> Request:
+        query = urlencode({name: json.dumps(value) for name, value in self.encodings.get(extension, {}).items()})
+        return Request(f"/{width}x{height}.{extension}/{self._originals.names[id]}?{query}")
+
+    def add(self, load: Load, ids: Sequence[str], file: Path) -> None:
+        self._originals.add(ids, file)
+
+
+class Originals:
+    """The folder that a peer reads its originals from; `names` are those of the files, by id."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "originals"
+        self._folder.mkdir(parents=True)
+        self.names: dict[str, str] = {}
+
+    def add(self, ids: Sequence[str], file: Path) -> None:
+        """Make links to the same file."""
         for id in ids:
-            self._names[id] = f"{id}{file.suffix}"
-            (self._originals / self._names[id]).hardlink_to(file)
+            self.names[id] = f"{id}{file.suffix}"
+            (self._folder / self.names[id]).hardlink_to(file)
+
+
+def version(program: Path) -> str:
+    """pymager's name and version. Raises `LoadError` where the program does not exist."""
+    _check(program)
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return f"pymager {said.split()[-1]}"
+
+
+def _check(program: Path) -> None:
+    if not program.exists():
+        raise LoadError(f"there is no {program}; make it with `make test`, or name another with --program")
 
 
 def _clean_environment() -> dict[str, str]:

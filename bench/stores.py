@@ -41,11 +41,11 @@ class Stores:
         self._minio, self._postgres, self._dynamo = minio, postgres, dynamo
 
     def settings(self, catalog: str, name: str) -> Settings:
-        """What a pymager of this name is to be told: a prefix, a database or a table of its own."""
+        """What a pymager of this name is to be told: a prefix of its own, and a database or a table of its own."""
         if catalog == "postgresql":
             assert self._postgres is not None
             metadata = self._postgres.new_database()
         else:
             assert self._dynamo is not None
             metadata = self._dynamo.table_url(name)
-        return {"PYMAGER_BLOBS": self._minio.url("bench", name), "PYMAGER_METADATA": metadata}
+        return {"PYMAGER_BLOBS": self._minio.url("bench", f"{catalog}-{name}"), "PYMAGER_METADATA": metadata}

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import os
 import shutil
 import subprocess
 import sys
@@ -11,22 +10,15 @@ import tempfile
 import venv
 from pathlib import Path
 
+from bench.cache import installed
+
 LOCK = Path(__file__).with_name("requirements-thumbor.txt")
 BUILD_TOOL = "setuptools"
 
 
 def install() -> Path:
     """The Python of an environment with exactly what the lock file says; made on the first call, then kept."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pymager" / "bench"
-    mark = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = cache / f"thumbor-{mark}"
-    if not (folder / "complete").exists():
-        print(f"installing thumbor into {folder} ...", file=sys.stderr)
-        shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True)
-        _install_into(folder)
-        (folder / "complete").touch()
-    return folder / "bin" / "python"
+    return installed("thumbor", LOCK.read_bytes() + sys.version.encode(), _install_into) / "bin" / "python"
 
 
 def version(python: Path) -> str:
@@ -35,10 +27,10 @@ def version(python: Path) -> str:
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def configuration(folder: Path, key: str, webp_quality: int | None) -> str:
+def configuration(folder: Path, key: str) -> str:
     """A thumbor.conf: signed URLs only and results kept in files, as its documentation says for production.
 
-    What it renders is compared, so its qualities stand here too; all else is left at thumbor's own defaults.
+    What it renders is compared, so its quality stands here too; all else is left at thumbor's own defaults.
     """
     settings = {
         "SECURITY_KEY": key,
@@ -50,7 +42,6 @@ def configuration(folder: Path, key: str, webp_quality: int | None) -> str:
         "RESULT_STORAGE_FILE_STORAGE_ROOT_PATH": str(folder / "results"),
         "RESULT_STORAGE_EXPIRATION_SECONDS": 0,
         "QUALITY": 80,
-        "WEBP_QUALITY": webp_quality,
         "UPLOAD_ENABLED": True,
         "UPLOAD_PHOTO_STORAGE": "thumbor.storages.file_storage",
         "FILE_STORAGE_ROOT_PATH": str(folder / "uploads"),
@@ -65,6 +56,7 @@ def signed(key: str, path: str) -> str:
 
 
 def _install_into(folder: Path) -> None:
+    venv.create(folder, with_pip=True)
     pip: list[str | Path] = [
         folder / "bin" / "pip",
         "install",
