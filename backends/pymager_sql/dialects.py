@@ -8,11 +8,11 @@ from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from pymager.errors import ConfigurationError
+from pymager_sql.base_store import Writes
 from pymager_sql.failures import ErrorKind
 from pymager_sql.lease_store import LeaseStore
 from pymager_sql.reads import Reads
 from pymager_sql.threads import Threads
-from pymager_sql.writes import Writes
 
 
 class Dialect(Protocol):

@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, text
 
 from pymager.errors import ConfigurationError, Unavailable
 from pymager_sql import deadlines, engines
+from pymager_sql.base_store import Writes
 from pymager_sql.catalog import Row
 from pymager_sql.failures import ErrorKind, translate_errors
 from pymager_sql.lease_table import LeaseTable
@@ -22,7 +23,7 @@ from pymager_sql.statement_thread import StatementThread
 from pymager_sql.tables import originals
 from pymager_sql.threads import Threads
 from pymager_sql.url_parameters import Parameters
-from pymager_sql.writes import Transactions, Writes
+from pymager_sql.writes import Transactions
 
 _TEXT_PARAMETERS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password", "unix_socket")
 _FLAG_PARAMETERS = ("ssl_disabled", "ssl_verify_cert", "ssl_verify_identity")

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from pymager.errors import ConfigurationError
 from pymager_sql import engines
+from pymager_sql.base_store import Writes
 from pymager_sql.catalog import AFTER, BY_IDS, Row
 from pymager_sql.failures import ErrorKind, translate_errors
 from pymager_sql.lease_table import LeaseTable
@@ -19,7 +20,7 @@ from pymager_sql.reads import Reads, ThreadReads
 from pymager_sql.statement_thread import StatementThread
 from pymager_sql.threads import Threads
 from pymager_sql.url_parameters import Parameters
-from pymager_sql.writes import Transactions, Writes
+from pymager_sql.writes import Transactions
 
 
 class OtherDatabase:

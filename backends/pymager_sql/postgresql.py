@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, text
 
 from pymager.errors import ConfigurationError
 from pymager_sql import deadlines, engines
+from pymager_sql.base_store import Writes
 from pymager_sql.failures import ErrorKind
 from pymager_sql.pipeline import PipelinedReads
 from pymager_sql.pipelined_leases import PipelinedLeases
@@ -23,7 +24,6 @@ from pymager_sql.reads import Reads
 from pymager_sql.single_statements import SingleStatements
 from pymager_sql.threads import Threads
 from pymager_sql.url_parameters import Parameters
-from pymager_sql.writes import Writes
 
 _PARAMETERS = (
     "application_name", "channel_binding", "gssencmode", "host", "keepalives", "keepalives_count", "keepalives_idle",

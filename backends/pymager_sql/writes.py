@@ -1,7 +1,6 @@
 """The catalog's mutations, each sent once. If the database supports it, a mutation is a single statement."""
 
 from contextlib import suppress
-from typing import Protocol
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
@@ -10,34 +9,6 @@ from pymager.ports import Description, Original
 from pymager_sql import catalog, properties, removals
 from pymager_sql.failures import Classifier, translate_errors
 from pymager_sql.transactions import transaction
-
-
-class Writes(Protocol):
-    """The catalog's mutations, on the calling thread. They raise the same errors as the port's methods."""
-
-    def add(self, original: Original) -> Original:
-        """Commit the revision and the row, and return it: dated later than the last removal of the id."""
-
-    def replace(self, original: Original, expected: str | None) -> Original:
-        """Commit the revision and the new row, and return the old row."""
-
-    def remove(self, id: str, expected: str | None) -> Original:
-        """Delete the row, record the date, and return the row. Its revision stays used."""
-
-    def describe(self, id: str, revision: str, description: Description) -> bool:
-        """Set the description of the row if it has the revision."""
-
-    def use_revision(self, revision: str) -> None:
-        """Mark a revision as used. Raises `Fenced`."""
-
-    def set_property(self, name: str, value: str, instead_of: str | None) -> None:
-        """Set the property if its value is `instead_of`, or if it has none and that is None. Can be repeated."""
-
-    def tidy(self) -> None:
-        """Forget old removals."""
-
-    def close(self) -> None:
-        """Close the connections."""
 
 
 class Transactions:
