@@ -22,7 +22,7 @@ from tests.servers import DynamoLocal, Minio, Postgres
 
 pytestmark = pytest.mark.live
 
-_STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]*): (\w+)")
+_STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]*):\s+(\w+)")
 _READS = {"SELECT", "GetItem", "Query", "Scan"}
 
 
