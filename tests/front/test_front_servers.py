@@ -16,7 +16,7 @@ from tests.servers.front import Apache, FrontServer, Nginx, Varnish
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 _PHOTO, _OTHER = jpeg(640, 480), jpeg(320, 240, seed=2)
-_LARGE = jpeg(3000, 2000)
+_LARGE = jpeg(4000, 3000, quality=95)  # 3.5 MB: the origin writes a body in pieces of 1 MiB
 _STALE = ("STALE", "UPDATING")
 
 
