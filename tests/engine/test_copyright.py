@@ -284,7 +284,7 @@ def test_texts_are_bounded_and_have_one_line() -> None:
 def test_an_upload_does_not_read_copyright(tmp_path: Any) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(plain("JPEG", xmp=HOSTILE["not xml"]))
-    assert inspect(path, ALL, (255, 255, 255)).format == "jpeg"
+    assert inspect(path, ALL, (255, 255, 255))[0].format == "jpeg"
 
 
 def test_exif_that_is_written_has_two_entries(tmp_path: Any) -> None:

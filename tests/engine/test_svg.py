@@ -405,7 +405,7 @@ async def test_a_worker_ends_what_takes_too_long_to_draw(tmp_path: Path, name: s
 def test_a_picture_is_the_same_in_a_file_and_from_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.svg"
     path.write_bytes(svg('<rect width="20" height="15" fill="blue"/>'))
-    found = inspect(path, ALL, (255, 255, 255))
+    found, _ = inspect(path, ALL, (255, 255, 255))
     assert (found.format, found.width, found.height) == ("svg", 40, 30)
     body = render(path, ALL, RenderJob(Variant(20, 15, "png"), Encoding()))
     assert body is not None
