@@ -30,7 +30,7 @@ class InlineReads:
         self._connection = SqliteConnection(file, "NORMAL", _RECOVERY_TIMEOUT_SECONDS)
         self._rows: dict[tuple[Any, ...], Row] = {}
         with translate_errors(outcome_known=True):
-            self._cursor = self._connection.opened().cursor
+            self._cursor = self._connection.opened().cursor()
 
     async def find(self, id: str) -> Row | None:
         """Return the row of the id, or None.
@@ -67,9 +67,7 @@ class InlineReads:
     def _fetch(self, statement: str, values: Mapping[str, Any]) -> list[Row]:
         """Fetch all rows, because a cursor that is read to its end holds no snapshot."""
         try:
-            cursor = self._cursor()
-            cursor.execute(statement, values)
-            return cursor.fetchall()
+            return self._cursor.execute(statement, values).fetchall()
         except sqlite3.ProgrammingError:
             raise
         except sqlite3.Error as error:
