@@ -15,16 +15,10 @@ from pymager_sql.reads import Reads
 from pymager_sql.threads import Threads
 
 
-class Dialect(Protocol):
-    """A database.
+class SchemaDialect(Protocol):
+    """What the steps that create and upgrade a schema need of a database. `timeout_seconds` limits each call."""
 
-    `write_threads` is the number of threads that write. `timeout_seconds` is the maximum duration of a call, and
-    `grace_seconds` is how much longer to wait for work that cannot be interrupted (None: without limit).
-    """
-
-    write_threads: int
     timeout_seconds: float
-    grace_seconds: float | None
 
     def prepare_location(self) -> list[str]:
         """Create what must exist before connecting, and return one sentence for each thing created.
@@ -41,6 +35,23 @@ class Dialect(Protocol):
     def statement_engine(self) -> Engine:
         """An engine with one connection in autocommit, for single statements that need not be durable."""
 
+    def lock_for_upgrade(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """A transaction of `transaction_engine` for the upgrade. No other process upgrades at the same time."""
+
+    def classify(self, error: BaseException) -> ErrorKind:
+        """Classify an error of the driver."""
+
+
+class Dialect(SchemaDialect, Protocol):
+    """A database that is used through SQLAlchemy.
+
+    `write_threads` is the number of threads that write. `grace_seconds` is how much longer than the timeout to wait for
+    work that cannot be interrupted (None: without limit).
+    """
+
+    write_threads: int
+    grace_seconds: float | None
+
     def reads(self) -> Reads:
         """Create the reads of the catalog."""
 
@@ -50,15 +61,18 @@ class Dialect(Protocol):
     def leases(self, threads: Threads) -> LeaseStore:
         """Create the leases, which can run their statements in one thread."""
 
-    def lock_for_upgrade(self, engine: Engine) -> AbstractContextManager[Connection]:
-        """A transaction of `transaction_engine` for the upgrade. No other process upgrades at the same time."""
 
-    def classify(self, error: BaseException) -> ErrorKind:
-        """Classify an error of the driver."""
+def schema_dialect(text: str) -> SchemaDialect:
+    """Return the database of a URL, also a SQLite file. Raises `ConfigurationError`."""
+    if parsed_url(text).get_backend_name() == "sqlite":
+        from pymager_sql.sqlite import Sqlite
+
+        return Sqlite(parsed_url(text))
+    return dialect(text)
 
 
 def dialect(text: str) -> Dialect:
-    """Return the database of a URL in SQLAlchemy's form. Raises `ConfigurationError`."""
+    """Return the database of a URL in SQLAlchemy's form, except SQLite. Raises `ConfigurationError`."""
     url = parsed_url(text)
     return _known(url.get_backend_name())(url)
 
@@ -77,10 +91,6 @@ def parsed_url(text: str) -> URL:
 def _known(name: str) -> Callable[[URL], Dialect]:
     """Import the database's module only here, because it needs its driver."""
     match name:
-        case "sqlite":
-            from pymager_sql.sqlite import Sqlite
-
-            return Sqlite
         case "postgresql":
             from pymager_sql.postgresql import Postgresql
 

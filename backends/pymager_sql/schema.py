@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, column, inspect, select, table
 
 from pymager.errors import ConfigurationError
-from pymager_sql.dialects import Dialect
+from pymager_sql.dialects import SchemaDialect
 from pymager_sql.failures import translate_errors
 from pymager_sql.tables import metadata
 from pymager_sql.version import VERSION
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # importing Alembic takes 0.25 s, and only an upgrade needs i
 _ALEMBIC_LOCK = threading.Lock()  # `alembic.op` and `alembic.context` are global to the process
 
 
-def is_current(dialect: Dialect) -> bool:
+def is_current(dialect: SchemaDialect) -> bool:
     """Whether the database has this version of the schema."""
     dialect.prepare_location()
     version, _ = _inspect_database(dialect)
@@ -32,7 +32,7 @@ def is_current(dialect: Dialect) -> bool:
     return True
 
 
-def initialize(dialect: Dialect) -> None:
+def initialize(dialect: SchemaDialect) -> None:
     """Create the tables in an empty database.
 
     Raises `ConfigurationError` for a database with another version of the schema, or with only other programs' tables.
@@ -52,7 +52,7 @@ def initialize(dialect: Dialect) -> None:
     _upgrade(dialect, None)
 
 
-def prepare(dialect: Dialect, target: str | None = None) -> list[str]:
+def prepare(dialect: SchemaDialect, target: str | None = None) -> list[str]:
     """Upgrade the schema to version `target`; None means the version of this release.
 
     Returns one sentence for each step. Raises `ConfigurationError` for a newer schema, or for
@@ -63,7 +63,7 @@ def prepare(dialect: Dialect, target: str | None = None) -> list[str]:
     return done + dialect.configure() + _upgrade(dialect, target)
 
 
-def _upgrade(dialect: Dialect, target: str | None) -> list[str]:
+def _upgrade(dialect: SchemaDialect, target: str | None) -> list[str]:
     target_version = target or VERSION
     if _inspect_database(dialect)[0] == target_version:
         return []
@@ -116,7 +116,7 @@ def _refuse_newer(version: str) -> None:
         )
 
 
-def _inspect_database(dialect: Dialect) -> tuple[str | None, set[str]]:
+def _inspect_database(dialect: SchemaDialect) -> tuple[str | None, set[str]]:
     with (
         _disposed(dialect.statement_engine()) as engine,
         translate_errors(outcome_known=True),
@@ -150,7 +150,7 @@ def _config() -> "Config":
 
 
 @contextmanager
-def _upgrade_lock(dialect: Dialect, engine: Engine) -> Iterator[Connection]:
+def _upgrade_lock(dialect: SchemaDialect, engine: Engine) -> Iterator[Connection]:
     with translate_errors(outcome_known=True), dialect.lock_for_upgrade(engine) as connection:
         yield connection
 

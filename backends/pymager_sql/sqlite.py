@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from pymager_sql.failures import ErrorKind
-from pymager_sql.lease_store import LeaseStore
 from pymager_sql.sqlite_file import BUSY_TIMEOUT_SECONDS, SqliteFile, result_code
-from pymager_sql.sqlite_leases import lone_leases
-from pymager_sql.sqlite_reads import InlineReads
-from pymager_sql.sqlite_writes import SqliteWrites
-from pymager_sql.threads import Threads
 
 if TYPE_CHECKING:
     from pymager_sql.sqlite_url import SqliteUrl
@@ -20,9 +15,6 @@ if TYPE_CHECKING:
 
 class Sqlite:
     """A SQLite file."""
-
-    write_threads = 1
-    grace_seconds: float | None = None
 
     def __init__(self, url: "URL | SqliteUrl") -> None:
         self._file = SqliteFile(url)
@@ -45,18 +37,6 @@ class Sqlite:
     def statement_engine(self) -> Engine:
         """Statements that are not synced one by one: a power failure can undo the last ones, nothing else can."""
         return self._engine("NORMAL", isolation_level="AUTOCOMMIT")
-
-    def reads(self) -> InlineReads:
-        """Reads on their own connection, on the event loop."""
-        return InlineReads(self._file)
-
-    def writes(self) -> SqliteWrites:
-        """Mutations in transactions."""
-        return SqliteWrites(self._file)
-
-    def leases(self, threads: Threads) -> LeaseStore:
-        """Leases in memory while one process alone has the file open, else in the table."""
-        return lone_leases(self._file, threads)
 
     def lock_for_upgrade(self, engine: Engine) -> AbstractContextManager[Connection]:
         """Every transaction of `transaction_engine` holds the write lock, and SQLite's DDL is transactional."""

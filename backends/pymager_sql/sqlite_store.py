@@ -29,7 +29,7 @@ class SqliteMetadata(BaseStore):
         """Create or upgrade the schema. `pymager init` and `pymager upgrade` call this."""
         from pymager_sql import dialects, schema
 
-        dialect = dialects.dialect(self._url)
+        dialect = dialects.schema_dialect(self._url)
         with closing(self._new_thread("pymager-sql-schema")) as thread:
             return await thread.run(lambda: schema.prepare(dialect), UPGRADE_TIMEOUT_SECONDS)
 
@@ -38,7 +38,7 @@ class SqliteMetadata(BaseStore):
             if not await thread.run(lambda: sqlite_schema.is_current(self._file)):
                 from pymager_sql import dialects, schema
 
-                dialect = dialects.dialect(self._url)
+                dialect = dialects.schema_dialect(self._url)
                 await thread.run(lambda: schema.initialize(dialect), UPGRADE_TIMEOUT_SECONDS)
 
     def _open(self) -> None:

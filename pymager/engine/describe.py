@@ -10,8 +10,8 @@ from PIL import Image, ImageChops, ImageStat
 
 from pymager.engine import alpha, color, depth, orient
 from pymager.engine.decode import Decoded
+from pymager.engine.decode_steps import DECODE_STEPS
 from pymager.engine.jobs import RenderJob
-from pymager.engine.render import DECODE_STEPS
 from pymager.engine.step import StepContext
 from pymager.formats import Encoding
 from pymager.ports import Description

@@ -4,16 +4,17 @@ from pathlib import Path
 
 from pymager.engine import mezzanine as mezzanines
 from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
+from pymager.engine.decode_steps import DECODE_STEPS
 from pymager.engine.describe import describe
 from pymager.engine.encode import encode
 from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
-from pymager.engine.original import open_original
-from pymager.engine.render import DECODE_STEPS, OUTPUT_STEPS
+from pymager.engine.original import OpenOriginal, open_original
+from pymager.engine.render import OUTPUT_STEPS
 from pymager.engine.step import StepContext
 from pymager.formats import Encoding
 from pymager.variants import mezzanine as rules
-from pymager.variants.geometry import Target, turned_size
+from pymager.variants.geometry import Size, Target, turned_size
 from pymager.variants.variant import Variant
 
 _LARGEST_REDUCTION = 8
@@ -35,8 +36,8 @@ def inspect(
         factor = 1
         if can_be_reduced(original):
             size = original.size
-            pays = mezzanine is not None and rules.pays_for(original.format, size, len(original.data), mezzanine.side)
-            factor = rules.jpeg_reduction(size, mezzanine.side) if mezzanine and pays else _LARGEST_REDUCTION
+            mezzanine = _if_it_pays(mezzanine, original, size)
+            factor = _LARGEST_REDUCTION if mezzanine is None else rules.jpeg_reduction(size, mezzanine.side)
             decoded = decode_jpeg(original, factor)
             if not original.container.has_end:
                 check_jpeg_pixels(original)
@@ -44,6 +45,7 @@ def inspect(
             decoded = decode(original, verify=True)
             # Some decoders know the size only after decoding. An SVG can be drawn in any size.
             size = original.size if original.container.vector else decoded.picture.size
+            mezzanine = _if_it_pays(mezzanine, original, size)
         context = StepContext(_ONE_PIXEL, (0, 0, 1, 1), _ONE_PIXEL_TARGET, (), decoded.profile, decoded.gray)
         info = decoded.picture.info
         pixel = decoded.picture.crop((0, 0, 1, 1))
@@ -53,9 +55,16 @@ def inspect(
         encode(pixel, _ONE_PIXEL)
         width, height = turned_size(size, (decoded.orientation,))
         inspection = Inspection(original.format, width, height, describe(decoded, original.frames, background))
-        if mezzanine is None or not rules.pays_for(original.format, size, len(original.data), mezzanine.side):
+        if mezzanine is None:
             return inspection, None
         try:
             return inspection, mezzanines.encoded(original, decoded, factor, mezzanine)
         except MemoryError:  # an upload does not fail because its mezzanine cannot be made
             return inspection, None
+
+
+def _if_it_pays(mezzanine: Mezzanine | None, original: OpenOriginal, size: Size) -> Mezzanine | None:
+    """The requested mezzanine; None if an original of this size in pixels gets none."""
+    if mezzanine is None or not rules.pays_for(original.format, size, len(original.data), mezzanine.side):
+        return None
+    return mezzanine

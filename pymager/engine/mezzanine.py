@@ -16,12 +16,13 @@ from pathlib import Path
 
 from PIL import Image, ImageFile
 
-from pymager.engine import alpha, color, depth, orient, scale
+from pymager.engine import color, orient, scale
 from pymager.engine.decode import Decoded, can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
+from pymager.engine.decode_steps import DECODE_STEPS
 from pymager.engine.jobs import Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import OpenOriginal, open_original
-from pymager.engine.step import Step, StepContext
+from pymager.engine.step import StepContext
 from pymager.errors import MezzanineDamaged
 from pymager.formats import Encoding
 from pymager.variants import mezzanine as rules
@@ -48,8 +49,6 @@ _QUALITIES = (98, 85)
 """Of luma and of chroma, which is not subsampled, on libjpeg's scale."""
 _ORIENTATION_TAG = 0x0112
 _EXIF = struct.Struct(">6s4sIHHHIHHI")
-
-DECODE_STEPS: tuple[Step, ...] = (depth.eight_bits, alpha.expand, alpha.clear_outside_frame)
 
 
 @dataclass(frozen=True, slots=True)

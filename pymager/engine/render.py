@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pymager.engine import alpha, color, depth, effects, locate, mezzanine, orient, overlay, pad, scale
+from pymager.engine import alpha, color, effects, locate, mezzanine, orient, overlay, pad, scale
 from pymager.engine.animation.reading import decode_frame, open_animation
 from pymager.engine.animation.writing import write
 from pymager.engine.decode import (
@@ -18,6 +18,7 @@ from pymager.engine.decode import (
     draw,
     upright_orientation,
 )
+from pymager.engine.decode_steps import DECODE_STEPS
 from pymager.engine.encode import encode, save_options
 from pymager.engine.jobs import RenderJob
 from pymager.engine.limits import PictureLimits, check_animation
@@ -33,9 +34,6 @@ def drop_metadata(picture: Image.Image, context: StepContext) -> Image.Image:
     picture.info = {}
     return picture
 
-
-DECODE_STEPS: tuple[Step, ...] = (depth.eight_bits, alpha.expand, alpha.clear_outside_frame)
-"""Steps that belong to decoding: their errors are errors of the picture. They run before scaling, on all pixels."""
 
 OUTPUT_STEPS: tuple[Step, ...] = (
     scale.crop_and_scale,

@@ -195,7 +195,7 @@ class Mezzanines:
                     return _Local(blob.file)
                 path = self.spool_folder / secrets.token_hex(8)
                 owned.append(path)
-                await spool.write(path, blob.chunks)
+                await spool.copy(path, blob.chunks)
                 return _Local(path)
         except NotFound:
             self._observer.count(MEZZANINES, "missing")

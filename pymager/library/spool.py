@@ -12,6 +12,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -104,9 +105,7 @@ async def write(path: Path, chunks: AsyncIterable[bytes], reservation: Reservati
         def write_pending() -> None:
             for part in pending:
                 digest.update(part)
-                view = memoryview(part)
-                while view:
-                    view = view[file.write(view) :]
+                _write_all(file, part)
             pending.clear()
 
         async for chunk in chunks:
@@ -166,6 +165,10 @@ async def copy(path: Path, chunks: AsyncIterable[bytes]) -> None:
 def _append(path: Path, parts: list[bytes]) -> None:
     with _translate_full_disk(), path.open("ab", buffering=0) as file:
         for part in parts:
-            view = memoryview(part)
-            while view:
-                view = view[file.write(view) :]
+            _write_all(file, part)
+
+
+def _write_all(file: FileIO, part: bytes) -> None:
+    view = memoryview(part)
+    while view:
+        view = view[file.write(view) :]

@@ -1,4 +1,4 @@
-"""Reads from DynamoDB that bypass aiohttp, against a server that answers whatever it is told."""
+"""Reads from DynamoDB that bypass aiohttp. A server in the test sends the responses that each test prepares."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

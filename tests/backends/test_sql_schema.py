@@ -44,7 +44,7 @@ async def test_prepare_says_what_it_did_and_does_it_once(tmp_path: Path) -> None
 
 async def test_the_migrations_make_the_tables_that_the_statements_use(url: str) -> None:
     await SqlMetadata(url).prepare()
-    engine = dialects.dialect(url).statement_engine()
+    engine = dialects.schema_dialect(url).statement_engine()
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "version_table": schema.VERSION_TABLE}
@@ -64,7 +64,7 @@ async def test_an_empty_database_is_prepared_when_it_is_opened(url: str) -> None
 
 
 async def test_an_older_schema_is_said_plainly_and_migrated_with_its_rows(url: str, path: Path) -> None:
-    schema.prepare(dialects.dialect(url), "0001")
+    schema.prepare(dialects.schema_dialect(url), "0001")
     execute(path, "INSERT INTO originals VALUES ('cat', 'r', 'jpeg', 1, 2, 3, 's', 0)")
     with pytest.raises(ConfigurationError) as refusal:
         await SqlMetadata(url).__aenter__()
@@ -84,7 +84,7 @@ async def test_an_older_schema_is_said_plainly_and_migrated_with_its_rows(url: s
 
 
 async def test_an_interrupted_step_is_finished(url: str, path: Path) -> None:
-    schema.prepare(dialects.dialect(url), "0004")
+    schema.prepare(dialects.schema_dialect(url), "0004")
     execute(path, "INSERT INTO originals VALUES ('cat', 'r', 'jpeg', 1, 2, 3, 's', 0)")
     for column in ("described VARCHAR(32)", "frames INTEGER"):
         execute(path, f"ALTER TABLE originals ADD COLUMN {column}")

@@ -233,7 +233,7 @@ async def test_a_store_that_opens_waits_for_a_database_that_comes_in_time(way: W
 
 async def test_the_migrations_make_the_tables_that_the_statements_use(url: str) -> None:
     await SqlMetadata(url).prepare()
-    engine = dialects.dialect(url).statement_engine()
+    engine = dialects.schema_dialect(url).statement_engine()
     with engine.connect() as connection:
         options = {"compare_type": True, "version_table": schema.VERSION_TABLE}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
@@ -241,7 +241,7 @@ async def test_the_migrations_make_the_tables_that_the_statements_use(url: str) 
 
 
 async def test_a_migration_that_was_killed_half_way_is_finished(url: str) -> None:
-    engine = dialects.dialect(url).transaction_engine()
+    engine = dialects.schema_dialect(url).transaction_engine()
     with engine.begin() as connection:  # as it is in MariaDB, whose DDL commits by itself
         connection.exec_driver_sql(
             f"CREATE TABLE {schema.VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
@@ -254,7 +254,7 @@ async def test_a_migration_that_was_killed_half_way_is_finished(url: str) -> Non
 
 async def test_an_upgrade_that_waits_for_a_long_transaction_gives_up_and_stops_no_read(url: str) -> None:
     """A change of a table waits for a dump, say, and every read waits behind the change."""
-    dialect = dialects.dialect(url)
+    dialect = dialects.schema_dialect(url)
     await asyncio.to_thread(schema.prepare, dialect, "0004")
     engine, statements = dialect.transaction_engine(), dialect.statement_engine()
     try:
@@ -277,7 +277,7 @@ async def test_a_renewal_does_not_wait_for_mutations(url: str) -> None:
     async with SqlMetadata(url.replace(f"timeout={TIMEOUT}", "timeout=20")) as store:
         await store.add(an_original())
         lease = await store.acquire("picture")
-        engine = dialects.dialect(url).transaction_engine()
+        engine = dialects.schema_dialect(url).transaction_engine()
         with engine.connect() as connection:
             connection.begin()
             connection.execute(metadata.tables["originals"].update().values(width=1))

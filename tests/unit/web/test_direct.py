@@ -15,18 +15,9 @@ from aiohttp.http import RawRequestMessage
 from pymager.telemetry.context import CURRENT, RequestContext
 from pymager.web.connections import Connection, ConnectionLimits, Shared, make_connection
 from pymager.web.direct import DirectHandler, DirectRequest
+from tests.unit.web.patience import LIMITS
 from tests.waiting import until
 
-HOUR = 3_600.0
-LIMITS = ConnectionLimits(
-    max_connections=10,
-    max_per_client=10,
-    header_timeout=HOUR,
-    stall_timeout=HOUR,
-    min_rate=1,
-    keepalive_timeout=HOUR,
-    max_body=1 << 20,
-)
 DIRECT = b"GET /direct HTTP/1.1\r\nHost: x\r\n\r\n"
 OTHER = b"GET /other HTTP/1.1\r\nHost: x\r\n\r\n"
 FOUND = re.compile("/direct")

@@ -6,20 +6,11 @@ from collections.abc import Callable, Mapping
 import uvloop
 from aiohttp import web
 
-from pymager.web.connections import ConnectionLimits, Shared, make_connection
+from pymager.web.connections import Shared, make_connection
 from pymager.web.reading import MAX_READ_BYTES, MIN_READ_BYTES, read_bytes
+from tests.unit.web.patience import LIMITS
 from tests.waiting import until
 
-HOUR = 3_600.0
-LIMITS = ConnectionLimits(
-    max_connections=10,
-    max_per_client=10,
-    header_timeout=HOUR,
-    stall_timeout=HOUR,
-    min_rate=1,
-    keepalive_timeout=HOUR,
-    max_body=1 << 30,
-)
 PAUSE_BYTES = 16 * 1024
 BODY = bytes(range(256)) * (4 << 12)
 
