@@ -222,7 +222,7 @@ class Connection(DirectConnection):
     @property
     def is_idle(self) -> bool:
         """Whether it waits for a request: none is being handled, and no response is being sent."""
-        return self._waiter is not None and not self._waiter.done()
+        return self.is_waiting
 
     @property
     def is_lingering(self) -> bool:

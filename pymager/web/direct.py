@@ -3,6 +3,10 @@
 For each request, aiohttp wakes the task of the connection, makes a request and a writer, and starts another task that
 it waits for. This takes several turns of the event loop and more CPU time than a hit from memory. A direct request is
 taken from aiohttp's queue before aiohttp sees it: until its response is sent, the task of the connection sleeps.
+
+That task has to wait for a request by then. It needs a turn of the event loop to start, and another one after each of
+its responses, and a client can be faster. A request that arrives in this turn is held until the turn is over. Otherwise
+aiohttp would handle it, and then the next one for the same reason, and so on.
 """
 
 import asyncio
@@ -56,27 +60,42 @@ class DirectHandler:
 class DirectConnection(RequestHandler):
     """A connection of aiohttp's that passes direct requests to `handler`, and all others to aiohttp."""
 
-    __slots__ = ("_direct_handler", "_direct_task", "_remote", "direct_request")
+    __slots__ = ("_direct_handler", "_direct_task", "_held", "_remote", "direct_request")
 
     def __init__(self, server: web.Server, *, handler: DirectHandler | None, **options: Any) -> None:
         super().__init__(server, **options)
         self._direct_handler = handler
         self._direct_task: asyncio.Task[None] | None = None
+        self._held: tuple[Any, Any] | None = None  # for less than a turn of the event loop
         self._remote = ""
         self.direct_request: DirectRequest | None = None
 
+    def data_received(self, data: bytes) -> None:
+        self._requeue_held()
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._held = None
+        super().connection_lost(exc)
+
     def parse(self, data: bytes) -> None:
         """Parse data, and queue the requests in it. No request is handled before `dispatch`."""
+        self._requeue_held()
         waiter, self._waiter = self._waiter, None  # aiohttp wakes the task of the connection through this future
         try:
             super().data_received(data)
         finally:
             self._waiter = waiter
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the task of the connection waits for a request, and none has arrived."""
+        return self._waiter is not None and not self._waiter.done() and self._held is None
+
     def dispatch(self) -> None:
         """Handle the queued requests, unless another request is being handled: they are handled after that one."""
         waiter, messages = self._waiter, self._messages
-        if waiter is None or waiter.done() or not messages:
+        if not messages or self.direct_request is not None or self._request_in_progress:
             return
         handler = self._direct_handler
         if handler is not None and len(messages) == 1:
@@ -84,15 +103,44 @@ class DirectConnection(RequestHandler):
             if payload is EMPTY_PAYLOAD and isinstance(message, RawRequestMessage):
                 match = handler.match(message)
                 if match is not None:
-                    messages.clear()
-                    assert self._parser is not None
-                    self._parser.message_consumed()
-                    self._waiter = None  # not idle any more
-                    self.direct_request = request = DirectRequest(message, match, self, self._remote)
-                    request.context = handler.context(request)
-                    self._direct_task = self._loop.create_task(self._respond(handler, request, waiter))
+                    if waiter is None:
+                        self._hold()
+                    elif not waiter.done():
+                        self._start_direct(handler, message, match, waiter)
                     return
-        waiter.set_result(None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _start_direct(
+        self,
+        handler: DirectHandler,
+        message: RawRequestMessage,
+        match: re.Match[str],
+        waiter: "asyncio.Future[None]",
+    ) -> None:
+        self._messages.clear()
+        assert self._parser is not None
+        self._parser.message_consumed()
+        self._waiter = None  # not idle any more
+        self.direct_request = request = DirectRequest(message, match, self, self._remote)
+        request.context = handler.context(request)
+        self._direct_task = self._loop.create_task(self._respond(handler, request, waiter))
+
+    def _hold(self) -> None:
+        """Hold the only queued request until the task of the connection, which is ready, has had its turn."""
+        self._held = self._messages.popleft()
+        self._loop.call_soon(self._dispatch_held)
+
+    def _dispatch_held(self) -> None:
+        if self._held is not None:
+            self._requeue_held()
+            if self._waiter is not None:
+                self.dispatch()
+
+    def _requeue_held(self) -> None:
+        if self._held is not None:
+            self._messages.appendleft(self._held)
+            self._held = None
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
         """Give a direct request `timeout` seconds, then cancel it."""

@@ -85,6 +85,12 @@ ATTRIBUTES = (
     ),
     Internal(
         RequestHandler,
+        "_request_in_progress",
+        "holding a direct request until aiohttp has finished the one before it",
+        "aiohttp answers hits, at a higher cost, as long as the client is fast",
+    ),
+    Internal(
+        RequestHandler,
         "_lingering_time",
         "how long a body that was refused is read after the response",
         "a refused client holds its connection by sending its body slowly, or never gets its response",

@@ -116,6 +116,88 @@ async def test_direct_requests_and_others_take_turns_on_a_connection() -> None:
     assert {context.client for context in site.contexts if context} == {"127.0.0.1"}
 
 
+class QuickClient(asyncio.Transport):
+    """The other end of a connection: it sends the next request as soon as it has a response."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, requests: list[bytes]) -> None:
+        super().__init__()
+        self._loop = loop
+        self._requests = requests
+        self.received: list[bytes] = []
+        self.closed = False
+
+    def connect(self, connection: Connection) -> None:
+        """Connect, and send the first request before the server does anything else."""
+        self._connection = connection
+        connection.connection_made(self)
+        connection.data_received(self._requests.pop(0))
+
+    def write(self, data: Any) -> None:
+        self.received.append(bytes(data)[-6:])
+        if self._requests:  # before the event loop does what became ready while the response was sent
+            self._loop.call_soon(self._connection.data_received, self._requests.pop(0))
+
+    def writelines(self, list_of_data: Any) -> None:
+        self.write(b"".join(list_of_data))
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing is ever buffered."""
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._loop.call_soon(self._connection.connection_lost, None)
+
+
+@asynccontextmanager
+async def quickly_connected(site: Site, requests: list[bytes]) -> AsyncIterator[QuickClient]:
+    server = site.server = web.Server(site.other)
+    handler = DirectHandler(site.match, site.context, site.respond)
+    loop = asyncio.get_running_loop()
+    client = QuickClient(loop, requests)
+    client.connect(Connection(server, loop, Shared.of(LIMITS, direct=handler)))
+    try:
+        yield client
+    finally:
+        client.close()
+        await server.shutdown(1)
+
+
+@pytest.mark.parametrize("before", [[], [OTHER], [DIRECT, OTHER], [OTHER, OTHER]])
+async def test_a_direct_request_that_arrives_before_aiohttp_waits_for_it_is_direct(before: list[bytes]) -> None:
+    requests = [*before, DIRECT, DIRECT]
+    site = Site()
+    async with quickly_connected(site, list(requests)) as client:
+        await until(lambda: len(client.received) == len(requests))
+        await until(lambda: site.connection.is_idle)
+    assert client.received == [b"direct" if request is DIRECT else b"other." for request in requests]
+    assert len(site.contexts) == requests.count(DIRECT)
+
+
+@pytest.mark.parametrize("behind", [OTHER, DIRECT, OTHER + DIRECT])
+async def test_requests_right_behind_one_that_arrives_so_early_are_answered_after_it(behind: bytes) -> None:
+    site = Site()
+    async with quickly_connected(site, [DIRECT]) as client:
+        assert not site.connection.is_idle
+        site.connection.data_received(behind)
+        count = behind.count(b"GET")
+        await until(lambda: len(client.received) == 1 + count)
+        await until(lambda: site.connection.is_idle)
+    assert [context and context.id for context in site.contexts] == []  # what is pipelined is aiohttp's
+    assert client.received == [b"other."] * (1 + count)
+
+
+async def test_a_client_that_leaves_right_after_such_a_request_leaves_nothing_behind() -> None:
+    site = Site()
+    async with quickly_connected(site, [DIRECT]) as client:
+        client.close()
+        await until(lambda: not site.server.connections)
+    assert client.received == []
+
+
 @pytest.mark.parametrize("behind", [OTHER, DIRECT, OTHER * 100, DIRECT + OTHER])
 async def test_requests_behind_a_direct_one_are_answered_after_it(behind: bytes) -> None:
     site = Site()
