@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from os import PathLike
 from pathlib import Path, PosixPath
 from types import TracebackType
 from typing import Protocol, Self
@@ -98,12 +99,13 @@ class Blob:
     """An open blob: `info` describes the whole blob, `chunks` yields the bytes of the requested range.
 
     `file` is the path of the whole blob as a local file, for stores that have one; using it saves a copy. The file can
-    vanish when the blob is deleted, but its content never changes.
+    vanish when the blob is deleted, but its content never changes. A text costs less than a `Path`, and most blobs are
+    opened for their chunks.
     """
 
     info: BlobInfo
     chunks: AsyncIterator[bytes]
-    file: Path | None = None
+    file: str | PathLike[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from pymager.ports import BlobInfo, check_key
 
 _REMEMBERED_SHARDS = 4_096
+_REMEMBERED_BLOBS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,7 @@ class Layout:
 
     def path(self, key: str) -> bytes:
         """The path of this key's file. Raises `ValueError` for an invalid key."""
-        check_key(key)
-        first, *rest = key.encode().split(b"/")
-        if not rest:
-            return b"%b/%b" % (self.blobs, first)
-        return b"%b/%b/%b/%b" % (self.blobs, first, _shard(rest[0]), b"/".join(rest))
+        return b"%b/%b" % (self.blobs, _path_below_blobs(key))
 
     def temporary(self) -> bytes:
         """The path of a new temporary file."""
@@ -59,12 +56,21 @@ class Layout:
 
 def describe(key: str, status: os.stat_result) -> BlobInfo:
     """Describe a blob from its file's status alone."""
-    return BlobInfo(
-        key,
-        status.st_size,
-        f"{status.st_mtime_ns:x}-{status.st_size:x}",
-        datetime.fromtimestamp(status.st_mtime_ns // 1_000_000_000, UTC),
-    )
+    return _described(key, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=_REMEMBERED_BLOBS)
+def _described(key: str, size: int, modified_ns: int) -> BlobInfo:
+    modified = datetime.fromtimestamp(modified_ns // 1_000_000_000, UTC)
+    return BlobInfo(key, size, f"{modified_ns:x}-{size:x}", modified)
+
+
+@lru_cache(maxsize=_REMEMBERED_BLOBS)
+def _path_below_blobs(key: str) -> bytes:
+    """Raises `ValueError` for an invalid key."""
+    check_key(key)
+    first, *rest = key.encode().split(b"/")
+    return b"%b/%b/%b" % (first, _shard(rest[0]), b"/".join(rest)) if rest else first
 
 
 @lru_cache(maxsize=_REMEMBERED_SHARDS)

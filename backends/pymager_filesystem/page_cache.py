@@ -38,7 +38,8 @@ class PageCache:
     """
 
     def __init__(self) -> None:
-        self._syscall = ctypes.CDLL(None, use_errno=True).syscall
+        # PyDLL does not release the interpreter's lock, which would cost more than the call: it never waits.
+        self._syscall = ctypes.PyDLL(None, use_errno=True).syscall
         self._how = _OpenHow(OPEN_FLAGS, 0, _RESOLVE_CACHED)
         self._arguments_before_path = (ctypes.c_long(_OPENAT2), ctypes.c_int(_AT_FDCWD))
         self._arguments_after_path = (ctypes.byref(self._how), ctypes.c_size_t(ctypes.sizeof(self._how)))

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from stat import S_ISREG
 from types import TracebackType
 from typing import Self
@@ -63,7 +62,7 @@ class OpenBlob:
             self._close()
             raise
         chunks = _SingleChunk(self) if self._is_small else _Chunks(self, *self._range)
-        return Blob(self._info, chunks, Path(os.fsdecode(self._path)))
+        return Blob(self._info, chunks, os.fsdecode(self._path))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -46,7 +46,7 @@ async def local_original(blobs: BlobStore, original: Original, spool_folder: Pat
     async with blobs.open(keys.original_key(original)) as blob:
         check_size(original, blob.info)
         if blob.file is not None:
-            yield blob.file
+            yield Path(blob.file)
             return
         path = spool_folder / secrets.token_hex(8)
         try:

@@ -192,7 +192,7 @@ class Mezzanines:
         try:
             async with self._blobs.open(self._key(original)) as blob:
                 if blob.file is not None:
-                    return _Local(blob.file)
+                    return _Local(Path(blob.file))
                 path = self.spool_folder / secrets.token_hex(8)
                 owned.append(path)
                 await spool.copy(path, blob.chunks)

@@ -102,7 +102,8 @@ async def test_a_description_depends_only_on_the_file(blobs: FolderBlobs, root: 
 async def test_an_open_blob_names_its_file(blobs: FolderBlobs, root: Path) -> None:
     await blobs.put(KEY, b"cat", "image/jpeg")
     async with blobs.open(KEY) as blob:
-        assert [blob.file] == files_below(root / "blobs")
+        assert blob.file is not None
+        assert [Path(blob.file)] == files_below(root / "blobs")
 
 
 async def test_a_file_that_is_truncated_while_being_read_is_unavailable(blobs: FolderBlobs, root: Path) -> None:

@@ -95,7 +95,7 @@ async def test_the_local_file_of_a_blob_is_passed_on(tmp_path: Path) -> None:
         await blobs.put("original/cat/1", b"12345", "image/jpeg")
         async with blobs.open("original/cat/1") as blob:
             assert blob.file is not None
-            assert blob.file.read_bytes() == b"12345"
+            assert Path(blob.file).read_bytes() == b"12345"
 
 
 async def test_the_timings_of_a_request_have_only_its_own_operations() -> None:
