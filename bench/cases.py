@@ -50,15 +50,20 @@ class Case:
     cached: bool = False
     equal: bool = False
 
+    @property
+    def is_hit(self) -> bool:
+        """Whether nothing is rendered or stored."""
+        return self.kind in ("hit", "not-modified")
+
     def counts(self, *, quick: bool) -> dict[int, int]:
         """Requests in a block, for each number of connections."""
-        if self.kind in ("hit", "not-modified"):
+        if self.is_hit:
             return QUICK_HITS if quick else HITS
         return {many: self.weight * count for many, count in (QUICK_COLD if quick else COLD).items()}
 
     def rounds(self, *, quick: bool) -> int:
         """How often each server has its turn."""
-        return QUICK_ROUNDS if quick else HIT_ROUNDS if self.kind in ("hit", "not-modified") else COLD_ROUNDS
+        return QUICK_ROUNDS if quick else HIT_ROUNDS if self.is_hit else COLD_ROUNDS
 
 
 def _first(

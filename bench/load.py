@@ -67,6 +67,11 @@ class Load:
             self._process.wait()
         self._process.stdout.close()
 
+    @property
+    def pid(self) -> int:
+        """The process id of the client."""
+        return self._process.pid
+
     def send(
         self, port: int, requests: Sequence[Request], connections: int, *, expect: int, total: int | None = None
     ) -> list[float]:

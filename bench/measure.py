@@ -4,13 +4,14 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from PIL import Image
 
-from bench import cpu
+from bench import cores, cpu
 from bench.cases import Case
 from bench.load import Load
 from bench.sides import Side
@@ -63,7 +64,8 @@ def measure(
                 break
             decodes = _decodes(case, picture, connections)
             for side in sides:
-                _block(side, load, result.series[side.server.name], round, connections, count)
+                with cores.apart(side.server.pid, load.pid) if case.is_hit else nullcontext():
+                    _block(side, load, result.series[side.server.name], round, connections, count)
                 decodes += _decodes(case, picture, connections)
             if decodes:
                 result.decode.append(median(decodes))
