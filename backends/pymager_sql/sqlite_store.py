@@ -2,6 +2,7 @@
 
 from contextlib import closing
 
+from pymager.errors import ConfigurationError
 from pymager_sql import sqlite_schema, sqlite_url
 from pymager_sql.base_store import UPGRADE_TIMEOUT_SECONDS, BaseStore
 from pymager_sql.sqlite_file import SqliteFile
@@ -27,19 +28,35 @@ class SqliteMetadata(BaseStore):
 
     async def prepare(self) -> list[str]:
         """Create or upgrade the schema. `pymager init` and `pymager upgrade` call this."""
-        from pymager_sql import dialects, schema
-
-        dialect = dialects.schema_dialect(self._url)
         with closing(self._new_thread("pymager-sql-schema")) as thread:
+            try:
+                from pymager_sql import dialects, schema
+            except ModuleNotFoundError as error:
+                return await self._prepare_without_sqlalchemy(thread, error)
+            dialect = dialects.schema_dialect(self._url)
             return await thread.run(lambda: schema.prepare(dialect), UPGRADE_TIMEOUT_SECONDS)
+
+    async def _prepare_without_sqlalchemy(self, thread: Threads, error: ModuleNotFoundError) -> list[str]:
+        done = [] if self._file.path.exists() else [f"created the catalog {self._file.path}"]
+        if not await thread.run(lambda: sqlite_schema.is_current(self._file)):
+            raise self._needs_extra(error) from error
+        return done
 
     async def _initialize(self) -> None:
         with closing(self._new_thread("pymager-sql-schema")) as thread:
             if not await thread.run(lambda: sqlite_schema.is_current(self._file)):
-                from pymager_sql import dialects, schema
-
+                try:
+                    from pymager_sql import dialects, schema
+                except ModuleNotFoundError as error:
+                    raise self._needs_extra(error) from error
                 dialect = dialects.schema_dialect(self._url)
                 await thread.run(lambda: schema.initialize(dialect), UPGRADE_TIMEOUT_SECONDS)
+
+    def _needs_extra(self, error: ModuleNotFoundError) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self._file.path}: the upgrade of an older schema needs the module '{error.name}'; "
+            "run: pip install 'pymager[sql]'"
+        )
 
     def _open(self) -> None:
         self._reads = InlineReads(self._file)
