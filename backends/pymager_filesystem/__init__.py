@@ -1,4 +1,7 @@
-"""A blob store in a folder: `file:///absolute/path` or `file:relative/path`."""
+"""The blob backend for a folder: `file:///absolute/path` or `file:relative/path`.
+
+`writing` makes blobs durable, `layout` says which file has which key.
+"""
 
 from pymager_filesystem.store import FolderBlobs
 

@@ -1,4 +1,7 @@
-"""The blob backend for S3 and compatible servers, with obstore."""
+"""The blob backend for S3 and compatible servers.
+
+Most GETs are sent by `fast_get`, large uploads by `multipart` with boto3, and everything else by obstore.
+"""
 
 import os
 

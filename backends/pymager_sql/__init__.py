@@ -1,4 +1,7 @@
-"""The metadata backend over SQL databases: SQLite through its driver, all others through SQLAlchemy Core."""
+"""The metadata backend over SQL databases.
+
+`sqlite_store` uses SQLite through its driver; `store` uses all other databases through SQLAlchemy Core.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -25,7 +25,7 @@ Rows: TypeAlias = NDArray[np.uint8]
 _COLOR_TYPES = {"L": 0, "RGB": 2, "RGBA": 6}
 _NONE, _UP, _PAETH = 0, 2, 4
 _BAND_BYTES = 1 << 15  # so that all arrays of a band stay in the processor's cache
-_SAMPLED_SHARE = 16
+_SAMPLED_DIVISOR = 16
 _STRIP_ROWS = 9
 _MIN_STRIPS = 4
 _PHOTOGRAPHIC = 0.85
@@ -91,7 +91,7 @@ def _best_way(picture: Image.Image) -> _Way:
 def _strips(picture: Image.Image) -> list[Rows]:
     """Strips of the picture at equal distances, or the whole picture as one strip."""
     height = picture.height
-    count = max(_MIN_STRIPS, height // (_STRIP_ROWS * _SAMPLED_SHARE))
+    count = max(_MIN_STRIPS, height // (_STRIP_ROWS * _SAMPLED_DIVISOR))
     if count * _STRIP_ROWS >= height:
         return [_rows(picture, 0, height)]
     tops = [index * (height - _STRIP_ROWS) // (count - 1) for index in range(count)]

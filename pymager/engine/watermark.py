@@ -6,7 +6,7 @@ from PIL import Image
 
 from pymager.engine.containers.container import Box
 
-_MARGIN_SHARE = 4
+_MARGIN_DIVISOR = 4
 """The margin takes at most this part of the shorter side, so that at least half of it is left."""
 
 
@@ -18,7 +18,7 @@ def placement(output: tuple[int, int], overlay: tuple[int, int], gravity: str, s
     reduced to that. `scale` counts as the decimal number that it is written as. Numbers are rounded half up; a pixel
     that is left over between two sides goes to the right and to the bottom.
     """
-    margin = min(margin, min(output) // _MARGIN_SHARE)
+    margin = min(margin, min(output) // _MARGIN_DIVISOR)
     room = output[0] - 2 * margin, output[1] - 2 * margin
     factor = min(
         Fraction(str(scale)) * min(output) / max(overlay), Fraction(room[0], overlay[0]), Fraction(room[1], overlay[1])

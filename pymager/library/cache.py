@@ -11,7 +11,7 @@ from pymager.ports import BlobInfo
 
 _ENTRY_OVERHEAD_BYTES = 1_024
 _MAX_VALIDATORS = 32_768
-_LARGEST_SHARE = 8  # a body can take at most an eighth of the limit
+_LARGEST_DIVISOR = 8  # a body can take at most an eighth of the limit
 
 
 class Cache:
@@ -34,7 +34,7 @@ class Cache:
 
     def accepts(self, size: int) -> bool:
         """Whether a body of this many bytes can be cached."""
-        return size + _ENTRY_OVERHEAD_BYTES <= self.limit // _LARGEST_SHARE
+        return size + _ENTRY_OVERHEAD_BYTES <= self.limit // _LARGEST_DIVISOR
 
     def put(self, info: BlobInfo, body: bytes | None) -> None:
         """Cache a variant; evicts the ones that were used least recently."""

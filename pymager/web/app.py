@@ -30,11 +30,11 @@ from pymager.web.app_keys import (
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
 from pymager.web.conditions import LastModified
+from pymager.web.cors import add_options
 from pymager.web.headers import picture_headers
 from pymager.web.hotpath import ROUTE
 from pymager.web.middleware import Handler, refuse_writes
 from pymager.web.openapi import document
-from pymager.web.options import add_options
 from pymager.web.password_checks import CPU_SHARE
 
 _PROBE_PATHS = frozenset(("/healthz", "/readyz"))

@@ -10,7 +10,7 @@ from heapq import nsmallest
 from typing import Any, Protocol
 
 _MAX_GIVING_WAY = 32
-_GIVING_WAY_SHARE = 8
+_GIVING_WAY_DIVISOR = 8
 _SCAN_INTERVAL_SECONDS = 0.1
 
 
@@ -90,7 +90,7 @@ class ConnectionTable:
         if not waiting:
             pool.next_scan = now + _SCAN_INTERVAL_SECONDS
             return False
-        number = max(1, min(_MAX_GIVING_WAY, len(waiting) // _GIVING_WAY_SHARE))
+        number = max(1, min(_MAX_GIVING_WAY, len(waiting) // _GIVING_WAY_DIVISOR))
         for connection in nsmallest(number, waiting, key=priority):
             self.remove(connection)
             connection.force_close()

@@ -25,7 +25,7 @@ from pymager.web.request_context import client_left
 MALFORMED = web.RequestKey("malformed", str)
 """What is wrong with a request that is not valid HTTP. Such a request has no method, no path and no headers."""
 
-_LINGERING_SHARE = 8  # one of this many connections may linger
+_LINGERING_DIVISOR = 8  # one of this many connections may linger
 _MIN_LINGERING = 8
 # A body that is not used as fast as it arrives takes at most about this and one piece in memory.
 _PAUSE_BYTES = 16 * 1024  # received and not used, when reading pauses
@@ -48,8 +48,8 @@ class ConnectionLimits:
     def lingering(self) -> LingeringLimits:
         """The limits of connections that linger."""
         return LingeringLimits(
-            max(_MIN_LINGERING, self.max_connections // _LINGERING_SHARE),
-            max(_MIN_LINGERING, self.max_per_client // _LINGERING_SHARE),
+            max(_MIN_LINGERING, self.max_connections // _LINGERING_DIVISOR),
+            max(_MIN_LINGERING, self.max_per_client // _LINGERING_DIVISOR),
             self.max_body,
             self.stall_timeout,
             self.min_rate,

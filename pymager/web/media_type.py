@@ -1,4 +1,7 @@
-"""The Content-Type of a request, and the boundary that it names."""
+"""Parses the Content-Type of an upload: its media type, and the boundary of a form.
+
+The Content-Type of a variant comes from the row of its format (`pymager.formats`).
+"""
 
 import re
 

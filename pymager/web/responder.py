@@ -23,7 +23,7 @@ from pymager.web.request_context import CONTEXT, AnyRequest, clear_context, cont
 
 CLIENT_DISCONNECTED = 499  # nginx uses this status too
 _SERVER_STOPPED = 503
-_MAX_LOGGED_PATH = 1_024
+_MAX_LOGGED_CHARACTERS = 1_024
 _UNKNOWN = "-"  # the method and the path of a request that is not valid HTTP
 
 Handler = Callable[[Any], Awaitable[Any]]
@@ -192,7 +192,7 @@ def _body_was_not_sent(request: web.Request, context: RequestContext, response: 
 
 
 def _problem(error: Exception, request: web.BaseRequest, context: RequestContext) -> Any:
-    fields: dict[str, Any] = {"request_id": context.id, "path": _shown_path(request)[:_MAX_LOGGED_PATH]}
+    fields: dict[str, Any] = {"request_id": context.id, "path": _shown_path(request)[:_MAX_LOGGED_CHARACTERS]}
     if request.writer.output_size > 0:
         # The status is already sent: reset the connection, so that the client sees an incomplete body.
         log.error("response cut off", error=str(error), exc_info=error, **fields)
@@ -215,7 +215,7 @@ def _shown_path(request: AnyRequest) -> str:
 def _line(context: RequestContext, status: int, size: int | None, method: str, path: str) -> dict[str, Any]:
     return {
         "method": method,
-        "path": path[:_MAX_LOGGED_PATH],
+        "path": path[:_MAX_LOGGED_CHARACTERS],
         "status": status,
         "bytes": size,
         "ms": round((time.perf_counter() - context.started) * 1_000, 2),

@@ -14,7 +14,7 @@ from pymager.engine.containers.gif import block_end, color_table_bytes, next_blo
 _MAX_UINT16 = 65_535
 _UNIT_MILLISECONDS = 10
 _SHORTEST_MILLISECONDS = 10
-_SHORTEST_SHOWN = 2
+_SHORTEST_HUNDREDTHS = 2
 """Browsers show a frame of 10 ms or less for 100 ms. So a longer one gets at least two units."""
 _MAX_COLORS = 255  # and one that is transparent
 _KEEP, _CLEAR = 1, 2
@@ -34,7 +34,7 @@ def write(movie: Movie) -> bytes:
     for frame, following in _pairs(movie):
         clears = following is not None and _uncovers(frame.picture, following.picture)
         area = _area(shown, frame.picture, is_first, clears)
-        minimum = _SHORTEST_SHOWN if frame.milliseconds > _SHORTEST_MILLISECONDS else 0
+        minimum = _SHORTEST_HUNDREDTHS if frame.milliseconds > _SHORTEST_MILLISECONDS else 0
         hundredths = min(_MAX_UINT16, clock.units(frame.milliseconds, minimum))
         out.append(_drawn(shown, frame.picture, area, hundredths, _CLEAR if clears else _KEEP))
         shown = Image.new("RGBA", movie.size) if clears else frame.picture

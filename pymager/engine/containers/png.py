@@ -26,7 +26,7 @@ _MAX_EXIF_TEXT_BYTES = 1 << 20
 _MAX_PILLOW_PROFILE_BYTES = 1 << 20  # Pillow refuses a PNG with a larger one
 _PALETTE = 3
 _SRGB_GAMMA = 2.2
-_INSIGNIFICANT = 0.05  # a difference in gamma that libpng and browsers ignore
+_MIN_GAMMA_DIFFERENCE = 0.05  # a difference in gamma that libpng and browsers ignore
 _RAW_EXIF = re.compile(rb"Raw profile type (?:exif|APP1)\0")
 
 
@@ -152,7 +152,7 @@ def _color(chunks: dict[bytes, bytes]) -> ColorSpace | bytes:
     if len(chunks.get(b"cHRM", b"")) == 32:
         numbers = unpack_from(">8I", chunks[b"cHRM"])
         chromaticities = tuple(number / 100_000 for number in numbers)
-    if not gamma > 0 or (chromaticities is None and abs(gamma * _SRGB_GAMMA - 1) < _INSIGNIFICANT):
+    if not gamma > 0 or (chromaticities is None and abs(gamma * _SRGB_GAMMA - 1) < _MIN_GAMMA_DIFFERENCE):
         return b""
     return colorspace.by_gamma(gamma, chromaticities) or b""
 

@@ -1,1 +1,4 @@
-"""What is read of an original's metadata, and written into variants: its copyright. All of it comes from strangers."""
+"""The metadata of pictures: the copyright, read from originals and written into variants.
+
+Originals come from strangers, so each reader has limits. The rows of the catalog are no part of this.
+"""

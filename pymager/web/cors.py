@@ -1,4 +1,7 @@
-"""`OPTIONS`: the methods of a URL, and the answer to a browser's CORS preflight (Fetch standard)."""
+"""Answers the method `OPTIONS`: the methods of a URL, and a browser's CORS preflight (Fetch standard).
+
+The options of variants are in `pymager.variants.options`.
+"""
 
 from collections.abc import Awaitable, Callable
 
