@@ -21,7 +21,7 @@ _INTERRUPTED = "the run was stopped, or a store is unavailable"
 @click.option(
     "--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Number of blobs copied at once."
 )
-@click.option("--originals-only", is_flag=True, help="Skip variants. They are rendered again on request.")
+@click.option("--originals-only", is_flag=True, help="Skip variants and mezzanines. They are made again on request.")
 @click.option("--verify", is_flag=True, help="Compare all bytes of blobs that TO already has, not only their sizes.")
 @click.pass_obj
 def copy_blobs(
@@ -106,7 +106,7 @@ def import_folder(options: dict[str, Any], folder: Path, jobs: int | None) -> No
     "combinations",
     metavar="OPTIONS",
     multiple=True,
-    help="Options to combine with each size, such as fit=inside,q=70. Repeat it for other options.",
+    help="Options to combine with each size, such as fit=inside,q=70. Repeat --options for further combinations.",
 )
 @click.option("--presets", metavar="NAMES", help="Presets to render, such as thumb,hero; * is all of PYMAGER_PRESETS.")
 @click.option(

@@ -30,7 +30,9 @@ async def exact_from(metadata: MetadataStore, *, may_write: bool) -> datetime:
     try:
         value = await _recorded(metadata, may_write=may_write)
     except (NoSpace, Unavailable) as error:
-        log.warning("exact dates are not certain; new pictures have no Last-Modified at first", error=str(error))
+        log.warning(
+            "time of exact dates not read; pictures have no Last-Modified in their first second", error=str(error)
+        )
         return _NEVER
     return _NEVER if value is None else datetime.fromtimestamp(int(value), UTC)
 

@@ -67,7 +67,12 @@ class Descriptions:
             log.warning("original not described", id=original.id, revision=original.revision, error=str(error))
             remember(self._failures, original.revision, monotonic() + _FAILURE_TTL_SECONDS, _MAX_REMEMBERED)
         except (TimeoutError, BackendError, OriginalLost, Overloaded, RevisionGone) as error:
-            log.info("original not described now", id=original.id, revision=original.revision, error=str(error))
+            log.info(
+                "original not described; the next request tries again",
+                id=original.id,
+                revision=original.revision,
+                error=str(error),
+            )
         return original
 
     async def describe(self, original: Original) -> Original:

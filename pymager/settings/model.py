@@ -116,15 +116,16 @@ class Settings(BaseModel):
         default_factory=dict,
         description="Watermarks for the option `watermark`, by their names. In the environment: "
         "`logo:image=brand,gravity=southeast,scale=0.25,opacity=1,margin=16;draft:image=stamp`. In the file: tables "
-        "such as `[watermarks.logo]`. `image` is the id of an original. `scale` is the share of the variant's shorter "
-        "side that the watermark's longer side takes, and `margin` is in pixels; the other values above are the "
+        "such as `[watermarks.logo]`. `image` is the id of an original. `scale` is the watermark's longer side divided "
+        "by the variant's shorter side, and `margin` is in pixels. All values of `logo` above, except `image`, are the "
         "defaults.",
     )
     options: Options = Field(
         (),
         description="Options that unsigned URLs can use, such as `fit,gravity,q=75,dpr=2`; a vertical bar separates "
-        "several values of an option. An option without values allows those that it enumerates; `name=*` allows any "
-        "value, and `*` every option. Each combination is another variant in the blob store.",
+        "several values of an option. An option with a fixed list of values, such as `fit`, can stand alone: all of "
+        "them are allowed. `name=*` allows any value, and `*` every option. Each combination is another variant in the "
+        "blob store.",
     )
     presets: Presets = Field(
         default_factory=dict,
@@ -135,7 +136,7 @@ class Settings(BaseModel):
     animated: bool = Field(
         False,
         description="Whether variants of animations keep all frames if their format can hold them (GIF, WebP, APNG and "
-        "AVIF). It is the default of the option `animated`, which is a variant of its own.",
+        "AVIF). A URL overrides it with the option `animated`.",
     )
     max_side: int = Field(
         4096,
@@ -148,8 +149,8 @@ class Settings(BaseModel):
     input_formats: InputFormats = Field(
         tuple(formats.FORMATS),
         description="Formats that are accepted for originals. To accept other formats, use their names in Pillow, such "
-        "as `dds`. `*` accepts all formats that Pillow reads without running another program. Formats of extras that "
-        "are not installed are left out of the default, and an error if they are listed.",
+        "as `dds`. `*` accepts all formats that Pillow reads without running another program. The default leaves out "
+        "formats whose extra is not installed; to list such a format is an error.",
     )
     auto_formats: AutoFormats = Field(
         _NEGOTIATION.formats,
@@ -160,8 +161,8 @@ class Settings(BaseModel):
     auto_avif_pixels: int = Field(
         _NEGOTIATION.avif_max_pixels,
         ge=1,
-        description="Maximum number of pixels for which `auto` stands for AVIF: width times height of the variant, "
-        "times its frames. Encoding AVIF takes long.",
+        description="Maximum number of pixels of a variant for which `auto` chooses AVIF: width times height times "
+        "frames. Larger ones take too long to encode.",
     )
     background: Color = Field(
         "#ffffff", description="Color behind transparent pixels in output formats without transparency."
@@ -208,7 +209,7 @@ class Settings(BaseModel):
         2048,
         description="Longest side in pixels of the mezzanine: a reduced picture that is made once of each large "
         "original, and from which its smaller variants are rendered. `off`: all variants are rendered from originals. "
-        "All variants are rendered anew after a change.",
+        "After a change of this setting, all variants are rendered again.",
     )
     keep_metadata: formats.KeepMetadata = Field(
         _ENCODING.keep_metadata,
@@ -220,7 +221,7 @@ class Settings(BaseModel):
     max_spool: SpoolSize = Field(
         ByteSize(0),
         ge=0,
-        description="Maximum bytes that the uploads under way in a server process take in `PYMAGER_SPOOL`. An upload "
+        description="Maximum bytes in `PYMAGER_SPOOL` for all running uploads of a server process together. An upload "
         "that would exceed it gets 503. Must be at least `PYMAGER_MAX_BODY`. 0: half of the disk space that is free at "
         "the start, divided by `PYMAGER_PROCESSES`.",
     )
@@ -237,7 +238,7 @@ class Settings(BaseModel):
         _LIMITS.animation_source_pixels,
         ge=1,
         description="Maximum number of pixels of the original of an animated variant: its frames times its width times "
-        "its height. A variant with one frame is not limited by it.",
+        "its height. Does not limit variants with one frame.",
     )
     max_scans: int = Field(_LIMITS.scans, ge=1, description="Maximum number of scans of a progressive JPEG.")
     max_connections: int = Field(4_096, ge=1, description="Maximum number of open connections per server process.")
@@ -329,8 +330,8 @@ class Settings(BaseModel):
         1.0,
         ge=0,
         le=100,
-        description="Maximum percentage of originals that may be orphans. If a sweep finds more, and more than 100, "
-        "it deletes none of them.",
+        description="Maximum percentage of originals that may be orphans. If a sweep finds a higher percentage, and "
+        "more than 100 orphans, it deletes none of them.",
     )
     old_recipe_days: float = Field(
         7.0,

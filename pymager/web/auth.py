@@ -75,7 +75,7 @@ class Auth:
         except (binascii.Error, ValueError):
             raise Unauthorized("Basic credentials must be name:password in UTF-8, encoded as base64") from None
         if not colon:
-            raise Unauthorized("Basic credentials must be name:password, but there is no colon")
+            raise Unauthorized("Basic credentials must be name:password, but they contain no colon")
         if len(password) > _MAX_PASSWORD_CHARACTERS:
             raise Unauthorized(f"the password must have at most {_MAX_PASSWORD_CHARACTERS} characters")
         await self._passwords.require(name, password, client)

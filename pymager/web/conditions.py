@@ -78,7 +78,7 @@ def is_not_modified(headers: Headers, validators: HasValidators) -> bool:
     elif (date := headers.get("If-Unmodified-Since")) is not None:
         since = _parse_date(date)
         if since is not None and validators.modified is not None and validators.modified > since:
-            raise PreconditionFailed("modified since the date in If-Unmodified-Since")
+            raise PreconditionFailed("the picture was modified after the date in If-Unmodified-Since")
     if "If-None-Match" in headers:
         return _matches(headers.getall("If-None-Match"), validators.etag, strong=False)
     if (date := headers.get("If-Modified-Since")) is not None:
@@ -104,7 +104,7 @@ def check_write_preconditions(headers: Headers, current: HasValidators | None) -
     elif current is not None and (date := headers.get("If-Unmodified-Since")) is not None:
         since = _parse_date(date)
         if since is not None and current.modified is not None and current.modified > since:
-            raise PreconditionFailed("modified since the date in If-Unmodified-Since")
+            raise PreconditionFailed("the picture was modified after the date in If-Unmodified-Since")
     if (
         current is not None
         and "If-None-Match" in headers

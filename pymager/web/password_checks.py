@@ -103,7 +103,7 @@ class PasswordChecks:
         outcome = await self._outcome(digest, name, password, client)
         if outcome is Outcome.REFUSED:
             self._observer.count(PASSWORD_CHECKS, outcome.value)
-            raise Overloaded("too many passwords are being checked", retry_after=_RETRY_AFTER_SECONDS)
+            raise Overloaded("too many passwords are being checked; try again later", retry_after=_RETRY_AFTER_SECONDS)
         if outcome is Outcome.WRONG:
             self._remember_wrong(failure)
             raise self._refusal(client)

@@ -77,7 +77,7 @@ def _picture(data: bytes, limits: PictureLimits, nested: bool) -> str:
             return f"data:image/{name};base64,{b64encode(data).decode()}"
     root = None if nested else tree.parse(data)
     if root is None:
-        raise NotAPicture("a picture in the SVG is none of PNG, JPEG, GIF, WebP, and SVG without another SVG in it")
+        raise NotAPicture("a picture in the SVG must be PNG, JPEG, GIF, WebP, or an SVG that contains no other SVG")
     restrict(root, limits, nested=True)
     return f"data:image/svg+xml;base64,{b64encode(markup.document(root).encode()).decode()}"
 

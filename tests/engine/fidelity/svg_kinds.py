@@ -79,7 +79,7 @@ KINDS = [
     Kind("svg-in-svg.svg", partial(svg, _image("svg+xml", _NESTED))),
     Kind("outside.svg", partial(svg, '<image href="http://127.0.0.1:9/a.png"/>'), refused="outside of it"),
     Kind("part-of-another-file.svg", partial(svg, '<use href="a.svg#b"/>'), refused="another file"),
-    Kind("avif.svg", partial(svg, _image("avif", "AAAA")), refused="none of PNG"),
+    Kind("avif.svg", partial(svg, _image("avif", "AAAA")), refused="must be PNG"),
     Kind("foreign.svg", partial(svg, "<foreignObject/>"), refused="foreignObject"),
     Kind("no-namespace.svg", lambda: b'<svg width="48" height="48"/>', refused="namespace"),
     Kind("cut.svg", lambda: svg()[:-20], refused="not well-formed"),
