@@ -25,7 +25,7 @@ test: servers ## Run all tests, against real servers. Pass options of pytest in 
 # No server and no server process: the loop to work in.
 QUICK := tests/unit tests/engine --ignore=tests/unit/workers --ignore=tests/unit/process \
   --ignore=tests/unit/telemetry/test_jobs.py \
-  $(patsubst %,--ignore=tests/engine/test_%.py,animated_variants effects geometry_grid smart svg)
+  $(patsubst %,--ignore=tests/engine/test_%.py,animated_variants describe effects geometry_grid reduced_decode smart svg)
 test-quick: $(VENV)/dev.stamp ## Run the tests that need no server and are not slow; under 90 seconds.
 	$(BIN)/python -m pytest -q -n 2 $(QUICK) $(ARGS)
 
