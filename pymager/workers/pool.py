@@ -72,13 +72,13 @@ class PoolState:
 
 
 @contextmanager
-def _removing_on_failure(file: Path | None) -> Iterator[None]:
+def _removing_on_failure(file: Path | str | None) -> Iterator[None]:
     """Remove a file that a worker may have written, if the block fails."""
     try:
         yield
     except BaseException:
         if file is not None:
-            file.unlink(missing_ok=True)
+            Path(file).unlink(missing_ok=True)
         raise
 
 
@@ -134,14 +134,14 @@ class Worker:
         `PictureError`, `UnsupportedFormat`, `NotFound` if the file is gone, `NoSpace`, `Unavailable` and `Overloaded`;
         also `MezzanineDamaged`, if `path` is a mezzanine (`RenderJob.upright`).
         """
-        file = spool / secrets.token_hex(8)
+        file = f"{spool}/{secrets.token_hex(8)}"  # a `Path` would take longer, and few variants need it
 
         def read(status: Status, payload: bytes) -> bytes | Path | None:
             match status:
                 case Status.BODY if payload:
                     return payload
-                case Status.FILE if file.is_file() and not file.is_symlink():
-                    return file
+                case Status.FILE if (path := Path(file)).is_file() and not path.is_symlink():
+                    return path
                 case Status.ORIGINAL:
                     return None
             raise ProtocolError(f"a render was answered with {status.name} of {len(payload)} bytes")
