@@ -33,11 +33,12 @@ class DurableFolders:
         opened: list[tuple[bytes, int]] = []
         try:
             for folder in folders:
-                sync_folder(folder)
+                fd = _open(folder)
+                opened.append((folder, fd))
+                os.fsync(fd)
                 if folder == folders[-1] or self._is_known(folder):
+                    os.close(opened.pop()[1])
                     break
-                with suppress(OSError):  # gone, or too many open files
-                    opened.append((folder, os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)))
         except FileNotFoundError:
             self._close(opened)
             self._sync_existing(folders)
@@ -87,8 +88,12 @@ class DurableFolders:
 
 def sync_folder(folder: bytes) -> None:
     """Make the entries of a folder durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = _open(folder)
     try:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _open(folder: bytes) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -106,10 +106,20 @@ def _place(temporary: bytes, path: bytes) -> None:
             return os.rename(temporary, path)
         except FileNotFoundError:
             os.stat(temporary)
-        # A concurrent delete can cause either error. If a file has the name of a folder, the next rename reports it.
-        with suppress(FileNotFoundError, FileExistsError):
-            os.makedirs(folder, exist_ok=True)
+        # A concurrent delete can cause this error. If a file has the name of a folder, the next rename reports it.
+        with suppress(FileNotFoundError):
+            _create(folder)
     raise OSError(errno.ENOENT, "concurrent deletes keep removing the folder", folder)
+
+
+def _create(folder: bytes) -> None:
+    """Create a folder and those above it. Tries the folder first: `os.makedirs` looks at every one before."""
+    with suppress(FileExistsError):
+        try:
+            os.mkdir(folder)
+        except FileNotFoundError:
+            _create(os.path.dirname(folder))
+            os.mkdir(folder)
 
 
 def _stop_if(is_stopped: Callable[[], bool]) -> None:

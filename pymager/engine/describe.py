@@ -24,8 +24,10 @@ _MAX_SAMPLED_PIXELS = 400_000
 _UNEVEN = 0.618
 """Added to a whole number of pixels between samples, so that a pattern does not hide between them."""
 _STRIP_PIXELS = 1 << 18
-_BIN_MASK = 0xF0
+_COARSE = bytes(level & 0xF0 for level in range(256))
 """The histogram has 16 levels of each channel, as that of sharp's `stats`. A pixel with less alpha is not visible."""
+_ONLY_ZERO = bytes([255] + [0] * 255)
+_ALL_BUT_ZERO = bytes([0] + [255] * 255)
 _BLURHASH_COMPONENTS = (4, 3)
 _ANY = RenderJob(Variant(1, 1, "png"), Encoding()), (0, 0, 1, 1), Target((1, 1), (1, 1), (0, 0))
 """A variant, for steps that need none."""
@@ -106,21 +108,36 @@ def _has_transparent_pixel(decoded: Decoded) -> bool:
 
 def _dominant(small: Image.Image) -> str | None:
     """The mean of the visible colors in the fullest bin of a coarse histogram; None if no pixel is visible."""
-    coarse = small.point([level & _BIN_MASK for level in range(256)] * 4)
+    coarse = _mapped(small, _COARSE)
+    fullest = _fullest_bin(coarse)
+    if fullest is None:
+        return None
+    distances = ImageChops.difference(coarse.convert("RGB"), Image.new("RGB", small.size, fullest)).split()
+    farthest = ImageChops.lighter(ImageChops.lighter(*distances[:2]), distances[2])
+    in_bin = _mapped(farthest, _ONLY_ZERO)
+    visible = _mapped(coarse.getchannel("A"), _ALL_BUT_ZERO)
+    mean = ImageStat.Stat(small.convert("RGB"), ImageChops.darker(in_bin, visible)).mean
+    return "#{:02x}{:02x}{:02x}".format(*map(round, mean))
+
+
+def _fullest_bin(coarse: Image.Image) -> tuple[int, ...] | None:
+    """The color of the bin with the most weight, which is the sum of its pixels' alpha; None if all have none."""
+    least, most = coarse.getchannel("A").getextrema()
+    if not most:
+        return None
+    if least == most:
+        return max(coarse.convert("RGB").getcolors(_MAX_SIDE * _MAX_SIDE) or [])[1]  # type: ignore[return-value]
     weights: dict[tuple[int, ...], int] = {}
     colors: list[tuple[int, tuple[int, ...]]] = coarse.getcolors(_MAX_SIDE * _MAX_SIDE) or []  # type: ignore[assignment]
     for count, (red, green, blue, opacity) in colors:
         if opacity:
             weights[red, green, blue] = weights.get((red, green, blue), 0) + count * opacity
-    if not weights:
-        return None
-    fullest = max(weights, key=lambda color: (weights[color], color))
-    distances = ImageChops.difference(coarse.convert("RGB"), Image.new("RGB", small.size, fullest)).split()
-    farthest = ImageChops.lighter(ImageChops.lighter(*distances[:2]), distances[2])
-    in_bin = farthest.point([255] + [0] * 255)
-    visible = coarse.getchannel("A").point([0] + [255] * 255)
-    mean = ImageStat.Stat(small.convert("RGB"), ImageChops.darker(in_bin, visible)).mean
-    return "#{:02x}{:02x}{:02x}".format(*map(round, mean))
+    return max(zip(weights.values(), weights, strict=True))[1]
+
+
+def _mapped(picture: Image.Image, table: bytes) -> Image.Image:
+    """The picture with each level replaced by that in a table of 256. `Image.point` calls `round` for each of them."""
+    return Image.frombytes(picture.mode, picture.size, picture.tobytes().translate(table))
 
 
 def _thumbhash(small: Image.Image) -> str:

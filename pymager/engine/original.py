@@ -1,10 +1,11 @@
 """Opens an original: checks its container and its size before any pixel is decoded."""
 
 import mmap
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -13,12 +14,14 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from pymager import formats
 from pymager.engine import decoder_errors, plugins
 from pymager.engine.containers import jpeg, tiff, walk
-from pymager.engine.containers.container import Container
+from pymager.engine.containers.container import Container, Data
 from pymager.engine.limits import PictureLimits, check_frames, check_pixels
 from pymager.errors import FrameNotFound, NotAPicture
 
 _FORMATS_WITH_FRAMES = frozenset({"gif", "png", "webp", "avif", "tiff", "fli"})
 """The formats of animations and of pages. Elsewhere, several pictures are previews, sizes, layers or views."""
+_MAX_READ_BYTES = 256 << 10
+"""A file of up to this size is read at once: to map it, and to read it in parts, would cost more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class OpenOriginal:
     container: Container
     picture: ImageFile.ImageFile | None
     file: IO[bytes]
-    data: mmap.mmap
+    data: Data
     frames: int = 1
 
 
@@ -49,9 +52,8 @@ def open_original(path: Path, limits: PictureLimits, *, full_walk: bool, page: i
     if the file itself cannot be opened.
     """
     accepted = plugins.load_decoders(limits.decoders)
-    with path.open("rb") as opened, _mapped(opened) as data, decoder_errors.translating_errors(limits, data):
-        file: IO[bytes] = opened
-        if page and tiff.is_tiff(data):
+    with _contents(path, is_mapped=page > 0) as (file, data), decoder_errors.translating_errors(limits, data):
+        if page and isinstance(data, mmap.mmap) and tiff.is_tiff(data):
             if not tiff.with_first(data, page, limits):
                 raise frame_not_found(page)
             file = BytesIO(data[:])
@@ -87,7 +89,7 @@ def format_name(picture: Image.Image) -> str:
     return row.name if row else decoder.lower()
 
 
-def _size_of_own_tiff(data: mmap.mmap, container: Container) -> tuple[int, int] | None:
+def _size_of_own_tiff(data: Data, container: Container) -> tuple[int, int] | None:
     """Width and height of a TIFF that Pillow does not read correctly; None for all other files."""
     if not tiff.is_tiff(data):
         return None
@@ -104,8 +106,19 @@ def _frames(picture: ImageFile.ImageFile) -> int:
     return int(getattr(picture, "n_frames", 1)) if getattr(picture, "is_animated", False) else 1
 
 
-def _mapped(file: IO[bytes]) -> mmap.mmap:
-    try:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    except ValueError as error:  # raised for an empty file
-        raise NotAPicture("the body is empty; send the bytes of a picture") from error
+@contextmanager
+def _contents(path: Path, *, is_mapped: bool) -> Iterator[tuple[IO[bytes], Data]]:
+    """The open file, and its bytes. With `is_mapped`, they can be changed; the file stays as it is.
+
+    Raises `NotAPicture` for an empty file.
+    """
+    with path.open("rb", buffering=0) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        if not size:
+            raise NotAPicture("the body is empty; send the bytes of a picture")
+        if size <= _MAX_READ_BYTES and not is_mapped:
+            content = opened.readall()
+            yield BytesIO(content), content
+            return
+        with BufferedReader(opened) as file, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY) as data:
+            yield file, data

@@ -53,7 +53,13 @@ class Status(IntEnum):
     NO_MEZZANINE = 7  # empty: the original gets none
 
 
-_MAX_PAYLOAD_BYTES = {Status.BODY: MAX_BODY_BYTES, Status.FILE: 0, Status.ORIGINAL: 0, Status.NO_MEZZANINE: 0}
+_STATUSES = {status.value: status for status in Status}
+_MAX_PAYLOAD_BYTES = {
+    Status.BODY.value: MAX_BODY_BYTES,
+    Status.FILE.value: 0,
+    Status.ORIGINAL.value: 0,
+    Status.NO_MEZZANINE.value: 0,
+}
 
 OUT_OF_MEMORY = "OutOfMemory"
 """The name of the failure of a job that lacked memory in a process that kept some from other jobs."""
@@ -119,9 +125,9 @@ def mezzanine_request(path: Path, mezzanine: Mezzanine, file: Path) -> bytes:
     return _request(job="mezzanine", path=str(path), mezzanine=mezzanine, file=str(file))
 
 
-def render_request(path: Path, job: RenderJob, file: Path) -> bytes:
+def render_request(path: Path, job: RenderJob, file: str) -> bytes:
     """Request a variant; a large one is written to the new `file`. Answered by BODY, FILE, ORIGINAL or FAILED."""
-    return _request(job="render", path=str(path), render=_job_text(job), file=str(file))
+    return _request(job="render", path=str(path), render=_job_text(job), file=file)
 
 
 @lru_cache(maxsize=_REMEMBERED_JOBS)
@@ -196,11 +202,10 @@ def failure_answer(error: str, message: str, traceback: str = "") -> bytes:
 def read_answer_header(header: bytes) -> tuple[Status, int]:
     """The status of an answer and the size of its payload in bytes. Raises `ProtocolError`."""
     number, size = ANSWER_HEADER.unpack(header)
-    try:
-        status = Status(number)
-    except ValueError:
-        raise ProtocolError(f"unknown status {number}") from None
-    max_size = _MAX_PAYLOAD_BYTES.get(status, _MAX_JSON_BYTES)
+    status = _STATUSES.get(number)
+    if status is None:
+        raise ProtocolError(f"unknown status {number}")
+    max_size = _MAX_PAYLOAD_BYTES.get(number, _MAX_JSON_BYTES)
     if size > max_size:
         raise ProtocolError(f"{status.name} with {size} bytes; at most {max_size} are allowed")
     return status, size

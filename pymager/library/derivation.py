@@ -173,8 +173,11 @@ class Derivation:
 
     async def _make(self, worker: Worker, key: str, original: Original, variant: Variant) -> VariantContent:
         try:
-            async with self._overlay(variant) as overlay:
-                job = RenderJob(variant, variant.encoding(self._encoding), self._max_side, overlay)
+            job = RenderJob(variant, variant.encoding(self._encoding), self._max_side)
+            if variant.watermark:
+                async with self._overlay(variant) as overlay:
+                    info, rendered = await self._render_and_put(worker, key, original, replace(job, overlay=overlay))
+            else:
                 info, rendered = await self._render_and_put(worker, key, original, job)
         except NotFound:
             raise RevisionGone(key) from None
@@ -230,14 +233,11 @@ class Derivation:
             raise NotFound(key) from None
 
     @asynccontextmanager
-    async def _overlay(self, variant: Variant) -> AsyncIterator[Overlay | None]:
+    async def _overlay(self, variant: Variant) -> AsyncIterator[Overlay]:
         """The watermark of a variant, with its picture as a local file.
 
         Raises `WatermarkChanged`, `WatermarkMissing`, and `OriginalLost` if the picture has a row and no blob.
         """
-        if not variant.watermark:
-            yield None
-            return
         async with AsyncExitStack() as stack:
             watermark, original = await self._overlays.current(variant)
             try:

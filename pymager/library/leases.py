@@ -33,19 +33,15 @@ async def acquire(leases: Leases, name: str, instead_of: str | None = None) -> L
 @asynccontextmanager
 async def holding(leases: Leases, lease: Lease, observer: Observer = OFF) -> AsyncIterator[None]:
     """Renew the lease every second while inside; release it at the end."""
-    renewals = _Renewals(leases, lease, observer)
-    timer = asyncio.get_running_loop().call_later(RENEWAL_SECONDS, renewals.start)
+    renewals = Renewals(leases, lease, observer)
     try:
         yield
     finally:
-        timer.cancel()
-        last = await renewals.end()
-        if last is not None:
-            await asyncio.shield(_release(leases, last))
+        await asyncio.shield(renewals.release())
 
 
-class _Renewals:
-    """Renews a lease every second from `start` on. Most work ends within its first second and needs none."""
+class Renewals:
+    """Renews a lease every second until it is released. Most work ends within its first second and needs no renewal."""
 
     def __init__(self, leases: Leases, lease: Lease, observer: Observer) -> None:
         self._leases = leases
@@ -53,20 +49,23 @@ class _Renewals:
         self._observer = observer
         self._stop = asyncio.Event()
         self._task: asyncio.Task[Lease | None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(RENEWAL_SECONDS, self._start)
 
-    def start(self) -> None:
-        """Renew now, and every second from now on."""
-        self._task = asyncio.create_task(self._renew())
-
-    async def end(self) -> Lease | None:
-        """Stop, and return the last lease; None if it was lost.
+    async def release(self) -> None:
+        """Stop, and release the lease, unless it was lost.
 
         A renewal that is under way is not canceled: that would leave a token that nobody knows.
         """
-        if self._task is None:
-            return self._lease
-        self._stop.set()
-        return await asyncio.shield(self._task)
+        self._timer.cancel()
+        last: Lease | None = self._lease
+        if self._task is not None:
+            self._stop.set()
+            last = await asyncio.shield(self._task)
+        if last is not None:
+            await _release(self._leases, last)
+
+    def _start(self) -> None:
+        self._task = asyncio.create_task(self._renew())
 
     async def _renew(self) -> Lease | None:
         lease = self._lease

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from pymager.errors import LeaseHeld, Overloaded, Unavailable
 from pymager.failpoints import reached
-from pymager.library.leases import acquire, holding
+from pymager.library.leases import Renewals
 from pymager.ports import Leases
 from pymager.telemetry.context import cancelable
 from pymager.telemetry.families import LEASES
@@ -31,15 +31,20 @@ S = TypeVar("S")
 
 
 class _Flight(Generic[T]):
-    """The shared work for a key: its task, how many callers wait for it, and whether it has begun to make something."""
+    """The shared work for a key: its task, how many callers wait for it, and whether it has begun to make something.
 
-    __slots__ = ("callers", "is_making", "task")
+    Work that `is_dropped` is canceled, but not while it takes or releases a lease (`is_protected`): a lease that nobody
+    knows would hold up other replicas. It ends by itself after that. A task for each of the two would protect
+    them too, and cost several turns of the event loop.
+    """
+
+    __slots__ = ("callers", "is_dropped", "is_making", "is_protected", "task")
 
     task: asyncio.Task[T]
 
     def __init__(self) -> None:
         self.callers = 0
-        self.is_making = False
+        self.is_making = self.is_dropped = self.is_protected = False
 
 
 class SingleFlight(Generic[T, S]):
@@ -131,7 +136,9 @@ class SingleFlight(Generic[T, S]):
         """Cancel the work. It is forgotten in the same step, so that no caller can join it."""
         del self._running[key]
         self._dropped.add(flight.task)
-        flight.task.cancel()
+        flight.is_dropped = True
+        if not flight.is_protected:
+            flight.task.cancel()
 
     def _forget(self, key: str, flight: _Flight[T]) -> None:
         self._dropped.discard(flight.task)
@@ -154,15 +161,18 @@ class SingleFlight(Generic[T, S]):
             try:
                 async with reserve() as resource:
                     takes_over = bool(token) and monotonic() - since >= TAKEOVER_SECONDS
-                    lease = await acquire(self._leases, key, token if takes_over else None)
+                    renewals = await self._acquired(flight, key, token if takes_over else None)
                     self._observer.count(LEASES, "taken_over" if takes_over else "won")
-                    async with holding(self._leases, lease, self._observer):
+                    try:
                         reached("derive.leased")
                         found = await look()
                         if found is not None:
                             return found
                         flight.is_making = True
                         return await make(resource)
+                    finally:
+                        flight.is_protected = True
+                        await renewals.release()
             except LeaseHeld as held:
                 if not token:
                     self._observer.count(LEASES, "waited")
@@ -180,3 +190,20 @@ class SingleFlight(Generic[T, S]):
         raise Unavailable(
             "another replica holds the lease of this variant and did not finish in time", outcome_known=True
         )
+
+    async def _acquired(self, flight: _Flight[T], key: str, instead_of: str | None) -> Renewals:
+        """Take the lease. If the work is dropped meanwhile, release the lease again, and raise `CancelledError`."""
+        flight.is_protected = True
+        try:
+            lease = await self._leases.acquire(key, instead_of)
+        except (LeaseHeld, Unavailable):
+            if flight.is_dropped:
+                raise asyncio.CancelledError from None
+            raise
+        finally:
+            flight.is_protected = False
+        renewals = Renewals(self._leases, lease, self._observer)
+        if flight.is_dropped:
+            await renewals.release()
+            raise asyncio.CancelledError
+        return renewals

@@ -7,6 +7,7 @@
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from pymager import formats, names
@@ -27,6 +28,7 @@ _EXTENSION = "[A-Za-z0-9]{1,16}"
 _SIZED = re.compile(rf"(?P<id>.+)-(?P<width>{SIDE})?x(?P<height>{SIDE})?\.(?P<extension>{_EXTENSION})", re.DOTALL)
 _PRESET = re.compile(rf"(?P<id>[^@]+)@(?P<preset>[^@.]*)\.(?P<extension>{_EXTENSION})", re.DOTALL)
 _MAX_SHOWN = 40
+_CACHED_VARIANTS = 1_024  # a service has few different variants, whatever the number of its pictures is
 
 Values = Mapping[str, object]
 """The values of options by name."""
@@ -74,24 +76,32 @@ class Grammar:
         self._presets = presets
         self._watermarks = watermarks
         self._moves = moves
+        self._sized = lru_cache(maxsize=_CACHED_VARIANTS)(self._made_sized)
 
     def parse(self, name: str, query: str = "") -> Requested:
         """Parse the part of a URL after `/derived/`, percent-decoded, and its query as it stands in the URL.
 
         Raises `InvalidName`, `UnsupportedFormat`, `InvalidOption` and `UnknownPreset`.
         """
-        parameters = option_parameters(query)
+        parameters = tuple(option_parameters(query))
         if (sized := _SIZED.fullmatch(name)) and (sized["width"] or sized["height"]) and "@" not in name:
-            id, format = names.parse_id(sized["id"]), output_format(sized["extension"])
-            values = parse_options(parameters)
-            variant = self._variant(int(sized["width"] or 0), int(sized["height"] or 0), format, values)
-            return Requested(id, variant, self._used(variant, values))
+            id = names.parse_id(sized["id"])
+            variant, used = self._sized(sized["width"], sized["height"], sized["extension"], parameters)
+            return Requested(id, variant, used)
         if preset := _PRESET.fullmatch(name):
             return self._from_preset(preset, parameters)
         raise InvalidName(
             "a variant's URL is /derived/{id}-{width}x{height}.{extension}, such as /derived/cat-800x600.jpg, "
             "/derived/cat-800x.jpg or /derived/cat-x600.jpg, or /derived/{id}@{preset}.{extension}"
         )
+
+    def _made_sized(
+        self, width: str | None, height: str | None, extension: str, parameters: tuple[tuple[str, str], ...]
+    ) -> tuple[Variant, tuple[tuple[str, str], ...]]:
+        """The variant in a URL with a size, and the options that are used."""
+        format, values = output_format(extension), parse_options(parameters)
+        variant = self._variant(int(width or 0), int(height or 0), format, values)
+        return variant, self._used(variant, values)
 
     def _from_preset(self, match: "re.Match[str]", parameters: Iterable[tuple[str, str]]) -> Requested:
         id, format = names.parse_id(match["id"]), output_format(match["extension"])

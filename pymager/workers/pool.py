@@ -7,7 +7,7 @@ import asyncio
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,8 +32,6 @@ PROGRAM = ("-m", "pymager.engine.worker")
 
 _BROKEN = "no worker process can be started"
 _BROKEN_RETRY_AFTER_SECONDS = 5
-
-_NOTHING = nullcontext()
 
 log = structlog.get_logger("pymager.workers")
 
@@ -74,13 +72,13 @@ class PoolState:
 
 
 @contextmanager
-def _removing_on_failure(file: Path | None) -> Iterator[None]:
+def _removing_on_failure(file: Path | str | None) -> Iterator[None]:
     """Remove a file that a worker may have written, if the block fails."""
     try:
         yield
     except BaseException:
         if file is not None:
-            file.unlink(missing_ok=True)
+            Path(file).unlink(missing_ok=True)
         raise
 
 
@@ -136,14 +134,14 @@ class Worker:
         `PictureError`, `UnsupportedFormat`, `NotFound` if the file is gone, `NoSpace`, `Unavailable` and `Overloaded`;
         also `MezzanineDamaged`, if `path` is a mezzanine (`RenderJob.upright`).
         """
-        file = spool / secrets.token_hex(8)
+        file = f"{spool}/{secrets.token_hex(8)}"  # a `Path` would take longer, and few variants need it
 
         def read(status: Status, payload: bytes) -> bytes | Path | None:
             match status:
                 case Status.BODY if payload:
                     return payload
-                case Status.FILE if file.is_file() and not file.is_symlink():
-                    return file
+                case Status.FILE if (path := Path(file)).is_file() and not path.is_symlink():
+                    return path
                 case Status.ORIGINAL:
                     return None
             raise ProtocolError(f"a render was answered with {status.name} of {len(payload)} bytes")
@@ -228,8 +226,12 @@ class WorkerPool:
         Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
         """
 
-        async with self._reserved(JobKind.INSPECTION, cancelable()) as slot:
+        with cancelable():
+            slot = await self._taken(JobKind.INSPECTION)
+        try:
             return await Worker(self, slot).inspect(path, mezzanine, spool)
+        finally:
+            self._give_back(slot)
 
     @asynccontextmanager
     async def reserve(self, kind: JobKind = JobKind.RENDER, weight: int = 1) -> AsyncIterator[Worker]:
@@ -237,24 +239,23 @@ class WorkerPool:
 
         `weight` is how many usual renders the job costs.
         """
-        async with self._reserved(kind, weight=weight) as slot:
+        slot = await self._taken(kind, weight)
+        try:
             yield Worker(self, slot, kind)
+        finally:
+            self._give_back(slot)
 
-    @asynccontextmanager
-    async def _reserved(
-        self, kind: JobKind, waiting: AbstractContextManager[None] = _NOTHING, *, weight: int = 1
-    ) -> AsyncIterator[Slot]:
-        """A slot; `waiting` surrounds the wait for it."""
+    async def _taken(self, kind: JobKind, weight: int = 1) -> Slot:
+        """Wait for a slot. Raises `Overloaded`."""
         if self._closed:
             raise Overloaded(STOPPING)
         if self._is_broken():
             raise Overloaded(_BROKEN, retry_after=_BROKEN_RETRY_AFTER_SECONDS)
-        with self._metrics.waiting(kind), waiting:
-            slot = await self._queue.take(kind, _client_group(), weight)
-        try:
-            yield slot
-        finally:
-            self._queue.give_back(slot, usable=slot.ready)
+        with self._metrics.waiting(kind):
+            return await self._queue.take(kind, _client_group(), weight)
+
+    def _give_back(self, slot: Slot) -> None:
+        self._queue.give_back(slot, usable=slot.ready)
 
     async def _run(self, slot: Slot, message: bytes, read: Callable[[Status, bytes], T]) -> T:
         """Run a job. Canceling it kills its process.

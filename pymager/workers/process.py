@@ -13,6 +13,7 @@ from contextlib import suppress
 from pymager import sandbox
 from pymager.engine import protocol
 from pymager.engine.protocol import Status
+from pymager.workers.channel import Channel
 
 # The only environment variables that a worker process inherits: secrets must not reach it.
 _INHERITED_VARIABLES = (
@@ -39,7 +40,6 @@ _ALLOCATOR_VARIABLES = {
 EXTERNAL_EXIT_CODES = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
 """Exit codes of a process that a signal from outside ended: the kernel's when memory runs out, or an operator's."""
 
-_READ_BUFFER_BYTES = 1 << 20
 _START_TIMEOUT_SECONDS = 30.0
 _KILL_TIMEOUT_SECONDS = 30.0
 _EXIT_TIMEOUT_SECONDS = 5.0  # between closing the connection and the end of the process
@@ -74,7 +74,7 @@ class WorkerProcess:
         self.exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._on_exit = on_exit
         self._size_when_ready = 0
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._channel: Channel | None = None
         ours, theirs = socket.socketpair()
         read_end, write_end = os.pipe()
         # A worker never blocks on its standard error: what does not fit into the pipe is lost.
@@ -105,7 +105,7 @@ class WorkerProcess:
     async def prepare(self, start: bytes) -> None:
         """Send the first message, and wait until the worker has loaded its decoders. Raises `WorkerStartFailed`."""
         self._socket.setblocking(False)
-        self._streams = await asyncio.open_connection(sock=self._socket, limit=_READ_BUFFER_BYTES)
+        _, self._channel = await asyncio.get_running_loop().create_connection(Channel, sock=self._socket)
         try:
             status, _ = await self.request(start, _START_TIMEOUT_SECONDS)
         except (TimeoutError, WorkerExited, protocol.ProtocolError) as error:
@@ -130,15 +130,11 @@ class WorkerProcess:
         Raises `TimeoutError` after `seconds`, `WorkerExited`, and `ProtocolError`. After any of them, and when it is
         canceled, the process is killed: its state is unknown.
         """
-        assert self._streams is not None
-        reader, writer = self._streams
+        assert self._channel is not None
         self.jobs += 1
         try:
-            async with asyncio.timeout(seconds):
-                writer.write(message)
-                status, size = protocol.read_answer_header(await reader.readexactly(protocol.ANSWER_HEADER.size))
-                answer = status, await reader.readexactly(size)
-        except (asyncio.IncompleteReadError, ConnectionError):
+            answer = await self._channel.exchange(message, seconds)
+        except ConnectionError:
             raise WorkerExited(await self._exit_code(), self.stderr) from None
         except BaseException:
             self.kill()
@@ -158,9 +154,8 @@ class WorkerProcess:
         if self.alive:
             self.kill()
             await asyncio.wait([self.exit], timeout=_KILL_TIMEOUT_SECONDS)
-        if self._streams is not None:
-            with suppress(ConnectionError):
-                await self._streams[1].wait_closed()
+        if self._channel is not None:
+            await self._channel.wait_closed()
 
     async def _exit_code(self) -> int:
         """The exit code of a process that closed its connection. One that still runs is killed: `ProtocolError`."""
@@ -189,16 +184,16 @@ class WorkerProcess:
             os.close(descriptor)
             self.stderr = self._read_stderr()
             os.close(self._stderr_pipe)
-            if self._streams is not None:  # otherwise they are being opened
-                self._streams[1].close()
+            if self._channel is not None:  # otherwise it is being opened
+                self._channel.close()
             self.exit.set_result(self._popen.wait())
             self._on_exit(self)
 
         loop.add_reader(descriptor, on_end)
 
     def _close_connection(self) -> None:
-        if self._streams is not None:
-            self._streams[1].close()
+        if self._channel is not None:
+            self._channel.close()
         else:
             self._socket.close()
 

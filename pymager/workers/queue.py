@@ -24,10 +24,13 @@ class JobKind(Enum):
     INSPECTION = "uploads"
     ANIMATION = "animations"
 
-    @property
-    def label(self) -> str:
-        """The name in metrics and traces."""
-        return self.name.lower()
+    label: str
+    """The name in metrics and traces."""
+
+    def __init__(self, plural: str) -> None:
+        self.label = self._name_.lower()
+
+    __hash__ = object.__hash__  # members are compared by identity; Enum's own hash is a function in Python
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,3 +57,51 @@ async def test_canceled_work_that_waits_for_a_thread_never_begins() -> None:
     await threads.run(lambda: begun.append("third"))
     assert begun == ["third"]
     threads.close()
+
+
+async def test_as_many_jobs_run_at_the_same_time_as_there_are_threads() -> None:
+    threads = Threads(3, "test")
+    together = threading.Barrier(3)
+    for _ in range(2):  # the second time, all threads are idle
+        await asyncio.gather(*(threads.run(lambda: together.wait(20)) for _ in range(3)))
+    names = {thread.name for thread in threading.enumerate() if thread.name.startswith("test_")}
+    assert len(names) == 3
+    threads.close()
+
+
+async def test_closing_drops_what_has_not_begun_and_ends_idle_threads() -> None:
+    threads = Threads(2, "closing")
+    may_end = threading.Event()
+    await asyncio.gather(*(threads.run(threading.current_thread) for _ in range(2)))
+    running = [asyncio.create_task(threads.run(lambda: may_end.wait(20))) for _ in range(2)]
+    queued = asyncio.create_task(threads.run(lambda: pytest.fail("it was dropped")))
+    await asyncio.sleep(0)
+    threads.close()
+    with pytest.raises(asyncio.CancelledError):
+        await queued
+    may_end.set()
+    assert await asyncio.gather(*running) == [True, True]
+    for thread in threading.enumerate():
+        if thread.name.startswith("closing"):
+            await asyncio.to_thread(thread.join, 20)
+            assert not thread.is_alive()
+    with pytest.raises(RuntimeError):
+        await threads.run(lambda: None)
+
+
+async def test_work_that_takes_too_long_continues_without_its_caller() -> None:
+    threads = Threads(1, "test")
+    may_end, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        assert may_end.wait(20)
+        ended.set()
+        raise ValueError("nobody waits for this")
+
+    with pytest.raises(TimeoutError):
+        await threads.run_with_timeout(0.01, work)
+    may_end.set()
+    assert await threads.run(lambda: ended.wait(20))
+    with pytest.raises(ZeroDivisionError):
+        await threads.run_with_timeout(20, lambda: 1 // 0)
+    threads.close()
