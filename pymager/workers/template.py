@@ -33,6 +33,7 @@ _ALLOCATOR_VARIABLES = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
     "MALLOC_TOP_PAD_": str(16 << 20),
+    "PILLOW_BLOCK_SIZE": "1m",  # of a picture's pixels: small parts fit where memory was freed. The default is 16 MiB.
     "OPENBLAS_NUM_THREADS": "1",  # each thread of numpy's would reserve address space
 }
 
