@@ -28,7 +28,8 @@ class Child:
         try:
             self._handle = os.pidfd_open(pid)
         except OSError:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
             self._reap()
             os.close(stderr)
             raise

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Self
 
 import structlog
@@ -66,7 +67,10 @@ class Template:
     async def fork(self, channel: int, stderr: int) -> int:
         """Fork a worker with these open files, and return its process id. Raises `WorkerStartFailed` and `OSError`."""
         async with self._lock:
-            if self._process is None or not self._process.alive:
+            if self._process is not None and not self._process.alive:
+                await self._process.end(0)
+                self._process = None
+            if self._process is None:
                 self._process = await self._started()
             try:
                 pid = await self._process.fork(channel, stderr)
@@ -159,8 +163,9 @@ class _TemplateProcess(Child):
     def _on_end(self) -> None:
         super()._on_end()
         self._popen.returncode = self.exit.result()  # otherwise `subprocess` would wait for it
+        with suppress(OSError):  # it is closed
+            self._control.shutdown(socket.SHUT_RDWR)  # ends a wait for an answer
         if not self._is_expected_to_end:
-            self._control.close()
             log.warning("template of the worker processes ended", code=self.exit.result(), stderr=self.stderr)
 
 

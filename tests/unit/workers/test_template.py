@@ -17,7 +17,7 @@ from tests.unit.workers.pools import MISBEHAVING, is_running, pool, rendered, un
 JobFile = Callable[[str], Path]
 
 FAILING = """
-import errno, runpy
+import errno, os, runpy
 from pathlib import Path
 from pymager.engine import template
 
@@ -29,7 +29,7 @@ def failing_fork():
     failures.write_text(str(number - 1))
     if number > 0:
         raise OSError(errno.EAGAIN, "no more processes")
-    return fork()
+    return os._exit(3) if number == -100 else fork()
 
 template.fork_sibling = failing_fork
 runpy.run_path({program!r}, run_name="__main__")
@@ -68,7 +68,7 @@ async def test_a_template_that_is_killed_ends_no_worker_and_is_replaced_with_the
         assert not Path(f"/proc/{first}").exists()
         assert len(workers.state.pids) == 2
         waiting.with_suffix(".go").touch()
-        assert (await job).height in range(1 << 22)
+        assert (await job).format == "jpeg"
         await until(lambda: workers.state.template not in (None, first) and workers.state.idle == 2)
         assert workers.state.restarts == 0
         for _ in range(3):
@@ -96,6 +96,19 @@ async def test_a_fork_that_fails_is_tried_again(tmp_path: Path, job_file: JobFil
         await until(lambda: workers.state.restarts == 1)
         assert (await workers.inspect(job_file("fine"))).format == "jpeg"
         assert int(failures.read_text()) == -1
+
+
+async def test_a_template_that_ends_instead_of_forking_is_replaced(tmp_path: Path, job_file: JobFile) -> None:
+    (failures := tmp_path / "failures").write_text("0")
+    program = FAILING.format(failures=str(failures), program=MISBEHAVING[0])
+    async with pool(program=("-c", program)) as workers:
+        first = template_of(workers)
+        failures.write_text("-100")
+        os.kill(workers.state.pids[0], signal.SIGKILL)
+        await until(lambda: workers.state.restarts == 1)
+        assert (await workers.inspect(job_file("fine"))).format == "jpeg"
+        assert template_of(workers) != first
+        assert int(failures.read_text()) == -102
 
 
 async def test_the_start_fails_if_no_worker_can_be_forked(tmp_path: Path) -> None:
