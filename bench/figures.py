@@ -53,15 +53,16 @@ class Figure:
 
 
 def memory(load: Load, servers: Mapping[str, Server], pictures: Sequence[Path], *, quick: bool) -> Figure:
-    """The most memory (RSS) that servers hold while they make variants of the pictures by turns.
+    """The most memory (PSS) that servers hold while they make variants of the pictures by turns.
 
-    The servers have just been started.
+    The servers have just been started. Pages that processes share count once, as they would in a server that is one
+    process.
     """
     count = QUICK_MEMORY_PICTURES if quick else MEMORY_PICTURES
     seen = {name: _held(load, server, pictures, count) for name, server in servers.items()}
     words = (
-        f"{name} {held.idle:.0f} MB after the start, at most {held.peak:.0f} MB ({held.shared:.0f} MB if pages that "
-        f"processes share are divided among them)"
+        f"{name} {held.idle:.0f} MB after the start, at most {held.peak:.0f} MB ({held.resident:.0f} MB if pages that "
+        f"processes share are counted for each of them)"
         for name, held in seen.items()
     )
     note = f"Memory of all processes while {count} variants are rendered: {'; '.join(words)}."
@@ -86,15 +87,15 @@ def start(new: Callable[[], Pymager], *, quick: bool) -> Figure:
 
 @dataclass(slots=True)
 class Held:
-    """Megabytes that a server's processes held: RSS, except `shared`, which is PSS."""
+    """Megabytes that a server's processes held: PSS, except `resident`, which is RSS."""
 
     idle: float
     peak: float = 0.0
-    shared: float = 0.0
+    resident: float = 0.0
 
 
 def _held(load: Load, server: Server, pictures: Sequence[Path], count: int) -> Held:
-    held = Held(cpu.resident(server.pid) / MEGABYTE)
+    held = Held(cpu.memory(server.pid) / MEGABYTE)
     ids = [f"memory-{number}" for number in range(count)]
     for number, picture in enumerate(pictures):
         server.add(load, ids[number :: len(pictures)], picture)
@@ -110,8 +111,8 @@ def _watched(pid: int, held: Held) -> Iterator[None]:
 
     def watch() -> None:
         while True:
-            held.peak = max(held.peak, cpu.resident(pid) / MEGABYTE)
-            held.shared = max(held.shared, cpu.memory(pid) / MEGABYTE)
+            held.peak = max(held.peak, cpu.memory(pid) / MEGABYTE)
+            held.resident = max(held.resident, cpu.resident(pid) / MEGABYTE)
             if done.wait(0.1):
                 return
 

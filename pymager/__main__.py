@@ -1,9 +1,12 @@
 """`python -m pymager`, and the command `pymager`."""
 
+from pymager.imports import uncollected
+
 
 def main() -> None:
     """Run the command line."""
-    from pymager.cli import program
+    with uncollected():
+        from pymager.cli import program
 
     program()
 

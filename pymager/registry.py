@@ -1,8 +1,10 @@
 """The registry of backends: a URL's scheme is the name of an entry point, which names the backend's class."""
 
 import re
+import sys
 from collections.abc import Iterable
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_points
 from typing import cast
 
 from pymager.errors import ConfigurationError
@@ -30,7 +32,7 @@ def _load(group: str, url: str) -> object:
     found = _SCHEME.match(url)
     if found is None:
         raise ConfigurationError(
-            f"must be the URL of a {_KINDS[group]} that starts with one of: {_schemes(entry_points(group=group))}"
+            f"must be the URL of a {_KINDS[group]} that starts with one of: {_schemes(_entries(group))}"
         )
     scheme = found[1].lower()
     entry = _entry(group, scheme)
@@ -47,7 +49,7 @@ def _load(group: str, url: str) -> object:
 
 
 def _entry(group: str, scheme: str) -> EntryPoint:
-    entries = entry_points(group=group)
+    entries = _entries(group)
     named = [entry for entry in entries if entry.name.lower() == scheme]
     if not named and "+" in scheme:  # a scheme of SQLAlchemy with a driver, such as oracle+oracledb
         scheme = scheme.partition("+")[0]
@@ -60,6 +62,16 @@ def _entry(group: str, scheme: str) -> EntryPoint:
             f"{_KINDS[group]} '{scheme}:' is provided more than once, by {owners}; uninstall all but one"
         )
     return named[0]
+
+
+def _entries(group: str) -> EntryPoints:
+    return _entries_on(tuple(sys.path), group)
+
+
+@cache
+def _entries_on(path: tuple[str, ...], group: str) -> EntryPoints:
+    """The entry points of a group: read once, because each installed distribution has a file of them."""
+    return entry_points(group=group)
 
 
 def _schemes(entries: Iterable[EntryPoint]) -> str:

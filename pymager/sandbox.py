@@ -14,6 +14,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _PR_SET_DUMPABLE = 4
+_PR_SET_NAME = 15
 _PR_SET_NO_NEW_PRIVS = 38
 _CPU_TIMER_CLOCK_ID = -8  # clock_getcpuclockid(3): CPUCLOCK_PROF of this process
 
@@ -39,21 +40,33 @@ def protect_memory() -> None:
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
-def restrict(memory_bytes: int) -> None:
-    """Limit this process permanently: its address space, and the size of each file that it writes.
+def set_name(name: str) -> None:
+    """Set the name that `ps -o comm` shows for this process; up to 15 bytes."""
+    _prctl(_PR_SET_NAME, ctypes.create_string_buffer(name.encode()))
 
-    It writes no core file, has few open files and gets no new privileges. The kernel kills it first when memory runs
-    out, and runs it after the server when all processors are busy.
+
+def yield_to_server() -> None:
+    """Lower the rank of this process permanently, and of all processes that are forked from it.
+
+    They get no new privileges, and other processes cannot read their memory. The kernel kills them first when memory
+    runs out, and runs them after the server when all processors are busy.
     """
-    _limit(resource.RLIMIT_AS, memory_bytes)
-    _limit(resource.RLIMIT_FSIZE, memory_bytes)
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_NOFILE, _MAX_OPEN_FILES)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     with suppress(OSError):  # /proc can be read-only; before protect_memory(), which makes root the file's owner
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE_ADJ)
     os.nice(_NICENESS)
     protect_memory()
+
+
+def restrict(memory_bytes: int) -> None:
+    """Limit this process permanently: its address space, and the size of each file that it writes.
+
+    It writes no core file and has few open files.
+    """
+    _limit(resource.RLIMIT_AS, memory_bytes)
+    _limit(resource.RLIMIT_FSIZE, memory_bytes)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NOFILE, _MAX_OPEN_FILES)
 
 
 def address_space(process: int | str = "self") -> int:
@@ -89,8 +102,8 @@ def _limit(kind: int, value: int) -> None:
     resource.setrlimit(kind, (limit, limit))
 
 
-def _prctl(option: int, value: int) -> None:
+def _prctl(option: int, value: int | ctypes.Array[ctypes.c_char]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+    if libc.prctl(option, ctypes.c_ulong(value) if isinstance(value, int) else value, 0, 0, 0) != 0:
         code = ctypes.get_errno()
-        raise OSError(code, f"prctl({option}, {value}): {os.strerror(code)}")
+        raise OSError(code, f"prctl({option}): {os.strerror(code)}")

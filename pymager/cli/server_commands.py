@@ -8,6 +8,7 @@ import click
 
 from pymager.cli.group import exit_codes, load_settings, program
 from pymager.errors import ConfigurationError, PymagerError
+from pymager.imports import uncollected
 
 _DURATION = re.compile(r"([1-9][0-9]{0,9})([smhd])", re.ASCII)
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -50,7 +51,8 @@ def serve(
 
     Running requests get PYMAGER_SHUTDOWN_TIMEOUT to finish before the server stops.
     """
-    from pymager.process import serve
+    with uncollected():
+        from pymager.process import serve
 
     given = options | {"host": host, "port": port, "processes": processes}
     sys.exit(serve.run(given, click.echo, dev=dev, listen_fd=listen_fd, metrics_fd=metrics_fd))

@@ -26,6 +26,8 @@ MAX_BODY_BYTES = 4 << 20
 """The largest variant that is sent in an answer; a larger one is written to a file."""
 
 ANSWER_HEADER = struct.Struct("!BI")
+FORK_ANSWER = struct.Struct("!i")
+"""The template's answer: a new worker's process id, or the number of an error, negative. 0 once, when it has loaded."""
 _REQUEST_HEADER = struct.Struct("!I")
 _MAX_REQUEST_BYTES = 64 << 10
 _MAX_JSON_BYTES = 64 << 10

@@ -1,17 +1,10 @@
-"""A worker process: restricts itself, loads the decoders, then runs one job at a time until the server disconnects.
-
-Started as `python -m pymager.engine.worker FILE PARENT`: the file descriptor of the socket to the server, and the
-server's process id.
-"""
+"""A worker process: restricts itself, then runs one job at a time until the server disconnects."""
 
 import errno
-import faulthandler
 import gc
 import os
 import select
-import signal
 import socket
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,12 +18,12 @@ from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import Status, failure_answer
 from pymager.errors import NotAPicture, PymagerError
 
-_PRELOADED_DECODERS = ("JPEG", "MPO", "PNG", "WEBP")
 _NO_SPACE_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 _SUSPECT_SHARE = 0.7  # of the limit on memory: a decoder that fails above it may lack memory
 _MAX_KEPT_BYTES = 160 << 20  # of freed memory, before it is given back to the system: glibc keeps up to 144 MiB
 _IDLE_SECONDS = 5.0  # without a job, before freed memory is given back: it spares the next picture page faults
 _RETRIED_FROM_BYTES = 16 << 20  # kept from other jobs: less makes no difference
+_LEAST_MEMORY_BYTES = 16 << 20  # besides the decoders
 _OUT_OF_MEMORY = "the picture needs more memory to decode than the {} MiB that a worker process may use"
 
 
@@ -61,18 +54,24 @@ class JobHandlers:
     make_mezzanine: Callable[[Path, PictureLimits, Mezzanine], bytes | None]
 
 
-def main(load_handlers: Callable[[], JobHandlers]) -> NoReturn:
-    """Run a worker process. `load_handlers` is called once, inside the sandbox, and can import what it needs."""
-    descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
-    sandbox.die_with_parent(parent)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the server handles it, and ends its workers after it has drained
-    faulthandler.enable()
-    with socket.socket(fileno=descriptor) as channel, channel.makefile("rb") as requests:
+def run(channel: socket.socket, server: int, handlers: JobHandlers) -> NoReturn:
+    """Run jobs in this process, which was just forked from the template. `server` is the server's process id."""
+    sandbox.die_with_parent(server)
+    sandbox.set_name("pymager-worker")
+    os.setpgid(0, 0)  # Ctrl-C reaches only the server, which then drains
+    with channel, channel.makefile("rb") as requests:
         start = protocol.read_request(requests.read)
         if start is not None:
             sandbox.restrict(start["memory_bytes"])
-            _serve(channel, requests.read, load_handlers(), start)
+            _require_memory(start["memory_bytes"])
+            _serve(channel, requests.read, handlers, start)
     os._exit(0)  # there is nothing to clean up, and a decoder's exit code cannot be trusted
+
+
+def _require_memory(limit: int) -> None:
+    """Exit if the decoders take so much of the address space that no picture can be decoded."""
+    if (taken := sandbox.address_space()) + _LEAST_MEMORY_BYTES > limit:
+        raise SystemExit(f"the decoders take {taken >> 20} MiB of address space")
 
 
 def _serve(channel: socket.socket, read: Callable[[int], bytes], handlers: JobHandlers, start: dict[str, Any]) -> None:
@@ -188,16 +187,3 @@ def _unexpected_failure(error: Exception) -> bytes:
         f"the picture cannot be decoded: its decoder raised {type(error).__name__}; the server's log has details",
         "".join(traceback.format_exception(error)),
     )
-
-
-def _load_handlers() -> JobHandlers:
-    from pymager.engine import mezzanine, plugins
-    from pymager.engine.inspect import inspect
-    from pymager.engine.render import render
-
-    plugins.load_decoders(_PRELOADED_DECODERS)  # now, because otherwise the first job would wait for it
-    return JobHandlers(inspect, render, mezzanine.make)
-
-
-if __name__ == "__main__":
-    main(_load_handlers)

@@ -14,6 +14,7 @@ import structlog
 
 from pymager import composition
 from pymager.errors import ConfigurationError
+from pymager.imports import uncollected
 from pymager.process.first_user import FILE, first_user
 from pymager.settings import sources
 from pymager.settings.model import Settings
@@ -22,6 +23,7 @@ from pymager.telemetry import logs
 from pymager.telemetry.exposition import MetricsCollector
 from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.telemetry.tracing_setup import trace_ids
+from pymager.web.listening import listening_socket, url_of
 
 # How long a thread keeps the interpreter's lock. A store's threads do little each time, and the event loop waits for
 # them: with Python's default of 5 ms one request in a hundred took twice as long while the processors were busy.
@@ -59,7 +61,7 @@ def _run(
     is_child = listen_fd is not None
     if "*" in settings.sizes and not dev and not is_child:
         log.warning("any size of variant is allowed: clients can fill the blob store; list the sizes in PYMAGER_SIZES")
-    listener = socket.socket(fileno=listen_fd) if is_child else _listen(settings)
+    listener = socket.socket(fileno=listen_fd) if is_child else listening_socket(settings)
 
     def ready(url: str) -> None:
         if not is_child:
@@ -67,11 +69,12 @@ def _run(
 
     if settings.processes > 1 and not is_child:
         return _run_several(settings, options, listener, ready)
-    import uvloop
+    with uncollected():
+        import uvloop
 
-    from pymager.operations.housekeeping import run_housekeeping
-    from pymager.sandbox import protect_memory
-    from pymager.web.server import serve
+        from pymager.operations.housekeeping import run_housekeeping
+        from pymager.sandbox import protect_memory
+        from pymager.web.server import serve
 
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     protect_memory()  # a hijacked worker process runs as the same user, and could read this process's secrets
@@ -103,7 +106,6 @@ def _run_several(
     settings: Settings, options: dict[str, Any], listener: socket.socket, ready: Callable[[str], None]
 ) -> int:
     from pymager.process.supervisor import supervise
-    from pymager.web.server import url_of
 
     ready(url_of(listener))
     environ = os.environ | {PREFIX + name.upper(): str(value) for name, value in options.items() if value is not None}
@@ -112,12 +114,6 @@ def _run_several(
     metrics = MetricsCollector()
     with _exposed(settings, metrics, supervisor=True):
         return supervise(listener, settings.processes, ["serve"], environ, metrics)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    from pymager.web.server import listening_socket
-
-    return listening_socket(settings)
 
 
 def _users(settings: Settings, echo: Echo) -> tuple[dict[str, str], str | None]:

@@ -29,7 +29,10 @@ def configure(level: str, style: str, ids: TraceIds | None = None) -> None:
     shared: list[Any] = [structlog.processors.add_log_level, timestamp, _add_request_fields(ids)]
     if console:
         structlog.configure(
-            processors=[*shared, structlog.dev.ConsoleRenderer(pad_event_to=12)],
+            processors=[
+                *shared,
+                structlog.dev.ConsoleRenderer(pad_event_to=12, exception_formatter=structlog.dev.plain_traceback),
+            ],
             wrapper_class=structlog.make_filtering_bound_logger(number),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
             cache_logger_on_first_use=True,

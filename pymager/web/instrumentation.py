@@ -207,7 +207,8 @@ async def _update_gauges(metrics: Metrics, parts: Components, server: web.Server
             metrics.value(WORKERS, name).set(number)
         if updates % _UPDATES_PER_MEMORY_UPDATE == 0:
             # In a thread: the kernel walks all pages of the process, which takes milliseconds.
-            own, workers = await asyncio.to_thread(_memory_sizes, state.pids)
+            template = () if state.template is None else (state.template,)
+            own, workers = await asyncio.to_thread(_memory_sizes, (*state.pids, *template))
             for process, sizes in (("server", own), ("worker", workers)):
                 for kind, size in sizes.items():
                     metrics.value(MEMORY, process, kind).set(size)

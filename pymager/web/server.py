@@ -14,7 +14,6 @@ from aiohttp import web
 
 from pymager import composition
 from pymager.composition import Components
-from pymager.errors import ConfigurationError
 from pymager.settings.model import Settings
 from pymager.telemetry.context import RequestContext
 from pymager.telemetry.shared_memory import SharedMetrics
@@ -26,39 +25,15 @@ from pymager.web.connections import Connection, ConnectionLimits, Shared, make_c
 from pymager.web.direct import DirectHandler
 from pymager.web.hotpath import HotPath
 from pymager.web.instrumentation import count_refused, instrument, updating_gauges
+from pymager.web.listening import url_of
 from pymager.web.memory import give_back_memory
 from pymager.web.request_context import Contexts
 from pymager.web.responder import Responder
 
-_LISTEN_BACKLOG = 1_024
 _DRAIN_POLL_SECONDS = 0.05
 _RUNNER_SHUTDOWN_SECONDS = 1.0
 
 log = structlog.get_logger("pymager")
-
-
-def listening_socket(settings: Settings) -> socket.socket:
-    """A socket bound to the configured address. Raises `ConfigurationError`."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.host, settings.port))
-    except (OSError, UnicodeError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(
-            f"PYMAGER_HOST, PYMAGER_PORT: cannot listen on {settings.host}:{settings.port}: {reason}"
-        ) from None
-    listener.listen(_LISTEN_BACKLOG)
-    listener.setblocking(False)
-    return listener
-
-
-def url_of(listener: socket.socket) -> str:
-    """The base URL of a listening socket."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def serve(

@@ -22,13 +22,15 @@ from pymager.engine.protocol import Failure, ProtocolError, Status
 from pymager.errors import ConfigurationError, Overloaded, Undecodable
 from pymager.telemetry.context import CURRENT, cancelable
 from pymager.telemetry.observer import OFF, Observer
+from pymager.workers.child import WorkerStartFailed
 from pymager.workers.client_groups import client_group
 from pymager.workers.metrics import JobMetrics
-from pymager.workers.process import EXTERNAL_EXIT_CODES, WorkerExited, WorkerStartFailed
+from pymager.workers.process import EXTERNAL_EXIT_CODES, WorkerExited
 from pymager.workers.queue import FairQueue, JobKind
 from pymager.workers.slot import STOPPING, Slot
+from pymager.workers.template import Template
 
-PROGRAM = ("-m", "pymager.engine.worker")
+PROGRAM = ("-m", "pymager.engine.template")
 
 _BROKEN = "no worker process can be started"
 _BROKEN_RETRY_AFTER_SECONDS = 5
@@ -57,7 +59,8 @@ class PoolState:
 
     `renders`, `animations` and `inspections` wait for a slot.
 
-    `started` counts all processes since the start, `restarts` those that ended unexpectedly.
+    `started` counts all worker processes since the start, `restarts` those that ended unexpectedly. `pids` are the
+    worker processes that run, `template` is the process that they are forked from, if it runs.
     """
 
     size: int
@@ -69,6 +72,7 @@ class PoolState:
     started: int
     restarts: int
     pids: tuple[int, ...]
+    template: int | None
 
 
 @contextmanager
@@ -154,9 +158,9 @@ class WorkerPool:
     """A fixed number of worker processes, which run while inside `async with`.
 
     At most `queue` renders, and as many inspections and animations, wait for a worker. `background` is the color behind
-    transparent pictures in placeholders. `program` are the arguments that make the Python interpreter a worker. Enter
-    it in a thread that outlives the workers: the kernel kills them when that thread ends. Entering raises
-    `ConfigurationError` if no worker can start.
+    transparent pictures in placeholders. `program` are the arguments that make the Python interpreter the template of
+    the workers. Enter it in a thread that outlives the workers: the kernel kills them when that thread ends. Entering
+    raises `ConfigurationError` if no worker can start.
     """
 
     def __init__(
@@ -177,8 +181,10 @@ class WorkerPool:
         self._background = background
         self._max_frames = picture_limits.frames
         self._closed = False
+        self._template = Template(program)
         self._slots = [
-            Slot(program, start, limits.max_jobs, self._on_ready_changed, self._metrics.replaced) for _ in range(count)
+            Slot(self._template, start, limits.max_jobs, self._on_ready_changed, self._metrics.replaced)
+            for _ in range(count)
         ]
 
     async def __aenter__(self) -> Self:
@@ -216,6 +222,7 @@ class WorkerPool:
             started=sum(slot.starts for slot in self._slots),
             restarts=sum(slot.unexpected_exits for slot in self._slots),
             pids=tuple(pid for slot in self._slots for pid in slot.pids),
+            template=self._template.pid,
         )
 
     async def inspect(self, path: Path, mezzanine: Mezzanine | None = None, spool: Path | None = None) -> Inspection:
@@ -305,6 +312,7 @@ class WorkerPool:
         self._closed = True
         self._queue.refuse_all(STOPPING, 1)
         await asyncio.gather(*(slot.close() for slot in self._slots))
+        await self._template.close()
 
     def _exit_message(self, end: WorkerExited) -> str:
         if end.code in EXTERNAL_EXIT_CODES:

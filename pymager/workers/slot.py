@@ -1,7 +1,7 @@
 """A slot of the worker pool: it always has a worker process, or one that is starting."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextvars import Context, copy_context
 from time import monotonic
 from typing import TypeVar
@@ -10,8 +10,10 @@ import structlog
 
 from pymager.engine.protocol import ProtocolError, Status
 from pymager.errors import Overloaded
+from pymager.workers.child import WorkerStartFailed
 from pymager.workers.metrics import exit_reason
-from pymager.workers.process import WorkerExited, WorkerProcess, WorkerStartFailed
+from pymager.workers.process import WorkerExited, WorkerProcess
+from pymager.workers.template import Template
 
 _SHORT_LIFE_SECONDS = 1.0
 _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.1, 5.0
@@ -38,7 +40,7 @@ class Slot:
 
     def __init__(
         self,
-        program: Sequence[str],
+        template: Template,
         start: bytes,
         max_jobs: int,
         on_ready_changed: Callable[["Slot"], None],
@@ -46,7 +48,7 @@ class Slot:
     ) -> None:
         self.starts = 0
         self.unexpected_exits = 0
-        self._program = program
+        self._template = template
         self._start = start
         self._max_jobs = max_jobs
         self._on_ready_changed = on_ready_changed
@@ -173,7 +175,7 @@ class Slot:
         self._promote_successor()
 
     async def _started(self) -> WorkerProcess:
-        process = WorkerProcess(self._program, self._on_exit)
+        process = await WorkerProcess.forked(self._template, self._on_exit)
         self._processes.add(process)
         self.starts += 1
         try:

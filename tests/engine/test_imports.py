@@ -64,18 +64,18 @@ def test_plain_pictures_do_not_load_numpy(tmp_path: Path) -> None:
     assert done.stdout.strip() == "False"
 
 
-_LOAD_WHAT_A_WORKER_LOADS = """
+_LOAD_WHAT_WORKERS_SHARE = """
 import sys
 
-from pymager.engine import worker
+from pymager.engine import template
 
-worker._load_handlers()
+template._load_handlers()
 print(*sys.modules)
 """
 
 
-def test_a_worker_loads_nothing_of_the_server() -> None:
-    done = subprocess.run([sys.executable, "-c", _LOAD_WHAT_A_WORKER_LOADS], capture_output=True, text=True, check=True)
+def test_a_worker_has_nothing_of_the_server() -> None:
+    done = subprocess.run([sys.executable, "-c", _LOAD_WHAT_WORKERS_SHARE], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "PIL" in loaded
     assert loaded & {"asyncio", "aiohttp", "structlog", "pydantic", "click", "numpy", "sqlalchemy", "uvloop"} == set()

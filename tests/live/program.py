@@ -26,7 +26,8 @@ _HOOKED = Path(__file__).with_name("hooked")
 _URL = re.compile(r"pymager serves on (http://\S+)")
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
-_WORKER = "pymager.engine.worker"
+_TEMPLATE = "pymager.engine.template"
+"""In the command line of the processes that worker processes are forked from, and so in theirs."""
 
 
 async def until(condition: Callable[[], Any], what: str, seconds: float = TIMEOUT_SECONDS) -> Any:
@@ -176,7 +177,7 @@ class Program:
 
     def servers(self) -> list[psutil.Process]:
         """The server processes that it started: none where it serves itself."""
-        return [process for process in self.processes() if not _is_worker(process) and process.pid != self.pid]
+        return [process for process in self.processes() if not _is_engine(process) and process.pid != self.pid]
 
     @property
     def process(self) -> psutil.Process:
@@ -201,12 +202,12 @@ class Program:
                     process.kill()
 
     def _look(self) -> None:
-        """Learn of new processes: children of known ones, and workers that name a known one as their parent."""
+        """Learn of new processes: children of known ones, and those that name a known one as their server."""
         known = {process.pid for process in self._seen} | {self.pid}
         for process in psutil.process_iter(["ppid", "cmdline"]):
             line = process.info["cmdline"] or [""]
-            is_worker = _WORKER in line and line[-1].isdigit() and int(line[-1]) in known
-            if process.pid == self.pid or process.info["ppid"] in known or is_worker:
+            is_engine = _TEMPLATE in line and line[-1].isdigit() and int(line[-1]) in known
+            if process.pid == self.pid or process.info["ppid"] in known or is_engine:
                 self._seen.add(process)
                 known.add(process.pid)
 
@@ -252,6 +253,14 @@ def _runs(process: psutil.Process) -> bool:
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return _WORKER in process.cmdline()
+        return process.name() == "pymager-worker"
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return False
+
+
+def _is_engine(process: psutil.Process) -> bool:
+    """Whether it is a worker process or a template of them."""
+    try:
+        return _TEMPLATE in process.cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
         return False

@@ -25,7 +25,8 @@ from pymager.composition import Components
 from pymager.operations.prepare import prepare
 from pymager.settings.model import Settings
 from pymager.telemetry.shared_memory import SharedMetrics
-from pymager.web.server import listening_socket, running_server
+from pymager.web.listening import listening_socket
+from pymager.web.server import running_server
 
 USER, PASSWORD, TOKEN = "ann", "right", "a-token-of-the-tests"
 USERS = {USER: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)}

@@ -99,3 +99,15 @@ def test_the_access_log_of_the_console_format_is_text() -> None:
 
 def test_a_log_without_a_reader_does_not_stop_requests() -> None:
     assert logged("write = logs.access_log('info', 'json')\nos.close(2)\nwrite({'status': 200})") == ""
+
+
+def test_a_traceback_on_a_terminal_shows_no_variables() -> None:
+    """structlog's own choice would show them if rich is installed, and they can be secrets."""
+    script = (
+        "def fail(password): 1 / 0\n"
+        "try: fail('hidden-' + 'in-a-variable')\n"
+        "except ZeroDivisionError: log.exception('failed')"
+    )
+    text = logged(script, style="console")
+    assert "ZeroDivisionError" in text
+    assert "hidden-in-a-variable" not in text

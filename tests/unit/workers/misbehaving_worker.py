@@ -1,6 +1,6 @@
-"""A worker program whose jobs do what their file says: crash, hang, send malformed answers, or succeed.
+"""A template of workers whose jobs do what their file says: crash, hang, send malformed answers, or succeed.
 
-It is the real worker with other jobs: the sandbox, the messages and the limits are those of the service.
+They are the real workers with other jobs: the sandbox, the messages and the limits are those of the service.
 """
 
 import ctypes
@@ -15,14 +15,13 @@ from pathlib import Path
 from resource import getrlimit
 from typing import Any
 
-from pymager.engine import worker
+from pymager.engine import template, worker
 from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.errors import MezzanineDamaged, NotAPicture, Undecodable
 from pymager.ports import Description
 
 LIMITS = ("AS", "CORE", "FSIZE", "NOFILE")
-CHANNEL = int(sys.argv[1])
 KEPT: list[bytearray] = []
 worker._IDLE_SECONDS = 0.5  # so that tests need not wait for seconds
 GET_DEATH_SIGNAL, GET_DUMPABLE, GET_NO_NEW_PRIVILEGES = 2, 3, 39  # prctl(2)
@@ -63,14 +62,14 @@ def misbehave(path: Path) -> None:
             while not path.with_suffix(".go").exists():
                 time.sleep(0.002)
         case ["write", *numbers]:
-            os.write(CHANNEL, bytes(int(number) for number in numbers))
+            os.write(channel(), bytes(int(number) for number in numbers))
             time.sleep(1_000)
         case ["spin", seconds]:
             end = time.process_time() + float(seconds)
             while time.process_time() < end:
                 pass
         case ["hang-up"]:
-            socket.socket(fileno=CHANNEL).shutdown(socket.SHUT_RDWR)
+            socket.socket(fileno=channel()).shutdown(socket.SHUT_RDWR)
             time.sleep(1_000)
         case ["noise"]:
             for _ in range(256):  # more than a pipe holds
@@ -84,6 +83,13 @@ def misbehave(path: Path) -> None:
             raise NotAPicture("this is a poem")
         case ["too-much"]:
             raise Undecodable("this has too many pixels")
+
+
+def channel() -> int:
+    """This worker's connection, which is its only socket."""
+    files = [file for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
+    (socket,) = [int(file.name) for file in files if str(file.readlink()).startswith("socket:")]
+    return socket
 
 
 def killed(path: Path, times: int) -> None:
@@ -153,4 +159,5 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     return f"{os.getpid()} {job.variant.width}x{job.variant.height} {job.encoding.background}".encode()
 
 
-worker.main(lambda: worker.JobHandlers(inspect, render, make_mezzanine))
+if __name__ == "__main__":
+    template.main(lambda: worker.JobHandlers(inspect, render, make_mezzanine))

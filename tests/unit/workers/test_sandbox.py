@@ -24,7 +24,7 @@ from pymager.workers.pool import WorkerLimits, WorkerPool
 
 async def main():
     async with WorkerPool(2, 1, WorkerLimits(), PictureLimits(("JPEG",)), program=[sys.argv[1]]) as workers:
-        print(*workers.state.pids, flush=True)
+        print(*workers.state.pids, workers.state.template, flush=True)
         await workers.inspect(sys.argv[2])
 
 if sys.argv[3] == "uvloop":
@@ -90,13 +90,13 @@ async def test_a_worker_ignores_sigterm(workers: WorkerPool, job_file: JobFile) 
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_a_worker_ends_when_its_server_is_killed(loop: str, job_file: JobFile) -> None:
+def test_workers_and_their_template_end_when_their_server_is_killed(loop: str, job_file: JobFile) -> None:
     path = job_file("hang")
     command = [sys.executable, "-c", SERVER, *MISBEHAVING, str(path), loop]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         pids = [int(pid) for pid in server.stdout.readline().split()]
-        assert len(pids) == 2
+        assert len(pids) == 3
         assert all(is_running(pid) for pid in pids)
         server.kill()
     asyncio.run(until(lambda: not any(is_running(pid) for pid in pids)))

@@ -350,6 +350,9 @@ async def test_jobs_are_refused_while_no_worker_can_start_again(job_file: JobFil
     async with AsyncExitStack() as stack:
         workers = await stack.enter_async_context(pool(program=(str(program),)))
         program.write_text("raise SystemExit(1)")
+        assert workers.state.template is not None
+        os.kill(workers.state.template, signal.SIGKILL)
+        await until(lambda: workers.state.template is None)
         with pytest.raises(Undecodable):
             await workers.inspect(job_file("vanish"))
         with pytest.raises(Overloaded, match="no worker"):

@@ -1,0 +1,110 @@
+"""The template of the worker processes: loads the decoders once, and forks a worker process for each request.
+
+Started as `python -m pymager.engine.template FILE SERVER`: the file descriptor of the socket to the server, and the
+server's process id. A request is one byte with two open files, the worker's connection to the server and its standard
+error. The answer is the worker's process id.
+
+The template runs no job, reads no picture and has only one thread, so that each worker starts from the same state.
+"""
+
+import ctypes
+import errno
+import faulthandler
+import os
+import platform
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from pymager import sandbox
+from pymager.engine import protocol, worker
+from pymager.engine.worker import JobHandlers
+from pymager.imports import uncollected
+
+_PRELOADED_DECODERS = ("JPEG", "MPO", "PNG", "WEBP")
+_CLONE_NUMBERS = {"x86_64": 56, "aarch64": 220, "riscv64": 220}
+"""The number of the system call clone(2) by machine. Docker forbids clone3, whose number is the same on all of them."""
+_CLONE_PARENT, _CLONE_CHILD_SETTID = 0x8000, 0x0100_0000
+_PR_GET_TID_ADDRESS = 40  # prctl(2)
+
+
+def main(load_handlers: Callable[[], JobHandlers]) -> NoReturn:
+    """Run the template. `load_handlers` is called once, and can import what it needs. Never returns, in no process."""
+    descriptor, server = int(sys.argv[1]), int(sys.argv[2])
+    sandbox.die_with_parent(server)
+    sandbox.set_name("worker-template")
+    sandbox.yield_to_server()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the server handles it, and ends its workers after it has drained
+    faulthandler.enable()
+    with socket.socket(fileno=descriptor) as control:
+        with (
+            uncollected()
+        ):  # a collection in a worker would write to all objects, and so copy the pages that they share
+            handlers = load_handlers()
+        control.sendall(protocol.FORK_ANSWER.pack(0))
+        channel = _channel_of_worker(control)
+    if channel is not None:
+        worker.run(channel, server, handlers)
+    os._exit(0)
+
+
+def _channel_of_worker(control: socket.socket) -> socket.socket | None:
+    """Fork a worker for each request. Returns in each worker with its connection, and None here, at the end."""
+    while True:
+        message, files, _, _ = socket.recv_fds(control, 1, 2, socket.MSG_CMSG_CLOEXEC)
+        if not message:
+            return None
+        channel, stderr = files
+        try:
+            pid = fork_sibling()
+        except OSError as error:
+            pid = -(error.errno or errno.EAGAIN)
+        if pid == 0:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            return socket.socket(fileno=channel)
+        os.close(channel)
+        os.close(stderr)
+        control.sendall(protocol.FORK_ANSWER.pack(pid))
+
+
+def fork_sibling() -> int:
+    """Fork this process as `os.fork` does, but the new process is a child of this one's parent, clone(2).
+
+    So the parent is told of its end, gets its exit code, and can be the process whose death ends it. It outlives this
+    process. Call it only while this process has one thread. Raises `OSError`.
+    """
+    number = _CLONE_NUMBERS.get(platform.machine())
+    if number is None:
+        raise OSError(errno.ENOSYS, f"clone(2) has no known number on {platform.machine()}")
+    interpreter, libc = ctypes.pythonapi, ctypes.PyDLL(None, use_errno=True)  # they keep the interpreter's lock
+    flags, thread_id = _CLONE_PARENT | signal.SIGCHLD, ctypes.c_void_p()
+    if libc.prctl(_PR_GET_TID_ADDRESS, ctypes.byref(thread_id), 0, 0, 0) == 0:
+        flags |= _CLONE_CHILD_SETTID  # as fork(3) does: glibc has the thread's id in its memory
+    # The address is there twice, because its position depends on the machine. The other one is ignored.
+    values = (number, flags, 0, 0, thread_id.value or 0, thread_id.value or 0)
+    interpreter.PyOS_BeforeFork()
+    pid = int(libc.syscall(*map(ctypes.c_long, values)))
+    if pid == 0:
+        interpreter.PyOS_AfterFork_Child()
+        return 0
+    code = ctypes.get_errno()
+    interpreter.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(code, os.strerror(code))
+    return pid
+
+
+def _load_handlers() -> JobHandlers:
+    from pymager.engine import mezzanine, plugins
+    from pymager.engine.inspect import inspect
+    from pymager.engine.render import render
+
+    plugins.load_decoders(_PRELOADED_DECODERS)  # now, because otherwise the first job would wait for it
+    return JobHandlers(inspect, render, mezzanine.make)
+
+
+if __name__ == "__main__":
+    main(_load_handlers)

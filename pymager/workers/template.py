@@ -1,0 +1,183 @@
+"""The template of the worker processes, from the server's side: start it, and have it fork worker processes."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Self
+
+import structlog
+
+from pymager.engine import protocol
+from pymager.workers.child import Child, WorkerStartFailed, pipe_for_stderr
+
+# The only environment variables that the template and the workers inherit: secrets must not reach them.
+_INHERITED_VARIABLES = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LD_LIBRARY_PATH",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONUTF8",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPYCACHEPREFIX",
+)
+# Freed memory is kept for the next picture, up to 128 MiB, since page faults are a third of what a decode costs.
+# 32 MiB is the highest threshold that glibc accepts.
+_ALLOCATOR_VARIABLES = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+    "MALLOC_TOP_PAD_": str(16 << 20),
+    "PILLOW_BLOCK_SIZE": "1m",  # of a picture's pixels: small parts fit where memory was freed. The default is 16 MiB.
+    "OPENBLAS_NUM_THREADS": "1",  # each thread of numpy's would reserve address space
+}
+
+_LOAD_TIMEOUT_SECONDS = 30.0
+_FORK_TIMEOUT_SECONDS = 10.0
+_KILL_TIMEOUT_SECONDS = 30.0
+_EXIT_TIMEOUT_SECONDS = 5.0  # between closing the connection and the end of the process
+_REQUEST = b"f"  # any byte: files cannot be sent alone
+
+log = structlog.get_logger("pymager.workers")
+
+
+class Template:
+    """Forks worker processes, which are children of this process. The template itself starts with the first one.
+
+    A template that ends or does not answer is replaced with the next worker. Running workers are not affected. Use it
+    in a thread that outlives all these processes: the kernel kills them when that thread ends.
+    """
+
+    def __init__(self, program: Sequence[str]) -> None:
+        self._program = program
+        self._lock = asyncio.Lock()
+        self._process: _TemplateProcess | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None if it does not run."""
+        return self._process.pid if self._process is not None and self._process.alive else None
+
+    async def fork(self, channel: int, stderr: int) -> int:
+        """Fork a worker with these open files, and return its process id. Raises `WorkerStartFailed` and `OSError`."""
+        async with self._lock:
+            if self._process is not None and not self._process.alive:
+                await self._process.end(0)
+                self._process = None
+            if self._process is None:
+                self._process = await self._started()
+            try:
+                pid = await self._process.fork(channel, stderr)
+            except BaseException:
+                await self._process.end(0)  # whether it has forked a worker is unknown
+                raise
+        if pid < 0:
+            raise OSError(-pid, f"a worker process cannot be forked: {os.strerror(-pid)}")
+        return pid
+
+    async def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            await self._process.end(_EXIT_TIMEOUT_SECONDS)
+
+    async def _started(self) -> "_TemplateProcess":
+        process = _TemplateProcess.started(self._program)
+        try:
+            await process.loaded()
+        except EOFError:
+            await process.end(_EXIT_TIMEOUT_SECONDS)
+            raise WorkerStartFailed(f"exited with {process.exit.result()}: {process.stderr}") from None
+        except BaseException:
+            await process.end(0)
+            raise
+        return process
+
+
+class _TemplateProcess(Child):
+    """A running template."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", control: socket.socket, stderr: int) -> None:
+        super().__init__(process.pid, stderr)
+        self._control = control
+        self._popen = process
+        self._is_expected_to_end = False
+
+    @classmethod
+    def started(cls, program: Sequence[str]) -> Self:
+        """Start one. Raises `OSError`."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        read_end, write_end = pipe_for_stderr()
+        try:
+            process = _spawn(program, theirs, write_end)
+        except BaseException:
+            ours.close()
+            os.close(read_end)
+            raise
+        finally:
+            theirs.close()
+            os.close(write_end)
+        try:
+            return cls(process, ours, read_end)
+        except BaseException:
+            ours.close()
+            raise
+
+    async def loaded(self) -> None:
+        """Wait until it has loaded the decoders. Raises `WorkerStartFailed`, and `EOFError` if it ends."""
+        await self._answer("it has not loaded the decoders", _LOAD_TIMEOUT_SECONDS)
+
+    async def fork(self, channel: int, stderr: int) -> int:
+        """The process id of a new worker, or the number of an error, negative. Raises `WorkerStartFailed`."""
+        try:
+            socket.send_fds(self._control, [_REQUEST], [channel, stderr])
+            return await self._answer("it has not forked a worker", _FORK_TIMEOUT_SECONDS)
+        except (EOFError, ConnectionError):
+            raise WorkerStartFailed("the template of the worker processes has ended") from None
+
+    async def end(self, grace: float) -> None:
+        """Disconnect it so that it exits; kill it after `grace` seconds."""
+        self._is_expected_to_end = True
+        self._control.close()
+        await asyncio.wait([self.exit], timeout=grace)
+        self.kill()
+        await asyncio.wait([self.exit], timeout=_KILL_TIMEOUT_SECONDS)
+
+    async def _answer(self, failure: str, seconds: float) -> int:
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await asyncio.get_running_loop().sock_recv(self._control, protocol.FORK_ANSWER.size)
+        except TimeoutError:
+            raise WorkerStartFailed(f"{failure} after {seconds:.0f} seconds") from None
+        if len(answer) != protocol.FORK_ANSWER.size:
+            raise EOFError
+        (number,) = protocol.FORK_ANSWER.unpack(answer)
+        return int(number)
+
+    def _on_end(self) -> None:
+        super()._on_end()
+        self._popen.returncode = self.exit.result()  # otherwise `subprocess` would wait for it
+        with suppress(OSError):  # it is closed
+            self._control.shutdown(socket.SHUT_RDWR)  # ends a wait for an answer
+        if not self._is_expected_to_end:
+            log.warning("template of the worker processes ended", code=self.exit.result(), stderr=self.stderr)
+
+
+def _spawn(program: Sequence[str], control: socket.socket, stderr: int) -> "subprocess.Popen[bytes]":
+    environment = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ} | _ALLOCATOR_VARIABLES
+    return subprocess.Popen(
+        [sys.executable, "-P", "-s", *program, str(control.fileno()), str(os.getpid())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        close_fds=True,
+        pass_fds=[control.fileno()],
+        env=environment,
+        process_group=0,  # Ctrl-C reaches only the server, which then drains
+    )
