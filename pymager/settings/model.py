@@ -220,9 +220,9 @@ class Settings(BaseModel):
     max_spool: SpoolSize = Field(
         ByteSize(0),
         ge=0,
-        description="Maximum bytes that the uploads under way in a server process take in `PYMAGER_SPOOL`. An upload "
-        "that would exceed it gets 503. Must be at least `PYMAGER_MAX_BODY`. 0: half of the disk space that is free at "
-        "the start, divided by `PYMAGER_PROCESSES`.",
+        description="Maximum bytes that the uploads under way in a server process take in `PYMAGER_SPOOL`, with the "
+        "mezzanines that are made of them. An upload that would exceed it gets 503. Must be at least "
+        "`PYMAGER_MAX_BODY`. 0: half of the disk space that is free at the start, divided by `PYMAGER_PROCESSES`.",
     )
     max_pixels: int = Field(
         _LIMITS.pixels, ge=1, description="Maximum number of pixels of an original: width times height."
