@@ -14,8 +14,8 @@ If that is so for one output format only, increase the `version` of its `Output`
 _DEFAULT = Encoding()
 """If you change a default of one of `Output.later_settings`, increase `PIPELINE_VERSION`."""
 
-MEZZANINE_VERSION: int = 1
-"""Increase it when the same original gives another mezzanine than before."""
+MEZZANINE_VERSION: int = 2
+"""Increase it when the same original gives another mezzanine than before, or when it serves other variants."""
 
 
 def recipe(encoding: Encoding, format: str, mezzanine_side: int | None = None) -> str:

@@ -139,7 +139,8 @@ def _load_mezzanine(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[
     picture = mezzanine.load(opened, factor)
     part = _divided(placed.part, across * factor, down * factor)
     area = _divided(placed.area, across * factor, down * factor)
-    return picture, StepContext(job, part, placed.target, placed.turns, area=area, limits=limits)
+    context = StepContext(job, part, placed.target, placed.turns, opened.profile, gray=True, area=area, limits=limits)
+    return picture, context  # it has a profile for gray only if the original is gray
 
 
 def _divided(rectangle: Rectangle, across: float, down: float) -> Rectangle:

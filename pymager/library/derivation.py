@@ -1,6 +1,5 @@
 """Variants: found in the cache or the blob store, or rendered once and written there."""
 
-import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -43,17 +42,14 @@ def check_size(original: Original, info: BlobInfo) -> None:
 @asynccontextmanager
 async def local_original(blobs: BlobStore, original: Original, spool_folder: Path) -> AsyncIterator[Path]:
     """The original as a local file: the store's own, or a copy in the spool. Raises `NotFound` and `OriginalLost`."""
+    copies: list[Path] = []
     async with blobs.open(keys.original_key(original)) as blob:
         check_size(original, blob.info)
-        if blob.file is not None:
-            yield Path(blob.file)
-            return
-        path = spool_folder / secrets.token_hex(8)
         try:
-            await spool.copy(path, blob.chunks)
-            yield path
+            yield await spool.local_file(blob, spool_folder, copies)
         finally:
-            path.unlink(missing_ok=True)
+            for path in copies:
+                path.unlink(missing_ok=True)
 
 
 def _weight(original: Original, variant: Variant) -> int:

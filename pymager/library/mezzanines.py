@@ -8,7 +8,6 @@ same bytes.
 """
 
 import asyncio
-import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -191,12 +190,7 @@ class Mezzanines:
         """The stored mezzanine: the store's own file, or a copy in the spool. None if it is missing."""
         try:
             async with self._blobs.open(self._key(original)) as blob:
-                if blob.file is not None:
-                    return _Local(Path(blob.file))
-                path = self.spool_folder / secrets.token_hex(8)
-                owned.append(path)
-                await spool.copy(path, blob.chunks)
-                return _Local(path)
+                return _Local(await spool.local_file(blob, self.spool_folder, owned))
         except NotFound:
             self._observer.count(MEZZANINES, "missing")
             return None
@@ -212,11 +206,12 @@ class Mezzanines:
         except PictureError as error:  # too little memory, for example; the original may still give a small variant
             self._observer.count(MEZZANINES, "not_made")
             log.warning("mezzanine not made", id=original.id, revision=original.revision, error=str(error))
+            path = None
+        if path is None:
             remember(self._failures, original.revision, monotonic() + _FAILURE_TTL_SECONDS, _MAX_FAILURES)
             return _Local(None)
-        if path is not None:
-            owned.append(path)
-            self._observer.count(MEZZANINES, "made")
+        owned.append(path)
+        self._observer.count(MEZZANINES, "made")
         reached("derive.mezzanine-made")
         return _Local(path)
 

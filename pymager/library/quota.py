@@ -78,6 +78,23 @@ class Reservation:
             self._quota._take(self._client, size - self.size)
             self.size = size
 
+    @contextmanager
+    def room(self, size: int) -> Iterator[bool]:
+        """Reserve `size` more bytes while inside, if they are free; yields whether they were."""
+        try:
+            self._quota._take(self._client, size)
+        except Overloaded:
+            size = 0
+            has_room = False
+        else:
+            has_room = True
+        self.size += size
+        try:
+            yield has_room
+        finally:
+            self.size -= size
+            self._quota._reserved -= size
+
     def received(self, size: int) -> None:
         """Count more bytes that have been received. Raises `Overloaded`."""
         self.grow(self._received + size)

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from io import FileIO
@@ -19,7 +19,7 @@ from typing import Self
 
 from pymager.errors import NoSpace
 from pymager.library.quota import Reservation
-from pymager.ports import FinalFile
+from pymager.ports import Blob, FinalFile
 
 _PREFIX = "pymager-spool-"
 _LOCK = "lock"
@@ -29,11 +29,16 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """A body on disk: `size` in bytes, `sha256` in lowercase hexadecimal."""
+    """A body on disk: `size` in bytes, `sha256` in lowercase hexadecimal; `reservation` is its part of the quota."""
 
     path: FinalFile
     size: int
     sha256: str
+    reservation: Reservation | None = None
+
+    def room(self, size: int) -> AbstractContextManager[bool]:
+        """Reserve `size` bytes for another file beside the body, while inside; yields whether there is room."""
+        return nullcontext(True) if self.reservation is None else self.reservation.room(size)
 
 
 class Spool:
@@ -123,7 +128,7 @@ async def write(path: Path, chunks: AsyncIterable[bytes], reservation: Reservati
             await _in_thread(write_pending)
         if reservation is not None:
             reservation.written()
-    return Spooled(FinalFile(path), size, digest.hexdigest())
+    return Spooled(FinalFile(path), size, digest.hexdigest(), reservation)
 
 
 async def _in_thread(work: Callable[[], None]) -> None:
@@ -144,6 +149,19 @@ def _translate_full_disk() -> Iterator[None]:
         if error.errno in _DISK_FULL:
             raise NoSpace("the disk of the spool is full") from error
         raise
+
+
+async def local_file(blob: Blob, folder: Path, copies: list[Path]) -> Path:
+    """A blob as a local file: the store's own, or a copy in the folder of a spool.
+
+    A copy is added to `copies`, also an incomplete one; the caller deletes it. Raises `NoSpace` and `Unavailable`.
+    """
+    if blob.file is not None:
+        return Path(blob.file)
+    path = folder / secrets.token_hex(8)
+    copies.append(path)
+    await copy(path, blob.chunks)
+    return path
 
 
 async def copy(path: Path, chunks: AsyncIterable[bytes]) -> None:

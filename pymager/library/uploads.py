@@ -4,6 +4,7 @@ The blob is written before the row: a crash leaves an orphan, which the sweep re
 """
 
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from pymager.failpoints import reached
 from pymager.library.mezzanines import Mezzanines
 from pymager.library.spool import Spooled
 from pymager.ports import BlobStore, MetadataStore, Original
+from pymager.variants.mezzanine import max_bytes
 from pymager.workers.pool import WorkerPool
 
 _MAX_ATTEMPTS = 8
@@ -78,24 +80,27 @@ class Uploads:
     async def _put_blob(self, id: str, body: Spooled) -> Original:
         reached("upload.spooled")
         mezzanine = self._mezzanines.job(body.sha256)
-        inspection = await self._workers.inspect(body.path, mezzanine, self._mezzanines.spool_folder)
-        reached("upload.verified")
-        draft = Original(
-            id,
-            names.new_revision(),
-            inspection.format,
-            inspection.width,
-            inspection.height,
-            body.size,
-            body.sha256,
-            created=_EPOCH,
-        ).with_description(inspection.description)
-        content_type = formats.content_type(inspection.format)
-        try:
-            async with self._mezzanines.storing(draft, inspection.mezzanine):
-                info = await self._blobs.put(keys.original_key(draft), body.path, content_type)
-        except Unavailable as error:  # whether the blob was written or not: without a row nothing was uploaded
-            raise Unavailable(str(error), outcome_known=True) from error
+        with nullcontext(False) if mezzanine is None else body.room(max_bytes(body.size)) as has_room:
+            inspection = await self._workers.inspect(
+                body.path, mezzanine if has_room else None, self._mezzanines.spool_folder
+            )
+            reached("upload.verified")
+            draft = Original(
+                id,
+                names.new_revision(),
+                inspection.format,
+                inspection.width,
+                inspection.height,
+                body.size,
+                body.sha256,
+                created=_EPOCH,
+            ).with_description(inspection.description)
+            content_type = formats.content_type(inspection.format)
+            try:
+                async with self._mezzanines.storing(draft, inspection.mezzanine):
+                    info = await self._blobs.put(keys.original_key(draft), body.path, content_type)
+            except Unavailable as error:  # whether the blob was written or not: without a row nothing was uploaded
+                raise Unavailable(str(error), outcome_known=True) from error
         reached("upload.blob-put")
         return replace(draft, created=info.modified)
 

@@ -221,9 +221,9 @@ class Settings(BaseModel):
     max_spool: SpoolSize = Field(
         ByteSize(0),
         ge=0,
-        description="Maximum bytes in `PYMAGER_SPOOL` for all running uploads of a server process together. An upload "
-        "that would exceed it gets 503. Must be at least `PYMAGER_MAX_BODY`. 0: half of the disk space that is free at "
-        "the start, divided by `PYMAGER_PROCESSES`.",
+        description="Maximum bytes in `PYMAGER_SPOOL` for all running uploads of a server process together, with the "
+        "mezzanines that are made of them. An upload that would exceed it gets 503. Must be at least "
+        "`PYMAGER_MAX_BODY`. 0: half of the disk space that is free at the start, divided by `PYMAGER_PROCESSES`.",
     )
     max_pixels: int = Field(
         _LIMITS.pixels, ge=1, description="Maximum number of pixels of an original: width times height."

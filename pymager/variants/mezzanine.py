@@ -23,14 +23,20 @@ MAX_SIDE = 8_192
 _JPEG_REDUCTIONS = (4, 8)
 """An upload decodes a JPEG at an eighth without a mezzanine. At a half it costs twice as much, at a quarter a third."""
 _REDUCTION = 2
-"""How many times smaller the mezzanine of another format is at least: to be scaled twice blurs a picture."""
+"""How many times smaller the mezzanine of another format is at least."""
 _MIN_PIXELS = {"jpeg": 3_000_000}
 _MIN_OTHER_PIXELS = 1_000_000
 """Smaller originals are decoded in less time than a mezzanine saves."""
 _MIN_BYTES_PER_PIXEL = 2.0
-"""Of the original, for each pixel of the mezzanine, which takes about 0.4: a file that is smaller is decoded fast."""
+"""Of the original, for each pixel of the mezzanine, which takes at most 0.4: a file that is smaller is decoded fast."""
+_MIN_FINE_BYTES_PER_PIXEL = 3.2
+"""As above. A fifth of so many bytes is enough for a fine coding of nearly every photograph."""
 _MIN_RATIO = 1.5
+_MIN_FINE_RATIO = 1.25
+_MIN_SCALED_RATIO = 2.5
 """A part of the mezzanine that is scaled down by less is rendered from the original (docs/benchmark.md)."""
+_GRAY_FACTOR = 1.3
+"""To `gray`, the primaries count by their light, which makes the differences larger."""
 _VECTOR_FORMATS = frozenset({"svg"})
 
 
@@ -47,9 +53,31 @@ def pays_for(format: str, size: Size, length: int, side: int) -> bool:
     return length >= _MIN_BYTES_PER_PIXEL * width * height
 
 
+def max_bytes(length: int) -> int:
+    """The largest mezzanine of an original of so many bytes. Those of photographs are far smaller."""
+    return length // 2
+
+
 def jpeg_reduction(size: Size, side: int) -> int:
     """The factor (4 or 8) by which a JPEG is decoded smaller for its mezzanine."""
     return next((factor for factor in _JPEG_REDUCTIONS if -(-max(size) // factor) <= side), _JPEG_REDUCTIONS[-1])
+
+
+def min_ratio(format: str, size: Size, length: int, side: int) -> float:
+    """How many times smaller than the mezzanine's part a variant is at least, in each direction.
+
+    To be scaled twice blurs a picture. But a JPEG is only decoded at the fraction at which such variants decode the
+    original. What is left is the loss of the mezzanine's own coding, which is smaller if it may take more bytes.
+    """
+    width, height = mezzanine_size(format, size, side)
+    if format != "jpeg" or (width, height) != decoded_size(size, jpeg_reduction(size, side)):
+        return _MIN_SCALED_RATIO
+    return _MIN_FINE_RATIO if length >= _MIN_FINE_BYTES_PER_PIXEL * width * height else _MIN_RATIO
+
+
+def decoded_size(size: Size, factor: int) -> Size:
+    """The size in pixels of a JPEG that is decoded at 1/`factor` of its size."""
+    return -(-size[0] // factor), -(-size[1] // factor)
 
 
 def mezzanine_size(format: str, size: Size, side: int) -> Size:
@@ -60,8 +88,7 @@ def mezzanine_size(format: str, size: Size, side: int) -> Size:
     """
     width, height = size
     if format == "jpeg":
-        factor = jpeg_reduction(size, side)
-        width, height = -(-width // factor), -(-height // factor)
+        width, height = decoded_size(size, jpeg_reduction(size, side))
         if max(width, height) <= side:
             return width, height
     longest = max(size)
@@ -89,9 +116,10 @@ def serves(original: Original, variant: Variant, encoding: Encoding, side: int, 
     except (EmptyCrop, VariantTooLarge):
         return False
     reduced = mezzanine_size(original.format, upright, side)
+    ratio = min_ratio(original.format, upright, original.size, side) * (_GRAY_FACTOR if variant.gray else 1)
     return all(
-        (end - start) * small >= _MIN_RATIO * side * whole
-        for start, end, side, small, whole in (
+        (end - start) * small >= ratio * scaled * whole
+        for start, end, scaled, small, whole in (
             (placed.part[0], placed.part[2], placed.scaled_size[0], reduced[0], upright[0]),
             (placed.part[1], placed.part[3], placed.scaled_size[1], reduced[1], upright[1]),
         )

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,26 +19,10 @@ from pymager.ports import Original
 from pymager.variants import mezzanine as rules
 from pymager.variants.variant import Variant
 from tests.engine.rendering import ALL, opened
-from tests.engine.test_quality import ssim
 from tests.pictures import encoded, photograph
 
 SIDE = 2048
-MIN_SIMILARITY = 0.995
 WHITE = (255, 255, 255)
-OPTIONS = (
-    {},
-    {"fit": "inside"},
-    {"fit": "contain", "bg": "204060"},
-    {"fit": "fill"},
-    {"gravity": "southeast"},
-    {"gravity": "0.3,0.75"},
-    {"crop": "100,61,1400,1901"},
-    {"crop": "10p,5p,80p,90p"},
-    {"rotate": 90},
-    {"rotate": 180, "flip": "h"},
-    {"blur": 2.0},
-    {"gray": True},
-)
 
 
 @cache
@@ -76,63 +59,15 @@ def made(folder: Path, data: bytes) -> tuple[Path, Path, RenderJob]:
     return source, file, job
 
 
-def over(background: str, picture: Image.Image) -> Image.Image:
-    """The picture over a background: colors that alpha hides are not compared."""
-    if picture.mode != "RGBA":
-        return picture
-    return Image.alpha_composite(Image.new("RGBA", picture.size, background), picture)
-
-
 def row(source: Path, job: RenderJob) -> Original:
     assert job.upright is not None
     format = "png" if source.read_bytes()[:4] == b"\x89PNG" else "jpeg"
     return Original("a", "0" * 32, format, *job.upright, source.stat().st_size, job.source, datetime.now(UTC))
 
 
-def both(source: Path, file: Path, job: RenderJob, variant: Variant) -> tuple[Image.Image, Image.Image]:
-    """The variant from the mezzanine, which the rules allow, and from the original."""
-    assert rules.serves(row(source, job), variant, Encoding(), SIDE, 65_535)
-    plain = RenderJob(variant, Encoding())
-    own = RenderJob(variant, Encoding(), upright=job.upright, source=job.source)
-    return opened(render(file, ALL, own)), opened(render(source, ALL, plain))
-
-
 @pytest.fixture(scope="module")
 def turned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, RenderJob]:
     return made(tmp_path_factory.mktemp("turned"), original("6"))
-
-
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_every_option_gives_what_it_gives_of_the_original(
-    turned: tuple[Path, Path, RenderJob], options: dict[str, object]
-) -> None:
-    found, best = both(*turned, Variant(160, 240, "png", **options))  # type: ignore[arg-type]
-    assert found.size == best.size
-    assert ssim(found, best) >= MIN_SIMILARITY
-
-
-@pytest.mark.parametrize("variant", [Variant(0, 400, "png"), Variant(200, 0, "png")], ids=lambda v: v.file_name)
-def test_a_side_that_follows_is_that_of_the_original(turned: tuple[Path, Path, RenderJob], variant: Variant) -> None:
-    found, best = both(*turned, variant)
-    assert found.size == best.size
-    assert ssim(found, best) >= MIN_SIMILARITY
-
-
-@pytest.mark.parametrize("kind", ["1", "2", "3", "4", "5", "7", "8", "gray", "cmyk", "png", "alpha"])
-def test_a_variant_of_the_mezzanine_looks_as_one_of_the_original(tmp_path: Path, kind: str) -> None:
-    source, file, job = made(tmp_path, original(kind))
-    assert job.upright is not None
-    size = (399, 266) if job.upright[0] > job.upright[1] else (266, 399)
-    found, best = both(source, file, job, Variant(*size, "png"))
-    assert (found.size, found.mode) == (best.size, best.mode)
-    for background in ("white", "black"):
-        assert ssim(over(background, found), over(background, best)) >= MIN_SIMILARITY
-    if found.mode == "RGBA":
-        found, best = found.convert("RGBa"), best.convert("RGBa")
-    difference = np.abs(np.asarray(found, int) - np.asarray(best, int))
-    assert difference.mean() < 1.5
-    if found.mode == "RGBa":
-        assert difference[:, :, 3].mean() < 0.5
 
 
 @pytest.mark.parametrize("kind", ["6", "alpha"])
@@ -211,8 +146,8 @@ def test_a_forged_mezzanine_fails_cleanly(turned: tuple[Path, Path, RenderJob], 
 @pytest.mark.parametrize(
     "variant",
     [
-        Variant(300, 450, "png"),  # 401 / 300 is less than 1.5
-        Variant(160, 240, "png", crop="0,0,800,1200"),
+        Variant(322, 482, "png"),  # 401 / 322 is less than 1.25
+        Variant(160, 240, "png", crop="0,0,799,1199"),
         Variant(160, 240, "png", crop="0,0,1,9999999"),
         Variant(160, 240, "png", trim=10),
         Variant(160, 240, "png", gravity="smart"),

@@ -19,6 +19,7 @@ from pymager.library.descriptions import Descriptions
 from pymager.library.library import Library, Located
 from pymager.library.mezzanines import Mezzanines
 from pymager.library.overlays import Overlays
+from pymager.library.quota import Reservation
 from pymager.library.resolution import Resolver
 from pymager.library.spool import Spool, Spooled
 from pymager.ports import Original
@@ -65,11 +66,11 @@ class Place:
             return await self.library.put(id, body, lambda current: None)
 
     @asynccontextmanager
-    async def spooled(self, text: str) -> AsyncIterator[Spooled]:
+    async def spooled(self, text: str, reservation: Reservation | None = None) -> AsyncIterator[Spooled]:
         async def chunks() -> AsyncIterator[bytes]:
             yield text.encode()
 
-        async with self.spool.spooled(chunks()) as body:
+        async with self.spool.spooled(chunks(), reservation) as body:
             yield body
 
     async def plant(self, text: str, id: str = "cat", created: datetime = OLD) -> Original:

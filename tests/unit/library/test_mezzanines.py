@@ -22,11 +22,13 @@ from pymager.errors import (
 )
 from pymager.formats import Encoding
 from pymager.library import mezzanines as mezzanines_module
+from pymager.library.quota import Quota
 from pymager.operations.sweep import Sweep
 from pymager.ports import Blob, Original
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import Observer
 from pymager.telemetry.shared_memory import SharedMetrics
+from pymager.variants.mezzanine import max_bytes
 from pymager.variants.variant import Variant
 from pymager_filesystem import FolderBlobs
 from tests.unit.hooked import away, lost, once
@@ -125,6 +127,33 @@ async def test_an_upload_stores_the_mezzanine_beside_the_original(place: Place, 
     assert await place.blobs.keys() == {keys.original_key(cat), key_of(cat)}
     assert await stored(place, key_of(cat)) == _MADE
     assert above_zero(shared, "pymager_mezzanines_total") == {("made",): 1}
+
+
+async def test_the_mezzanine_of_an_upload_counts_against_the_quota(place: Place) -> None:
+    text = padded("picture")
+    quota = Quota(2 * len(text))
+    seen = []
+
+    async def note(*arguments: Any) -> None:
+        seen.append(quota.reserved)
+
+    place.blobs.before["put"] = note
+    with quota.upload("ann", len(text)) as reservation:
+        async with place.spooled(text, reservation) as body:
+            await place.library.add("cat", body)
+        assert quota.reserved == len(text)
+    assert seen == [len(text) + max_bytes(len(text))] * 2
+    assert quota.reserved == 0
+
+
+async def test_an_upload_that_leaves_no_room_for_its_mezzanine_makes_none_and_a_render_does(place: Place) -> None:
+    text = padded("picture")
+    with Quota(len(text)).upload("ann", len(text)) as reservation:
+        async with place.spooled(text, reservation) as body:
+            cat = await place.library.add("cat", body)
+    assert await place.blobs.keys() == {keys.original_key(cat)}
+    assert b"of a mezzanine" in await rendered(place, cat, variant("20x20.jpg"))
+    assert await stored(place, key_of(cat)) == _MADE
 
 
 async def test_an_upload_that_gets_no_mezzanine_stores_none(place: Place) -> None:
@@ -353,8 +382,12 @@ async def test_an_original_of_which_no_mezzanine_can_be_made_is_rendered_itself_
 
 async def test_an_original_that_gets_no_mezzanine_after_all_is_rendered_itself(place: Place) -> None:
     cat = await large(place, "small")
+    seen = counted(place)
     assert b"of a mezzanine" not in await rendered(place, cat)
     assert key_of(cat) not in await place.blobs.keys()
+    assert seen.count(keys.original_key(cat)) == 2
+    assert b"of a mezzanine" not in await rendered(place, cat, variant("20x20.jpg"))
+    assert seen.count(keys.original_key(cat)) == 3  # it is not tried again for a minute
 
 
 @pytest.mark.parametrize("text", ["no-picture", "segfault"])

@@ -51,6 +51,27 @@ def test_an_unknown_size_is_reserved_as_it_grows(quota: Quota) -> None:
     assert (quota.reserved, quota.buffered) == (0, 0)
 
 
+def test_another_file_of_an_upload_counts_and_is_given_back(quota: Quota) -> None:
+    with quota.upload("ann", 600) as upload:
+        with upload.room(400) as has_room:
+            assert (has_room, quota.reserved) == (True, LIMIT)
+            with pytest.raises(Overloaded), quota.upload("bob", 1):
+                pytest.fail("there is no space left")
+        assert quota.reserved == 600
+        with pytest.raises(KeyError), upload.room(400):
+            raise KeyError
+        assert quota.reserved == 600
+    assert quota.reserved == 0
+
+
+def test_an_upload_whose_other_file_has_no_room_goes_on_without_it(quota: Quota) -> None:
+    with quota.upload("ann", 600) as upload, quota.upload("bob", 100):
+        with upload.room(301) as has_room:
+            assert (has_room, quota.reserved) == (False, 700)
+        assert quota.reserved == 700
+    assert quota.reserved == 0
+
+
 def test_a_body_that_is_longer_than_it_said_is_counted(quota: Quota) -> None:
     with quota.upload("ann", 100) as longer:
         longer.received(100)
