@@ -28,6 +28,8 @@ MAX_BODY_BYTES = 4 << 20
 ANSWER_HEADER = struct.Struct("!BI")
 FORK_ANSWER = struct.Struct("!i")
 """The template's answer: a new worker's process id, or the number of an error, negative. 0 once, when it has loaded."""
+ALONE = "alone"
+"""The argument of a process that is one worker, instead of the template."""
 _REQUEST_HEADER = struct.Struct("!I")
 _MAX_REQUEST_BYTES = 64 << 10
 _MAX_JSON_BYTES = 64 << 10

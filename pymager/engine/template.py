@@ -2,7 +2,10 @@
 
 Started as `python -m pymager.engine.template FILE SERVER`: the file descriptor of the socket to the server, and the
 server's process id. A request is one byte with two open files, the worker's connection to the server and its standard
-error. The answer is the worker's process id.
+error. The answer is the worker's process id, or the number of the error with which the fork failed, negative.
+
+A system without this fork has `python -m pymager.engine.template alone FILE SERVER` instead, once for each worker: it
+forks nothing, and is itself the worker with this connection.
 
 The template runs no job, reads no picture and has only one thread, so that each worker starts from the same state.
 """
@@ -32,19 +35,16 @@ _PR_GET_TID_ADDRESS = 40  # prctl(2)
 
 def main(load_handlers: Callable[[], JobHandlers]) -> NoReturn:
     """Run the template. `load_handlers` is called once, and can import what it needs. Never returns, in no process."""
-    descriptor, server = int(sys.argv[1]), int(sys.argv[2])
+    is_alone, descriptor, server = sys.argv[1:-2] == [protocol.ALONE], int(sys.argv[-2]), int(sys.argv[-1])
     sandbox.die_with_parent(server)
     sandbox.set_name("worker-template")
     sandbox.yield_to_server()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the server handles it, and ends its workers after it has drained
     faulthandler.enable()
-    with socket.socket(fileno=descriptor) as control:
-        with (
-            uncollected()
-        ):  # a collection in a worker would write to all objects, and so copy the pages that they share
-            handlers = load_handlers()
-        control.sendall(protocol.FORK_ANSWER.pack(0))
-        channel = _channel_of_worker(control)
+    with uncollected():  # a collection in a worker would write to all objects, and so copy the pages that they share
+        handlers = load_handlers()
+    connection = socket.socket(fileno=descriptor)
+    channel = connection if is_alone else _channel_of_worker(connection)
     if channel is not None:
         worker.run(channel, server, handlers)
     os._exit(0)
@@ -52,6 +52,7 @@ def main(load_handlers: Callable[[], JobHandlers]) -> NoReturn:
 
 def _channel_of_worker(control: socket.socket) -> socket.socket | None:
     """Fork a worker for each request. Returns in each worker with its connection, and None here, at the end."""
+    control.sendall(protocol.FORK_ANSWER.pack(0))
     while True:
         message, files, _, _ = socket.recv_fds(control, 1, 2, socket.MSG_CMSG_CLOEXEC)
         if not message:
@@ -64,6 +65,7 @@ def _channel_of_worker(control: socket.socket) -> socket.socket | None:
         if pid == 0:
             os.dup2(stderr, 2)
             os.close(stderr)
+            control.close()
             return socket.socket(fileno=channel)
         os.close(channel)
         os.close(stderr)

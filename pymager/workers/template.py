@@ -1,6 +1,7 @@
 """The template of the worker processes, from the server's side: start it, and have it fork worker processes."""
 
 import asyncio
+import errno
 import os
 import socket
 import subprocess
@@ -43,6 +44,8 @@ _FORK_TIMEOUT_SECONDS = 10.0
 _KILL_TIMEOUT_SECONDS = 30.0
 _EXIT_TIMEOUT_SECONDS = 5.0  # between closing the connection and the end of the process
 _REQUEST = b"f"  # any byte: files cannot be sent alone
+_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EPERM)
+"""The errors of a system that cannot fork a sibling: qemu's user mode emulation, another machine, a seccomp filter."""
 
 log = structlog.get_logger("pymager.workers")
 
@@ -50,14 +53,16 @@ log = structlog.get_logger("pymager.workers")
 class Template:
     """Forks worker processes, which are children of this process. The template itself starts with the first one.
 
-    A template that ends or does not answer is replaced with the next worker. Running workers are not affected. Use it
-    in a thread that outlives all these processes: the kernel kills them when that thread ends.
+    A template that ends or does not answer is replaced with the next worker. Running workers are not affected. Where
+    the system cannot fork like this, each worker loads the decoders itself. Use it in a thread that outlives all these
+    processes: the kernel kills them when that thread ends.
     """
 
     def __init__(self, program: Sequence[str]) -> None:
         self._program = program
         self._lock = asyncio.Lock()
         self._process: _TemplateProcess | None = None
+        self._can_fork = True
 
     @property
     def pid(self) -> int | None:
@@ -67,22 +72,34 @@ class Template:
     async def fork(self, channel: int, stderr: int) -> int:
         """Fork a worker with these open files, and return its process id. Raises `WorkerStartFailed` and `OSError`."""
         async with self._lock:
-            if self._process is not None and not self._process.alive:
-                await self._process.end(0)
-                self._process = None
-            if self._process is None:
-                self._process = await self._started()
-            try:
-                pid = await self._process.fork(channel, stderr)
-            except BaseException:
-                await self._process.end(0)  # whether it has forked a worker is unknown
-                raise
-        if pid < 0:
+            pid = await self._forked(channel, stderr) if self._can_fork else 0
+            if -pid in _UNSUPPORTED:
+                await self._give_up(os.strerror(-pid))
+        if pid < 0 and self._can_fork:
             raise OSError(-pid, f"a worker process cannot be forked: {os.strerror(-pid)}")
-        return pid
+        return pid if self._can_fork else _started_alone(self._program, channel, stderr)
 
     async def close(self) -> None:
         """End the process."""
+        if self._process is not None:
+            await self._process.end(_EXIT_TIMEOUT_SECONDS)
+
+    async def _forked(self, channel: int, stderr: int) -> int:
+        if self._process is not None and not self._process.alive:
+            await self._process.end(0)
+            self._process = None
+        if self._process is None:
+            self._process = await self._started()
+        try:
+            return await self._process.fork(channel, stderr)
+        except BaseException:
+            await self._process.end(0)  # whether it has forked a worker is unknown
+            raise
+
+    async def _give_up(self, reason: str) -> None:
+        """End the template, since the system has no such fork."""
+        self._can_fork = False
+        log.warning("worker processes cannot be forked from a template: each one loads the decoders", reason=reason)
         if self._process is not None:
             await self._process.end(_EXIT_TIMEOUT_SECONDS)
 
@@ -115,7 +132,7 @@ class _TemplateProcess(Child):
         ours.setblocking(False)
         read_end, write_end = pipe_for_stderr()
         try:
-            process = _spawn(program, theirs, write_end)
+            process = _spawn(program, theirs.fileno(), write_end)
         except BaseException:
             ours.close()
             os.close(read_end)
@@ -169,15 +186,22 @@ class _TemplateProcess(Child):
             log.warning("template of the worker processes ended", code=self.exit.result(), stderr=self.stderr)
 
 
-def _spawn(program: Sequence[str], control: socket.socket, stderr: int) -> "subprocess.Popen[bytes]":
+def _started_alone(program: Sequence[str], channel: int, stderr: int) -> int:
+    """Start a worker that is not forked from a template, and return its process id."""
+    process = _spawn((*program, protocol.ALONE), channel, stderr)
+    process.returncode = 0  # `Child` waits for it, and not `subprocess`
+    return process.pid
+
+
+def _spawn(program: Sequence[str], connection: int, stderr: int) -> "subprocess.Popen[bytes]":
     environment = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ} | _ALLOCATOR_VARIABLES
     return subprocess.Popen(
-        [sys.executable, "-P", "-s", *program, str(control.fileno()), str(os.getpid())],
+        [sys.executable, "-P", "-s", *program, str(connection), str(os.getpid())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=stderr,
         close_fds=True,
-        pass_fds=[control.fileno()],
+        pass_fds=[connection],
         env=environment,
         process_group=0,  # Ctrl-C reaches only the server, which then drains
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pymager.errors import ConfigurationError
+from pymager.errors import ConfigurationError, Undecodable
 from pymager.workers import template
 from pymager.workers.pool import WorkerPool
 from tests.unit.workers.pools import MISBEHAVING, is_running, pool, rendered, until
@@ -112,6 +112,34 @@ async def test_a_template_that_ends_instead_of_forking_is_replaced(tmp_path: Pat
         assert (await workers.inspect(job_file("fine"))).format == "jpeg"
         assert template_of(workers) != first
         assert int(failures.read_text()) == -102
+
+
+UNSUPPORTED = """
+import errno, runpy
+from pymager.engine import template
+
+def unsupported_fork():
+    raise OSError(errno.EINVAL, "Invalid argument")
+
+template.fork_sibling = unsupported_fork
+runpy.run_path({program!r}, run_name="__main__")
+"""
+
+
+async def test_workers_load_the_decoders_themselves_where_the_system_cannot_fork_siblings(job_file: JobFile) -> None:
+    async with pool(2, program=("-c", UNSUPPORTED.format(program=MISBEHAVING[0]))) as workers:
+        assert workers.state.template is None
+        first = workers.state.pids
+        for pid in first:
+            assert int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) == os.getpid()
+            assert Path(f"/proc/{pid}/comm").read_text().strip() == "pymager-worker"
+        assert await rendered(workers, job_file("fine"))
+        with pytest.raises(Undecodable, match="crashed its decoder"):
+            await workers.inspect(job_file("segfault"))
+        await until(lambda: workers.state.idle == 2)
+        assert len(set(first) & set(workers.state.pids)) == 1
+        second = workers.state.pids
+    assert not any(is_running(pid) for pid in (*first, *second))
 
 
 async def test_the_start_fails_if_no_worker_can_be_forked(tmp_path: Path) -> None:
