@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from pymager.engine.jobs import RenderJob
+from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
 from pymager.variants.variant import Variant
 from pymager.workers.pool import WorkerLimits, WorkerPool
+from tests.unit.workers.misbehaving_worker import LEAST_HEIGHT
 
 MISBEHAVING = (str(Path(__file__).with_name("misbehaving_worker.py")),)
 ACCEPTED = PictureLimits(("JPEG",), pixels=12_345)
@@ -26,6 +27,11 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+def worker_of(inspection: Inspection) -> int:
+    """The process id of the misbehaving worker that has inspected a picture."""
+    return inspection.height - LEAST_HEIGHT
 
 
 def is_running(pid: int) -> bool:

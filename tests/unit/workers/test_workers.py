@@ -25,7 +25,7 @@ from pymager.errors import (
 )
 from pymager.workers.pool import WorkerLimits, WorkerPool
 from tests.pictures import jpeg
-from tests.unit.workers.pools import MISBEHAVING, TARGET, is_running, pool, rendered, until
+from tests.unit.workers.pools import MISBEHAVING, TARGET, is_running, pool, rendered, until, worker_of
 
 JobFile = Callable[[str], Path]
 
@@ -44,7 +44,7 @@ def resident(pid: int) -> int:
 async def test_a_job_gets_its_request_and_returns_its_result(workers: WorkerPool, job_file: JobFile) -> None:
     inspection = await workers.inspect(job_file("fine"))
     assert (inspection.format, inspection.width) == ("jpeg", 12_345)
-    assert inspection.height in workers.state.pids
+    assert worker_of(inspection) in workers.state.pids
     assert await rendered(workers, job_file("largest")) == bytes(range(256)) * (4 << 12)
     _, size, background = (await rendered(workers, job_file("fine"))).decode().split(" ", 2)
     assert (size, background) == ("80x60", "(1, 2, 3)")
@@ -144,7 +144,7 @@ async def test_a_picture_that_needs_too_much_memory_does_not_end_the_worker(job_
         before = workers.state.pids
         with pytest.raises(Undecodable, match="1024 MiB"):
             await workers.inspect(job_file("hog"))
-        assert (await workers.inspect(job_file("fine"))).height == before[0]
+        assert worker_of(await workers.inspect(job_file("fine"))) == before[0]
 
 
 async def test_a_job_that_lacks_the_memory_that_others_kept_runs_in_a_new_process(job_file: JobFile) -> None:
@@ -179,7 +179,7 @@ async def test_a_worker_gives_freed_memory_back_when_it_is_idle(job_file: JobFil
         before = resident(pid)
         await workers.inspect(job_file("free 100"))
         await until(lambda: resident(pid) < before + (16 << 20))
-        assert (await workers.inspect(job_file("fine"))).height == pid
+        assert worker_of(await workers.inspect(job_file("fine"))) == pid
 
 
 async def test_a_worker_that_keeps_much_memory_is_replaced(job_file: JobFile) -> None:
@@ -254,11 +254,11 @@ async def test_a_worker_is_replaced_after_its_jobs(job_file: JobFile) -> None:
     async with pool(max_jobs=3) as workers:
         first = workers.state.pids[0]
         for _ in range(3):
-            assert (await workers.inspect(job_file("fine"))).height == first
+            assert worker_of(await workers.inspect(job_file("fine"))) == first
         await until(lambda: len(workers.state.pids) == 1 and workers.state.pids[0] != first)
         assert not is_running(first)
         assert (workers.state.idle, workers.state.restarts, workers.state.started) == (1, 0, 2)
-        assert (await workers.inspect(job_file("fine"))).height != first
+        assert worker_of(await workers.inspect(job_file("fine"))) != first
 
 
 async def test_a_malformed_answer_to_the_last_job_does_not_end_the_successor(job_file: JobFile) -> None:
