@@ -9,14 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import psutil
+
+from tests.live.forkserver import Forked, ForkServer
 
 TOKEN = "a-token-of-the-tests"
 WRITER = {"Authorization": f"Bearer {TOKEN}"}
@@ -28,6 +31,7 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 _TEMPLATE = "pymager.engine.template"
 """In the command line of the processes that worker processes are forked from, and so in theirs."""
+_ENDED = (b"Z", b"X")
 
 
 async def until(condition: Callable[[], Any], what: str, seconds: float = TIMEOUT_SECONDS) -> Any:
@@ -76,46 +80,63 @@ class Done:
     err: str
 
 
-async def command(folder: Path, *arguments: str, stdin: str = "", **settings: object) -> Done:
-    """Run `pymager` with these arguments to its end."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pymager", *arguments),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(folder, settings),
-        cwd=folder,
-    )
-    try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            out, err = await process.communicate(stdin.encode())
-    finally:
-        with suppress(ProcessLookupError):
+async def command(folder: Path, *arguments: str, stdin: str = "", fresh: bool = False, **settings: object) -> Done:
+    """Run `pymager` with these arguments to its end, as `started` does."""
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(stdin.encode())
+        given.seek(0)
+        process = started(arguments, environment(folder, settings), folder, (given, out, err), fresh=fresh)
+        try:
+            await until(lambda: process.poll() is not None, f"the end of pymager {' '.join(arguments)}")
+        finally:
             process.kill()
-        await process.wait()
-    assert process.returncode is not None
-    return Done(process.returncode, out.decode(), err.decode())
+            code = process.wait()
+        return Done(code, _whole(out), _whole(err))
+
+
+def started(
+    arguments: Sequence[str], environ: Mapping[str, str], folder: Path, files: Sequence[IO[bytes] | int], *, fresh: bool
+) -> "subprocess.Popen[bytes] | Forked":
+    """A process that runs `pymager`; `files` are its standard input, output and error.
+
+    It is forked from one that has imported the program, unless it has to be `fresh`, or its variables ask for another
+    version of the program, a mutant, or an interpreter that starts in another way.
+    """
+    if not fresh:
+        server = ForkServer.of_this_process()
+        if server.can_start(environ):
+            return server.start(arguments, environ, folder, files)
+    stdin, stdout, stderr = files
+    return subprocess.Popen(
+        [sys.executable, "-m", "pymager", *arguments],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env=environ,
+        cwd=folder,
+        preexec_fn=_die_with_tests,
+    )
+
+
+def _whole(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 class Program:
     """A `pymager serve` that was started; `url` is there once it answers."""
 
-    def __init__(self, folder: Path, arguments: tuple[str, ...], name: str, settings: dict[str, object]) -> None:
+    def __init__(
+        self, folder: Path, arguments: tuple[str, ...], name: str, settings: dict[str, object], *, fresh: bool = False
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.url = ""
         self._out, self._log = folder / f"{name}.out", folder / f"{name}.log"
         self._seen: set[psutil.Process] = set()
-        with self._out.open("wb") as out, self._log.open("wb") as log:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-m", "pymager", "serve", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=log,
-                env=environment(folder, settings),
-                cwd=folder,
-                preexec_fn=_die_with_tests,
-            )
+        with self._out.open("wb") as out, self._log.open("wb") as log, Path(os.devnull).open("rb") as nothing:
+            files = (nothing, out, log)
+            self._popen = started(("serve", *arguments), environment(folder, settings), folder, files, fresh=fresh)
 
     @property
     def pid(self) -> int:
@@ -203,21 +224,27 @@ class Program:
 
     def _look(self) -> None:
         """Learn of new processes: children of known ones, and those that name a known one as their server."""
-        known = {process.pid for process in self._seen} | {self.pid}
-        for process in psutil.process_iter(["ppid", "cmdline"]):
-            line = process.info["cmdline"] or [""]
-            is_engine = _TEMPLATE in line and line[-1].isdigit() and int(line[-1]) in known
-            if process.pid == self.pid or process.info["ppid"] in known or is_engine:
-                self._seen.add(process)
-                known.add(process.pid)
+        seen = {process.pid for process in self._seen}
+        known, parents = seen | {self.pid}, _parents()
+        servers = {pid: _server_of(pid) for pid in parents.keys() - known}
+        while found := {pid for pid in parents if parents[pid] in known or servers.get(pid) in known} - known:
+            known |= found
+        for pid in (known & parents.keys()) - seen:
+            with suppress(psutil.NoSuchProcess):
+                self._seen.add(psutil.Process(pid))
 
 
 @asynccontextmanager
 async def running(
-    folder: Path, *arguments: str, name: str = "program", wait: bool = True, **settings: object
+    folder: Path,
+    *arguments: str,
+    name: str = "program",
+    wait: bool = True,
+    fresh: bool = False,
+    **settings: object,
 ) -> AsyncIterator[Program]:
     """A program that serves, or without `wait` one that was just started; at the end of the block nothing is left."""
-    program = Program(folder, arguments, name, settings)
+    program = Program(folder, arguments, name, settings, fresh=fresh)
     try:
         if wait:
             await program.answers()
@@ -249,6 +276,27 @@ def _runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     except psutil.NoSuchProcess:
         return False
+
+
+def _parents() -> dict[int, int]:
+    """The processes that run, and the parent of each (proc_pid_stat(5))."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            state, parent = (folder / "stat").read_bytes().rpartition(b")")[2].split(None, 2)[:2]
+            if state not in _ENDED:
+                found[int(folder.name)] = int(parent)
+    return found
+
+
+def _server_of(pid: int) -> int | None:
+    """The process that a worker or a template names as its server, which may have ended."""
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    *_, server, _ = (b"", *arguments)
+    return int(server) if _TEMPLATE.encode() in arguments and server.isdigit() else None
 
 
 def _is_worker(process: psutil.Process) -> bool:

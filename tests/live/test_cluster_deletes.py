@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -154,7 +154,7 @@ async def test_a_sweep_stopped_before_it_deletes_takes_nothing_that_was_acknowle
     _order(folder, "sweep.fenced")
     hooks = {"failpoint_kill": folder / "order", "failpoint_killed": folder / "killed"}
     sweeping = asyncio.create_task(cluster.sweep(folder, **hooks))
-    sweep = await until(_stopped_sweep, "the sweep's stop")
+    sweep = await until(lambda: _stopped_in(folder), "the sweep's stop")
     cluster.wake()
     assert (await late).status == 503
     assert (await other.post("fenced", numbered(_NEW))).status == 201
@@ -245,9 +245,10 @@ def _order(folder: Path, point: str) -> None:
     (folder / "order.draft").rename(folder / "order")
 
 
-def _stopped_sweep() -> psutil.Process | None:
-    """The sweep that these tests started, once it has stopped."""
-    for child in psutil.Process().children():
-        if child.status() == psutil.STATUS_STOPPED and "sweep" in child.cmdline():
-            return child
+def _stopped_in(folder: Path) -> psutil.Process | None:
+    """The process that these tests started there, once it has stopped."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if child.status() == psutil.STATUS_STOPPED and child.cwd() == str(folder):
+                return child
     return None
