@@ -1,6 +1,8 @@
 """The real servers as fixtures, one of each for all tests of a process."""
 
+import functools
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +29,9 @@ os.environ["AWS_SECRET_ACCESS_KEY"] = "not-a-secret-of-anyone"
 os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
+# Tests start many processes: bytecode is cached also where the environment says not to.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # No test depends on speed.
 settings.register_profile("pymager", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,6 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _rank(item.path))
 
 
+@functools.cache
 def _rank(path: Path) -> int:
     places = (number for number, part in enumerate(_LONGEST_FIRST) if path.is_relative_to(_TESTS / part))
     return next(places, len(_LONGEST_FIRST))

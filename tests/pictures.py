@@ -1,5 +1,6 @@
 """Photographs made by code: smooth light, hard edges and sensor noise, the same for the same seed."""
 
+import functools
 import io
 from typing import Any
 
@@ -13,6 +14,11 @@ jxl.register()
 
 def photograph(width: int, height: int, seed: int = 0) -> Image.Image:
     """An RGB picture that compresses about as a photograph does: gradients, shapes with edges, and noise."""
+    return _photograph(width, height, seed).copy()
+
+
+@functools.lru_cache(maxsize=8)
+def _photograph(width: int, height: int, seed: int) -> Image.Image:
     random = np.random.default_rng(seed)
     light = Image.fromarray(random.integers(40, 216, (6, 8, 3), dtype=np.uint8)).resize(
         (width, height), Image.Resampling.BICUBIC
@@ -50,6 +56,7 @@ def encoded(picture: Image.Image, format: str, **options: Any) -> bytes:
     return out.getvalue()
 
 
+@functools.lru_cache(maxsize=64)
 def jpeg(width: int, height: int, seed: int = 0, quality: int = 85, **options: Any) -> bytes:
     """A photograph as a JPEG."""
     return encoded(photograph(width, height, seed), "JPEG", quality=quality, **options)

@@ -392,7 +392,7 @@ async def test_a_worker_ends_what_takes_too_long_to_draw(tmp_path: Path, name: s
     path, plain = tmp_path / "hostile", tmp_path / "plain"
     path.write_bytes(filters()[name])
     plain.write_bytes(svg())
-    limits = WorkerLimits(memory=512 << 20, cpu_seconds=2, wall_seconds=60, max_jobs=50)
+    limits = WorkerLimits(memory=512 << 20, cpu_seconds=1, wall_seconds=60, max_jobs=50)
     async with WorkerPool(1, 8, limits, ALL) as pool:
         with suppress(PictureError):
             await pool.inspect(path)
