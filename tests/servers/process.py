@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
@@ -15,13 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.servers.folders import new_folder
+
 _START_SECONDS = 90.0
 _STOP_SECONDS = 30.0
 _PAUSE = 0.02
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
-_SHARED_MEMORY = "/dev/shm"
-_SHARED_MEMORY_BYTES = 8 << 30
 _PORTS = range(20_000, 32_000)  # below the ephemeral ports: no outgoing connection takes one while a server restarts
 
 
@@ -36,7 +35,7 @@ class Server(ABC):
     user: str | None = None
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"pymager-{type(self).__name__.lower()}-", dir=_memory()))
+        self.folder, self._lock = new_folder(type(self).__name__.lower())
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         if self.user is not None and os.geteuid() == 0:
@@ -142,6 +141,7 @@ class Server(ABC):
             self.resume()
             self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._lock)
 
     def _end(self, number: int) -> None:
         assert self._process is not None
@@ -156,18 +156,6 @@ class Server(ABC):
     def _die_with_tests(cls) -> None:
         """Have the kernel kill the server when the tests are killed, prctl(2)."""
         _LIBC.prctl(_PR_SET_PDEATHSIG, cls.ends_with)
-
-
-def _memory() -> str | None:
-    """A file system in memory, if this machine has one with room: no test cuts the power, so a disk would only be slow.
-
-    What a server has written outlives it there, however it ends.
-    """
-    try:
-        has_room = shutil.disk_usage(_SHARED_MEMORY).free >= _SHARED_MEMORY_BYTES
-    except OSError:
-        return None
-    return _SHARED_MEMORY if has_room and os.access(_SHARED_MEMORY, os.W_OK) else None
 
 
 def free_port() -> int:
