@@ -254,7 +254,7 @@ def test_a_call_ends_at_its_deadline(connect: Connect, slow: Stalled | Endless) 
 
 def test_a_server_that_stalls_is_tried_again_after_the_timeout(connect: Connect) -> None:
     with scripted(Stalled(), INFO) as server:
-        of(connect, server, timeout=5).info("cat")
+        of(connect, server, timeout=2).info("cat")
     assert server.methods == ["GET", "GET"]
     with scripted(Stalled(), INFO) as server, pytest.raises(TimedOut):
         of(connect, server, timeout=0.5, max_attempts=1).info("cat")

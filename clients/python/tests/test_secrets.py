@@ -34,13 +34,19 @@ def test_no_secret_is_in_a_log_a_representation_or_an_exception(
         problem(401, "No."),
         Reset(),
         answer(502, b"<html>"),
-        answer(200, b"<html>"),
+        problem(404, "No."),
         problem(403, "No."),
     ]
     with scripted(*answers) as server:
         client = connect(server.url, signing_key=KEY, max_attempts=1, **credentials)
         assert_no_secret(repr(client) + str(client))
-        for call in (client.info, client.download, client.delete, client.info, lambda id: client.upload(png(1, 1), id)):
+        for call in (
+            client.info,
+            lambda id: client.variant(id, 8, q=70),
+            client.delete,
+            client.download,
+            lambda id: client.upload(png(1, 1), id),
+        ):
             with pytest.raises(PymagerError) as caught:
                 call("cat")
             error = caught.value
@@ -48,8 +54,11 @@ def test_no_secret_is_in_a_log_a_representation_or_an_exception(
             assert_no_secret("".join(traceback.format_exception(error)))
             assert str(pickle.loads(pickle.dumps(error))) == str(error)
     # What is not shown has been used.
+    signed = server.requests.pop(1)
+    assert re.fullmatch(r"/derived/cat-8x\.jpg\?q=70&sig=[\w-]{43}", signed.target)
+    assert "authorization" not in signed.headers
     assert all(request.headers["authorization"].startswith(("Basic ", "Bearer ")) for request in server.requests)
-    assert re.fullmatch(r"/info/cat\?sig=[\w-]{43}", server.requests[0].target)
+    assert all("sig=" not in request.target for request in server.requests)
     logged = "".join(record.getMessage() for record in caplog.records)
     assert "/info/cat" in logged
     assert_no_secret(logged)

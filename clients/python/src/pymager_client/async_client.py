@@ -22,7 +22,7 @@ from pymager_client.messages import MAX_ERROR_BYTES, Failure, Request, Response,
 from pymager_client.models import Original, Replacement
 from pymager_client.retries import Attempts, Hash, Result, Send, Steps, Wait
 from pymager_client.sources import AsyncInput, AsyncIteratorSource, Reading, async_source_of, sha256_of
-from pymager_client.urls import PictureUrls, encoded_id, original_path
+from pymager_client.urls import PictureUrls, encoded_id
 from pymager_client.variants import VariantOptions, variant_path
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class AsyncClient(PictureUrls):
     async def download(self, id: str) -> bytes:
         """The bytes that were uploaded. `stream` does not hold them in memory. Raises `NotFound`."""
         deadline = self._deadline()
-        return await self._run(self._calls.read(original_path(id), deadline), deadline)
+        return await self._run(self._calls.download(id, deadline), deadline)
 
     @asynccontextmanager
     async def stream(self, id: str) -> AsyncIterator[AsyncDownload]:
@@ -118,7 +118,7 @@ class AsyncClient(PictureUrls):
         `deadline` ends with the headers. Raises `NotFound`, and `ConnectionFailed` while it is read.
         """
         deadline = self._deadline()
-        response = await self._run(self._calls.open(original_path(id), deadline), deadline)
+        response = await self._run(self._calls.open(id, deadline), deadline)
         async with aclosing(AsyncDownload(response)) as download:
             yield download
 
@@ -135,7 +135,7 @@ class AsyncClient(PictureUrls):
         """The bytes of a variant; the arguments are those of `variant_url`. Raises `NotFound` and `Forbidden`."""
         path = variant_path(encoded_id(id), width, height, format, preset, **options)
         deadline = self._deadline()
-        return await self._run(self._calls.read(path, deadline), deadline)
+        return await self._run(self._calls.variant(path, deadline), deadline)
 
     def _deadline(self) -> Deadline:
         return Deadline(self._seconds)

@@ -31,10 +31,14 @@ _BARE_TAG = re.compile(r"[0-9a-f]{64}")
 
 
 class Calls:
-    """Makes the steps of each call. `headers` has the credentials, and `signer` signs what is read."""
+    """Makes the steps of each call. `credentials` is the header with the credentials, if there are any.
 
-    def __init__(self, headers: Mapping[str, str], signer: Signer | None, attempts: Attempts) -> None:
-        self._headers = headers
+    What is read is signed by `signer` if there are no credentials, and a variant in any case: the server then allows
+    every size and option. A signed request has no credentials, so that caches can keep its response.
+    """
+
+    def __init__(self, credentials: Mapping[str, str], signer: Signer | None, attempts: Attempts) -> None:
+        self._credentials = credentials
         self._signer = signer
         self._attempts = attempts
 
@@ -42,7 +46,7 @@ class Calls:
         """`POST /original` and `POST /original/{id}`."""
         path = "/original" if id is None else original_path(id)
         upload = Upload(source, is_form=True)
-        request = Request("POST", path, path, self._headers, upload, is_idempotent=id is not None)
+        request = Request("POST", path, path, self._credentials, upload, is_idempotent=id is not None)
         if id is None:
             return self._attempts.steps(Call(request, _original), deadline)
         recover = self._recover_stored(id, source, (Conflict,), lambda original: original)
@@ -55,7 +59,7 @@ class Calls:
         if if_match is not None and only_if_new:
             raise InvalidArgument("if_match, only_if_new: exclude each other")
         path = original_path(id)
-        headers = {**self._headers, **_condition(if_match), "Content-Type": "application/octet-stream"}
+        headers = {**self._credentials, **_condition(if_match), "Content-Type": "application/octet-stream"}
         if only_if_new:
             headers["If-None-Match"] = "*"
         request = Request("PUT", path, path, headers, Upload(source, is_form=False))
@@ -67,7 +71,7 @@ class Calls:
     def delete(self, id: str, if_match: str | Original | None, deadline: Deadline) -> Steps[None]:
         """`DELETE /original/{id}`. After a lost answer, a 404 says that the delete has succeeded."""
         path = original_path(id)
-        request = Request("DELETE", path, path, {**self._headers, **_condition(if_match)})
+        request = Request("DELETE", path, path, {**self._credentials, **_condition(if_match)})
         return self._attempts.steps(Call(request, _nothing, _recover_deleted), deadline)
 
     def info(self, id: str, deadline: Deadline) -> Steps[Original]:
@@ -79,20 +83,28 @@ class Calls:
         given = {"limit": page_size, "cursor": cursor}
         query = urlencode({name: value for name, value in given.items() if value is not None})
         path = f"/original?{query}" if query else "/original"
-        request = Request("GET", path, path, self._headers)  # the listing cannot be signed
+        request = Request("GET", path, path, self._credentials)  # the listing cannot be signed
         return self._attempts.steps(Call(request, lambda response: _parsed(response, page_of)), deadline)
 
-    def read(self, path: str, deadline: Deadline) -> Steps[bytes]:
-        """The bytes of an original or a variant."""
-        return self._attempts.steps(Call(self._read(path), lambda response: response.body), deadline)
+    def download(self, id: str, deadline: Deadline) -> Steps[bytes]:
+        """`GET /original/{id}`, as a whole."""
+        request = self._read(original_path(id))
+        return self._attempts.steps(Call(request, lambda response: response.body), deadline)
 
-    def open(self, path: str, deadline: Deadline) -> Steps[Response]:
-        """The open response of an original or a variant."""
-        return self._attempts.steps(Call(self._read(path, keeps_open=True), lambda response: response), deadline)
+    def open(self, id: str, deadline: Deadline) -> Steps[Response]:
+        """`GET /original/{id}`, with an open body."""
+        request = self._read(original_path(id), keeps_open=True)
+        return self._attempts.steps(Call(request, lambda response: response), deadline)
 
-    def _read(self, path: str, *, keeps_open: bool = False) -> Request:
-        target = path if self._signer is None else self._signer.sign(path)
-        return Request("GET", path, target, self._headers, keeps_open=keeps_open)
+    def variant(self, path: str, deadline: Deadline) -> Steps[bytes]:
+        """`GET /derived/...`."""
+        request = self._read(path, is_variant=True)
+        return self._attempts.steps(Call(request, lambda response: response.body), deadline)
+
+    def _read(self, path: str, *, is_variant: bool = False, keeps_open: bool = False) -> Request:
+        if self._signer is not None and (is_variant or not self._credentials):
+            return Request("GET", path, self._signer.sign(path), {}, keeps_open=keeps_open)
+        return Request("GET", path, path, self._credentials, keeps_open=keeps_open)
 
     def _recover_stored(
         self, id: str, source: Source, errors: tuple[type[PymagerError], ...], result: Callable[[Original], T]

@@ -20,7 +20,7 @@ from pymager_client.messages import MAX_ERROR_BYTES, Failure, Request, Response
 from pymager_client.models import Original, Replacement
 from pymager_client.retries import Attempts, Hash, Result, Send, Steps, Wait
 from pymager_client.sources import Reading, SyncInput, sha256_of, source_of
-from pymager_client.urls import PictureUrls, encoded_id, original_path
+from pymager_client.urls import PictureUrls, encoded_id
 from pymager_client.variants import VariantOptions, variant_path
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Client(PictureUrls):
     """Uploads, reads and deletes pictures. Can be used by several threads; use it in a `with` block, or close it.
 
     `username` and `password`, or `token`, are needed to write and to list. They are sent to `base_url` only; redirects
-    are not followed. With a `signing_key`, URLs and reads are signed.
+    are not followed. With a `signing_key`, URLs and reads of variants are signed, and without credentials all reads.
 
     `timeout` is how many seconds the server may take to connect, or to receive or send the next bytes. `deadline`
     limits a whole call with its retries; it is checked between two chunks, so that it can be exceeded by one `timeout`.
@@ -117,7 +117,7 @@ class Client(PictureUrls):
     def download(self, id: str) -> bytes:
         """The bytes that were uploaded. `stream` does not hold them in memory. Raises `NotFound`."""
         deadline = self._deadline()
-        return self._run(self._calls.read(original_path(id), deadline), deadline)
+        return self._run(self._calls.download(id, deadline), deadline)
 
     @contextmanager
     def stream(self, id: str) -> Iterator[Download]:
@@ -126,7 +126,7 @@ class Client(PictureUrls):
         `deadline` ends with the headers. Raises `NotFound`, and `ConnectionFailed` while it is read.
         """
         deadline = self._deadline()
-        response = self._run(self._calls.open(original_path(id), deadline), deadline)
+        response = self._run(self._calls.open(id, deadline), deadline)
         with closing(response.stream):
             yield Download(response)
 
@@ -143,7 +143,7 @@ class Client(PictureUrls):
         """The bytes of a variant; the arguments are those of `variant_url`. Raises `NotFound` and `Forbidden`."""
         path = variant_path(encoded_id(id), width, height, format, preset, **options)
         deadline = self._deadline()
-        return self._run(self._calls.read(path, deadline), deadline)
+        return self._run(self._calls.variant(path, deadline), deadline)
 
     def _deadline(self) -> Deadline:
         return Deadline(self._seconds)
