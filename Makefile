@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick servers cluster storm check format docs bench bench-scale bench-rollout bench-overload \
-  bench-memory bench-mezzanine bench-options bench-codecs dist deb deb-test fidelity image lock clean
+.PHONY: help run test test-quick clients-test servers cluster storm check format docs bench bench-scale bench-rollout \
+  bench-overload bench-memory bench-mezzanine bench-options bench-codecs dist deb deb-test fidelity image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -28,6 +28,9 @@ QUICK := tests/unit tests/engine --ignore=tests/unit/workers --ignore=tests/unit
   $(patsubst %,--ignore=tests/engine/test_%.py,animated_variants describe effects geometry_grid reduced_decode smart svg)
 test-quick: $(VENV)/dev.stamp ## Run the tests that need no server and are not slow; under 90 seconds.
 	$(BIN)/python -m pytest -q -n 2 $(QUICK) $(ARGS)
+
+clients-test: $(VENV)/dev.stamp ## Test the clients against a server; CLIENTS=python names some. In CI, all tools must be there.
+	PYTHON=$(PYTHON) clients/test $(CLIENTS)
 
 # Needs Debian's packages chromium, imagemagick, libvips-tools, ffmpeg and libheif-examples.
 fidelity: $(VENV)/dev.stamp ## Ask independent decoders anew what the tests' pictures look like.
@@ -114,6 +117,7 @@ image: ## Build the container image with docker, podman or buildah.
 	echo "make image needs one of these, ready to build: $(BUILDERS)" >&2; exit 1
 
 lock: ## Update the lock files after a change of dependencies.
+	$(MAKE) -C clients/python lock
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  -o requirements/build.txt requirements/build.in
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \

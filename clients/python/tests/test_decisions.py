@@ -67,8 +67,11 @@ def test_a_wait_that_the_server_asks_for_is_capped() -> None:
     assert waits(busy(retry_after="7"), busy(429, retry_after="86400"), DONE) == [7, 60]
 
 
-def test_a_429_without_a_time_is_not_repeated() -> None:
-    assert waits(busy(429)) == []
+def test_only_errors_that_pass_are_repeated() -> None:
+    for status in (429, 502, 503, 504):
+        assert waits(busy(status), DONE) == [0.25]
+    for status in (302, 400, 401, 408, 409, 412, 500, 501, 507):
+        assert waits(busy(status, retry_after="1")) == []
 
 
 def test_a_malformed_time_counts_as_none() -> None:

@@ -26,7 +26,7 @@ _FIRST_WAIT_SECONDS = 0.25
 _MAX_WAIT_SECONDS = 10.0
 _MAX_DOUBLINGS = 30
 _TOO_MANY_REQUESTS = 429
-_UNAVAILABLE = (502, 503, 504)
+_TRANSIENT = (_TOO_MANY_REQUESTS, 502, 503, 504)
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,10 @@ class Attempts:
             return None
         if isinstance(outcome, Failure):
             return None if outcome.is_final else self._backoff(attempts)
+        if outcome.status not in _TRANSIENT:
+            return None
         retry_after = problem_of(outcome).retry_after
-        if outcome.status in (_TOO_MANY_REQUESTS, *_UNAVAILABLE) and retry_after is not None:
-            return min(retry_after, MAX_RETRY_AFTER_SECONDS)
-        return self._backoff(attempts) if outcome.status in _UNAVAILABLE else None
+        return self._backoff(attempts) if retry_after is None else min(retry_after, MAX_RETRY_AFTER_SECONDS)
 
     def _backoff(self, attempts: int) -> float:
         """Doubles with each attempt. Up to a half is taken off, so that clients do not return at the same moment."""
