@@ -9,7 +9,12 @@ from base64 import b64encode
 import pytest
 
 from pymager_client import PictureUrls, PymagerError, UnexpectedResponse
+from pymager_client.calls import Calls
+from pymager_client.credentials import authorization
+from pymager_client.deadlines import Deadline
 from pymager_client.errors import Problem, error_of
+from pymager_client.retries import Attempts
+from pymager_client.signing import Signer
 from tests.conftest import Connect
 from tests.pictures import png
 from tests.scripted import Answer, Reset, answer, problem, scripted
@@ -63,6 +68,15 @@ def test_no_secret_is_in_a_log_a_representation_or_an_exception(
     assert "/info/cat" in logged
     assert_no_secret(logged)
     assert_no_secret(repr(PictureUrls("http://a", signing_key=KEY)))
+
+
+def test_a_request_is_represented_without_secrets() -> None:
+    credentials = authorization("test", PASSWORD, None)
+    calls = Calls(credentials, Signer(KEY), Attempts(1))
+    for steps in (calls.info("cat", Deadline(None)), calls.variant("/derived/cat-8x.jpg", Deadline(None))):
+        shown = repr(next(steps))
+        assert "path=" in shown
+        assert_no_secret(shown)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

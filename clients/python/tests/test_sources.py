@@ -9,14 +9,36 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from pymager_client import AsyncClient, Client, InvalidArgument, TimedOut
-from pymager_client.sources import BytesSource, FileSource, PathSource, sha256_of, source_of
+from pymager_client import AsyncClient, Client, InvalidArgument, ServerError, TimedOut
+from pymager_client.sources import CHUNK_BYTES, BytesSource, FileSource, PathSource, sha256_of, source_of
 from tests.conftest import Connect
 from tests.pictures import png
 from tests.scripted import Stalled, answer, scripted
 from tests.server import PASSWORD, USERNAME
 
 EMPTY = answer(500)
+
+
+class Pipe:
+    """Can only be read, and notes how much each call wants."""
+
+    def __init__(self, data: bytes) -> None:
+        self._file = io.BytesIO(data)
+        self.sizes: list[int] = []
+
+    def read(self, size: int) -> bytes:
+        self.sizes.append(size)
+        return self._file.read(size)
+
+
+def test_what_can_only_be_read_is_sent_in_small_parts(connect: Connect) -> None:
+    data = b"picture" * 300_000
+    pipe = Pipe(data)
+    with scripted() as server, pytest.raises(ServerError):
+        connect(server.url).replace("cat", pipe)
+    assert server.requests[0].body == data
+    assert set(pipe.sizes) == {CHUNK_BYTES}
+    assert len(pipe.sizes) > len(data) / CHUNK_BYTES
 
 
 @pytest.mark.parametrize("source", [1, None, object(), 1.5])

@@ -100,6 +100,11 @@ def test_a_wrong_base_url_is_refused_without_showing_it(url: str) -> None:
         assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "https://[::1]:8443/", "HTTPS://IMG.example.org/a/b%20c//"])
+def test_a_base_url_can_have_a_port_and_a_prefix(url: str) -> None:
+    assert PictureUrls(url).original_url("cat") == f"{url.rstrip('/')}/original/cat"
+
+
 def test_a_srcset_needs_widths_and_no_dpr() -> None:
     with pytest.raises(InvalidArgument):
         URLS.srcset("cat", [])

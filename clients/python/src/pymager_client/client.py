@@ -74,7 +74,7 @@ class Client(PictureUrls):
         self._http.close()
 
     def upload(self, source: SyncInput, id: str | None = None) -> Original:
-        """Store a new original: a path, bytes, a file opened in binary mode, or an iterable of bytes.
+        """Store a new original: a path, bytes, a file that is open in binary mode, or an iterable of bytes.
 
         Without an id, the server makes one. Raises `Conflict` if the id exists, `InvalidRequest` for what is not a
         picture, and others of `pymager_client.errors`.

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -31,14 +31,16 @@ class Upload:
 class Request:
     """A request. `path` is below the base URL, and `target` is the same with a signature, if there is one.
 
+    Its `repr` has neither the credentials nor the signature.
+
     `is_idempotent` says that to send it twice has the effect of sending it once. `keeps_open` says that the body of a
     success is read later.
     """
 
     method: str
     path: str
-    target: str
-    headers: Mapping[str, str]
+    target: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     upload: Upload | None = None
     is_idempotent: bool = True
     keeps_open: bool = False

@@ -8,15 +8,25 @@ import stat
 from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from pymager_client.errors import InvalidArgument
 
 CHUNK_BYTES = 256 * 1024
 
+
+@runtime_checkable
+class Readable(Protocol):
+    """A file that is open in binary mode, or something else that is read like one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to this many bytes; none at the end."""
+        ...
+
+
 Data = bytes | bytearray | memoryview
-SyncInput = str | os.PathLike[str] | Data | IO[bytes] | Iterable[bytes]
-"""A path, bytes, a file opened in binary mode, or an iterable of bytes."""
+SyncInput = str | os.PathLike[str] | Data | Readable | Iterable[bytes]
+"""A path, bytes, a file that is open in binary mode, or an iterable of bytes."""
 AsyncInput = SyncInput | AsyncIterable[bytes]
 """In addition, an asynchronous iterable of bytes."""
 
@@ -69,16 +79,6 @@ class Source(Protocol):
         ...
 
 
-@runtime_checkable
-class _Readable(Protocol):
-    """A file, as far as it is used here."""
-
-    def read(self, size: int, /) -> bytes: ...
-    def seek(self, offset: int, whence: int = 0, /) -> int: ...
-    def seekable(self) -> bool: ...
-    def tell(self) -> int: ...
-
-
 class BytesSource:
     """Bytes in memory."""
 
@@ -110,12 +110,10 @@ class PathSource:
 class FileSource:
     """A file that the caller has opened, from its current position on. It is not closed."""
 
-    def __init__(self, file: _Readable) -> None:
-        self._file = file
-        self._start: int | None = None
+    def __init__(self, file: Readable) -> None:
+        self._file: Any = file
+        self._start = _position(file)
         self._is_new = True
-        with suppress(AttributeError, OSError):
-            self._start = file.tell() if file.seekable() else None
 
     @property
     def can_be_read(self) -> bool:
@@ -177,12 +175,12 @@ def source_of(given: SyncInput) -> Source:
         return BytesSource(given)
     if isinstance(given, (str, os.PathLike)):
         return PathSource(given)
-    if isinstance(given, _Readable):
+    if isinstance(given, Readable):
         return FileSource(given)
     if isinstance(given, Iterable):
         return IteratorSource(given)
     raise InvalidArgument(
-        "source: must be a path, bytes, a file opened in binary mode, or an iterable of bytes "
+        "source: must be a path, bytes, a file that is open in binary mode, or an iterable of bytes "
         f"(AsyncClient also takes an asynchronous one), got {type(given).__name__}"
     )
 
@@ -208,3 +206,10 @@ def _checked(chunk: bytes) -> bytes:
     if not isinstance(chunk, (bytes, bytearray, memoryview)):
         raise TypeError(f"source: must give bytes, got {type(chunk).__name__}; open files in binary mode")
     return bytes(chunk)
+
+
+def _position(file: Any) -> int | None:
+    """Where a file stands; None if it cannot be read from there again."""
+    with suppress(AttributeError, OSError):
+        return int(file.tell()) if file.seekable() else None
+    return None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MAX_ID_BYTES = 200
 _ASCII_OF_IDS = re.compile(r"[A-Za-z0-9_-]")
-_BASE_URL = re.compile(r"https?://[!-~]+")
+_BASE_URL = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 
 
 class PictureUrls:
