@@ -1,6 +1,8 @@
 """What is read of sources, and what is refused."""
 
 import io
+import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from pymager_client import AsyncClient, Client, InvalidArgument, ServerError, TimedOut
+from pymager_client import AsyncClient, Client, InvalidArgument, ServerError, TimedOut, Unavailable
 from pymager_client.sources import CHUNK_BYTES, BytesSource, FileSource, PathSource, sha256_of, source_of
 from tests.conftest import Connect
 from tests.pictures import png
@@ -167,5 +169,32 @@ def test_a_source_that_never_ends_is_left_at_the_deadline(backend: str) -> None:
             async with AsyncClient(server.url, deadline=1) as client:
                 with pytest.raises(TimedOut):
                     await client.replace("cat", endless())
+
+    anyio.run(main, backend=backend)
+
+
+def test_a_pipe_with_a_name_is_sent_once(connect: Connect, tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"picture",))
+    writer.start()
+    with scripted(answer(503, Retry_After="0"), EMPTY) as server, pytest.raises(Unavailable):
+        connect(server.url).replace("cat", path)
+    writer.join()
+    assert [request.body for request in server.requests] == [b"picture"]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_pipe_that_stalls_is_left_at_the_deadline(backend: str, tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    keeper = os.open(path, os.O_RDWR)  # a writer that writes nothing
+
+    async def main() -> None:
+        with scripted() as server:
+            async with AsyncClient(server.url, deadline=1) as client:
+                with pytest.raises(TimedOut):
+                    await client.replace("cat", path)
+        os.close(keeper)  # ends the read in the thread
 
     anyio.run(main, backend=backend)

@@ -190,7 +190,7 @@ async def _opened(upload: Upload) -> AsyncIterator[Reading | None]:
     if isinstance(upload.source, AsyncIteratorSource):
         yield None
         return
-    with closing(await anyio.to_thread.run_sync(upload.source.open)) as reading:
+    with closing(await anyio.to_thread.run_sync(upload.source.open, abandon_on_cancel=True)) as reading:
         yield reading
 
 
@@ -209,7 +209,7 @@ async def _next(upload: Upload, reading: Reading | None) -> bytes:
         return await upload.source.read()
     if not reading.blocks:
         return reading.next()
-    return await anyio.to_thread.run_sync(reading.next, abandon_on_cancel=reading.can_abandon)
+    return await anyio.to_thread.run_sync(reading.next, abandon_on_cancel=True)
 
 
 async def _body(answer: httpx.Response) -> bytes:

@@ -34,7 +34,7 @@ AsyncInput = SyncInput | AsyncIterable[bytes]
 class Reading:
     """One reading of a source, which has `size` bytes if that is known.
 
-    `blocks` says that `next` can wait, and `can_abandon` that nothing breaks if nobody waits for it any longer.
+    `blocks` says that `next` can wait.
     """
 
     def __init__(
@@ -44,12 +44,10 @@ class Reading:
         close: Callable[[], None] = lambda: None,
         *,
         blocks: bool = True,
-        can_abandon: bool = True,
     ) -> None:
         self.size = size
         self.close = close
         self.blocks = blocks
-        self.can_abandon = can_abandon
         self._read = read
         self._left = size
 
@@ -93,18 +91,17 @@ class BytesSource:
 
 
 class PathSource:
-    """A file, opened anew for each attempt."""
-
-    can_be_read = True
+    """A file, opened anew for each attempt; a pipe with a name can be read once."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
+        self.can_be_read = True
 
     def open(self) -> Reading:
-        file = self._path.open("rb")
+        file = self._path.open("rb", buffering=0)  # without a lock, so that it can be closed during a read that waits
         status = os.fstat(file.fileno())
-        size = status.st_size if stat.S_ISREG(status.st_mode) else None
-        return Reading(size, lambda: file.read(CHUNK_BYTES), file.close, can_abandon=False)
+        self.can_be_read = stat.S_ISREG(status.st_mode)
+        return Reading(status.st_size if self.can_be_read else None, lambda: file.read(CHUNK_BYTES), file.close)
 
 
 class FileSource:
