@@ -29,7 +29,7 @@ QUICK := tests/unit tests/engine --ignore=tests/unit/workers --ignore=tests/unit
 test-quick: $(VENV)/dev.stamp ## Run the tests that need no server and are not slow; under 90 seconds.
 	$(BIN)/python -m pytest -q -n 2 $(QUICK) $(ARGS)
 
-clients-test: $(VENV)/dev.stamp ## Test the clients against a server; CLIENTS=python names some. In CI, all tools must be there.
+clients-test: $(VENV)/run.stamp ## Test the clients against a server; CLIENTS=python names some. In CI, all tools must be there.
 	PYTHON=$(PYTHON) clients/test $(CLIENTS)
 
 # Needs Debian's packages chromium, imagemagick, libvips-tools, ffmpeg and libheif-examples.

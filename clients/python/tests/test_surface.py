@@ -1,11 +1,16 @@
 """Both clients have the same calls, and the README names everything that is exported."""
 
+import dataclasses
 import inspect
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pytest
+
 import pymager_client
-from pymager_client import AsyncClient, Client
+from pymager_client import AsyncClient, Client, Original, VariantOptions
+from pymager_client.errors import Problem
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
@@ -17,6 +22,27 @@ def surface(kind: type[Any]) -> dict[str, list[tuple[str, Any, Any]]]:
         for name, method in inspect.getmembers(kind, callable)
         if name == "__init__" or not name.startswith("_")
     }
+
+
+@pytest.fixture(scope="module")
+def openapi(public_url: str) -> Any:
+    """The server's description of its API."""
+    return httpx.get(f"{public_url}/openapi.json", timeout=120, trust_env=False).json()
+
+
+def test_an_original_has_the_fields_that_the_server_sends(openapi: Any) -> None:
+    sent = openapi["components"]["schemas"]["Original"]["properties"]
+    assert {field.name for field in dataclasses.fields(Original)} == set(sent)
+
+
+def test_a_problem_has_the_fields_that_the_server_sends(openapi: Any) -> None:
+    sent = set(openapi["components"]["schemas"]["Problem"]["properties"])
+    assert sent <= {field.name for field in dataclasses.fields(Problem)}
+
+
+def test_a_variant_has_the_options_that_the_server_reads(openapi: Any) -> None:
+    read = {each["name"] for each in openapi["paths"]["/derived/{name}"]["get"]["parameters"] if each["in"] == "query"}
+    assert set(VariantOptions.__annotations__) | {"exp", "sig"} == read | {"v"}
 
 
 def test_both_clients_have_the_same_calls() -> None:
