@@ -44,8 +44,8 @@ public final class AsyncPymagerClient {
     /**
      * Uploads a picture. The server makes an id.
      *
-     * <p>Without an id, an upload that is sent twice is stored twice. So it is repeated only if there was no connection,
-     * or after a 429.
+     * <p>Without an id, an upload that is sent twice is stored twice. So it is repeated only if there was no
+     * connection, or after a 429.
      *
      * @param picture the picture
      * @return the new original

@@ -187,7 +187,8 @@ final class Attempts<T> {
             return new ConnectionFailedException("cannot connect to " + server + reason(cause), cause, true);
         }
         if (cause instanceof IOException) {
-            return new ConnectionFailedException("the connection to " + server + " failed" + reason(cause), cause, false);
+            String message = "the connection to " + server + " failed" + reason(cause);
+            return new ConnectionFailedException(message, cause, false);
         }
         throw cause instanceof RuntimeException error ? error : new IllegalStateException(cause);
     }

@@ -35,7 +35,8 @@ final class BodyReceivers {
     static <T> Receiver<T> json(JsonReading<T> reading) {
         return info -> BodySubscribers.mapping(new Limited(MAX_JSON_BYTES), body -> {
             if (body.isCut()) {
-                throw new UnexpectedResponseException(info.statusCode(), "the response is too large to be pymager's", null);
+                String message = "the response is too large to be pymager's";
+                throw new UnexpectedResponseException(info.statusCode(), message, null);
             }
             try {
                 return reading.read(info.statusCode(), body.bytes());

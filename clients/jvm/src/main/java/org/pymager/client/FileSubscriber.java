@@ -14,7 +14,8 @@ import java.util.concurrent.Flow;
 
 /**
  * Writes the body of a response to a file. Unlike that of {@code java.net.http}, it fails with an
- * {@link UncheckedIOException} if the file cannot be written, so that this is not taken for a failure of the connection.
+ * {@link UncheckedIOException} if the file cannot be written, so that this is not taken for a failure of the
+ * connection.
  */
 final class FileSubscriber implements BodySubscriber<Path> {
     private final CompletableFuture<Path> result = new CompletableFuture<>();

@@ -10,7 +10,10 @@ import java.util.function.Function;
 final class Futures {
     private Futures() {}
 
-    /** The future of the last step, where a failure of the first step leads to another step; null if it leads nowhere. */
+    /**
+     * The future of the last step, where a failure of the first step can lead to another step. {@code recovery} returns
+     * null if it does not.
+     */
     static <T> CompletableFuture<T> recovered(
             CompletableFuture<T> first, Function<PymagerException, CompletableFuture<T>> recovery) {
         CompletableFuture<T> result = new CompletableFuture<>();
@@ -40,7 +43,7 @@ final class Futures {
     /** What a future's failure is about, without what futures wrap it into. */
     static Throwable unwrapped(Throwable failure) {
         Throwable cause = failure;
-        while ((cause instanceof CompletionException || cause instanceof ExecutionException) && cause.getCause() != null) {
+        while (cause.getCause() != null && isWrapper(cause)) {
             cause = cause.getCause();
         }
         return cause;
@@ -66,6 +69,10 @@ final class Futures {
 
     static void cancelWith(CompletableFuture<?> result, Future<?> step) {
         result.whenComplete((value, failure) -> step.cancel(true));
+    }
+
+    private static boolean isWrapper(Throwable failure) {
+        return failure instanceof CompletionException || failure instanceof ExecutionException;
     }
 
     private static <T> void forward(T value, Throwable failure, CompletableFuture<T> result) {

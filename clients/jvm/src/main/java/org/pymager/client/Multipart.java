@@ -25,7 +25,8 @@ record Multipart(Source body, String contentType) {
             long inner = picture.length();
             return inner == Source.UNKNOWN_LENGTH ? inner : head.length + inner + tail.length;
         };
-        return new Multipart(Source.of(opener, length, picture.isRepeatable()), "multipart/form-data; boundary=" + boundary);
+        Source form = Source.of(opener, length, picture.isRepeatable());
+        return new Multipart(form, "multipart/form-data; boundary=" + boundary);
     }
 
     private static byte[] ascii(String text) {

@@ -9,7 +9,8 @@ import java.util.Objects;
 import java.util.regex.Pattern;
 
 /**
- * A client of a pymager server, whose methods wait for the response. {@link #async()} has the same methods with futures.
+ * A client of a pymager server, whose methods wait for the response. {@link #async()} has the same methods with
+ * futures.
  *
  * <pre>{@code
  * PymagerClient client = PymagerClient.builder("http://127.0.0.1:8000").basic("admin", "PASSWORD").build();
@@ -55,8 +56,8 @@ public final class PymagerClient {
     /**
      * Uploads a picture. The server makes an id.
      *
-     * <p>Without an id, an upload that is sent twice is stored twice. So it is repeated only if there was no connection,
-     * or after a 429.
+     * <p>Without an id, an upload that is sent twice is stored twice. So it is repeated only if there was no
+     * connection, or after a 429.
      *
      * @param picture the picture
      * @return the new original

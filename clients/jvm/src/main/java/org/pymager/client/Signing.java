@@ -64,6 +64,9 @@ public final class Signing {
 
     @Override
     public String toString() {
-        return kind == Kind.EXPIRING ? "expires " + (lifetime == null ? "at " + expiry : "in " + lifetime) : kind.name();
+        if (kind != Kind.EXPIRING) {
+            return kind.name();
+        }
+        return lifetime == null ? "expires at " + expiry : "expires in " + lifetime;
     }
 }

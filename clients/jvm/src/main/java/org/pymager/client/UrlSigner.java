@@ -61,7 +61,8 @@ public final class UrlSigner {
      * @param target the path and the query, percent-encoded, such as {@code /derived/cat-800x600.jpg?q=70}. Nothing in
      *     it is changed. A prefix of the path that a front server removes is not part of it.
      * @return the path and the query with the signature
-     * @throws IllegalArgumentException if the target is not percent-encoded, has a signature, or is not that of a picture
+     * @throws IllegalArgumentException if the target is not percent-encoded, has a signature, or is not that of a
+     *     picture
      */
     public String sign(String target) {
         return sign(target, null);
@@ -117,7 +118,8 @@ public final class UrlSigner {
 
     private static void check(String target, Instant expires) {
         if (!ENCODED.matcher(target).matches()) {
-            throw new IllegalArgumentException("what is signed must be percent-encoded and have no '#', got " + path(target));
+            throw new IllegalArgumentException(
+                    "what is signed must be percent-encoded and have no '#', got " + path(target));
         }
         if (!READABLE.matcher(target).matches()) {
             throw new IllegalArgumentException(

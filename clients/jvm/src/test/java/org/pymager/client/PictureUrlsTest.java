@@ -55,7 +55,8 @@ class PictureUrlsTest {
     void theSpellingIsThatOfPymagerSign() throws Exception {
         Map<String, String> settings = Map.of("PYMAGER_SIZES", "*", "PYMAGER_PUBLIC_URL", BASE);
         for (String id : List.of("cat", "café", "می\u200cخواهم")) {
-            String printed = PymagerServer.printed(settings, "sign", BASE + "/derived/" + id + "-800x.webp?gravity=0.3,0.75");
+            String url = BASE + "/derived/" + id + "-800x.webp?gravity=0.3,0.75";
+            String printed = PymagerServer.printed(settings, "sign", url);
             Variant variant = Variant.width(800).format(OutputFormat.WEBP).gravity(Gravity.point(0.3, 0.75));
             assertEquals(printed.strip(), SIGNED.variant(id, variant));
         }
@@ -109,8 +110,11 @@ class PictureUrlsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "img.example.org", "/pictures", "ftp://img.example.org", "https://", "https://a b",
-        "https://user:secret@img.example.org", "https://user:secret@img.example.org:port space", "https://h?secret", "https://h#secret"})
+    @ValueSource(strings = {
+        "", "img.example.org", "/pictures", "ftp://img.example.org", "https://", "https://a b",
+        "https://user:secret@img.example.org", "https://user:secret@img.example.org:port space",
+        "https://h?secret", "https://h#secret",
+    })
     void aBadBaseUrlIsRefusedAndNotShown(String url) {
         Throwable error = assertThrows(IllegalArgumentException.class, () -> PictureUrls.of(url));
         for (; error != null; error = error.getCause()) {

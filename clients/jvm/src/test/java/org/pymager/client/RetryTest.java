@@ -155,7 +155,9 @@ class RetryTest {
         assertEquals(
                 Duration.ofSeconds(10),
                 RetryAfter.of(
-                        headers("Retry-After", "Fri, 02 Jan 2026 03:05:00 GMT", "Date", "Fri, 02 Jan 2026 03:04:50 GMT"),
+                        headers(
+                                "Retry-After", "Fri, 02 Jan 2026 03:05:00 GMT",
+                                "Date", "Fri, 02 Jan 2026 03:04:50 GMT"),
                         now));
         for (String wrong : List.of("", "-1", "1.5", "soon", "99999999999999999999")) {
             assertEquals(null, RetryAfter.of(headers("Retry-After", wrong), now));

@@ -81,9 +81,12 @@ final class StubServer implements AutoCloseable {
     }
 
     static Answer original(int status, String id, byte[] picture) {
-        return answer(status, "{\"id\":\"" + id + "\",\"format\":\"jpeg\",\"width\":4,\"height\":3,\"size\":" + picture.length
-                + ",\"sha256\":\"" + Pictures.sha256(picture) + "\",\"created\":\"2026-01-02T03:04:05Z\",\"frames\":null,"
-                + "\"alpha\":null,\"dominant\":null,\"thumbhash\":null,\"blurhash\":null,\"later\":[{}]}");
+        String body = """
+                {"id": "%s", "format": "jpeg", "width": 4, "height": 3, "size": %d, "sha256": "%s",
+                "created": "2026-01-02T03:04:05Z", "frames": null, "alpha": null, "dominant": null, "thumbhash": null,
+                "blurhash": null, "a-later-field": [{}]}
+                """;
+        return answer(status, body.formatted(id, picture.length, Pictures.sha256(picture)));
     }
 
     static Answer answer(int status, String body, String... headers) {

@@ -82,8 +82,10 @@ class UrlSignerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "secret-key", "00112233", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1",
-        "not base64, not base64, not base64, not base64!"})
+    @ValueSource(strings = {
+        "", "secret-key", "00112233", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1",
+        "not base64, not base64, not base64, not base64!",
+    })
     void aBadKeyIsRefusedAndNotShown(String key) {
         Throwable error = assertThrows(IllegalArgumentException.class, () -> UrlSigner.parse(key));
         for (; error != null; error = error.getCause()) {
@@ -92,9 +94,12 @@ class UrlSignerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "/", "cat", "/derived/", "/healthz", "/original", "/original?limit=1", "/x/derived/cat-1x1.jpg",
-        "http://127.0.0.1/derived/cat-1x1.jpg", "/derived/café-1x1.jpg", "/derived/a b-1x1.jpg", "/derived/cat-1x1.jpg#a",
-        "/derived/cat-1x1.jpg?v=a b", "/derived/cat-1x1.jpg\n", "/derived/cat-1x1.jpg?sig=x", "/derived/cat-1x1.jpg?q=7&sig"})
+    @ValueSource(strings = {
+        "", "/", "cat", "/derived/", "/healthz", "/original", "/original?limit=1", "/x/derived/cat-1x1.jpg",
+        "http://127.0.0.1/derived/cat-1x1.jpg", "/derived/café-1x1.jpg", "/derived/a b-1x1.jpg",
+        "/derived/cat-1x1.jpg#a", "/derived/cat-1x1.jpg?v=a b", "/derived/cat-1x1.jpg\n",
+        "/derived/cat-1x1.jpg?sig=x", "/derived/cat-1x1.jpg?q=7&sig",
+    })
     void whatAServerWouldNotAcceptIsNotSigned(String target) {
         assertThrows(IllegalArgumentException.class, () -> SIGNER.sign(target));
     }

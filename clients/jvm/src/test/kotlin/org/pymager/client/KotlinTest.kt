@@ -16,7 +16,10 @@ class KotlinTest {
     fun uploadsSignsAndShows() {
         val id = Pictures.newId()
         val photo = Files.write(folder.resolve("photo.jpg"), Pictures.jpeg(400, 300))
-        val client = PymagerClient.builder(PymagerServer.url()).basic("test", "test").signingKey(PymagerServer.KEY).build()
+        val client = PymagerClient.builder(PymagerServer.url())
+            .basic("test", "test")
+            .signingKey(PymagerServer.KEY)
+            .build()
 
         val original = client.upload(id, Source.of { Files.newInputStream(photo) })
         assertEquals(Pair(400, 300), Pair(original.width(), original.height()))
