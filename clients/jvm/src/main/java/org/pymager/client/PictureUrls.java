@@ -128,29 +128,33 @@ public final class PictureUrls {
      * @param variant the format and the options of the variants; each of the widths takes the place of its size
      * @param widths the widths in pixels. The server has to allow the sizes {@code 400x} and so on.
      * @return the value. In HTML, write {@code &amp;} for each {@code &}, as templates do.
-     * @throws IllegalArgumentException if there is no width, the variant is a preset, or no URL can have this id
+     * @throws IllegalArgumentException if there is no width, the variant is a preset or has {@link Variant#dpr},
+     *     or no URL can have this id
      */
     public String srcset(String id, Variant variant, int... widths) {
         return srcset(id, variant, Signing.DEFAULT, widths);
     }
 
     /**
-     * The value of {@code <img srcset>}, such as {@code URL 400w, URL 800w}.
+     * The value of {@code <img srcset>}, such as {@code URL 400w, URL 800w}. All URLs expire at the same time.
      *
      * @param id the id of the original
      * @param variant the format and the options of the variants; each of the widths takes the place of its size
      * @param signing whether the URLs are signed
      * @param widths the widths in pixels. The server has to allow the sizes {@code 400x} and so on.
      * @return the value. In HTML, write {@code &amp;} for each {@code &}, as templates do.
-     * @throws IllegalArgumentException if there is no width, the variant is a preset, or no URL can have this id
+     * @throws IllegalArgumentException if there is no width, the variant is a preset or has {@link Variant#dpr},
+     *     or no URL can have this id
      * @throws IllegalStateException if the signing needs a key and there is none
      */
     public String srcset(String id, Variant variant, Signing signing, int... widths) {
         if (widths.length == 0) {
             throw new IllegalArgumentException("a srcset must have at least one width");
         }
+        Signing resolved = signing.resolved(clock);
         return Arrays.stream(widths)
-                .mapToObj(width -> variant(id, variant.resized(width), signing) + " " + width + "w")
+                .distinct()
+                .mapToObj(width -> variant(id, variant.resized(width), resolved) + " " + width + "w")
                 .collect(Collectors.joining(", "));
     }
 

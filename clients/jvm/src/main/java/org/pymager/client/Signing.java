@@ -62,6 +62,11 @@ public final class Signing {
         return lifetime == null ? expiry : clock.instant().plus(lifetime);
     }
 
+    /** The same with a time in place of a duration. */
+    Signing resolved(Clock clock) {
+        return lifetime == null ? this : expiresAt(expiry(clock));
+    }
+
     @Override
     public String toString() {
         if (kind != Kind.EXPIRING) {

@@ -44,7 +44,8 @@ public final class Variant {
         GRAY("gray"),
         WATERMARK("watermark"),
         ANIMATED("animated"),
-        FRAME("frame");
+        FRAME("frame"),
+        VERSION("v");
 
         private final String parameter;
 
@@ -100,7 +101,7 @@ public final class Variant {
     }
 
     /**
-     * A variant that the server's settings name. The only option that it takes is {@link #dpr}.
+     * A variant that the server's settings name. The only options that it takes are {@link #dpr} and {@link #version}.
      *
      * @param name the name of the preset
      * @return the variant, in JPEG
@@ -297,10 +298,24 @@ public final class Variant {
         return with(Option.FRAME, String.valueOf(Numbers.between("frame", number, 0, MAX_FRAME)));
     }
 
+    /**
+     * Adds a parameter that the server ignores. Change it to bypass caches, for example with the beginning of the
+     * {@link Original#sha256() SHA-256} of an original that was replaced.
+     *
+     * @param version the value of the parameter
+     * @return the variant with this parameter
+     */
+    public Variant version(String version) {
+        return with(Option.VERSION, PercentEncoding.encoded(version).replace("%2C", ","));
+    }
+
     /** The same variant in another width, with the height in proportion. */
     Variant resized(int width) {
         if (preset != null) {
             throw new IllegalArgumentException("a preset has one size; use Variant.width for several");
+        }
+        if (options.containsKey(Option.DPR)) {
+            throw new IllegalArgumentException("dpr has no place in a srcset, where browsers choose; add larger widths");
         }
         return new Variant(checkedSide("width", width) + "x", null, format, options);
     }
@@ -331,8 +346,8 @@ public final class Variant {
     }
 
     private Variant with(Option option, String value) {
-        if (preset != null && option != Option.DPR) {
-            throw new IllegalArgumentException("a preset takes no option but dpr, got " + option.parameter);
+        if (preset != null && option != Option.DPR && option != Option.VERSION) {
+            throw new IllegalArgumentException("a preset takes no option but dpr and v, got " + option.parameter);
         }
         Map<Option, String> changed = new EnumMap<>(Option.class);
         changed.putAll(options);

@@ -10,7 +10,9 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -99,11 +101,15 @@ class PictureUrlsTest {
         Variant variant = Variant.size(100, 100).format(OutputFormat.WEBP).quality(70);
         assertEquals(
                 BASE + "/derived/cat-400x.webp?q=70 400w, " + BASE + "/derived/cat-800x.webp?q=70 800w",
-                PLAIN.srcset("cat", variant, 400, 800));
+                PLAIN.srcset("cat", variant, 400, 800, 400));
         assertEquals(
                 BASE + SIGNER.sign("/derived/cat-400x.jpg") + " 400w", SIGNED.srcset("cat", Variant.width(1), 400));
         assertEquals(
                 BASE + "/derived/cat-400x.jpg 400w", SIGNED.srcset("cat", Variant.width(1), Signing.NONE, 400));
+        Signing hour = Signing.expiresIn(Duration.ofHours(1));
+        String many = SIGNED.srcset("cat", variant, hour, IntStream.range(1, 5000).toArray());
+        Matcher expiries = Pattern.compile("exp=[0-9]+").matcher(many);
+        assertEquals(1, expiries.results().map(MatchResult::group).distinct().count());
         assertThrows(IllegalArgumentException.class, () -> PLAIN.srcset("cat", variant));
         assertThrows(IllegalArgumentException.class, () -> PLAIN.srcset("cat", Variant.preset("thumb"), 400));
         assertThrows(IllegalArgumentException.class, () -> PLAIN.srcset("cat", variant, 0));

@@ -237,7 +237,7 @@ class ServerTest {
                 plain.flip(Flip.HORIZONTAL), plain.flip(Flip.VERTICAL), plain.flip(Flip.BOTH),
                 plain.blur(0.3), plain.blur(100), plain.sharpen(0.3), plain.sharpen(10), plain.gray(),
                 plain.watermark("logo"), plain.animated(true), plain.animated(false), plain.frame(0),
-                Variant.width(80), Variant.height(80), Variant.preset("thumb"));
+                plain.version("a&b ,"), Variant.width(80), Variant.height(80), Variant.preset("thumb").version("1"));
         for (Variant variant : variants) {
             assertTrue(client.variant(id, variant).length > 0, variant.toString());
         }

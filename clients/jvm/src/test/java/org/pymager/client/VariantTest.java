@@ -16,11 +16,13 @@ class VariantTest {
         assertEquals("-800x.jpg", Variant.width(800).toString());
         assertEquals("-x600.jpg", Variant.height(600).toString());
         assertEquals("@thumb.webp?dpr=2", Variant.preset("thumb").format(OutputFormat.WEBP).dpr(2).toString());
+        assertEquals("@thumb.jpg?v=a%26b%20,", Variant.preset("thumb").version("a&b ,").toString());
     }
 
     @Test
     void optionsAreInTheOrderOfTheServerWhateverTheOrderOfTheCalls() {
         Variant variant = Variant.size(800, 600)
+                .version("7")
                 .frame(3)
                 .watermark("logo")
                 .gray()
@@ -38,7 +40,7 @@ class VariantTest {
                 .fit(Fit.CONTAIN);
         assertEquals(
                 "-800x600.jpg?fit=contain&enlarge=false&gravity=0.3,0.75&dpr=1.5&q=70&bg=ffee00&crop=10p,0p,50p,100p"
-                        + "&trim=10&rotate=90&flip=hv&blur=2.5&sharpen=1&gray=true&watermark=logo&frame=3",
+                        + "&trim=10&rotate=90&flip=hv&blur=2.5&sharpen=1&gray=true&watermark=logo&frame=3&v=7",
                 variant.toString());
     }
 
@@ -82,6 +84,8 @@ class VariantTest {
                 () -> Variant.preset("Thumb"),
                 () -> Variant.preset("thumb").quality(70),
                 () -> Variant.preset("thumb").resized(100),
+                () -> plain.dpr(2).resized(100),
+                () -> plain.version("\ud83d"),
                 () -> plain.dpr(0.99),
                 () -> plain.dpr(4.01),
                 () -> plain.dpr(Double.NaN),
