@@ -41,12 +41,18 @@ export class Attempt {
     return this.#controller.signal;
   }
 
-  /** Wait for this step; it is aborted if it takes longer than the timeout, from the last `progress` on. */
+  /** Wait for this step, until the caller aborts it, or the timeout has passed since the last `progress`. */
   async step<T>(step: Promise<T>, extra = 0): Promise<T> {
     this.#arm(extra);
+    let onAbort = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(this.signal.reason);
+      this.signal.addEventListener("abort", onAbort);
+    });
     try {
-      return await step;
+      return await Promise.race([step, aborted]); // a source, or a `fetch` of the caller, may not know the signal
     } finally {
+      this.signal.removeEventListener("abort", onAbort);
       this.#disarm();
     }
   }

@@ -126,11 +126,11 @@ export class Client extends PictureUrls {
    * Rejects with `PreconditionFailedError` if `ifMatch` or `onlyIfNew` does not hold.
    */
   async replace(id: string, source: Source | Promise<Source>, options: ReplaceOptions = {}): Promise<Replacement> {
+    const upload = uploadOf(await source);
     const { ifMatch, onlyIfNew = false } = options;
     if (ifMatch !== undefined && onlyIfNew) {
       throw new InvalidArgumentError("ifMatch, onlyIfNew: only one of them can be given");
     }
-    const upload = uploadOf(await source);
     const path = originalPath(id);
     const isConditional = ifMatch !== undefined || onlyIfNew;
     return this.#send(
@@ -279,7 +279,7 @@ export class Client extends PictureUrls {
       headers.Authorization = this.#authorization;
     }
     const url = this.baseUrl + (await call.target());
-    const body = await call.upload?.body(() => attempt.progress());
+    const body = call.upload && (await attempt.step(call.upload.body(() => attempt.progress())));
     if (body?.contentType !== undefined) {
       headers["Content-Type"] = body.contentType;
     }

@@ -264,6 +264,14 @@ test("a proxy's page gives the same classes", async (t) => {
   }
 });
 
+test("a problem document is read up to a limit", async (t) => {
+  const large = (size: number): Handler =>
+    json(404, { title: "Title", detail: "x".repeat(size) }, { "Content-Type": "application/problem+json" });
+  const client = clientOf(await served(t, large(60_000), large(70_000)));
+  await assert.rejects(client.info("cat"), (error) => error instanceof NotFoundError && error.detail.length === 60_000);
+  await assert.rejects(client.info("cat"), (error) => error instanceof NotFoundError && error.detail.length < 100);
+});
+
 test("a success that pymager does not send is an error", async (t) => {
   for (const body of ["<p>Hello</p>", "[]", "{}", "null"]) {
     const server = await served(t, (response) => response.writeHead(200).end(body));
@@ -342,6 +350,25 @@ test("a signal ends a call at once, with its reason", async (t) => {
   assert.equal(silent.requests.length, 1);
 });
 
+test("a signal and the timeout also end what does not know them", async (t) => {
+  const never = new Promise<never>(() => undefined);
+  const controller = new AbortController();
+  const opening = () => {
+    setImmediate(() => controller.abort(new Error("enough")));
+    return never;
+  };
+  const server = await served(t, json(201, ORIGINAL));
+  const options = { timeout: LONG_MS, signal: controller.signal };
+  await assert.rejects(clientOf(server).upload(opening, "cat", options), { message: "enough" });
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const stuck = () => {
+    setImmediate(() => t.mock.timers.tick(LONG_MS));
+    return never;
+  };
+  await assert.rejects(clientOf(server, { fetch: stuck, timeout: LONG_MS, maxAttempts: 1 }).info("cat"), TimedOutError);
+  assert.equal(server.requests.length, 0);
+});
+
 test("a signal ends a stream that is read", async (t) => {
   const stalling = await served(t, (response) => response.writeHead(200, { "Content-Length": "10" }).write("123"));
   const controller = new AbortController();
@@ -381,5 +408,5 @@ test("an upload of a known size has more time", async (t) => {
   }) as typeof setTimeout);
   const stored = async () => Response.json(ORIGINAL, { status: 201 });
   await new Client("http://127.0.0.1:1", { timeout: 1_000, fetch: stored }).upload(new Uint8Array(655_360), "cat");
-  assert.equal(Math.round(armed[0] ?? 0), 11_000);
+  assert.equal(Math.max(...armed.map(Math.round)), 11_000);
 });

@@ -83,6 +83,11 @@ for (const expiry of [
   });
 }
 
+test("a target that ends with a question mark has no other parameters", async () => {
+  const urls = new PictureUrls(BASE, { signingKey: KEY });
+  assert.equal(await urls.sign(`${TARGET}?`), await urls.sign(TARGET));
+});
+
 test("an expiry cannot be given twice, nor without a signature", async () => {
   const urls = new PictureUrls(BASE, { signingKey: KEY });
   await assert.rejects(urls.sign(`${TARGET}?exp=1`, { expires: 2 }), InvalidArgumentError);
