@@ -4,8 +4,8 @@ import { InvalidArgumentError } from "./errors.js";
 import type { Signing } from "./urls.js";
 import type { Format, SizedVariant, VariantOptions } from "./variants.js";
 
-/** Options of all candidates of a `srcset`. */
-export interface Srcset extends VariantOptions {
+/** Options of all candidates of a `srcset`. There is no `dpr`: a browser multiplies the width itself. */
+export interface Srcset extends Omit<VariantOptions, "dpr"> {
   format?: Format | undefined;
   /** Width divided by height, to crop all candidates to. Without it, they have the picture's proportions. */
   aspectRatio?: number | undefined;
@@ -61,6 +61,9 @@ export async function srcsetOf(
   widths: readonly number[],
   { aspectRatio, original, ...options }: Srcset & Signing,
 ): Promise<string> {
+  if ((options as VariantOptions).dpr !== undefined) {
+    throw new InvalidArgumentError("dpr: cannot be used in srcset; add larger widths instead");
+  }
   const sizes = sizesOf(widths, aspectRatio, original);
   const candidates = sizes.map(async (size) => `${await urlOf({ ...options, ...size })} ${size.width}w`);
   return (await Promise.all(candidates)).join(", ");

@@ -82,6 +82,8 @@ export interface VariantOptions {
   animated?: boolean | undefined;
   /** One frame of an animation, or one page of a TIFF. The first is 0. */
   frame?: number | undefined;
+  /** Ignored by the server. Change it to bypass caches. */
+  v?: string | undefined;
 }
 
 /** A variant with a size. Without one of the sides, it follows from the picture's proportions. */
@@ -97,6 +99,7 @@ export interface SizedVariant extends VariantOptions {
 export interface PresetVariant {
   preset: string;
   dpr?: number | undefined;
+  v?: string | undefined;
   format?: Format | undefined;
 }
 
@@ -138,6 +141,7 @@ const OPTIONS: { readonly [Name in keyof Required<VariantOptions>]: OptionRow<No
   watermark: { show: word },
   animated: { show: flag },
   frame: { show: (value) => integer("frame", value) },
+  v: { show: String },
 };
 
 interface OptionRow<Value> {
@@ -179,7 +183,7 @@ function side(name: string, pixels: number | undefined): string {
 }
 
 function preset(variant: PresetVariant): string {
-  const allowed = ["preset", "format", "dpr"];
+  const allowed = ["preset", "format", "dpr", "v"];
   const other = Object.entries(variant).find(([name, value]) => value !== undefined && !allowed.includes(name));
   if (other !== undefined) {
     throw new InvalidArgumentError(`preset: takes no option but dpr, got ${other[0]}`);

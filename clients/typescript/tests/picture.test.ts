@@ -88,6 +88,7 @@ test("widths and the aspect ratio are checked", async () => {
   await assert.rejects(urls.srcset("cat", []), InvalidArgumentError);
   await assert.rejects(urls.srcset("cat", [0]), InvalidArgumentError);
   await assert.rejects(urls.srcset("cat", [10], { aspectRatio: 0 }), InvalidArgumentError);
+  await assert.rejects(urls.srcset("cat", [10], { dpr: 2 } as object), InvalidArgumentError);
   await assert.rejects(urls.picture("cat", { alt: "", widths: [1], formats: ["svg" as "png"] }), InvalidArgumentError);
 });
 

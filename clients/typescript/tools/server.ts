@@ -1,6 +1,7 @@
 /** Starts `pymager serve` on a free port over a temporary folder, for the tests and for the types of the API. */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,10 +19,10 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** `PYMAGER_PROGRAM`, which can have arguments, or the program in the checkout's environment. */
+/** `PYMAGER_PROGRAM`, a path or a command with arguments; otherwise the program in the checkout's environment. */
 function program(): [string, ...string[]] {
-  const words = (process.env.PYMAGER_PROGRAM ?? join(CHECKOUT, ".venv/bin/pymager")).split(/\s+/).filter(Boolean);
-  const [command = "pymager", ...rest] = words;
+  const given = process.env.PYMAGER_PROGRAM ?? join(CHECKOUT, ".venv/bin/pymager");
+  const [command = given, ...rest] = existsSync(given) ? [given] : given.split(/\s+/).filter(Boolean);
   return [command, ...rest];
 }
 
