@@ -164,5 +164,6 @@ def _dev_options(folder: Path) -> dict[str, Any]:
         "metadata": "",
         "sizes": "*",
         "options": "*",
+        "ui": "on",
         "users": f"test:{hash_password('test')}",
     }

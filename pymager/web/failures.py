@@ -58,6 +58,10 @@ class WritesDisabled(WebError):
     """Nobody can write: no users and no tokens are configured."""
 
 
+class SigningDisabled(WebError):
+    """Nobody can sign a URL over HTTP: there is no key, or signatures are off."""
+
+
 class ReadOnly(WebError):
     """A write while the service is read-only; `retry_after` is in seconds."""
 
@@ -114,6 +118,7 @@ STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
     RequestTimeout: 408,
     errors.AlreadyExists: 409,
     errors.WatermarkMissing: 409,
+    SigningDisabled: 409,
     PreconditionFailed: 412,
     errors.RevisionMismatch: 412,
     errors.TooLarge: 413,
@@ -139,7 +144,7 @@ _RETRY_AFTER_SECONDS = 5
 INTERNAL_ERROR = "Internal error. The server log has details under this request id."
 _NO_ROUTE = (
     "No such route. Available routes: /original, /original/{id}, /derived/{id}-{width}x{height}.{extension}, "
-    "/derived/{id}@{preset}.{extension}, /info/{id}"
+    "/derived/{id}@{preset}.{extension}, /info/{id}, /sign"
 )
 _UNAVAILABLE = "A part of the service is unavailable. Try again later."
 _OUTCOME_UNKNOWN = (

@@ -143,7 +143,6 @@ def test_a_signed_url_may_request_any_variant_within_the_hard_limits(
 ) -> None:
     path = f"/derived/{picture}-33x44.webp"
     assert_refused(optional.get(path), 403, "Size 33x44 is not allowed")
-    assert_refused(optional.request("GET", path, WRITER), 403, "Size 33x44 is not allowed")
     for url in (signed(path), signed(path, 60), signed(f"{path}?v=1", key=OLD_KEY)):
         assert optional.get(url).status == 200
     assert_refused(optional.get(path), 403, "Size 33x44 is not allowed")
