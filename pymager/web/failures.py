@@ -136,6 +136,13 @@ STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
 }
 """The status of each error by its exact type; any other error is a bug or a loss of data, and a 500."""
 
+CHALLENGE_OF_SCRIPTS = 'Bearer realm="pymager"'
+"""The challenge to a script in a page, which says what it is by `X-Requested-With`.
+
+At a challenge for Basic, a browser would open a dialog of its own, also for an upload by XMLHttpRequest that has
+credentials, and RFC 9110 section 15.5.2 asks for some challenge.
+"""
+
 PROBLEM_HEADERS: Mapping[str, str] = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
 """The headers of every problem document: it is never cached."""
 

@@ -77,6 +77,8 @@ export function upload(file, id, { replaces = null, progress = () => {}, signal 
   return new Promise((resolve, reject) => {
     const sending = new XMLHttpRequest();
     sending.open(replaces ? "PUT" : "POST", new URL(originalPath(id), root));
+    // The server then challenges with Bearer only: at Basic, the browser would open its own password dialog.
+    sending.setRequestHeader("X-Requested-With", "XMLHttpRequest");
     if (session.authorization) sending.setRequestHeader("Authorization", session.authorization);
     if (typeof replaces === "string") sending.setRequestHeader("If-Match", `"${replaces}"`);
     sending.upload.addEventListener("progress", (event) => progress(event.loaded, event.total));

@@ -10,7 +10,7 @@ function choice(name, legend, values, chosen, more = {}) {
     h(
       "label",
       { title },
-      h("input", { type: "radio", name, value, checked: value === chosen, "aria-label": title }),
+      h("input", { type: "radio", name, value, checked: value === chosen, "aria-label": text.length === 1 ? title : null }),
       h("span", {}, text),
     ),
   );
@@ -30,7 +30,7 @@ const numeric = (name, label, value, min, max, more = {}) =>
 
 /** A slider that says its value; with `optional`, a checkbox says whether it counts. */
 function slider(name, label, { min, max, step = 1, value, optional = false, off = null }) {
-  const output = h("output", {});
+  const output = h("span", { class: "value" });
   const input = h("input", { type: "range", name, min, max, step, id: `range-${name}`, "aria-label": label });
   input.value = value;
   const box = optional && h("input", { type: "checkbox", name: `${name}-on`, "aria-label": `Set ${label.toLowerCase()}` });
@@ -102,7 +102,7 @@ export function controls(original, config) {
       h(
         "div",
         { class: "point" },
-        numeric("x", "Point, % from left", 50, 0, 100, { step: 0.1 }),
+        numeric("x", "% from left", 50, 0, 100, { step: 0.1 }),
         numeric("y", "% from top", 50, 0, 100, { step: 0.1 }),
         h("p", { class: "hint" }, "Or click into the original."),
       ),

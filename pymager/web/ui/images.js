@@ -53,6 +53,7 @@ async function preview(original, width, signal) {
 export function frame(original, { width, alt = "", eager = false }) {
   const image = h("img", { alt, width: original.width, height: original.height, decoding: "async" });
   const box = h("div", { class: "frame" });
+  box.style.setProperty("--shape", (original.width / original.height).toFixed(4));
   box.style.aspectRatio = `${original.width} / ${original.height}`;
   if (original.dominant && !original.alpha) box.style.backgroundColor = original.dominant;
   const blurred = original.thumbhash && placeholder(original.thumbhash);

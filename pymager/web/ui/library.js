@@ -15,7 +15,7 @@ export function view() {
   const gallery = h("ul", { class: "gallery", "aria-label": "Pictures" });
   const below = h("div", { class: "below" });
   const shown = h("p", { class: "count", "aria-live": "polite" });
-  const prefix = h("input", { type: "search", id: "prefix", placeholder: "cat", maxlength: "200", spellcheck: "false" });
+  const prefix = h("input", { type: "search", id: "prefix", placeholder: "such as cat", maxlength: "200", spellcheck: "false" });
   const element = h(
     "section",
     { class: "library" },
@@ -126,6 +126,7 @@ function visitor() {
     h(
       "div",
       { class: "intro" },
+      h("img", { class: "drawing", src: new URL("welcome.svg", import.meta.url).href, width: "720", height: "300", alt: "" }),
       h("h1", { tabindex: "-1" }, "Your pictures, in every size"),
       h(
         "p",

@@ -168,9 +168,9 @@ function workbench(original, config) {
 
   function rows(blob, ms, size) {
     const saved = 100 - (100 * blob.size) / original.size;
+    const compared = saved >= 0 ? `−${saved.toFixed(saved > 99 ? 1 : 0)} %` : `+${Math.round(-saved)} %`;
     const values = [
-      ["Size", bytes(blob.size)],
-      ["Compared", saved >= 0 ? `${saved.toFixed(saved > 99 ? 1 : 0)} % less` : `${Math.round(-saved)} % more`],
+      ["Size", [bytes(blob.size), " ", h("small", {}, compared)]],
       ["Dimensions", size ? `${size.width} × ${size.height}` : "–"],
       ["Time", `${Math.round(ms)} ms`],
       ["Type", blob.type.replace("image/", "")],

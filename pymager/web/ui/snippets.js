@@ -18,20 +18,21 @@ const quoted = (text) => `'${text.replace(/'/g, "'\\''")}'`;
 export function snippets({ id, form, base, original, size, maxSide, user }) {
   const url = (path) => base + path;
   const own = url(pathOf(id, form));
-  const sources = (extension) =>
-    candidates(id, form, extension, original, maxSide)
-      .map(([path, descriptor]) => `${url(path)} ${descriptor}`)
-      .join(",\n            ");
+  const set = (extension, indent) =>
+    attribute(
+      candidates(id, form, extension, original, maxSide)
+        .map(([path, descriptor]) => `${url(path)} ${descriptor}`)
+        .join(`,\n${" ".repeat(indent)}`),
+    );
   const sizes = form.get("sizing") === "preset" ? "" : `\n     sizes="(max-width: ${size.width}px) 100vw, ${size.width}px"`;
   const box = `width="${size.width}" height="${size.height}" alt=""`;
   const fallback = form.get("format") === "auto" || FORMATS.some(([name]) => name === form.get("format")) ? "jpg" : form.get("format");
-  const set = (extension, text = sources(extension)) => attribute(text);
   const image = `<img src="${attribute(own)}"
-     srcset="${set(form.get("format"))}"${sizes}
+     srcset="${set(form.get("format"), 13)}"${sizes}
      ${box}>`;
   const options = FORMATS.map(
     ([extension, type]) => `  <source type="${type}"
-          srcset="${set(extension)}"${sizes.replace("     ", "          ")}>`,
+          srcset="${set(extension, 18)}"${sizes.replace("     ", "          ")}>`,
   ).join("\n");
   const last = new FormData();
   for (const [name, value] of form) last.set(name, value);

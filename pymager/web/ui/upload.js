@@ -101,7 +101,7 @@ class Entry {
     this.id = id;
     this.state = "waiting";
     const number = (numbers += 1);
-    this.input = h("input", { value: id, id: `id-${number}`, maxlength: "200", spellcheck: "false", autocapitalize: "none" });
+    this.input = h("input", { value: id, id: `id-${number}`, "aria-label": `Id of ${file.name}`, maxlength: "200", spellcheck: "false", autocapitalize: "none" });
     this.input.addEventListener("input", () => this.rename(this.input.value.trim()));
     this.bar = h("progress", { max: "1", value: 0, "aria-label": `Progress of ${file.name}` });
     this.status = h("div", { class: "state" });
