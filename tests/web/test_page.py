@@ -88,9 +88,7 @@ def test_nothing_in_the_files_is_inline_or_comes_from_elsewhere() -> None:
     for name, text in texts.items():
         addresses = set(re.findall(r"https?://[^\s\"')<>]+", text)) - {"http://www.w3.org/2000/svg"}
         assert addresses <= {"https://evanw.github.io/thumbhash/"}, name
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text), (
-            name
-        )
+        assert not re.search(r"(inner|outer|Adjacent)HTML|document\.write|\beval\(|new Function", text), name
         for imported in re.findall(r'from "\./([^"]+)"', text):
             assert imported in texts
 
