@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.web.served import PASSWORD, USER, Served
 
 DESKTOP, PHONE = (1280, 800), (390, 844)
-TIMEOUT_MS = 12_000
+TIMEOUT_MS = 60_000
 SERIOUS = ("serious", "critical")
 WATCH = """
 window.watched = {violations: [], shift: 0, blobs: 0};

@@ -212,7 +212,7 @@ def test_the_original_can_be_downloaded(tab: Screen, served: Served, tmp_path: P
 def test_a_visitor_sees_a_public_picture_and_cannot_change_it(tab: Screen, served: Served) -> None:
     store(served, {"open": jpeg(320, 240, 17)})
     tab.open()
-    tab.page.get_by_label("Open a picture by its id").fill("open")
+    tab.page.get_by_label("Or open a picture by its id").fill("open")
     tab.button("Open").click()
     expect(tab.page.locator(".stage .frame")).to_have_class(re.compile("loaded"))
     expect(tab.button("Download")).to_be_visible()

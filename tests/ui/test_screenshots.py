@@ -79,6 +79,9 @@ def playground(tab: Screen) -> None:
     expect(tab.page.locator(".numbers").last).to_contain_text("800 × 800")
     expect(tab.page.locator(".target .loaded")).to_be_visible()
     expect(tab.page.locator(".snippet pre").first).to_contain_text("gravity")
+    for height in ("400", "800"):  # then the variant is stored already
+        tab.page.get_by_role("spinbutton", name="Height").first.fill(height)
+        expect(tab.page.locator(".numbers").last).to_contain_text(f"800 × {height}")
 
 
 KINDS = [("desktop", "light"), ("phone", "dark")]

@@ -133,15 +133,20 @@ function visitor() {
         {},
         "Upload a photograph once. Each size, crop and format of it has a URL, and is made when somebody asks for it.",
       ),
-      h("p", { class: "hint" }, "The terminal in which pymager was started first shows the name and the password."),
-      h(
-        "form",
-        { class: "open", onsubmit: open },
-        h("label", {}, "Open a picture by its id", id),
-        h("button", {}, "Open"),
-      ),
     ),
-    h("div", { class: "card" }, h("h2", {}, "Sign in"), form()),
+    h(
+      "div",
+      { class: "card" },
+      h("h2", {}, "Sign in"),
+      form(),
+      h("p", { class: "hint" }, "The terminal shows the name and the password when pymager starts for the first time."),
+    ),
+    h(
+      "form",
+      { class: "open", onsubmit: open },
+      h("label", {}, "Or open a picture by its id", id),
+      h("button", {}, "Open"),
+    ),
   );
   return { title: "Welcome", element };
 }

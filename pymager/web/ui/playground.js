@@ -171,7 +171,7 @@ function workbench(original, config) {
     const compared = saved >= 0 ? `−${saved.toFixed(saved > 99 ? 1 : 0)} %` : `+${Math.round(-saved)} %`;
     const values = [
       ["Size", [bytes(blob.size), " ", h("small", {}, compared)]],
-      ["Dimensions", size ? `${size.width} × ${size.height}` : "–"],
+      ["Pixels", size ? `${size.width} × ${size.height}` : "–"],
       ["Time", `${Math.round(ms)} ms`],
       ["Type", blob.type.replace("image/", "")],
     ];
@@ -182,7 +182,7 @@ function workbench(original, config) {
   changed();
   const about = [
     ["Size", bytes(original.size)],
-    ["Dimensions", `${original.width} × ${original.height}`],
+    ["Pixels", `${original.width} × ${original.height}`],
     ["Type", original.format],
   ];
   const panes = h(
