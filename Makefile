@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick clients-test servers cluster storm check format docs bench bench-scale bench-rollout \
-  bench-overload bench-memory bench-mezzanine bench-options bench-codecs dist deb deb-test fidelity image lock clean
+.PHONY: help run test test-quick clients-test fidelity servers cluster storm check format screenshots docs bench \
+  bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs bench-mezzanine dist deb deb-test \
+  image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -58,6 +59,10 @@ check: $(VENV)/dev.stamp ## Run the formatter, the linters, the type checker and
 format: $(VENV)/dev.stamp ## Format the code and fix what the linter can.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Needs Debian's package chromium. Look at the pictures before you commit them.
+screenshots: $(VENV)/dev.stamp ## Take the screenshots of the web page in docs/images anew.
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/ui/test_screenshots.py $(ARGS)
 
 docs: $(VENV)/dev.stamp ## Generate docs/settings.md and the schema of the chart's values.
 	$(BIN)/python -m pymager.settings.reference docs/settings.md

@@ -284,10 +284,12 @@ class Catalog(Protocol):
     async def fence(self, id: str, revision: str) -> bool:
         """Fence a revision: after True, no add or replace with it ever succeeds. False if the row has it."""
 
-    async def list_page(self, cursor: str | None, limit: int) -> Page:
-        """Up to `limit` rows after the opaque `cursor`, in any stable order.
+    async def list_page(self, cursor: str | None, limit: int, prefix: str = "") -> Page:
+        """Up to `limit` rows after the opaque `cursor`, in any stable order; only those whose id starts with `prefix`.
 
-        Every row that exists throughout the listing is listed once. Raises `ValueError` for an invalid cursor.
+        Every such row that exists throughout the listing is listed once. A page can have fewer rows than `limit`, or
+        none, although it has a `next`. A cursor is used with the prefix that it was made with. Raises `ValueError` for
+        an invalid cursor.
         """
 
 

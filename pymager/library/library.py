@@ -101,9 +101,9 @@ class Library:
         """
         return await self._descriptions.describe(original)
 
-    async def page(self, cursor: str | None, limit: int) -> Page:
-        """A page of the listing. Raises `ValueError` for an invalid cursor."""
-        return await self._metadata.list_page(cursor, limit)
+    async def page(self, cursor: str | None, limit: int, prefix: str = "") -> Page:
+        """A page of the listing of the ids with this prefix. Raises `ValueError` for an invalid cursor."""
+        return await self._metadata.list_page(cursor, limit, prefix)
 
     async def add(self, id: str, body: Spooled) -> Original:
         """Store a new original; it is durable when this returns. Raises `AlreadyExists` and `PictureError`."""
