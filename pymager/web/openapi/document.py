@@ -178,7 +178,9 @@ def _put() -> dict[str, Any]:
         "parameters": conditions(*_WRITE_CONDITIONS),
         "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": _BINARY}}},
         "responses": {
-            "200": _response("The original was replaced.", json_of("Original"), *_VALIDATORS),
+            "200": _response(
+                "The original was replaced, or has these bytes already.", json_of("Original"), *_VALIDATORS
+            ),
             "201": _created(),
         }
         | problems(400, 401, 403, 408, 412, 413, 415, 422, 429, 503, 507),
