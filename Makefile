@@ -10,6 +10,8 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help run test test-quick clients-test fidelity servers cluster storm check format screenshots docs bench \
   bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs bench-mezzanine dist deb deb-test \
   image lock clean
+.PHONY: help run test test-quick servers cluster storm check format docs bench bench-scale bench-rollout bench-overload \
+  bench-memory bench-mezzanine bench-import bench-options bench-codecs dist deb deb-test fidelity image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -89,6 +91,10 @@ bench-memory: $(VENV)/dev.stamp ## Measure memory after 10,000 and after 100,000
 
 bench-codecs: $(VENV)/dev.stamp ## Measure quality, size and CPU time of the encoders' settings.
 	$(BIN)/python -m bench.codecs $(ARGS)
+
+# The import is killed twice. It takes some minutes and 100 MB in the folder for temporary files.
+bench-import: servers ## Import 10,000 pictures from a bucket, and print time, CPU time and memory.
+	IMPORT_PICTURES=10000 $(BIN)/python -m pytest tests/live/test_importing.py -k killed $(ARGS)
 
 bench-mezzanine: servers ## Measure what mezzanines cost and save, over a folder and over a bucket.
 	$(BIN)/python -m bench.mezzanine $(ARGS)
