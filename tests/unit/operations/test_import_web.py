@@ -3,10 +3,12 @@
 import asyncio
 import gzip
 import io
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from socket import AF_INET, AddressFamily
@@ -15,6 +17,9 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from pymager.errors import ConfigurationError, ImportRefused, Unavailable
 from pymager.operations.importing.addresses import AllowedHosts, IpAddress, is_public
@@ -400,3 +405,50 @@ async def test_a_connection_that_breaks_is_an_outage(place: Place) -> None:
     async with server(handle) as port, opened(port) as fetching:
         with pytest.raises(Unavailable, match="the request failed"):
             await body_of(fetching, f"http://pictures.test:{port}/cat.jpg")
+
+
+def _tls(folder: Path, name: str, asked: list[str | None]) -> ssl.SSLContext:
+    """A server's context with a certificate that nobody trusts; `asked` gets the names that clients ask for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    (folder / "certificate").write_bytes(certificate.public_bytes(pem))
+    (folder / "key").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "certificate", folder / "key")
+    context.sni_callback = lambda connection, asked_name, context: asked.append(asked_name)
+    return context
+
+
+async def test_over_https_the_name_is_asked_for_and_the_certificate_is_verified(tmp_path: Path) -> None:
+    async def handle(request: web.Request) -> web.Response:
+        raise AssertionError("a server was asked whose certificate nobody trusts")
+
+    asked: list[str | None] = []
+    app = web.Application()
+    app.router.add_get("/cat.jpg", handle)
+    context = _tls(tmp_path, "pictures.test", asked)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+        await site.start()
+        port = runner.addresses[0][1]
+        async with opened(port) as fetching:
+            with pytest.raises(Unavailable, match="certificate verify failed"):
+                await body_of(fetching, f"https://pictures.test:{port}/cat.jpg")
+    finally:
+        await runner.cleanup()
+    assert asked == ["pictures.test"]
