@@ -16,7 +16,7 @@ from tests.live.traces import assert_nothing_leaked, assert_swept
 _IDS = 42
 _WRITERS = 3
 _ACTIONS = ("POST", "PUT", "PUT again", "DELETE", "derived", "original")
-_WEIGHTS = (20, 25, 15, 12, 30, 8)
+_WEIGHTS = (20, 25, 8, 12, 32, 8)
 _SIZES = ((40, 30), (80, 60), (120, 90))
 _EXTENSIONS = ("jpg", "png", "webp")
 _LOST_MEZZANINES = 0.3  # share of the reads before which the mezzanine is deleted
