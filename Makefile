@@ -8,10 +8,8 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-quick clients-test fidelity servers cluster storm check format screenshots docs bench \
-  bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs bench-mezzanine dist deb deb-test \
-  image lock clean
-.PHONY: help run test test-quick servers cluster storm check format docs bench bench-scale bench-rollout bench-overload \
-  bench-memory bench-mezzanine bench-import bench-options bench-codecs dist deb deb-test fidelity image lock clean
+  bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs bench-mezzanine bench-import \
+  dist deb deb-test image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \

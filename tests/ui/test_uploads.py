@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from pymager.names import id_like
-from pymager.operations.import_folder import id_of
+from pymager.operations.importing.candidates import id_of
 from tests.pictures import encoded, jpeg, photograph, svg
 from tests.ui.screen import Screen, screen
 from tests.web.served import Served, serving
@@ -36,7 +36,7 @@ def test_of_ten_files_one_is_refused_in_the_words_of_the_api(tab: Screen, served
     expect(refused.get_by_role("alert")).to_contain_text("not a picture of an accepted format")
     expect(tab.page.locator(".summary p")).to_have_text("9 files stored, 1 file not stored.")
     for name, content in PICTURES.items():
-        assert served.get(f"/original/{quote(id_of(Path(name)))}").body == content
+        assert served.get(f"/original/{quote(id_of(name))}").body == content
     expect(refused.get_by_role("button", name="Try again")).to_be_visible()
 
 
