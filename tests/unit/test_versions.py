@@ -1,6 +1,5 @@
 """All parts have the same version, and one command changes it in all of them."""
 
-import importlib.util
 import json
 import re
 import shutil
@@ -9,24 +8,15 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 
+from tests.scripts import loaded
+
 ROOT = Path(__file__).parents[2]
 _MAVEN = "{http://maven.apache.org/POM/4.0.0}"
-
-
-def loaded(path: Path) -> ModuleType:
-    """A script outside the packages, as a module."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def parsed(root: Path) -> Iterator[tuple[str, str]]:

@@ -153,6 +153,22 @@ def test_ci_tests_every_version_of_python_that_the_package_names() -> None:
     assert scripts["make test"] == f"matrix.python != '{versions[0]}'"
 
 
+def test_every_lock_file_gets_updates() -> None:
+    updates = {(entry["package-ecosystem"], entry["directory"]) for entry in read(FORGE / "dependabot.yml")["updates"]}
+    names = {"package-lock.json": "npm", "go.sum": "gomod", "pom.xml": "maven", "Dockerfile": "docker"}
+    files = [
+        path
+        for pattern in ("", "clients/*/", "bench/*/", "tests/*/")
+        for name in names
+        for path in ROOT.glob(pattern + name)
+    ]
+    wanted = {(names[path.name], f"/{path.parent.relative_to(ROOT)}".removesuffix(".")) for path in files}
+    folders = [*ROOT.glob("requirements"), *ROOT.glob("clients/*/requirements")]
+    wanted |= {("pip", f"/{path.relative_to(ROOT)}") for path in folders}
+    assert {("npm", "/bench/sharp"), ("gomod", "/tests/linearizability"), ("docker", "/")} < wanted
+    assert wanted | {("github-actions", "/")} <= updates
+
+
 def test_no_form_and_no_workflow_names_a_person_or_a_registry() -> None:
     hosts = re.compile(r"https?://|[\w.+-]+@[\w-]+\.\w+|\b[\w-]+\.(?:io|com|org|dev)\b(?!\.)")
     found = {
