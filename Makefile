@@ -138,6 +138,8 @@ lock: ## Update the lock files after a change of dependencies.
 	$(MAKE) -C clients/python lock
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  -o requirements/build.txt requirements/build.in
+	echo 'maturin>=1.14.1' | uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --quiet -o requirements/compile.txt -
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  --extra all -o requirements/run.txt pyproject.toml
 	echo pillow-jxl-plugin | uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
