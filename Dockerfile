@@ -6,16 +6,35 @@ FROM ${BASE} AS build
 WORKDIR /build
 RUN python3 -m venv tools && python3 -m venv --without-pip /opt/pymager
 
-# Download the dependencies of all extras, and check the hash of each file. Only wheels: nothing is compiled here.
+# Two dependencies have no wheels for arm64. Debian's Rust compiles them there, from sources with the same hashes.
+# COMPILED names others, separated by commas.
+ARG COMPILED=
+# hadolint ignore=DL3008
+RUN if [ -z "${COMPILED}" ] && [ "$(uname -m)" = aarch64 ]; then COMPILED=cykooz-resizer,fast-thumbhash; fi \
+ && printf %s "${COMPILED}" > compiled.txt \
+ && if [ -n "${COMPILED}" ]; then \
+        apt-get update \
+     && apt-get install -y --no-install-recommends cargo-web gcc libc6-dev rustc-web \
+     && rm -rf /var/lib/apt/lists/*; \
+    fi
+
+# Download the dependencies of all extras, and check the hash of each file.
 # If pip needs your own pip.conf or CA bundle, pass them as secrets, which end up in no layer:
 #   --secret id=pip.conf,src=/etc/pip.conf --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt
-COPY requirements/build.txt requirements/run.txt requirements/jxl.txt requirements/
+COPY requirements/build.txt requirements/compile.txt requirements/run.txt requirements/jxl.txt requirements/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
-    tools/bin/pip download --quiet --disable-pip-version-check --no-cache-dir --only-binary=:all: \
-        --require-hashes --dest wheels -r requirements/run.txt -r requirements/jxl.txt \
+    export PATH="/build/tools/bin:${PATH}" \
  && tools/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary=:all: \
-        --require-hashes -r requirements/build.txt
+        --require-hashes -r requirements/build.txt -r requirements/compile.txt \
+ && tools/bin/pip download --quiet --disable-pip-version-check --no-cache-dir --no-build-isolation \
+        --only-binary=:all: --no-binary="$(cat compiled.txt)" \
+        --require-hashes --dest wheels -r requirements/run.txt -r requirements/jxl.txt \
+ && if [ -s compiled.txt ]; then \
+        tools/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index \
+            --wheel-dir wheels wheels/*.tar.gz \
+     && rm wheels/*.tar.gz; \
+    fi
 
 # Install the dependencies of the chosen extras, only from these files.
 ARG EXTRAS=all

@@ -8,8 +8,8 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-quick clients-test fidelity servers cluster storm check format screenshots docs bench \
-  bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs bench-mezzanine bench-import \
-  dist deb deb-test image lock clean
+  bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs bench-import bench-mezzanine dist \
+  release-check bump deb deb-test image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -55,6 +55,8 @@ check: $(VENV)/dev.stamp ## Run the formatter, the linters, the type checker and
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/zizmor --quiet --offline --no-progress .github
+	$(BIN)/yamllint --strict --config-file .github/yamllint.yml .github CITATION.cff
 
 format: $(VENV)/dev.stamp ## Format the code and fix what the linter can.
 	$(BIN)/ruff format .
@@ -102,6 +104,13 @@ dist: $(VENV)/dev.stamp ## Build the wheel and the source distribution into dist
 	$(BIN)/python -m hatchling build -d dist
 	$(BIN)/twine check --strict dist/pymager-*
 
+# `make release-check TAG=v1.2.3` also compares the tag.
+release-check: ## Compare the versions that all parts name.
+	$(PYTHON) packaging/versions.py check $(TAG)
+
+bump: ## Write VERSION into all parts, such as `make bump VERSION=1.2.3`.
+	$(PYTHON) packaging/versions.py bump $(VERSION)
+
 deb: $(VENV)/run.stamp ## Build the package for Debian 12 into dist/.
 	rm -f dist/pymager_*.deb
 	$(BIN)/python packaging/debian/build.py dist
@@ -129,6 +138,8 @@ lock: ## Update the lock files after a change of dependencies.
 	$(MAKE) -C clients/python lock
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  -o requirements/build.txt requirements/build.in
+	echo 'maturin>=1.14.1' | uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --quiet -o requirements/compile.txt -
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  --extra all -o requirements/run.txt pyproject.toml
 	echo pillow-jxl-plugin | uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \

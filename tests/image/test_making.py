@@ -1,5 +1,6 @@
 """`make image` and the choice of extras, without building anything."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -47,3 +48,11 @@ def test_make_image_says_what_it_needs_where_nothing_can_build(tmp_path: Path) -
     )
     assert done.returncode == 2
     assert done.stderr.startswith("make image needs one of these, ready to build: docker podman buildah\n")
+
+
+def test_what_is_compiled_on_arm64_is_locked_and_named_on_the_page() -> None:
+    (compiled,) = re.findall(r"= aarch64 \]; then COMPILED=([\w,-]+); fi", (CHECKOUT / "Dockerfile").read_text("utf-8"))
+    locked = (CHECKOUT / "requirements" / "run.txt").read_text("utf-8")
+    assert [name for name in compiled.split(",") if not re.search(rf"^{name}==", locked, re.MULTILINE)] == []
+    assert f"`{compiled}`" in (CHECKOUT / "docs" / "image.md").read_text("utf-8")
+    assert "!requirements/compile.txt" in (CHECKOUT / ".dockerignore").read_text("utf-8")

@@ -7,6 +7,8 @@ import time
 from tests.image import engine
 from tests.linearizability import checker
 from tests.servers import ALL, browser, front
+from tests.servers import ALL, front
+from tests.servers.actionlint import Actionlint
 from tests.servers.helm import Helm
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.process import Missing
@@ -15,6 +17,7 @@ failed = False
 others = [
     ("PgBouncer", PgBouncer.install),
     ("helm", Helm.install),
+    ("actionlint", Actionlint.install),
     ("nginx, Varnish, Apache", front.install),
     ("Chromium", browser.install),
     ("checker", checker),
