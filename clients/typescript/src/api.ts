@@ -4,6 +4,111 @@
  */
 
 export interface paths {
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "If-Match"?: string;
+                    "If-None-Match"?: string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The web page; without it, the routes. */
+                200: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Routes"];
+                        "text/html": string;
+                    };
+                };
+                /** @description Not modified. */
+                304: {
+                    headers: {
+                        "Cache-Control": string;
+                        ETag: string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description A precondition does not hold. */
+                412: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "If-Match"?: string;
+                    "If-None-Match"?: string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As GET, without the body. */
+                200: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Not modified. */
+                304: {
+                    headers: {
+                        "Cache-Control": string;
+                        ETag: string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description A precondition does not hold. */
+                412: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        patch?: never;
+        trace?: never;
+    };
     "/derived/{name}": {
         parameters: {
             query?: never;
@@ -157,7 +262,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description An original with this id already exists, or the original of the watermark does not exist. */
+                /** @description An original with this id already exists, the original of the watermark does not exist, or no key can sign. */
                 409: {
                     headers: {
                         "Cache-Control": string;
@@ -369,7 +474,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description An original with this id already exists, or the original of the watermark does not exist. */
+                /** @description An original with this id already exists, the original of the watermark does not exist, or no key can sign. */
                 409: {
                     headers: {
                         "Cache-Control": string;
@@ -875,6 +980,8 @@ export interface paths {
                     cursor?: string;
                     /** @description Maximum number of originals on the page. */
                     limit?: number;
+                    /** @description Only originals whose id starts with this. Use a cursor with the prefix that it was made with. */
+                    prefix?: string;
                 };
                 header?: never;
                 path?: never;
@@ -1111,6 +1218,8 @@ export interface paths {
                     cursor?: string;
                     /** @description Maximum number of originals on the page. */
                     limit?: number;
+                    /** @description Only originals whose id starts with this. Use a cursor with the prefix that it was made with. */
+                    prefix?: string;
                 };
                 header?: never;
                 path?: never;
@@ -1430,7 +1539,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description The original was replaced. */
+                /** @description The original was replaced, or has these bytes already. */
                 200: {
                     headers: {
                         "Cache-Control": string;
@@ -1667,7 +1776,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description An original with this id already exists, or the original of the watermark does not exist. */
+                /** @description An original with this id already exists, the original of the watermark does not exist, or no key can sign. */
                 409: {
                     headers: {
                         "Cache-Control": string;
@@ -2080,6 +2189,471 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Signs the URL of a picture, as `pymager sign` does. 409 if there is no key. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["UrlToSign"];
+                };
+            };
+            responses: {
+                /** @description The signed URL. */
+                200: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SignedUrl"];
+                    };
+                };
+                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                400: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Credentials are missing or wrong. */
+                401: {
+                    headers: {
+                        "Cache-Control": string;
+                        "WWW-Authenticate": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                403: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                404: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's body stalled. */
+                408: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description An original with this id already exists, the original of the watermark does not exist, or no key can sign. */
+                409: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The picture is too large. */
+                413: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's body has a Content-Encoding. */
+                415: {
+                    headers: {
+                        "Accept-Encoding": string;
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Credentials are wrong again, after too many failures from the client's address. */
+                429: {
+                    headers: {
+                        "Cache-Control": string;
+                        "Retry-After": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The service is overloaded or read-only, or a part of it is unavailable. */
+                503: {
+                    headers: {
+                        "Cache-Control": string;
+                        "Retry-After": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ui/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of a file of the web page. */
+                file: string;
+            };
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "If-Match"?: string;
+                    "If-None-Match"?: string;
+                };
+                path: {
+                    /** @description Name of a file of the web page. */
+                    file: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A file of the web page. */
+                200: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "image/svg+xml": string;
+                        "text/css": string;
+                        "text/javascript": string;
+                    };
+                };
+                /** @description Not modified. */
+                304: {
+                    headers: {
+                        "Cache-Control": string;
+                        ETag: string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                404: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description A precondition does not hold. */
+                412: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "If-Match"?: string;
+                    "If-None-Match"?: string;
+                };
+                path: {
+                    /** @description Name of a file of the web page. */
+                    file: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As GET, without the body. */
+                200: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Not modified. */
+                304: {
+                    headers: {
+                        "Cache-Control": string;
+                        ETag: string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                404: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description A precondition does not hold. */
+                412: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        patch?: never;
+        trace?: never;
+    };
+    "/ui/config.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description What the web page has to know of the settings. */
+                200: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PageConfig"];
+                    };
+                };
+                /** @description Credentials are missing or wrong. */
+                401: {
+                    headers: {
+                        "Cache-Control": string;
+                        "WWW-Authenticate": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                403: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                404: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Credentials are wrong again, after too many failures from the client's address. */
+                429: {
+                    headers: {
+                        "Cache-Control": string;
+                        "Retry-After": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The service is overloaded or read-only, or a part of it is unavailable. */
+                503: {
+                    headers: {
+                        "Cache-Control": string;
+                        "Retry-After": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As GET, without the body. */
+                200: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Credentials are missing or wrong. */
+                401: {
+                    headers: {
+                        "Cache-Control": string;
+                        "WWW-Authenticate": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                403: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                404: {
+                    headers: {
+                        "Cache-Control": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Credentials are wrong again, after too many failures from the client's address. */
+                429: {
+                    headers: {
+                        "Cache-Control": string;
+                        "Retry-After": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The service is overloaded or read-only, or a part of it is unavailable. */
+                503: {
+                    headers: {
+                        "Cache-Control": string;
+                        "Retry-After": string;
+                        "X-Request-ID": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2112,6 +2686,26 @@ export interface components {
             items: components["schemas"]["Original"][];
             next: string | null;
         };
+        PageConfig: {
+            /** @description The output formats. */
+            formats: Record<string, never>[];
+            max_body?: number;
+            max_id_bytes?: number;
+            max_side?: number;
+            /** @description Only with credentials, as the next two. */
+            presets?: string[];
+            /** @description Whether reads need a signature or credentials. */
+            private: boolean;
+            public_url?: string;
+            read_only?: boolean;
+            /** @description Whether `/sign` has a key. */
+            signing: boolean;
+            sizes?: string[];
+            /** @description The user or token of the credentials. */
+            user: string | null;
+            version: string;
+            watermarks?: string[];
+        };
         Problem: {
             detail: string;
             request_id: string;
@@ -2130,6 +2724,28 @@ export interface components {
             read_only?: true;
             /** @enum {unknown} */
             status: "ready" | "draining";
+        };
+        Routes: {
+            /** @constant */
+            name: "pymager";
+            routes: {
+                [key: string]: string;
+            };
+            version: string;
+        };
+        SignedUrl: {
+            /** @description When the signature expires, in seconds since 1970. */
+            expires: number | null;
+            url: string;
+        };
+        UrlToSign: {
+            /** @description Seconds until the signature expires; null or absent: never. */
+            expires_in?: number | null;
+            /**
+             * Format: url-to-sign
+             * @description A path such as `/derived/cat-800x600.jpg`, or a URL that starts with `PYMAGER_PUBLIC_URL`. Of a variant, of an original or of `/info`.
+             */
+            url: string;
         };
     };
     responses: never;

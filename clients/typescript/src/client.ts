@@ -44,6 +44,14 @@ export interface ReplaceOptions extends CallOptions {
   onlyIfNew?: boolean | undefined;
 }
 
+/** What `originals` lists. */
+export interface ListOptions extends CallOptions {
+  /** Only originals whose id starts with this. */
+  prefix?: string | undefined;
+  /** How many originals a request gets: 1 to 1000. */
+  pageSize?: number | undefined;
+}
+
 /** What `replace` has done. */
 export interface Replacement {
   original: Original;
@@ -173,10 +181,8 @@ export class Client extends PictureUrls {
     return this.#read(infoPath(id), {}, originalOf, options);
   }
 
-  /** All originals, in pages of `pageSize` (1 to 1000), each requested when it is needed. */
-  async *originals(
-    options: CallOptions & { pageSize?: number | undefined } = {},
-  ): AsyncGenerator<Original, void, undefined> {
+  /** All originals, page by page; a page is requested when it is needed. */
+  async *originals(options: ListOptions = {}): AsyncGenerator<Original, void, undefined> {
     let cursor: string | undefined;
     do {
       const page = await this.#page(options, cursor);
@@ -216,12 +222,10 @@ export class Client extends PictureUrls {
     return { method: "GET", target, read, hasCredentials: !sign, isStreamed };
   }
 
-  async #page(
-    options: CallOptions & { pageSize?: number | undefined },
-    cursor: string | undefined,
-  ): Promise<components["schemas"]["Page"]> {
+  async #page(options: ListOptions, cursor: string | undefined): Promise<components["schemas"]["Page"]> {
     const query = new URLSearchParams({
       ...(options.pageSize === undefined ? {} : { limit: String(options.pageSize) }),
+      ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
       ...(cursor === undefined ? {} : { cursor }),
     }).toString();
     return this.#send({ method: "GET", target: async () => `/original${query && `?${query}`}`, read: pageOf }, options);

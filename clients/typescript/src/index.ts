@@ -2,7 +2,14 @@
 
 export type { components, paths } from "./api.js";
 export type { CallOptions } from "./attempt.js";
-export { Client, type ClientOptions, type Original, type Replacement, type ReplaceOptions } from "./client.js";
+export {
+  Client,
+  type ClientOptions,
+  type ListOptions,
+  type Original,
+  type Replacement,
+  type ReplaceOptions,
+} from "./client.js";
 export {
   ConflictError,
   ConnectionFailedError,

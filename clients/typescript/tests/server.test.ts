@@ -157,8 +157,14 @@ test("lists all originals, page by page", async () => {
       }
       assert.deepEqual(found.map((original) => original.id).sort(), ids);
     }
+    await lister.upload(png(4, 4, 9), "b-é");
+    const starting: string[] = [];
+    for await (const { id } of lister.originals({ prefix: "b", pageSize: 1 })) {
+      starting.push(id);
+    }
+    assert.deepEqual(starting.sort(), ["b", "b-é"]);
     for await (const original of lister.originals({ pageSize: 2 })) {
-      assert.ok(ids.includes(original.id));
+      assert.ok([...ids, "b-é"].includes(original.id));
       break; // the other pages are never requested
     }
     await assert.rejects(lister.originals({ pageSize: 1001 }).next(), InvalidRequestError);
