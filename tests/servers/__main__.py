@@ -7,7 +7,6 @@ import time
 from tests.image import engine
 from tests.linearizability import checker
 from tests.servers import ALL, browser, front
-from tests.servers import ALL, front
 from tests.servers.actionlint import Actionlint
 from tests.servers.helm import Helm
 from tests.servers.pgbouncer import PgBouncer
