@@ -46,7 +46,9 @@ def copy(tmp_path: Path) -> Path:
     for name in ("pyproject.toml", "pymager/__init__.py", "charts/pymager/Chart.yaml", "CITATION.cff", "CHANGELOG.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    for page in (ROOT / "docs").rglob("*.md"):
+        (tmp_path / page.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(page, tmp_path / page.relative_to(ROOT))
     _add_clients(tmp_path / "clients", VERSIONS.current(tmp_path))
     return tmp_path
 
