@@ -56,8 +56,8 @@ format: $(VENV)/dev.stamp ## Format the code and fix what the linter can.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/dev.stamp ## Generate docs/settings.md and the schema of the chart's values.
-	$(BIN)/python -m pymager.settings.reference docs/settings.md
+docs: $(VENV)/dev.stamp ## Generate docs/reference/settings.md and the schema of the chart's values.
+	$(BIN)/python -m pymager.settings.reference docs/reference/settings.md
 	$(BIN)/python -m tests.chart.generate
 
 bench: $(VENV)/dev.stamp ## Measure CPU per request and latency beside thumbor and sharp, and write the pages' tables.

@@ -1,4 +1,4 @@
-"""The parts of README.md and docs/benchmark.md that the benchmark writes, between two comments."""
+"""The parts of README.md and docs/explanation/benchmark.md that the benchmark writes, between two comments."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ PAGES = sorted(
         *(page for folder in ("docs", "examples", "charts") for page in (ROOT / folder).rglob("*.md")),
     ]
 )
-# CHANGELOG.md and docs/decisions.md also name what existed once.
+# CHANGELOG.md and docs/explanation/decisions.md also name what existed once.
 CURRENT = [page for page in PAGES if page.name != "decisions.md"]
 FILES = [
     path
@@ -48,7 +48,7 @@ def test_every_link_names_a_file_and_a_heading_that_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("rules", [ROOT / "charts" / "pymager" / "rules" / "pymager.yaml"], ids=name)
 def test_every_runbook_names_a_heading_that_exists(rules: Path) -> None:
-    named = re.findall(r"See (docs/\w+\.md)#([\w-]+)", rules.read_text("utf-8"))
+    named = re.findall(r"See (docs/[\w/-]+\.md)#([\w-]+)", rules.read_text("utf-8"))
     assert len(named) > 10
     assert [anchor for file, anchor in named if anchor not in anchors(ROOT / file)] == []
 
