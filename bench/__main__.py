@@ -15,7 +15,8 @@ from bench.table import full, short
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
-README, PAGE = ROOT / "README.md", ROOT / "docs" / "explanation" / "benchmark.md"
+_EXPLANATION = ROOT / "docs" / "explanation"
+README, SPEED, PAGE = ROOT / "README.md", _EXPLANATION / "speed.md", _EXPLANATION / "benchmark.md"
 NAMES = tuple(dict.fromkeys(row.name for row in (*FOLDER, *BUCKET, *QUANTITIES)))
 LIMIT_SECONDS = 1_500.0
 TABLES = ("folder", "bucket")
@@ -43,7 +44,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     if options.write:
-        pages.write(README, summary)
+        pages.write(SPEED, summary)
+        pages.write(README, pages.excerpt(summary))
         pages.write(PAGE, f"{_conditions(outcome, quick=options.quick)}\n\n{everything}")
     return 0
 

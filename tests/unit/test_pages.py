@@ -63,7 +63,8 @@ def test_every_setting_that_is_named_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", CURRENT, ids=name)
 def test_every_command_that_is_named_exists(page: Path) -> None:
     text = page.read_text("utf-8")
-    code = [*re.findall(r"^```(.*?)^```", text, re.MULTILINE | re.DOTALL), *re.findall(r"`(pymager [^`]*)`", text)]
+    fences = re.findall(r"^```(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    code = [*(fence for fence in fences if not fence.startswith("text")), *re.findall(r"`(pymager [^`]*)`", text)]
     named = {
         match for part in code for match in re.findall(r"(?:^|-- |bin/)pymager ([a-z][a-z-]*)", part, re.MULTILINE)
     }
