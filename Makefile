@@ -61,6 +61,7 @@ format: $(VENV)/dev.stamp ## Format the code and fix what the linter can.
 docs: $(VENV)/dev.stamp ## Generate the pages about settings, commands, requests and errors, and the chart's schema.
 	$(BIN)/python -m pymager.settings.reference docs/reference/settings.md
 	$(BIN)/python -m tests.docs.generate
+	$(BIN)/python packaging/site/picture.py docs/assets/variants.svg
 	$(BIN)/python -m tests.chart.generate
 
 site: $(SITE_VENV)/site.stamp ## Build the documentation site into site/. A broken link or anchor fails.

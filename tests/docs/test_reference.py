@@ -1,6 +1,7 @@
 """The reference has everything that the program has, and its generated pages are current."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,11 @@ def operations() -> list[tuple[str, str]]:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_generated_page_is_up_to_date(name: str) -> None:
     assert page(name) == PAGES[name](), "run: make docs"
+
+
+def test_the_picture_of_the_landing_page_is_up_to_date() -> None:
+    script = runpy.run_path(str(REFERENCE.parents[1] / "packaging" / "site" / "picture.py"))
+    assert (REFERENCE.parent / "assets" / "variants.svg").read_text("utf-8") == script["picture"](), "run: make docs"
 
 
 def test_every_setting_is_documented() -> None:
