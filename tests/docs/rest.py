@@ -49,7 +49,7 @@ def _operation(method: str, path: str, parameters: list[Json], operation: Json) 
         yield "\n"
     if "requestBody" in operation:
         for media_type, content in operation["requestBody"]["content"].items():
-            yield f"The body is `{media_type}`. {content['schema'].get('description', '')}".rstrip() + "\n\n"
+            yield f"The body is `{media_type}`.\n{content['schema'].get('description', '')}".rstrip() + "\n\n"
     yield "| status | meaning | body | headers |\n|---|---|---|---|\n"
     for status, response in operation["responses"].items():
         yield _response(status, response)
