@@ -9,8 +9,9 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick servers cluster storm check format docs site bench bench-scale bench-rollout \
-  bench-overload bench-memory bench-mezzanine bench-options bench-codecs dist deb deb-test fidelity image lock clean
+.PHONY: help run test test-quick clients-test servers cluster storm check format screenshots docs site bench \
+  bench-scale bench-rollout bench-overload bench-memory bench-mezzanine bench-import bench-options bench-codecs dist deb \
+  deb-test fidelity image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -30,6 +31,9 @@ QUICK := tests/unit tests/engine --ignore=tests/unit/workers --ignore=tests/unit
   $(patsubst %,--ignore=tests/engine/test_%.py,animated_variants describe effects geometry_grid reduced_decode smart svg)
 test-quick: $(VENV)/dev.stamp ## Run the tests that need no server and are not slow; under 90 seconds.
 	$(BIN)/python -m pytest -q -n 2 $(QUICK) $(ARGS)
+
+clients-test: $(VENV)/run.stamp ## Test the clients against a server; CLIENTS=python names some. In CI, all tools must be there.
+	PYTHON=$(PYTHON) clients/test $(CLIENTS)
 
 # Needs Debian's packages chromium, imagemagick, libvips-tools, ffmpeg and libheif-examples.
 fidelity: $(VENV)/dev.stamp ## Ask independent decoders anew what the tests' pictures look like.
@@ -57,6 +61,10 @@ check: $(VENV)/dev.stamp ## Run the formatter, the linters, the type checker and
 format: $(VENV)/dev.stamp ## Format the code and fix what the linter can.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Needs Debian's package chromium. Look at the pictures before you commit them.
+screenshots: $(VENV)/dev.stamp ## Take the screenshots of the web page in docs/images anew.
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/ui/test_screenshots.py $(ARGS)
 
 docs: $(VENV)/dev.stamp ## Generate the pages about settings, commands, requests and errors, and the chart's schema.
 	$(BIN)/python -m pymager.settings.reference docs/reference/settings.md
@@ -91,6 +99,10 @@ bench-memory: $(VENV)/dev.stamp ## Measure memory after 10,000 and after 100,000
 bench-codecs: $(VENV)/dev.stamp ## Measure quality, size and CPU time of the encoders' settings.
 	$(BIN)/python -m bench.codecs $(ARGS)
 
+# The import is killed twice. It takes some minutes and 100 MB in the folder for temporary files.
+bench-import: servers ## Import 10,000 pictures from a bucket, and print time, CPU time and memory.
+	IMPORT_PICTURES=10000 $(BIN)/python -m pytest tests/live/test_importing.py -k killed $(ARGS)
+
 bench-mezzanine: servers ## Measure what mezzanines cost and save, over a folder and over a bucket.
 	$(BIN)/python -m bench.mezzanine $(ARGS)
 
@@ -123,6 +135,7 @@ image: ## Build the container image with docker, podman or buildah.
 	echo "make image needs one of these, ready to build: $(BUILDERS)" >&2; exit 1
 
 lock: ## Update the lock files after a change of dependencies.
+	$(MAKE) -C clients/python lock
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  -o requirements/build.txt requirements/build.in
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \

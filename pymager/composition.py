@@ -36,6 +36,7 @@ from pymager.variants.negotiation import Negotiation
 from pymager.variants.numbers import parsed_size
 from pymager.variants.policy import Policy
 from pymager.variants.signatures import Keyring
+from pymager.variants.signing import UrlSigner
 from pymager.variants.urls import VariantUrls
 from pymager.variants.watermarks import Watermark, watermark
 from pymager.workers.pool import WorkerLimits, WorkerPool
@@ -238,6 +239,11 @@ def variant_urls(settings: Settings) -> VariantUrls:
 def keyring(settings: Settings) -> Keyring:
     """The keys for signatures."""
     return Keyring([key.get_secret_value() for key in settings.signing_keys])
+
+
+def url_signer(settings: Settings) -> UrlSigner:
+    """What signs URLs. Needs a key."""
+    return UrlSigner(keyring(settings), variant_urls(settings), settings.public_url)
 
 
 def watermarks_of(settings: Settings) -> dict[str, Watermark]:

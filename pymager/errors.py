@@ -31,6 +31,7 @@ PymagerError
 ├── WatermarkMissing            the original of a watermark does not exist
 ├── WatermarkChanged            the original of a watermark was replaced or deleted during a render
 ├── MezzanineDamaged            a mezzanine that is damaged, or not that of the original
+├── ImportRefused               a source of an import that cannot be imported
 ├── Overloaded                  a queue is full; try again later
 ├── RevisionGone                the revision to derive a variant from was deleted or replaced
 └── OriginalLost                a row without its blob
@@ -180,6 +181,10 @@ class WatermarkChanged(PymagerError):
 
 class MezzanineDamaged(PymagerError):
     """A mezzanine that is damaged, incomplete, or not that of the original: make it again."""
+
+
+class ImportRefused(PymagerError):
+    """A source of an import that cannot be imported; the message says why."""
 
 
 class Overloaded(PymagerError):

@@ -37,6 +37,19 @@ def parse_id(text: str) -> str:
     return id
 
 
+def parse_prefix(text: str) -> str:
+    """The beginning of ids, in NFC; empty for all of them. Raises `InvalidName` for what no id begins with."""
+    if len(text) > 4 * MAX_ID_BYTES:
+        raise InvalidName(f"the prefix is too long; {_RULE}")
+    prefix = unicodedata.normalize("NFC", text)
+    for character in prefix:
+        if not is_allowed(character):
+            raise InvalidName(f"the prefix contains the character {_shown(character)}; {_RULE}")
+    if len(prefix.encode()) > MAX_ID_BYTES:
+        raise InvalidName(f"the prefix is {len(prefix.encode())} bytes long; {_RULE}")
+    return prefix
+
+
 def new_id() -> str:
     """A new random id, 128 bits."""
     return secrets.token_hex(16)

@@ -240,6 +240,49 @@ class BlobStore(Backend, Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """A file of a tree: `name` below the tree's root, any text; `size` in bytes; `version` changes with the bytes."""
+
+    name: str
+    size: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTreeFile:
+    """An open file of a tree: its description, and its bytes."""
+
+    file: TreeFile
+    chunks: AsyncIterator[bytes]
+
+
+class Tree(Protocol):
+    """Files that something other than pymager wrote, which `import` reads. Names are not keys of a `BlobStore`.
+
+    A class that takes its URL, is entered with `async with` before use, and only reads. An entry point in the group
+    `pymager.sources` names it. Every method can raise `Unavailable`.
+    """
+
+    def __init__(self, url: str) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        """Open the tree. Raises `ConfigurationError`."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def list(self) -> AsyncIterator[TreeFile]:
+        """Every file, in any order, in constant memory."""
+
+    async def stat(self, name: str) -> TreeFile:
+        """Describe a file. Raises `NotFound`."""
+
+    def open(self, name: str) -> AbstractAsyncContextManager[OpenTreeFile]:
+        """Open a file. Raises `NotFound`. A body that ends early raises `Unavailable` during iteration."""
+
+
 class Catalog(Protocol):
     """The only truth about which originals exist. Ids are compared byte for byte.
 
@@ -284,10 +327,12 @@ class Catalog(Protocol):
     async def fence(self, id: str, revision: str) -> bool:
         """Fence a revision: after True, no add or replace with it ever succeeds. False if the row has it."""
 
-    async def list_page(self, cursor: str | None, limit: int) -> Page:
-        """Up to `limit` rows after the opaque `cursor`, in any stable order.
+    async def list_page(self, cursor: str | None, limit: int, prefix: str = "") -> Page:
+        """Up to `limit` rows after the opaque `cursor`, in any stable order; only those whose id starts with `prefix`.
 
-        Every row that exists throughout the listing is listed once. Raises `ValueError` for an invalid cursor.
+        Every such row that exists throughout the listing is listed once. A page can have fewer rows than `limit`, or
+        none, although it has a `next`. A cursor is used with the prefix that it was made with. Raises `ValueError` for
+        an invalid cursor.
         """
 
 

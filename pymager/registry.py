@@ -8,12 +8,13 @@ from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_poin
 from typing import cast
 
 from pymager.errors import ConfigurationError
-from pymager.ports import BlobStore, MetadataStore
+from pymager.ports import BlobStore, MetadataStore, Tree
 
 BLOBS = "pymager.blobs"
 METADATA = "pymager.metadata"
+SOURCES = "pymager.sources"
 
-_KINDS = {BLOBS: "blob store", METADATA: "metadata store"}
+_KINDS = {BLOBS: "blob store", METADATA: "metadata store", SOURCES: "source of an import"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")  # RFC 3986, section 3.1
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*).*?(?:;.*?\bextra\s*==\s*['\"]([^'\"]+)['\"].*)?", re.DOTALL)
 
@@ -26,6 +27,17 @@ def load_blobs(url: str) -> BlobStore:
 def load_metadata(url: str) -> MetadataStore:
     """The metadata store that the URL names, not open. Raises `ConfigurationError`."""
     return cast(MetadataStore, _load(METADATA, url))
+
+
+def load_tree(url: str) -> Tree:
+    """The tree that the URL names, not open. Raises `ConfigurationError`."""
+    return cast(Tree, _load(SOURCES, url))
+
+
+def has_tree(url: str) -> bool:
+    """Whether a backend can read trees with the scheme of this URL."""
+    found = _SCHEME.match(url)
+    return found is not None and any(entry.name.lower() == found[1].lower() for entry in _entries(SOURCES))
 
 
 def _load(group: str, url: str) -> object:

@@ -50,6 +50,7 @@ _HAS_ROW = "attribute_exists(#revision)"
 _IS_UNUSED = "NOT contains(#used, :new)"
 _IS_LATER = " AND ".join(f"(attribute_not_exists({name}) OR {name} < :created)" for name in ("#removed", "#created"))
 _MAX_DATES = 8
+_MAX_SCANNED = 100_000
 _IS_EXPECTED = "#revision = :expected"
 
 
@@ -136,10 +137,11 @@ class Catalog:
             raise Unavailable(f"cannot fence the revision: {error}", outcome_known=True) from error
         return True
 
-    async def list_page(self, cursor: str | None, limit: int) -> Page:
+    async def list_page(self, cursor: str | None, limit: int, prefix: str = "") -> Page:
         """A page in the order of the table's partitions.
 
-        It has fewer rows, or none, if skipping the items of ids without a row takes more than half of the time limit.
+        It has fewer rows, or none, if skipping the items of ids without a row, or without the prefix, takes more than
+        half of the time limit. Partitions have no order, so that all items are read for a prefix.
         """
         key = None if cursor is None else key_of(cursor)
         deadline = self._client.deadline()
@@ -147,7 +149,7 @@ class Catalog:
         found: list[Item] = []
         count = limit + 1  # one more shows whether there is a next page
         while True:
-            items, key = await self._scan(key, count, deadline)
+            items, key = await self._scan(key, min(count, _MAX_SCANNED), deadline, prefix)
             found += items
             if key is None or len(found) > limit or monotonic() > half_time:
                 break
@@ -157,7 +159,9 @@ class Catalog:
             return Page(rows, cursor_of(found[limit - 1]))
         return Page(rows, None if key is None else cursor_of(key))
 
-    async def _scan(self, start: Item | None, limit: int, deadline: float) -> tuple[list[Item], Item | None]:
+    async def _scan(
+        self, start: Item | None, limit: int, deadline: float, prefix: str
+    ) -> tuple[list[Item], Item | None]:
         """The rows among the next `limit` items, and the key to continue from."""
         request: dict[str, Any] = {
             "TableName": self._table,
@@ -167,6 +171,9 @@ class Catalog:
             "FilterExpression": _HAS_ROW,
             "ExpressionAttributeNames": NAMES,
         }
+        if prefix:
+            request["FilterExpression"] = f"{_HAS_ROW} AND begins_with(pk, :prefix)"
+            request["ExpressionAttributeValues"] = {":prefix": row_key(prefix)["pk"]}
         if start is not None:
             request["ExclusiveStartKey"] = start
         with translated_errors(self._table):

@@ -89,9 +89,9 @@ class DynamoMetadata:
         """Add the revision to the used ones in one request, unless the row has it."""
         return await self._catalog.fence(id, revision)
 
-    async def list_page(self, cursor: str | None, limit: int) -> Page:
+    async def list_page(self, cursor: str | None, limit: int, prefix: str = "") -> Page:
         """A page of a consistent Scan, in the order of the table's partitions."""
-        return await self._catalog.list_page(cursor, limit)
+        return await self._catalog.list_page(cursor, limit, prefix)
 
     async def acquire(self, name: str, instead_of: str | None = None) -> Lease:
         """One conditional write."""

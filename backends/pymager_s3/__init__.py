@@ -1,6 +1,7 @@
 """The blob backend for S3 and compatible servers.
 
 Most GETs are sent by `fast_get`, large uploads by `multipart` with boto3, and everything else by obstore.
+`tree` reads a bucket that something other than pymager wrote.
 """
 
 import os
@@ -10,5 +11,6 @@ import os
 os.environ.setdefault("TOKIO_WORKER_THREADS", "1")
 
 from pymager_s3.store import S3Blobs
+from pymager_s3.tree import S3Tree
 
-__all__ = ["S3Blobs"]
+__all__ = ["S3Blobs", "S3Tree"]

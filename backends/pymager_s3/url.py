@@ -33,8 +33,8 @@ class S3Url:
     timeout: float
 
 
-def parse_url(text: str) -> S3Url:
-    """Raises `ConfigurationError`."""
+def parse_url(text: str, *, any_prefix: bool = False) -> S3Url:
+    """Raises `ConfigurationError`. With `any_prefix`, the prefix can contain what no key of a blob store can."""
     parts = url.parse(text, _FORM, _PARAMETERS)
     _check_bucket(parts.name)
     endpoint = parts.endpoint
@@ -42,7 +42,7 @@ def parse_url(text: str) -> S3Url:
     style = parts.value("style", _style, "path or virtual") or ("path" if endpoint or "." in parts.name else "virtual")
     return S3Url(
         parts.name,
-        _prefix(unquote(parts.path)),
+        _any_prefix(unquote(parts.path)) if any_prefix else _prefix(unquote(parts.path)),
         endpoint,
         parts.region,
         style == "virtual",
@@ -66,6 +66,10 @@ def _is_ip(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _any_prefix(path: str) -> str:
+    return f"{path.strip('/')}/" if path.strip("/") else ""
 
 
 def _prefix(path: str) -> str:

@@ -84,9 +84,17 @@ class BaseStore:
             raise NotFound(f"no row has the id '{id}'")
         return rows.original(row)
 
-    async def list_page(self, cursor: str | None, limit: int) -> Page:
-        """Read a page, ordered by the bytes of the ids."""
-        return rows.page(await self._reads.page(rows.after(cursor), limit + 1), limit)
+    async def list_page(self, cursor: str | None, limit: int, prefix: str = "") -> Page:
+        """Read a page, ordered by the bytes of the ids.
+
+        All ids with a prefix stand together, after the prefix itself. So the page starts there, and on the first page
+        a second read finds the row whose id is the prefix.
+        """
+        if not prefix:
+            return rows.page(await self._reads.page(rows.after(cursor), limit + 1), limit)
+        found = await self._reads.page(prefix if cursor is None else rows.after(cursor), limit + 1)
+        first = await self._reads.find(prefix) if cursor is None else None
+        return rows.page(rows.starting_with(prefix, [*([first] if first is not None else []), *found]), limit)
 
     async def add(self, original: Original) -> Original:
         """Commit the revision and the row in one transaction."""

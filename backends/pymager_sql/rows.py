@@ -33,9 +33,14 @@ def original(row: Row) -> Original:
 
 
 def page(rows: Sequence[Row], limit: int) -> Page:
-    """Make a page of up to `limit` items from up to `limit` + 1 rows."""
+    """Make a page of up to `limit` items; there is a next one if there are more rows."""
     items = tuple(original(row) for row in rows[:limit])
     return Page(items, _cursor(items[-1].id) if len(rows) > limit else None)
+
+
+def starting_with(prefix: str, rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows whose id starts with the prefix, of rows ordered by their ids."""
+    return [row for row in rows if row[0].startswith(prefix)]
 
 
 def after(cursor: str | None) -> str:

@@ -72,27 +72,96 @@ def copy_metadata(options: dict[str, Any], source: str, target: str, jobs: int) 
     finish(run(copy_rows(source, target, jobs=jobs, progress=Progress(sys.stderr), echo=click.echo)))
 
 
-@program.command("import", epilog=exit_codes(f"a file failed, {_INTERRUPTED}"))
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@program.command("import", epilog=exit_codes(f"a source failed, {_INTERRUPTED}"))
+@click.argument("source", required=False)
+@click.option(
+    "--list",
+    "list_file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="File with the sources instead of SOURCE: CSV with the header id,source, or an object of JSON "
+    "with these fields on each line; - is standard input.",
+)
 @click.option(
     "--jobs",
     type=click.IntRange(1, 64),
     show_default="number of worker processes",
-    help="Number of files imported at once.",
+    help="Number of sources imported at once.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Checkpoint file. The run writes there what it has imported; the next run does not read these "
+    "sources again if they have not changed.",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for the sources that failed and the reasons, as objects of JSON, one per line. The last line has the "
+    "counts.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be imported. No picture is read, nothing is written.")
+@click.option(
+    "--allow-host",
+    "hosts",
+    metavar="HOST",
+    multiple=True,
+    help="Host that sources in the list can have over http and https: example.org, *.example.org or "
+    "example.org:8080. Repeat --allow-host for further hosts.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Time limit in seconds for each attempt to get a source over http or https.",
 )
 @click.pass_obj
-def import_folder(options: dict[str, Any], folder: Path, jobs: int | None) -> None:
-    """Import every picture in a folder as an original.
+def import_pictures(
+    options: dict[str, Any],
+    source: str | None,
+    list_file: str | None,
+    jobs: int | None,
+    resume: Path | None,
+    report: Path | None,
+    dry_run: bool,
+    hosts: tuple[str, ...],
+    timeout: float,
+) -> None:
+    """Import pictures from a folder, a bucket or a list.
 
-    Subfolders are included. Ids come from paths: `2024/my cat.jpg` becomes `2024-my_cat`. Pictures that are already
-    stored are skipped. After an interruption, run the same command again to continue.
+    SOURCE is a folder, or the URL of a blob store such as s3://BUCKET/PREFIX. Subfolders are included. Ids come from
+    paths: `2024/my cat.jpg` becomes `2024-my_cat`. Pictures that are already stored are skipped. After an interruption,
+    run the same command again to continue.
     """
-    from pymager.operations.import_folder import import_folder
+    from pymager.operations.importing.run import Order, import_pictures
     from pymager.operations.progress import Progress
 
+    _check_import(source, list_file, resume, dry_run, hosts)
     settings = load_settings(options)
-    require_writable(settings)
-    finish(run(import_folder(settings, folder, jobs=jobs or settings.workers, progress=Progress(sys.stderr))))
+    if not dry_run:
+        require_writable(settings)
+    order = Order(source, list_file, resume, report, hosts, timeout, dry_run)
+    work = import_pictures(
+        settings, order, jobs=jobs or settings.workers, progress=Progress(sys.stderr), show=click.echo
+    )
+    finish(run(work))
+
+
+def _check_import(
+    source: str | None, list_file: str | None, resume: Path | None, dry_run: bool, hosts: tuple[str, ...]
+) -> None:
+    """Raises `UsageError` for arguments that do not fit together."""
+    if (source is None) == (list_file is None):
+        raise click.UsageError("import needs either SOURCE or --list")
+    if dry_run and resume is not None:
+        raise click.UsageError("--dry-run cannot be combined with --resume, which is a file to write")
+    if hosts and list_file is None:
+        raise click.UsageError("--allow-host needs --list, which names sources over http and https")
+    if source is not None and source.lower().startswith(("http:", "https:")):
+        raise click.UsageError("SOURCE cannot be a web address; write the addresses of pictures into a file for --list")
+    is_path = source is not None and (Path(source).exists() or ":" not in source)
+    if source is not None and is_path and not Path(source).is_dir():
+        raise click.UsageError(f"SOURCE must be a folder or the URL of a blob store, got '{source}'")
 
 
 @program.command(epilog=exit_codes(f"a variant failed, {_INTERRUPTED}"))

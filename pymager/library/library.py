@@ -101,9 +101,9 @@ class Library:
         """
         return await self._descriptions.describe(original)
 
-    async def page(self, cursor: str | None, limit: int) -> Page:
-        """A page of the listing. Raises `ValueError` for an invalid cursor."""
-        return await self._metadata.list_page(cursor, limit)
+    async def page(self, cursor: str | None, limit: int, prefix: str = "") -> Page:
+        """A page of the listing of the ids with this prefix. Raises `ValueError` for an invalid cursor."""
+        return await self._metadata.list_page(cursor, limit, prefix)
 
     async def add(self, id: str, body: Spooled) -> Original:
         """Store a new original; it is durable when this returns. Raises `AlreadyExists` and `PictureError`."""
@@ -112,13 +112,14 @@ class Library:
     async def put(self, id: str, body: Spooled, condition: Condition) -> tuple[Original, bool]:
         """Store an original, or replace the one that has the id; also returns whether it is new.
 
+        If the original has the same bytes and its blob is there, nothing changes, and this is the row as it was.
         Before each attempt `condition` gets the current row, and raises to reject the write.
         """
-        original, replaced = await self._uploads.put(id, body, condition)
-        if replaced is not None:
+        put = await self._uploads.put(id, body, condition)
+        if put.replaced is not None:
             self._resolver.forget(id)
-            self._run_in_background(self._delete_blobs(replaced))
-        return original, replaced is None
+            self._run_in_background(self._delete_blobs(put.replaced))
+        return put.original, put.is_new
 
     async def remove(self, id: str, revision: str | None = None) -> None:
         """Delete an original and its variants; final when this returns.

@@ -5,7 +5,7 @@ The blob is written before the row: a crash leaves an orphan, which the sweep re
 
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,15 @@ Condition = Callable[[Original | None], None]
 log = structlog.get_logger("pymager.library")
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """The row after a put, and the one that it replaced. Neither new nor a replacement: the same bytes were there."""
+
+    original: Original
+    is_new: bool = False
+    replaced: Original | None = None
+
+
 class Uploads:
     """Stores originals in a blob store and a metadata store."""
 
@@ -52,30 +61,51 @@ class Uploads:
         original = await self._put_blob(id, body)
         return await self._commit(original, self._metadata.add(original))
 
-    async def put(self, id: str, body: Spooled, condition: Condition) -> tuple[Original, Original | None]:
-        """Store an original, or replace the one that has the id; also returns the row that it replaced.
+    async def put(self, id: str, body: Spooled, condition: Condition) -> Put:
+        """Store an original, or replace the one that has the id, unless it has the same bytes already.
 
-        Before each attempt `condition` gets the current row, and raises to reject the write.
+        Before each attempt `condition` gets the current row, and raises to reject the write. The same bytes change
+        nothing, and need no inspection: it was made before their row was written.
         """
+        current = await self._current(id)
+        condition(current)
+        if current is not None and await self._has(current, body):
+            return Put(current)
         stored = await self._put_blob(id, body)
         for _ in range(_MAX_ATTEMPTS):
+            try:
+                return await self._commit_put(stored, current)
+            except (AlreadyExists, NotFound, RevisionMismatch):
+                pass
             try:
                 current = await self._current(id)
                 condition(current)
             except BaseException:
                 await self._discard(stored)
                 raise
-            try:
-                if current is None:
-                    return await self._commit(stored, self._metadata.add(stored), keep=True), None
-                original = replace(stored, created=_successor_date(stored, current))
-                original = await self._commit(original, self._replace(original, current), keep=True)
-            except (AlreadyExists, NotFound, RevisionMismatch):
-                continue
-            reached("replace.committed")
-            return original, current
         await self._discard(stored)
         raise Overloaded(f"too many concurrent writes to '{id}'; try again")
+
+    async def _has(self, current: Original, body: Spooled) -> bool:
+        """Whether the row describes these bytes, and its blob is there. A lost blob is replaced by the put."""
+        if (current.size, current.sha256) != (body.size, body.sha256):
+            return False
+        try:
+            info = await self._blobs.stat(keys.original_key(current))
+        except NotFound:
+            return False
+        except Unavailable as error:  # nothing was written
+            raise Unavailable(str(error), outcome_known=True) from error
+        return info.size == body.size
+
+    async def _commit_put(self, stored: Original, current: Original | None) -> Put:
+        """Commit once. If the row is no longer `current`, raises `AlreadyExists`, `NotFound` or `RevisionMismatch`."""
+        if current is None:
+            return Put(await self._commit(stored, self._metadata.add(stored), keep=True), is_new=True)
+        original = replace(stored, created=_successor_date(stored, current))
+        original = await self._commit(original, self._replace(original, current), keep=True)
+        reached("replace.committed")
+        return Put(original, replaced=current)
 
     async def _put_blob(self, id: str, body: Spooled) -> Original:
         reached("upload.spooled")

@@ -56,8 +56,9 @@ class Batch:
         items: AsyncGenerator[T, None],
         label: Callable[[T], str],
         process: Callable[[T], Awaitable[Outcome | None]],
+        record: Callable[[T, Outcome], None] | None = None,
     ) -> None:
-        """Process all items; `label` names an item in messages.
+        """Process all items; `label` names an item in messages, `record` gets each outcome.
 
         An item for which a store stays unavailable is counted as failed. A full store, or many failures in a row,
         stop the run.
@@ -68,6 +69,8 @@ class Batch:
             while (item := await self._next(items, listing)) is not None:
                 if (outcome := await self._outcome(process(item))) is not None:
                     self._count(label(item), outcome)
+                    if record is not None:
+                        record(item, outcome)
 
         async with aclosing(items), asyncio.TaskGroup() as group:
             for _ in range(self._jobs):

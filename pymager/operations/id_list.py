@@ -13,8 +13,11 @@ from pymager.errors import ConfigurationError
 _MAX_LINE_BYTES = 1 << 16
 
 
-async def read_lines(name: str) -> AsyncIterator[str]:
-    """The lines of a file, `-` for standard input, without line ends. Raises `ConfigurationError`."""
+async def read_lines(name: str, option: str = "--from", content: str = "id") -> AsyncIterator[str]:
+    """The lines of a file, `-` for standard input, without line ends.
+
+    Raises `ConfigurationError`, which names the `option` and says what `content` a line has.
+    """
     try:
         with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:  # noqa: ASYNC230
             is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
@@ -25,10 +28,10 @@ async def read_lines(name: str) -> AsyncIterator[str]:
                 async for line in _read_pipe(file):
                     yield _decoded(line)
     except OSError as error:
-        raise ConfigurationError(f"--from: cannot read {name}: {error.strerror}") from None
+        raise ConfigurationError(f"{option}: cannot read {name}: {error.strerror}") from None
     except ValueError:
         raise ConfigurationError(
-            f"--from: {name} has a line longer than {_MAX_LINE_BYTES} bytes; write one id per line"
+            f"{option}: {name} has a line longer than {_MAX_LINE_BYTES} bytes; write one {content} per line"
         ) from None
 
 

@@ -55,6 +55,9 @@ def _run(
     options: dict[str, Any], echo: Echo, listen_fd: int | None, metrics_fd: int | None, *, dev: bool = False
 ) -> int:
     settings = sources.load(options).settings
+    if dev and settings.ui == "auto":
+        options = options | {"ui": "on"}
+        settings = sources.load(options).settings
     logs.configure(settings.log_level, settings.log_format, trace_ids(settings.otel))
     composition.backends(settings)  # a wrong store URL is reported before anything is created
     users, credentials = _users(settings, echo)
@@ -65,7 +68,8 @@ def _run(
 
     def ready(url: str) -> None:
         if not is_child:
-            _greet(echo, settings.public_url or url, "-u test:test" if dev else credentials, _example_size(settings))
+            base, shown = settings.public_url or url, "-u test:test" if dev else credentials
+            _greet(echo, base, shown, _example_size(settings), has_ui=settings.has_ui)
 
     if settings.processes > 1 and not is_child:
         return _run_several(settings, options, listener, ready)
@@ -141,9 +145,11 @@ def _example_size(settings: Settings) -> str:
     return "800x600" if set(settings.sizes) & {"*", "800x600"} else settings.sizes[0]
 
 
-def _greet(echo: Echo, url: str, credentials: str | None, size: str) -> None:
+def _greet(echo: Echo, url: str, credentials: str | None, size: str, *, has_ui: bool) -> None:
     """Print all lines at once, so that a program that waits for the URL finds the others too."""
     lines = ["", f"pymager serves on {url}", ""]
+    if has_ui:
+        lines += ["Use the web page:", f"  {url}/", ""]
     if credentials is not None:
         lines += [
             "Upload a photo:",

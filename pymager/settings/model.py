@@ -33,6 +33,7 @@ from pymager.settings.types import (
     Users,
     Watermarks,
     default_mode,
+    is_loopback,
 )
 from pymager.variants.negotiation import Negotiation
 
@@ -365,6 +366,16 @@ class Settings(BaseModel):
         description="Adds a `Server-Timing` header to variants: where the variant came from, and how long each step "
         "took.",
     )
+    ui: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether `/` is a web page to upload, look at and try out pictures. `auto`: if `PYMAGER_HOST` is a "
+        "loopback address, and with `--dev`. The page shows nothing that the API does not.",
+    )
+
+    @property
+    def has_ui(self) -> bool:
+        """Whether the web page is served."""
+        return self.ui == "on" or (self.ui == "auto" and is_loopback(self.host))
 
     @property
     def connections_per_client(self) -> int:

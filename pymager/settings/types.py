@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -252,6 +252,14 @@ def _check_printable(value: str) -> str:
     if not value.isprintable():
         raise must_be("text without control characters", value)
     return value
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is only reached from this machine (RFC 1122 section 3.2.1.3, RFC 4291)."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 Seconds = Annotated[float, Field(gt=0, le=YEAR_SECONDS)]

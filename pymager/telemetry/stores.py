@@ -222,9 +222,9 @@ class ObservedMetadata:
         with self._steps["fence"]():
             return await self._metadata.fence(id, revision)
 
-    async def list_page(self, cursor: str | None, limit: int) -> Page:
+    async def list_page(self, cursor: str | None, limit: int, prefix: str = "") -> Page:
         with self._steps["list_page"]():
-            return await self._metadata.list_page(cursor, limit)
+            return await self._metadata.list_page(cursor, limit, prefix)
 
     async def acquire(self, name: str, instead_of: str | None = None) -> Lease:
         with self._steps["acquire"]():

@@ -62,6 +62,42 @@ class CatalogListingContract:
         assert len(listed) == len(originals)
         assert {original.id: original for original in listed} == originals
 
+    @pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
+    @pytest.mark.parametrize("prefix", ["ca", "cat", "cat-", "é", "e", "猫", "C", "_", "nothing", "z" * 200, "𠀀"])
+    async def test_only_the_ids_with_the_prefix_are_listed_each_once(
+        self, metadata: MetadataStore, other: MetadataStore, prefix: str, limit: int
+    ) -> None:
+        ids = [
+            "ca",
+            "cat",
+            "cat-",
+            "cat-1",
+            "cat-2",
+            "cats",
+            "catz",
+            "cau",
+            "cb",
+            "CAT",
+            "b",
+            "d",
+            "é",
+            "éa",
+            "e",
+            "_a",
+        ]
+        ids += ["e\N{COMBINING ACUTE ACCENT}", "猫", "猫a", "𠀀", "ｃａｔ", "z" * 200, "cat\U0002ffffx"]
+        for id in ids:
+            await metadata.add(an_original(id))
+        listed, cursor = [], None
+        for _ in range(10 * len(ids)):
+            page = await other.list_page(cursor, limit, prefix)
+            assert len(page.items) <= limit
+            listed += [original.id for original in page.items]
+            cursor = page.next
+            if cursor is None:
+                break
+        assert sorted(listed) == sorted(id for id in ids if id.startswith(prefix))
+
     async def test_the_order_is_stable(self, metadata: MetadataStore, other: MetadataStore) -> None:
         for number in range(20):
             await metadata.add(an_original(f"cat{number}"))

@@ -121,11 +121,11 @@ class MemoryMetadata:
         self._data.revisions.add(revision)
         return True
 
-    async def list_page(self, cursor: str | None, limit: int) -> Page:
+    async def list_page(self, cursor: str | None, limit: int, prefix: str = "") -> Page:
         """Return a page, ordered by id. Raises `ValueError`."""
         await asyncio.sleep(0)
         after = "" if cursor is None else _id_of(cursor)
-        ids = sorted(id for id in self._data.originals if id > after)
+        ids = sorted(id for id in self._data.originals if id > after and id.startswith(prefix))
         items = tuple(self._data.originals[id] for id in ids[:limit])
         return Page(items, _cursor(items[-1].id) if len(ids) > limit else None)
 

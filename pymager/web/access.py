@@ -1,12 +1,15 @@
 """Who may read a picture: everyone, or whoever has a signed URL or credentials; and who may cache it then."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from aiohttp import web
 
-from pymager.errors import SignatureMisused, SignatureRequired
+from pymager.errors import OptionNotAllowed, SignatureMisused, SignatureRequired, SizeNotAllowed
+from pymager.variants.grammar import Requested
 from pymager.variants.signatures import EXPIRY, SIGNATURE, Keyring, Target, parse_target
+from pymager.variants.urls import VariantUrls
 from pymager.web.auth import Auth
 from pymager.web.cache_control import CacheControl
 
@@ -31,6 +34,11 @@ class Grant:
 
 
 PUBLIC = Grant()
+
+
+def has_credentials(headers: Mapping[str, str]) -> bool:
+    """Whether a request names credentials, right or wrong."""
+    return "Authorization" in headers
 
 
 class Access:
@@ -65,13 +73,32 @@ class Access:
             return Grant(is_signed=True, expires=self._keys.verify(target))
         if not self.is_required:
             return PUBLIC
-        if "Authorization" not in request.headers or not self._auth.has_credentials:
+        if not has_credentials(request.headers) or not self._auth.has_credentials:
             raise SignatureRequired(
                 "this picture is private: the URL needs a signature, or the request needs credentials; "
                 "`pymager sign` signs a URL"
             )
         await self._auth.require(request)
         return Grant(has_credentials=True)
+
+    async def check_variant(
+        self, request: web.Request, target: Target, urls: VariantUrls, requested: Requested
+    ) -> Grant:
+        """As `check`, for what the URL of a variant asks for. Credentials are as good as a signature.
+
+        Where the policy allows a variant to everyone, nobody looks at credentials. Raises what `check` and
+        `VariantUrls.check` raise, and for credentials that are needed and wrong what `Auth.require` raises.
+        """
+        grant = await self.check(request, target)
+        try:
+            urls.check(requested, signed=not grant.is_public)
+        except (SizeNotAllowed, OptionNotAllowed):
+            if not (grant.is_public and has_credentials(request.headers) and self._auth.has_credentials):
+                raise
+            await self._auth.require(request)
+            urls.check(requested, signed=True)
+            return Grant(has_credentials=True)
+        return grant
 
     def headers(self, common: dict[str, str], grant: Grant) -> dict[str, str]:
         """The headers of every picture, with the `Cache-Control` that this grant allows."""

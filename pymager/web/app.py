@@ -9,7 +9,7 @@ from pymager.composition import Components
 from pymager.settings.model import Settings
 from pymager.telemetry import logs
 from pymager.telemetry.tracing_setup import trace_ids
-from pymager.web import derived, health, originals
+from pymager.web import derived, health, originals, page, signing
 from pymager.web.access import Access
 from pymager.web.app_keys import (
     ACCESS,
@@ -57,7 +57,7 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     app[LIFECYCLE] = Lifecycle(read_only=settings.read_only)
     app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format, trace_ids(settings.otel))
     app[QUIET_PATHS] = frozenset() if settings.log_level == "debug" else _PROBE_PATHS
-    _add_routes(app, parts)
+    _add_routes(app, settings, parts)
     add_options(app.router, settings.cors_origin)
     return app
 
@@ -75,7 +75,7 @@ async def _defer_expect(request: web.Request) -> None:
     """Leave `Expect` to the handlers: a write first checks the headers, and a read needs no body."""
 
 
-def _add_routes(app: web.Application, parts: Components) -> None:
+def _add_routes(app: web.Application, settings: Settings, parts: Components) -> None:
     router = app.router
     _add(router, ROUTE, {"GET": derived.get, "HEAD": derived.get})
     _add(
@@ -92,12 +92,14 @@ def _add_routes(app: web.Application, parts: Components) -> None:
     _add(
         router, "/original", {"GET": originals.list_originals, "HEAD": originals.list_originals, "POST": originals.post}
     )
+    _add(router, "/sign", {"POST": signing.sign(settings)})
     ready = health.readyz(parts.blobs, parts.metadata)
     for path, handler in (
         ("/info/{id}", originals.info),
         ("/healthz", health.healthz),
         ("/readyz", ready),
         ("/openapi.json", document.openapi),
+        *page.routes(settings).items(),
     ):
         _add(router, path, {"GET": handler, "HEAD": handler})
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import HttpVersion11, web
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
@@ -69,6 +69,19 @@ async def bare_body(request: web.Request, limits: BodyLimits) -> AsyncIterator[b
         if received > limits.max_bytes:
             raise _too_large(limits)
         yield chunk
+
+
+async def small_body(request: web.Request, limits: BodyLimits, max_bytes: int) -> bytes:
+    """A body of at most `max_bytes`, whole. Raises `TooLarge`, `UnsupportedCoding`, `BadRequest`, `RequestTimeout`."""
+    small = replace(limits, max_bytes=max_bytes)
+    check_headers(request, small)
+    await send_continue(request)
+    body = bytearray()
+    async for chunk in _chunks(request, small):
+        body += chunk
+        if len(body) > max_bytes:
+            raise TooLarge(f"the body is too large: at most {max_bytes} bytes are accepted")
+    return bytes(body)
 
 
 async def form_file(request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:

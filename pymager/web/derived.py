@@ -52,9 +52,7 @@ async def _permitted(request: web.Request) -> tuple[Requested, Grant]:
     except UnknownPreset as error:
         await access.check(request, target)  # which presets exist is private, too
         await refuse_preset(error, request, request.app[AUTH])
-    grant = await access.check(request, target)
-    urls.check(requested, signed=not grant.is_public)
-    return requested, grant
+    return requested, await access.check_variant(request, target, urls, requested)
 
 
 def parse(urls: VariantUrls, name: str, query: str) -> tuple[str, Variant]:

@@ -58,6 +58,10 @@ class WritesDisabled(WebError):
     """Nobody can write: no users and no tokens are configured."""
 
 
+class SigningDisabled(WebError):
+    """Nobody can sign a URL over HTTP: there is no key, or signatures are off."""
+
+
 class ReadOnly(WebError):
     """A write while the service is read-only; `retry_after` is in seconds."""
 
@@ -114,6 +118,7 @@ STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
     RequestTimeout: 408,
     errors.AlreadyExists: 409,
     errors.WatermarkMissing: 409,
+    SigningDisabled: 409,
     PreconditionFailed: 412,
     errors.RevisionMismatch: 412,
     errors.TooLarge: 413,
@@ -131,6 +136,13 @@ STATUS_BY_ERROR: Mapping[type[BaseException], int] = {
 }
 """The status of each error by its exact type; any other error is a bug or a loss of data, and a 500."""
 
+CHALLENGE_OF_SCRIPTS = 'Bearer realm="pymager"'
+"""The challenge to a script in a page, which says what it is by `X-Requested-With`.
+
+At a challenge for Basic, a browser would open a dialog of its own, also for an upload by XMLHttpRequest that has
+credentials, and RFC 9110 section 15.5.2 asks for some challenge.
+"""
+
 PROBLEM_HEADERS: Mapping[str, str] = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
 """The headers of every problem document: it is never cached."""
 
@@ -139,7 +151,7 @@ _RETRY_AFTER_SECONDS = 5
 INTERNAL_ERROR = "Internal error. The server log has details under this request id."
 _NO_ROUTE = (
     "No such route. Available routes: /original, /original/{id}, /derived/{id}-{width}x{height}.{extension}, "
-    "/derived/{id}@{preset}.{extension}, /info/{id}"
+    "/derived/{id}@{preset}.{extension}, /info/{id}, /sign"
 )
 _UNAVAILABLE = "A part of the service is unavailable. Try again later."
 _OUTCOME_UNKNOWN = (

@@ -17,11 +17,12 @@ from aiohttp import EMPTY_PAYLOAD, web
 from aiohttp.http import HttpVersion11, RawRequestMessage, StreamWriter
 
 from pymager import keys
-from pymager.errors import UnknownPreset
+from pymager.errors import OptionNotAllowed, SizeNotAllowed, UnknownPreset
 from pymager.library.content import VariantContent
 from pymager.telemetry.context import RequestContext
 from pymager.variants.variant import Variant
 from pymager.web import derived, headers
+from pymager.web.access import has_credentials
 from pymager.web.app_keys import AUTH, LAST_MODIFIED, LIBRARY, LIFECYCLE, PICTURE_HEADERS, VARIANT_URLS
 from pymager.web.conditions import http_date, is_not_modified
 from pymager.web.direct import DirectRequest
@@ -109,6 +110,10 @@ class HotPath:
         except asyncio.CancelledError:
             responder.log_request(request, canceled_status(request), None)
             raise
+        except (SizeNotAllowed, OptionNotAllowed) as error:
+            if has_credentials(request.headers):  # they can allow it
+                return await self._responder(self._completed(request))
+            return await self._respond(request, raising(error))
         except UnknownPreset as error:
             return await self._respond(request, partial(derived.refuse_preset, error, auth=self._auth))
         except Exception as error:

@@ -132,16 +132,17 @@ async def delete(request: web.Request) -> web.Response:
 
 
 async def list_originals(request: web.Request) -> web.Response:
-    """`GET /original?limit=&cursor=`: a page of originals."""
+    """`GET /original?prefix=&limit=&cursor=`: a page of originals."""
     await request.app[AUTH].require(request)
     limit = _page_size(request.query.get("limit"))
+    prefix = names.parse_prefix(request.query.get("prefix", ""))
     try:
-        page = await request.app[LIBRARY].page(request.query.get("cursor"), limit)
+        page = await request.app[LIBRARY].page(request.query.get("cursor"), limit, prefix)
     except ValueError:
         raise BadRequest("the cursor is invalid; use `next` of the previous page") from None
     fields = {"Cache-Control": "private, no-store"}
     if page.next is not None:
-        query = urlencode({"limit": limit, "cursor": page.next})
+        query = urlencode(({"prefix": prefix} if prefix else {}) | {"limit": limit, "cursor": page.next})
         fields["Link"] = f'<{request.app[PUBLIC_URL]}/original?{query}>; rel="next"'
     return _json({"items": [as_json(original) for original in page.items], "next": page.next}, headers=fields)
 

@@ -200,6 +200,8 @@ def _problem(error: Exception, request: web.BaseRequest, context: RequestContext
             request.transport.abort()
         return Incomplete(500)
     response = failures.error_response(error, context.id)
+    if response.status == 401 and "X-Requested-With" in request.headers:
+        response.headers["WWW-Authenticate"] = failures.CHALLENGE_OF_SCRIPTS
     if response.status == 500:
         log.error("internal error", exc_info=error, **fields)
     elif response.status in (503, 507):

@@ -39,6 +39,11 @@ BEFORE = {
         "export PYMAGER_PRESETS='thumb:100x100;hero:800x600'\n"
         "mkdir pictures && cp photo.jpg pictures/2024-cat.jpg && pymager import pictures && echo 2024-cat > ids.txt\n"
     ),
+    "docs/how-to/importing.md": Before("mkdir photos && cp photo.jpg photos/cat.jpg\n"),
+    "docs/how-to/sign-urls.md": Before(
+        "mkdir photos && cp photo.jpg photos/cat.jpg && pymager import photos\n"
+        'export PYMAGER_SIGNING_KEYS="$(openssl rand -hex 32)" && pymager serve\n'
+    ),
     "docs/how-to/when-something-fails.md": Before("pymager init\n"),
     "docs/how-to/move-stores.md": Before(
         'mkdir old pictures && cp photo.jpg pictures/ && PYMAGER_DATA="$PWD/old" pymager import pictures\n',

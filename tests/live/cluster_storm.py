@@ -19,6 +19,8 @@ _SWEEP_ALL = {"sweep_grace": 0, "sweep_max_orphan_percent": 100}  # kills leave 
 _CLIENTS = 5
 _ACTIVE_IDS = 6
 _OPERATIONS = 50  # of one id, and a few more that were under way
+_ACTIONS = ("POST", "PUT", "PUT again", "DELETE", "derived", "original")
+_WEIGHTS = (20, 25, 15, 15, 30, 10)
 _SIZES = ((40, 30), (80, 60), (120, 90))
 _SWEEPS = 0.3  # seconds between them: some have to come between an upload's put and its commit
 _STRIKES_WITHIN = 8.0  # seconds until a replica that has not come to the point is killed where it is
@@ -183,12 +185,14 @@ class ClusterStorm:
 
     async def _step(self, client: Client, number: int) -> None:
         id = self._some_id()
-        action = self._random.choices(("POST", "PUT", "DELETE", "derived", "original"), (20, 25, 15, 30, 10))[0]
+        action = self._random.choices(_ACTIONS, _WEIGHTS)[0]
         match action:
             case "derived":
                 await self.histories.read(client, id, self._random.choice(_SIZES), number)
             case "original":
                 await self.histories.read(client, id, None, number)
+            case "PUT again":
+                await self.histories.write(client, "PUT", id, number, again=True)
             case _:
                 await self.histories.write(client, action, id, number)
 

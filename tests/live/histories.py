@@ -7,6 +7,7 @@ from dataclasses import replace
 from tests.linearizability import Operation, impossible
 from tests.live.client import Answer, Client, Lost
 from tests.live.ledger import Ledger
+from tests.live.numbered import numbered
 
 _OUTCOMES = {
     ("POST", 201): "created",
@@ -37,9 +38,11 @@ class Histories:
         """The operations on an id so far."""
         return len(self._operations[id])
 
-    async def write(self, client: Client, method: str, id: str, number: int = 0) -> Answer | None:
-        """Send a POST, PUT or DELETE; None if no response arrived."""
-        content, data = (0, b"") if method == "DELETE" else self._pictures.new_picture()
+    async def write(
+        self, client: Client, method: str, id: str, number: int = 0, *, again: bool = False
+    ) -> Answer | None:
+        """Send a POST, PUT or DELETE; None if no response arrived. With `again`, the bytes that were sent last."""
+        content, data = (0, b"") if method == "DELETE" else self._picture(id, again=again)
         started = Operation(number, method.lower(), content, time.monotonic_ns(), 0, "unknown")
         place = len(self._operations[id])
         self._operations[id].append(started)  # it counts from now on, even if no response arrives
@@ -77,6 +80,10 @@ class Histories:
         seen = (of(answer) if size is None else self._pictures.content_of_derived(answer, size)) or 0
         self._operations[id].append(Operation(number, "get", 0, began, ended, "seen", seen))
         return seen
+
+    def _picture(self, id: str, *, again: bool) -> tuple[int, bytes]:
+        sent = [operation.content for operation in self._operations[id] if operation.content] if again else []
+        return (sent[-1], numbered(sent[-1])) if sent else self._pictures.new_picture()
 
     def impossible(self) -> list[str]:
         """The ids whose history is not linearizable, each with its operations."""

@@ -81,3 +81,12 @@ async def a_replace_of_what_was_derived_from(pair: Pair) -> None:
     await pair.histories.read(pair.here, "replaced", _SIZE)
     await pair.histories.write(pair.there, "PUT", "replaced")
     await pair.histories.read(pair.there, "replaced", _SIZE)
+
+
+async def a_put_of_what_another_replica_deleted(pair: Pair) -> None:
+    await pair.histories.write(pair.here, "POST", "repeated")
+    await pair.histories.write(pair.here, "PUT", "repeated", again=True)
+    await pair.histories.read(pair.there, "repeated", _SIZE)
+    await pair.histories.write(pair.there, "DELETE", "repeated")
+    await pair.histories.write(pair.here, "PUT", "repeated", again=True)
+    await pair.histories.read(pair.there, "repeated", _SIZE)

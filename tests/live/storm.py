@@ -8,12 +8,15 @@ from pathlib import Path
 from random import Random
 
 from tests.live.client import Answer, Client, Lost
-from tests.live.ledger import Entry, Ledger
+from tests.live.ledger import Content, Entry, Ledger
+from tests.live.numbered import numbered
 from tests.live.program import Program, command, running, until
 from tests.live.traces import assert_nothing_leaked, assert_swept
 
 _IDS = 42
 _WRITERS = 3
+_ACTIONS = ("POST", "PUT", "PUT again", "DELETE", "derived", "original")
+_WEIGHTS = (20, 25, 15, 12, 30, 8)
 _SIZES = ((40, 30), (80, 60), (120, 90))
 _EXTENSIONS = ("jpg", "png", "webp")
 _LOST_MEZZANINES = 0.3  # share of the reads before which the mezzanine is deleted
@@ -125,7 +128,7 @@ class Storm:
             await death  # an answer is lost only if the program dies
 
     async def _step(self, client: Client, entry: Entry) -> None:
-        action = self._random.choices(("POST", "PUT", "DELETE", "derived", "original"), (20, 25, 12, 30, 8))[0]
+        action = self._random.choices(_ACTIONS, _WEIGHTS)[0]
         match action:
             case "derived":
                 if self._random.random() < _LOST_MEZZANINES:
@@ -143,8 +146,9 @@ class Storm:
             for path in (self._folder / "data/blobs/derived").glob(f"*/{entry.id}/*/*/mezzanine.jpg"):
                 path.unlink()
 
-    async def _mutate(self, client: Client, entry: Entry, method: str) -> None:
-        number, data = (None, b"") if method == "DELETE" else self._ledger.new_picture()
+    async def _mutate(self, client: Client, entry: Entry, action: str) -> None:
+        method = action.partition(" ")[0]
+        number, data = self._body(entry, action)
         entry.begin(f"{method} {number}")
         answer: Answer | None = None
         try:
@@ -158,6 +162,16 @@ class Storm:
         finally:
             self.answers[f"{method} {'lost' if answer is None else answer.status}"] += 1
             self._ledger.written(entry, method, number, answer)
+
+    def _body(self, entry: Entry, action: str) -> tuple[Content, bytes]:
+        """What a mutation sends: a new picture, or one that the id may have."""
+        if action == "DELETE":
+            return None, b""
+        present = sorted(number for number in entry.present if number is not None)
+        if action == "PUT again" and present:
+            number = self._random.choice(present)
+            return number, numbered(number)
+        return self._ledger.new_picture()
 
     async def _read(self, client: Client, death: asyncio.Task[object]) -> None:
         """Others' ids: what is read is strict only if nobody wrote meanwhile."""

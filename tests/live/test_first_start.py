@@ -115,3 +115,32 @@ async def test_a_server_that_allows_any_size_warns_once_unless_it_is_for_develop
     async with running(tmp_path, *arguments, sizes=sizes) as program:
         assert program.log.count(_ANY_SIZE) == warnings
         assert program.log.count("PYMAGER_SIZES") == warnings
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ui", "has_page"),
+    [
+        ((), None, True),
+        (("--host", "127.1"), None, False),  # as inet_aton(3) reads it; no address by the rules of the setting
+        (("--host", "127.1", "--dev"), None, True),
+        (("--dev",), "off", False),
+        (("--host", "127.1"), "on", True),
+    ],
+)
+async def test_the_web_page_is_named_and_served_where_the_setting_says(
+    tmp_path: Path, arguments: tuple[str, ...], ui: str | None, has_page: bool
+) -> None:
+    async with running(tmp_path, *arguments, ui=ui, **_OPEN) as program, Client(program.url) as client:
+        assert (f"  {program.url}/\n" in program.out) is has_page
+        response = await client.get("/")
+        assert response.status == 200
+        assert response.body.startswith(b"<!doctype html>" if has_page else b'{"name":"pymager"')
+        assert (await client.get("/ui/app.js")).status == (200 if has_page else 404)
+
+
+async def test_every_server_process_of_dev_serves_the_page(tmp_path: Path) -> None:
+    arguments = ("--host", "127.1", "--dev", "--processes", "2")
+    async with running(tmp_path, *arguments, **_OPEN) as program:
+        for _ in range(8):
+            async with Client(program.url) as client:
+                assert (await client.get("/ui/app.js")).status == 200

@@ -18,6 +18,7 @@ _MUTANTS: dict[str, Scenario] = {
     "a_mutation_is_retried": promises.an_upload_right_after_a_delete,
     "a_derived_key_has_no_revision": promises.a_replace_of_what_was_derived_from,
     "the_sweep_deletes_without_a_fence": promises.an_upload_stopped_before_its_commit_and_a_sweep,
+    "a_repeated_put_is_answered_from_memory": promises.a_put_of_what_another_replica_deleted,
     "the_blob_goes_before_its_row": promises.a_delete_cut_off_in_the_middle,
 }
 

@@ -81,6 +81,8 @@ async def test_the_wheel_alone_serves_and_converts_a_picture(dist: Path, tmp_pat
         line = await until(lambda: [line for line in out.read_text().splitlines() if "serves on" in line], "its URL")
         async with Client(line[0].rpartition(" ")[2]) as client:
             assert (await client.post("cat", jpeg(640, 480))).status == 201
+            assert (await client.get("/")).body.startswith(b"<!doctype html>")
+            assert (await client.get("/ui/app.js")).status == 200
             for extension, format in (("jpg", "JPEG"), ("webp", "WEBP"), ("avif", "AVIF")):
                 assert (await client.get(f"/derived/cat-80x60.{extension}")).picture.format == format
         process.terminate()

@@ -6,7 +6,7 @@ import time
 
 from tests.image import engine
 from tests.linearizability import checker
-from tests.servers import ALL, front
+from tests.servers import ALL, browser, front
 from tests.servers.helm import Helm
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.process import Missing
@@ -16,6 +16,7 @@ others = [
     ("PgBouncer", PgBouncer.install),
     ("helm", Helm.install),
     ("nginx, Varnish, Apache", front.install),
+    ("Chromium", browser.install),
     ("checker", checker),
     ("containers", engine.install),
 ]

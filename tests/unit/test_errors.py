@@ -20,6 +20,7 @@ INTERNAL = {
     errors.LeaseLost,
     errors.RevisionGone,  # the library tries again
     errors.WatermarkChanged,
+    errors.ImportRefused,  # of a command
     errors.MezzanineDamaged,  # the library makes it again
     errors.OriginalLost,  # data is lost: 500, and the log tells which
 }

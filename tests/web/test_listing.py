@@ -50,6 +50,30 @@ def test_every_original_is_listed_once_with_any_page_size(shelf: tuple[Served, s
     assert all(len(page) == limit for page in pages[:-1])
 
 
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+def test_a_prefix_lists_only_the_ids_that_start_with_it_and_is_part_of_the_next_link(
+    shelf: tuple[Served, set[str]], limit: int
+) -> None:
+    served, ids = shelf
+    for prefix, encoded in (("shelf-", "shelf-"), ("shelf-7", "shelf-7"), ("猫", "%E7%8C%AB"), ("x", "x"), ("", "")):
+        found, query = [], f"?prefix={encoded}&limit={limit}"
+        while query:
+            response = listed(served, query)
+            assert response.status == 200, response.body
+            found += [item["id"] for item in response.json["items"]]
+            link = response.headers["Link"]
+            query = link and link.partition("original")[2].partition(">")[0]
+            assert not query or not prefix or f"prefix={encoded}&" in query
+        assert sorted(found) == sorted(id for id in ids if id.startswith(prefix))
+
+
+@pytest.mark.parametrize("prefix", ["a%20b", "%00", "a/b", "%25", "%ff", "a" * 201, "a" * 5_000, "%E2%80%8B"])
+def test_a_prefix_that_no_id_has_is_refused(shelf: tuple[Served, set[str]], prefix: str) -> None:
+    response = listed(shelf[0], f"?prefix={prefix}")
+    assert response.status == 400
+    assert "prefix" in response.json["detail"]
+
+
 def test_the_cursor_in_the_body_equals_the_one_in_link(shelf: tuple[Served, set[str]]) -> None:
     served, ids = shelf
     first = listed(served, "?limit=6")

@@ -75,6 +75,10 @@ schemathesis.openapi.format("entity-tag-or-date", TAGS | DATES)
 schemathesis.openapi.format(
     "byte-ranges", st.sampled_from(["bytes=0-9", "bytes=-5", "bytes=9-", "bytes=99999-", "x=1"])
 )
+SIGNABLE = ["/derived/cat-800x600.jpg", "/original/cat", "/info/猫", "/derived/cat@thumb.webp"]
+schemathesis.openapi.format("url-to-sign", st.sampled_from(SIGNABLE))
+schemathesis.openapi.format("page-file", st.sampled_from(["app.css", "app.js", "nothing.js"]))
+schemathesis.openapi.format("id-prefix", st.sampled_from(["c", "cat", "猫", "a-1", ""]))
 schemathesis.openapi.format("cursor", st.just(CURSOR))
 
 KEY = bytes(range(32))

@@ -143,7 +143,6 @@ def test_a_signed_url_may_request_any_variant_within_the_hard_limits(
 ) -> None:
     path = f"/derived/{picture}-33x44.webp"
     assert_refused(optional.get(path), 403, "Size 33x44 is not allowed")
-    assert_refused(optional.request("GET", path, WRITER), 403, "Size 33x44 is not allowed")
     for url in (signed(path), signed(path, 60), signed(f"{path}?v=1", key=OLD_KEY)):
         assert optional.get(url).status == 200
     assert_refused(optional.get(path), 403, "Size 33x44 is not allowed")
@@ -153,6 +152,55 @@ def test_a_signed_url_may_request_any_variant_within_the_hard_limits(
         for served, id in ((optional, picture), (required, private)):
             assert_refused(served.get(signed(f"/derived/{id}-{too_large}")), 403, "too large")
     assert_refused(required.request("GET", f"/derived/{private}-4097x1.jpg", WRITER), 403, "too large")
+
+
+@pytest.mark.parametrize("credentials", [WRITER, BASIC], ids=["bearer", "basic"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_credentials_are_as_good_as_a_signature_for_a_variant(
+    optional: Served, picture: str, method: str, credentials: dict[str, str]
+) -> None:
+    for path in (f"/derived/{picture}-34x44.webp", f"/derived/{picture}-x44.jpg?q=33&blur=2"):
+        assert_refused(optional.request(method, path), 403, "is not allowed")
+        response = optional.request(method, path, credentials)
+        assert response.status == 200
+        assert response["Cache-Control"].startswith("private, ")
+        assert "public" not in response["Cache-Control"]
+        assert "s-maxage" not in response["Cache-Control"]
+        assert_refused(optional.request(method, path), 403, "is not allowed")
+    for too_large in ("4097x1.jpg", "4000x4000.bmp"):
+        assert_refused(optional.request(method, f"/derived/{picture}-{too_large}", credentials), 403, "too large")
+
+
+@pytest.mark.parametrize("credentials", ["Bearer wrong", "Basic eDp5", "Basic !", "Digest x"])
+def test_wrong_credentials_are_a_401_only_where_credentials_would_help(
+    optional: Served, picture: str, credentials: str
+) -> None:
+    headers = {"Authorization": credentials}
+    for path in (
+        f"/derived/{picture}-35x44.webp",
+        f"/derived/{picture}-{SIZE}.webp?q=33",
+        "/derived/nothing-35x44.jpg",
+    ):
+        response = optional.request("GET", path, headers)
+        assert response.status == 401
+        assert response["Cache-Control"] == "no-store"
+    public = optional.request("GET", f"/derived/{picture}-{SIZE}.webp", headers)
+    assert (public.status, public["Cache-Control"]) == (200, CACHE_CONTROL)
+    assert_refused(optional.request("GET", f"/derived/{picture}-4097x1.jpg?sig=x", headers), 403, "malformed")
+
+
+def test_without_users_a_size_that_is_not_allowed_stays_a_403(tmp_path: Path, log: list[dict[str, Any]]) -> None:
+    with serving(tmp_path, sizes=SIZE, users={}, tokens={}) as closed:
+        assert_refused(closed.request("GET", "/derived/cat-33x44.jpg", BASIC), 403, "Size 33x44 is not allowed")
+
+
+def test_credentials_allow_any_variant_also_where_signatures_are_off(
+    tmp_path: Path, photo: bytes, log: list[dict[str, Any]]
+) -> None:
+    with serving(tmp_path, sizes=SIZE) as plain:
+        id = plain.upload(photo)
+        assert plain.request("GET", f"/derived/{id}-33x44.jpg", BASIC).status == 200
+        assert plain.get(f"/derived/{id}-33x44.jpg").status == 403
 
 
 def test_a_signed_url_may_use_any_option_and_is_the_same_picture_however_it_is_spelled(

@@ -77,6 +77,41 @@ def test_a_replaced_original_is_at_least_a_second_newer(served: Served, photo: b
         created = again
 
 
+def test_a_put_of_the_same_bytes_changes_nothing(served: Served, photo: bytes) -> None:
+    id = fresh()
+    created = served.put(id, photo)
+    variant = served.get(f"/derived/{id}-20x20.png")
+    again = served.put(id, photo)
+    assert (created.status, again.status) == (201, 200)
+    assert again.json == created.json == served.get(f"/info/{id}").json
+    assert [again[name] for name in ("ETag", "Last-Modified")] == [created[name] for name in ("ETag", "Last-Modified")]
+    assert "Location" not in again.headers
+    unmodified = served.get(f"/derived/{id}-20x20.png", If_None_Match=variant["ETag"])
+    assert (unmodified.status, unmodified["Last-Modified"]) == (304, variant["Last-Modified"])
+
+
+@pytest.mark.parametrize(
+    ("conditions", "status"),
+    [
+        ({"If_Match": "the tag"}, 200),
+        ({"If_Match": "*"}, 200),
+        ({"If_Match": '"another"'}, 412),
+        ({"If_None_Match": "*"}, 412),
+        ({"If_None_Match": "the tag"}, 412),
+        ({"If_Unmodified_Since": "the date"}, 200),
+    ],
+)
+def test_a_put_of_the_same_bytes_obeys_its_conditions(
+    served: Served, photo: bytes, conditions: dict[str, str], status: int
+) -> None:
+    id = fresh()
+    created = served.put(id, photo)
+    known = {"the tag": created["ETag"], "the date": created["Last-Modified"]}
+    answer = served.put(id, photo, **{name: known.get(value, value) for name, value in conditions.items()})
+    assert answer.status == status
+    assert served.get(f"/original/{id}")["Last-Modified"] == created["Last-Modified"]
+
+
 def test_a_put_with_if_none_match_star_never_replaces(served: Served, photo: bytes, other_photo: bytes) -> None:
     id = fresh()
     assert served.put(id, photo, If_None_Match="*").status == 201

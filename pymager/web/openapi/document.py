@@ -16,6 +16,8 @@ from pymager.web.openapi.schemas import (
     ID,
     LIMIT,
     NAME,
+    PAGE_FILE,
+    PREFIX,
     SCHEMAS,
     SIGNATURE,
     conditions,
@@ -28,6 +30,8 @@ _SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}]
 # Credentials are needed only with PYMAGER_SIGNATURES=required, for a URL without a signature.
 _READ_SECURITY: list[dict[str, list[str]]] = [{}, *_SECURITY]
 _BINARY = {"type": "string", "format": "binary"}
+_TEXT = {"schema": {"type": "string"}}
+_PAGE_FILES = dict.fromkeys(("text/css", "text/javascript", "image/svg+xml"), _TEXT)
 _VALIDATORS = ("ETag", "Last-Modified")
 _READ_CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since")
 _WRITE_CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match")
@@ -69,6 +73,20 @@ def document() -> dict[str, Any]:
                 "parameters": [NAME],
                 "get": _derived(_media(OUTPUTS.values()), "The variant."),
                 "head": _derived({}, "As GET, without the body."),
+            },
+            "/sign": {"post": _sign()},
+            "/": {
+                "get": _page({"text/html": _TEXT} | json_of("Routes"), "The web page; without it, the routes."),
+                "head": _page({}, "As GET, without the body."),
+            },
+            "/ui/config.json": {
+                "get": _page_config(json_of("PageConfig"), "What the web page has to know of the settings."),
+                "head": _page_config({}, "As GET, without the body."),
+            },
+            "/ui/{file}": {
+                "parameters": [PAGE_FILE],
+                "get": _page(_PAGE_FILES, "A file of the web page.", problems(404)),
+                "head": _page({}, "As GET, without the body.", problems(404)),
             },
             "/healthz": _fixed("The process is alive.", json_of("Alive")),
             "/readyz": _fixed(
@@ -160,7 +178,9 @@ def _put() -> dict[str, Any]:
         "parameters": conditions(*_WRITE_CONDITIONS),
         "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": _BINARY}}},
         "responses": {
-            "200": _response("The original was replaced.", json_of("Original"), *_VALIDATORS),
+            "200": _response(
+                "The original was replaced, or has these bytes already.", json_of("Original"), *_VALIDATORS
+            ),
             "201": _created(),
         }
         | problems(400, 401, 403, 408, 412, 413, 415, 422, 429, 503, 507),
@@ -183,9 +203,34 @@ def _delete() -> dict[str, Any]:
 def _listing(content: dict[str, Any]) -> dict[str, Any]:
     return {
         "security": _SECURITY,
-        "parameters": [LIMIT, CURSOR],
+        "parameters": [PREFIX, LIMIT, CURSOR],
         "responses": {"200": _response("A page of originals. `Link` has the URL of the next page.", content)}
         | problems(400, 401, 403, 429, 503),
+    }
+
+
+def _sign() -> dict[str, Any]:
+    return {
+        "security": _SECURITY,
+        "description": "Signs the URL of a picture, as `pymager sign` does. 409 if there is no key.",
+        "requestBody": {"required": True, "content": json_of("UrlToSign")},
+        "responses": {"200": _response("The signed URL.", json_of("SignedUrl"))}
+        | problems(400, 401, 403, 404, 408, 409, 413, 415, 429, 503),
+    }
+
+
+def _page(content: dict[str, Any], description: str, more: dict[str, Any] | None = None) -> dict[str, Any]:
+    validated = {"description": "Not modified.", "headers": headers("ETag")}
+    return {
+        "parameters": conditions(*_INFO_CONDITIONS),
+        "responses": {"200": _response(description, content), "304": validated} | problems(412) | (more or {}),
+    }
+
+
+def _page_config(content: dict[str, Any], description: str) -> dict[str, Any]:
+    return {
+        "security": _READ_SECURITY,
+        "responses": {"200": _response(description, content)} | problems(401, 403, 404, 429, 503),
     }
 
 

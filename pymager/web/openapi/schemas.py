@@ -8,6 +8,7 @@ from pymager.variants.grammar import PRESET_NAME, SIZE_PATTERN
 from pymager.variants.variant import AUTO
 from pymager.web.openapi.options import any_case
 from pymager.web.originals import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from pymager.web.signing import MAX_EXPIRY_SECONDS, MAX_URL_CHARACTERS
 
 STRING = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -57,11 +58,24 @@ SIGNATURE = {
     "description": "Signature of the URL; must be the last parameter. `pymager sign` makes one.",
     "schema": {"type": "string", "format": "signature", "pattern": "^[A-Za-z0-9_-]{43}$"},
 }
+PAGE_FILE = {
+    "name": "file",
+    "in": "path",
+    "required": True,
+    "description": "Name of a file of the web page.",
+    "schema": {"type": "string", "format": "page-file", "pattern": "^[a-z-]{1,40}\\.(css|js|svg)$"},
+}
 CURSOR = {
     "name": "cursor",
     "in": "query",
     "description": "`next` of the previous page.",
     "schema": {"type": "string", "format": "cursor", "minLength": 1},
+}
+PREFIX = {
+    "name": "prefix",
+    "in": "query",
+    "description": "Only originals whose id starts with this. Use a cursor with the prefix that it was made with.",
+    "schema": {"type": "string", "format": "id-prefix", "pattern": f"^({_ID_PATTERN})?$", "maxLength": 200},
 }
 LIMIT = {
     "name": "limit",
@@ -145,12 +159,75 @@ _READY = {
         },
     },
 }
+_URL_TO_SIGN = {
+    "type": "object",
+    "required": ["url"],
+    "additionalProperties": False,
+    "properties": {
+        "url": {
+            "type": "string",
+            "format": "url-to-sign",
+            "minLength": 1,
+            "maxLength": MAX_URL_CHARACTERS,
+            "description": "A path such as `/derived/cat-800x600.jpg`, or a URL that starts with "
+            "`PYMAGER_PUBLIC_URL`. Of a variant, of an original or of `/info`.",
+        },
+        "expires_in": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": MAX_EXPIRY_SECONDS,
+            "description": "Seconds until the signature expires; null or absent: never.",
+        },
+    },
+}
+_SIGNED_URL = {
+    "type": "object",
+    "required": ["url", "expires"],
+    "additionalProperties": False,
+    "properties": {
+        "url": STRING,
+        "expires": {"type": ["integer", "null"], "description": "When the signature expires, in seconds since 1970."},
+    },
+}
+_ROUTES = {
+    "type": "object",
+    "required": ["name", "version", "routes"],
+    "properties": {
+        "name": {"const": "pymager"},
+        "version": STRING,
+        "routes": {"type": "object", "additionalProperties": STRING},
+    },
+}
+_STRINGS = {"type": "array", "items": STRING}
+_PAGE_CONFIG = {
+    "type": "object",
+    "required": ["version", "private", "signing", "formats", "user"],
+    "properties": {
+        "version": STRING,
+        "public_url": STRING,
+        "read_only": {"type": "boolean"},
+        "private": {"type": "boolean", "description": "Whether reads need a signature or credentials."},
+        "signing": {"type": "boolean", "description": "Whether `/sign` has a key."},
+        "max_body": _COUNT,
+        "max_side": _COUNT,
+        "max_id_bytes": _COUNT,
+        "formats": {"type": "array", "items": {"type": "object"}, "description": "The output formats."},
+        "user": {"type": ["string", "null"], "description": "The user or token of the credentials."},
+        "presets": {**_STRINGS, "description": "Only with credentials, as the next two."},
+        "watermarks": _STRINGS,
+        "sizes": _STRINGS,
+    },
+}
 SCHEMAS = {
     "Original": _ORIGINAL,
     "Page": _PAGE,
     "Problem": _PROBLEM,
     "Alive": _ALIVE,
     "Ready": _READY,
+    "UrlToSign": _URL_TO_SIGN,
+    "SignedUrl": _SIGNED_URL,
+    "Routes": _ROUTES,
+    "PageConfig": _PAGE_CONFIG,
 }
 
 _STATUS_DESCRIPTIONS = {
@@ -159,7 +236,7 @@ _STATUS_DESCRIPTIONS = {
     403: "The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled.",
     404: "There is no original with this id, no such preset or frame, or no such route.",
     408: "The request's body stalled.",
-    409: "An original with this id already exists, or the original of the watermark does not exist.",
+    409: "An original with this id already exists, the original of the watermark does not exist, or no key can sign.",
     412: "A precondition does not hold.",
     413: "The picture is too large.",
     415: "The request's body has a Content-Encoding.",

@@ -15,6 +15,7 @@ from pymager.errors import AlreadyExists, NotFound, Unavailable
 from pymager.failpoints import reached
 from pymager.library import dates, derivation, library, uploads
 from pymager.library.library import Library
+from pymager.library.uploads import Put, Uploads
 from pymager.operations import sweep
 from pymager.operations.sweep import Sweep
 from pymager.ports import Original
@@ -82,6 +83,21 @@ def a_mutation_is_retried() -> None:
         raise Unavailable("nobody uploaded anything", outcome_known=True)
 
     Library.remove = remove  # type: ignore[method-assign]
+
+
+def a_repeated_put_is_answered_from_memory() -> None:
+    """A PUT of bytes that another replica has deleted is acknowledged, and stores nothing."""
+    known: dict[str, Original] = {}
+    original_put = Uploads.put
+
+    async def put(self: Uploads, id: str, body: Any, condition: Any) -> Put:
+        if id in known and known[id].sha256 == body.sha256:
+            return Put(known[id])
+        done = await original_put(self, id, body, condition)
+        known[id] = done.original
+        return done
+
+    Uploads.put = put  # type: ignore[method-assign]
 
 
 def dates_are_those_of_version_0_1_0() -> None:

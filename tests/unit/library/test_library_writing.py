@@ -97,7 +97,7 @@ async def test_a_fenced_upload_is_not_acknowledged_and_leaves_nothing(place: Pla
     cat = await place.plant("picture")
     place.metadata.before["replace"] = sweep
     with pytest.raises(Fenced):
-        await place.put("picture")
+        await place.put("new")
     assert (await place.rows(), await originals(place)) == ([cat], {keys.original_key(cat)})
 
 
@@ -114,7 +114,7 @@ async def test_an_upload_that_certainly_was_not_committed_leaves_nothing(place: 
     assert await originals(place) == set()
     cat = await place.plant("picture")
     with pytest.raises(type(error)):
-        await place.put("picture")
+        await place.put("new")
     assert await originals(place) == {keys.original_key(cat)}
 
 
@@ -161,7 +161,7 @@ async def test_a_lost_answer_and_a_failed_read_give_an_unknown_outcome(place: Pl
         await place.plant("picture")
     place.metadata.after[verb] = lost_for_good
     with pytest.raises(Unavailable) as caught:
-        await (place.add() if verb == "add" else place.put())
+        await (place.add() if verb == "add" else place.put("new"))
     assert not caught.value.outcome_known
     place.metadata.before.clear()
 
@@ -186,8 +186,8 @@ async def test_a_put_replaces_the_original_and_deletes_its_variants(place: Place
 async def test_a_replacement_is_dated_a_second_later_whatever_the_clocks_say(place: Place, created: datetime) -> None:
     await place.plant("picture", created=created)
     before = created
-    for _ in range(3):
-        new, _ = await place.put("picture")
+    for number in range(3):
+        new, _ = await place.put(f"picture {number}")
         assert new.created >= before + timedelta(seconds=1)
         assert (await place.rows())[0].created == new.created
         before = new.created
@@ -327,6 +327,69 @@ async def test_a_put_that_cannot_read_the_row_changes_nothing(place: Place) -> N
     with pytest.raises(Unavailable):
         await place.put("new")
     assert (await place.rows(), await originals(place)) == ([cat], {keys.original_key(cat)})
+
+
+async def test_a_put_of_the_same_bytes_changes_nothing_and_asks_no_worker(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cat = await place.add("picture")
+    variant = await place.derived(cat)
+    before = await place.blobs.keys()
+    monkeypatch.setattr(place.workers, "inspect", None)
+    place.blobs.calls.clear()
+    place.metadata.calls.clear()
+    assert await place.put("picture") == (cat, False)
+    assert (place.blobs.calls, place.metadata.calls) == ({"stat": 1}, {"get": 1})
+    await place.library.close()
+    assert (await place.rows(), await place.blobs.keys()) == ([cat], before)
+    assert await place.derived(cat) == variant
+    assert await place.is_sound()
+
+
+@pytest.mark.parametrize("lost_bytes", ["all", "some"])
+async def test_a_put_of_the_same_bytes_replaces_a_lost_or_damaged_blob(place: Place, lost_bytes: str) -> None:
+    old = await place.add("picture")
+    if lost_bytes == "all":
+        await place.blobs.inner.delete([keys.original_key(old)])
+    else:
+        await place.blobs.inner.put(keys.original_key(old), b"pict", "image/jpeg")
+    new, is_new = await place.put("picture")
+    await place.library.close()
+    assert (is_new, new.revision == old.revision) == (False, False)
+    assert (await place.rows(), await originals(place)) == ([new], {keys.original_key(new)})
+
+
+async def test_a_put_of_the_same_bytes_that_meets_a_delete_adds_them_again(place: Place) -> None:
+    old = await place.add("picture")
+
+    async def delete(*arguments: object) -> None:
+        await place.library.remove("cat")
+        await place.library.close()
+
+    place.blobs.before["stat"] = once(delete)
+    new, is_new = await place.put("picture")
+    assert (is_new, new.revision == old.revision) == (True, False)
+    assert (await place.rows(), await originals(place)) == ([new], {keys.original_key(new)})
+
+
+async def test_a_put_of_the_same_bytes_obeys_its_condition(place: Place) -> None:
+    def refuse(current: Original | None) -> None:
+        raise PreconditionFailed("no")
+
+    cat = await place.add("picture")
+    with pytest.raises(PreconditionFailed):
+        async with place.spooled("picture") as body:
+            await place.library.put("cat", body, refuse)
+    assert await place.rows() == [cat]
+
+
+async def test_a_put_of_the_same_bytes_that_cannot_look_for_the_blob_has_a_known_outcome(place: Place) -> None:
+    cat = await place.add("picture")
+    place.blobs.before["stat"] = lost
+    with pytest.raises(Unavailable) as caught:
+        await place.put("picture")
+    assert caught.value.outcome_known
+    assert await place.rows() == [cat]
 
 
 STAGES = [("blobs", "put"), ("metadata", "get"), ("metadata", "add"), ("metadata", "replace"), ("blobs", "delete")]

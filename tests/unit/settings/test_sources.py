@@ -201,6 +201,7 @@ BAD: dict[str, list[str]] = {
     "metrics_host": ["a\nb"],
     "otel": ["perhaps"],
     "server_timing": ["perhaps"],
+    "ui": ["perhaps", "true", "ON", ""],
 }
 ANYTHING = {"spool"}
 
