@@ -1,4 +1,4 @@
-# `make image` builds it; docs/image.md explains how to run it. Every base with Python 3.11 or later and its venv module works.
+# `make image` builds it; docs/how-to/containers.md explains how to run it. Every base with Python 3.11 or later and its venv module works.
 ARG BASE=docker.io/library/python:3.12-slim-bookworm
 
 # hadolint ignore=DL3006

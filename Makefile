@@ -1,15 +1,17 @@
 # `make run` serves, `make test` tests; `make help` lists the rest. Everything is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
+# The site's tools have a virtual environment of their own: the program needs none of them.
+SITE_VENV := .venv-site
 BIN := $(VENV)/bin
 
 # Tests start many processes: bytecode is cached also where the environment says not to.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick clients-test fidelity servers cluster storm check format screenshots docs bench \
-  bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs bench-import bench-mezzanine dist \
-  release-check bump deb deb-test image lock clean
+.PHONY: help run test test-quick clients-test fidelity servers cluster storm check format screenshots docs site \
+  bench bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs bench-import \
+  bench-mezzanine dist release-check bump deb deb-test image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -20,7 +22,7 @@ run: $(VENV)/run.stamp ## Serve on http://127.0.0.1:8000 over the folder ./pymag
 
 # Most tests that take long wait for processes, timeouts and leases: four processes keep two cores busy.
 PROCESSES ?= 4
-test: servers ## Run all tests, against real servers. Pass options of pytest in ARGS.
+test: servers $(SITE_VENV)/site.stamp ## Run all tests, against real servers. Pass options of pytest in ARGS.
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder --ignore=$(DEB_TEST) $(ARGS)
 
 # No server and no server process: the loop to work in.
@@ -66,9 +68,16 @@ format: $(VENV)/dev.stamp ## Format the code and fix what the linter can.
 screenshots: $(VENV)/dev.stamp ## Take the screenshots of the web page in docs/images anew.
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/ui/test_screenshots.py $(ARGS)
 
-docs: $(VENV)/dev.stamp ## Generate docs/settings.md and the schema of the chart's values.
-	$(BIN)/python -m pymager.settings.reference docs/settings.md
+docs: $(VENV)/dev.stamp ## Generate the pages about settings, commands, requests and errors, and the chart's schema.
+	$(BIN)/python -m pymager.settings.reference docs/reference/settings.md
+	$(BIN)/python -m tests.docs.generate
+	$(BIN)/python packaging/site/picture.py docs/assets/variants.svg
 	$(BIN)/python -m tests.chart.generate
+
+site: $(SITE_VENV)/site.stamp ## Build the documentation site into site/. A broken link or anchor fails.
+	$(SITE_VENV)/bin/python packaging/site/prepare.py build/docs
+	$(SITE_VENV)/bin/zensical build --clean --strict --config-file mkdocs.yml
+	@echo "To look at it: python3 -m http.server -d site -b 127.0.0.1 8080"
 
 bench: $(VENV)/dev.stamp ## Measure CPU per request and latency beside thumbor and sharp, and write the pages' tables.
 	bench/run --write $(ARGS)
@@ -141,14 +150,16 @@ lock: ## Update the lock files after a change of dependencies.
 	echo 'maturin>=1.14.1' | uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --quiet -o requirements/compile.txt -
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
+	  -o requirements/docs.txt requirements/docs.in
+	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  --extra all -o requirements/run.txt pyproject.toml
 	echo pillow-jxl-plugin | uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --quiet --no-emit-package pillow -c requirements/run.txt -o requirements/jxl.txt -
 	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  --extra all --extra jxl --extra testing --group dev -o requirements/dev.txt pyproject.toml
 
-clean: ## Remove the virtual environment and what was built.
-	rm -rf $(VENV) dist build
+clean: ## Remove the virtual environments and what was built.
+	rm -rf $(VENV) $(SITE_VENV) dist build site
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -162,4 +173,10 @@ $(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml | 
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+$(SITE_VENV)/site.stamp: requirements/docs.txt
+	test -x $(SITE_VENV)/bin/python || $(PYTHON) -m venv $(SITE_VENV)
+	@echo "installing zensical into $(SITE_VENV)"
+	$(SITE_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
 	touch $@

@@ -15,7 +15,8 @@ from bench.table import full, short
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
-README, PAGE = ROOT / "README.md", ROOT / "docs" / "benchmark.md"
+_EXPLANATION = ROOT / "docs" / "explanation"
+README, SPEED, PAGE = ROOT / "README.md", _EXPLANATION / "speed.md", _EXPLANATION / "benchmark.md"
 NAMES = tuple(dict.fromkeys(row.name for row in (*FOLDER, *BUCKET, *QUANTITIES)))
 LIMIT_SECONDS = 1_500.0
 TABLES = ("folder", "bucket")
@@ -43,7 +44,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     if options.write:
-        pages.write(README, summary)
+        pages.write(SPEED, summary)
+        pages.write(README, pages.excerpt(summary))
         pages.write(PAGE, f"{_conditions(outcome, quick=options.quick)}\n\n{everything}")
     return 0
 
@@ -59,7 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=NAMES, metavar="NAME", help=f"one of {', '.join(NAMES)}")
     parser.add_argument("--picture", type=Path, help="a JPEG of your own in place of the one of 12 megapixels")
     parser.add_argument("--program", type=Path, default=ROOT / ".venv" / "bin" / "pymager", help="the pymager to run")
-    parser.add_argument("--write", action="store_true", help="write the tables of README.md and docs/benchmark.md")
+    parser.add_argument("--write", action="store_true", help="write the tables of README.md and docs/")
     options = parser.parse_args()
     if options.write and (options.table or options.only or options.picture):
         parser.error("--write is for a run of everything: not with --table, --only or --picture")

@@ -9,7 +9,8 @@ ONE, MANY = 1, 16  # connections
 YARDSTICKS = {"thumbor": "thumbor", "decode": "the bare decode"}
 
 # imgproxy 4.0.12 and imagor 1.9.5 cannot be installed from a package registry. They were measured once beside a bare
-# decode and thumbor (docs/benchmark.md, "The aims"). An aim that is a share of theirs is that share of these multiples.
+# decode and thumbor (docs/explanation/benchmark.md, "The aims"). An aim that is a share of theirs is that share of
+# these multiples.
 IMGPROXY_OF_DECODE = {
     "jpg to 800x600 jpg": 1.5,
     "jpg to 100x100 jpg": 1.44,

@@ -1,4 +1,4 @@
-"""Tables in Markdown that read well on a terminal too: one of every result, and the short one of the README."""
+"""Tables in Markdown that read well on a terminal too: one of every result, and the short one of the page on speed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ _MISSING_OBJECT_CODES = ("NoSuchKey", "404", "")
 _FULL_CODES = ("XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage", "507")
 _DISK_FULL = "no space left on device"  # MinIO quotes its operating system
 _REMEDIES = {
-    "AccessDenied": "the credentials lack a permission; see the minimum IAM policy in docs/backends.md",
+    "AccessDenied": "the credentials lack a permission; see the minimum IAM policy in docs/reference/backends.md",
     "AllAccessDisabled": "all access to it is disabled",
     "AuthorizationHeaderMalformed": "it is in another region; set region= in the URL",
     "InvalidAccessKeyId": "the server does not know the access key",
@@ -34,7 +34,7 @@ _REMEDIES = {
     "PermanentRedirect": "it is in another region or needs another endpoint; set region= or endpoint= in the URL",
     "SignatureDoesNotMatch": "the secret key does not belong to the access key",
     "301": "it is in another region; set region= in the URL",
-    "403": "the credentials lack a permission; see the minimum IAM policy in docs/backends.md",
+    "403": "the credentials lack a permission; see the minimum IAM policy in docs/reference/backends.md",
     "certificate": "the server's certificate is not trusted; set ca= in the URL to its authority's certificates",
 }
 

@@ -109,8 +109,8 @@ def _install_documentation(root: Path, version: str) -> None:
     _write_compressed(folder / "changelog.gz", f"{entry} -- {_maintainer()}  {formatdate(made)}\n")
     _write_compressed(folder / "CHANGELOG.md.gz", (CHECKOUT / "CHANGELOG.md").read_text())
     _write(folder / "copyright", _licenses(root / SITE))
-    for page in sorted((CHECKOUT / "docs").glob("*.md")):
-        _write(folder / "docs" / page.name, page.read_text())
+    for page in sorted((CHECKOUT / "docs").rglob("*.md")):
+        _write(folder / page.relative_to(CHECKOUT), page.read_text())
 
 
 def _licenses(site: Path) -> str:

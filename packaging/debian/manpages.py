@@ -75,7 +75,7 @@ metadata = "postgresql://pymager:PASSWORD@db.example/pymager"
 editor = "$argon2id$..."
 .EE
 .SH SEE ALSO
-pymager(1), \fI/usr/share/doc/pymager/docs/settings.md\fR
+pymager(1), \fI/usr/share/doc/pymager/docs/reference/settings.md\fR
 """
 
 

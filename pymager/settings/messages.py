@@ -42,7 +42,7 @@ def unknown(name: str, known: Mapping[str, FieldInfo], prefix: str) -> str:
     """The error message for a setting that does not exist. `prefix` is empty unless a variable sets it."""
     similar = [prefix + (match.upper() if prefix else match) for match in get_close_matches(name, known, 1)]
     hint = f" Did you mean {similar[0]}?" if similar else ""
-    return f"no such setting.{hint} docs/settings.md lists all settings"
+    return f"no such setting.{hint} docs/reference/settings.md lists all settings"
 
 
 def _expected(field: FieldInfo) -> str:

@@ -1,4 +1,4 @@
-"""Generates docs/settings.md: `python -m pymager.settings.reference docs/settings.md`."""
+"""Generates docs/reference/settings.md: `python -m pymager.settings.reference docs/reference/settings.md`."""
 
 import sys
 from pathlib import Path

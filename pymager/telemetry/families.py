@@ -1,4 +1,4 @@
-"""Every metric: its name, its help text and its labels. docs/observability.md has the same table."""
+"""Every metric: its name, its help text and its labels. docs/reference/observability.md has the same table."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -34,7 +34,7 @@ _MIN_FINE_BYTES_PER_PIXEL = 3.2
 _MIN_RATIO = 1.5
 _MIN_FINE_RATIO = 1.25
 _MIN_SCALED_RATIO = 2.5
-"""A part of the mezzanine that is scaled down by less is rendered from the original (docs/benchmark.md)."""
+"""A part of the mezzanine that is scaled down by less is rendered from the original (docs/explanation/benchmark.md)."""
 _GRAY_FACTOR = 1.3
 """To `gray`, the primaries count by their light, which makes the differences larger."""
 _VECTOR_FORMATS = frozenset({"svg"})

@@ -1,4 +1,6 @@
-"""Signed URLs: whoever has a key can allow one URL, if needed until a given time. docs/signing.md has test vectors.
+"""Signed URLs: whoever has a key can allow one URL, if needed until a given time.
+
+docs/reference/signing.md has test vectors.
 
 A signature covers the path and the other parameters exactly as they stand in the URL. Nothing is decoded or sorted
 first, so that every language signs the same bytes, and no two readings of a URL share a signature.

@@ -26,7 +26,7 @@ from tests.servers import Minio
 
 KEY = "original/cat/1.jpg"
 LARGE = bytes(9 << 20)
-DOCS = Path(__file__).parents[2] / "docs" / "backends.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "backends.md"
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_a_bucket_without_permissions_stops_the_start(
 ) -> None:
     for variable, value in session_of(minio, [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]).items():
         monkeypatch.setenv(variable, value)
-    with pytest.raises(ConfigurationError, match=f"{bucket}.*AccessDenied.*docs/backends.md"):
+    with pytest.raises(ConfigurationError, match=f"{bucket}.*AccessDenied.*docs/reference/backends.md"):
         async with S3Blobs(minio.url(bucket)):
             pass
 

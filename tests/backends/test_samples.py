@@ -19,13 +19,14 @@ asyncio_mode = strict
 asyncio_default_fixture_loop_scope = function
 filterwarnings = error
 """
+_PAGE = "docs/how-to/write-a-backend.md"
 _MIN_PASSED = 60
 
 
-def from_page(page: str) -> str:
-    """The Python block of a page that subclasses a contract."""
+def from_page(page: str, contract: str) -> str:
+    """The Python block of a page that subclasses this contract."""
     blocks = re.findall(r"^```python\n(.*?)^```", (_ROOT / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    (block,) = [block for block in blocks if "Contract" in block]
+    (block,) = [block for block in blocks if f"({contract})" in block]
     return block
 
 
@@ -37,8 +38,8 @@ def from_docstring(docstring: str | None) -> str:
 
 
 SAMPLES = {
-    "README.md": (from_page("README.md"), 1),
-    "docs/backends.md": (from_page("docs/backends.md"), 0),
+    "page-blobs": (from_page(_PAGE, "BlobStoreContract"), 1),
+    "page-metadata": (from_page(_PAGE, "MetadataStoreContract"), 0),
     "pymager.testing.blobs": (from_docstring(blobs.__doc__), 1),
     "pymager.testing.metadata": (from_docstring(metadata.__doc__), 1),
 }

@@ -1,4 +1,4 @@
-"""docs/kubernetes.md, and the blocks of it."""
+"""docs/how-to/kubernetes.md, and the blocks of it."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "kubernetes.md").read_text()
+PAGE = (DOCS / "how-to" / "kubernetes.md").read_text()
 
 
 def blocks(language: str) -> list[str]:

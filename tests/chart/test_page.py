@@ -1,4 +1,4 @@
-"""What docs/kubernetes.md says beside its values: names in its commands, its policies, its links."""
+"""What docs/how-to/kubernetes.md says beside its values: names in its commands, its policies, its links."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def test_each_service_account_has_its_role(on_eks: list[Manifest]) -> None:
 
 def test_the_role_has_the_least_policies_and_no_more() -> None:
     policy, _ = policies()
-    least = [found for found in _documents((DOCS / "backends.md").read_text()) if "Statement" in found]
+    least = [found for found in _documents((DOCS / "reference" / "backends.md").read_text()) if "Statement" in found]
     assert len(least) == 2, "of S3 and of DynamoDB"
     assert _granted(policy) == {grant for found in least for grant in _granted(found)}
 
@@ -60,6 +60,6 @@ def _granted(policy: dict[str, Any]) -> set[tuple[str, str]]:
 
 def test_every_link_leads_somewhere() -> None:
     for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", PAGE):
-        heads = re.findall(r"^#+ (.*)", (DOCS / target).read_text(), re.MULTILINE)
+        heads = re.findall(r"^#+ (.*)", (DOCS / "how-to" / (target or "kubernetes.md")).read_text(), re.MULTILINE)
         anchors = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
         assert not anchor or anchor in anchors, f"{target}#{anchor}"

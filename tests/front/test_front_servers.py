@@ -93,7 +93,7 @@ async def test_how_old_a_copy_is_is_told_by_all_but_nginx(
     assert (await way.writer.post(name, _PHOTO)).status == 201
     await way.outside.get(f"/info/{name}")
     again = await way.outside.get(f"/info/{name}")
-    assert ("age" in again.headers) == (kind is not Nginx)  # docs/front.md counts on it
+    assert ("age" in again.headers) == (kind is not Nginx)  # docs/how-to/front-servers.md counts on it
 
 
 async def test_made_up_hosts_do_not_fill_the_cache(ways: dict[str, Way], name: str) -> None:

@@ -1,4 +1,4 @@
-"""Containers of the image on free ports of 127.0.0.1, locked down as docs/image.md tells people to run it."""
+"""Containers of the image on free ports of 127.0.0.1, locked down as docs/how-to/containers.md says."""
 
 import secrets
 import time

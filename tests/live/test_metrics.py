@@ -204,7 +204,7 @@ def test_the_page_of_the_documentation_lists_the_metrics_as_they_are() -> None:
         f"| `{family.name}` | {family.kind} | {', '.join(f'`{label}`' for label in family.labels)} | {family.help} |"
         for family in FAMILIES
     ]
-    page = (_ROOT / "docs" / "observability.md").read_text("utf-8").splitlines()
+    page = (_ROOT / "docs" / "reference" / "observability.md").read_text("utf-8").splitlines()
     assert [line for line in page if line.startswith("| `pymager_")] == rows, "\n".join(rows)
 
 
@@ -251,10 +251,13 @@ async def test_a_query_names_metrics_labels_and_values_that_there_are(swept: Scr
 
 
 def test_every_alert_says_what_to_do_and_where_it_is_told() -> None:
-    page = (_ROOT / "docs" / "operations.md").read_text("utf-8")
-    anchors = {line.lstrip("# ").lower().replace(" ", "-") for line in page.splitlines() if line.startswith("#")}
     for rule in _rules():
         assert rule["labels"]["severity"] in ("page", "ticket")
         assert rule["annotations"]["summary"]
-        found = re.findall(r"docs/operations\.md#([a-z-]+)", rule["annotations"]["runbook"])
-        assert found and set(found) <= anchors, rule["alert"]
+        found = re.findall(r"(docs/[a-z/-]+\.md)#([a-z-]+)", rule["annotations"]["runbook"])
+        assert found and all(anchor in _anchors(page) for page, anchor in found), rule["alert"]
+
+
+def _anchors(page: str) -> set[str]:
+    lines = (_ROOT / page).read_text("utf-8").splitlines()
+    return {line.lstrip("# ").lower().replace(" ", "-") for line in lines if line.startswith("#")}

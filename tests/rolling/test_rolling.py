@@ -223,7 +223,7 @@ async def work_at_once(old: Client, new: Client) -> None:
 async def test_the_old_version_starts_again_after_the_number_of_the_schema_is_set_back(
     tmp_path: Path, old_code: Path, postgresql: Postgres
 ) -> None:
-    """What docs/operations.md says about going back, and the update that follows it."""
+    """What docs/how-to/update-replicas.md says about going back, and the update that follows it."""
     versions = Versions(tmp_path, old_code, postgresql.new_database())
     assert (await versions.run("init")).code == 0
     async with versions.serving("new") as new:

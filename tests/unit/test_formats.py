@@ -138,16 +138,16 @@ def test_a_format_without_a_row_has_a_neutral_type_and_its_name_as_extension() -
     assert (formats.content_type("jpeg"), formats.extension("jpeg")) == ("image/jpeg", "jpg")
 
 
-def test_the_readme_lists_the_formats() -> None:
-    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+def test_the_page_on_the_http_api_lists_the_formats() -> None:
+    listing = " ".join((ROOT / "docs" / "reference" / "http.md").read_text("utf-8").split())
     listed = re.search(
-        r"- Input formats: (?P<inputs>.+?), recognized by their content\. Output formats: (?P<outputs>.+?)\.", readme
+        r"- Input formats: (?P<inputs>.+?), recognized by their content\. Output formats: (?P<outputs>.+?)\.", listing
     )
     assert listed
     names = re.sub(r" \(.+?\)", "", listed["inputs"])
     inputs = [name.replace(" ", "").upper() for name in re.split(", | and ", names)]
     assert len(inputs) == len(FORMATS)
-    for row in FORMATS.values():  # the README says JPEG 2000 and pymager says jp2
+    for row in FORMATS.values():  # the page says JPEG 2000 and pymager says jp2
         assert {row.name.upper(), *row.decoders} & set(inputs), row.name
     assert set(re.findall("`(.+?)`", listed["outputs"])) == set(OUTPUTS) - {"jpeg"}
 

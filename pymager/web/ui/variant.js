@@ -1,4 +1,4 @@
-// From the controls of the playground to the URL of a variant. docs/variants.md describes the options.
+// From the controls of the playground to the URL of a variant. docs/reference/variants.md describes the options.
 
 import { segment } from "./api.js";
 import { variantPath } from "./images.js";

@@ -41,6 +41,7 @@ def test_without_the_program_nothing_is_measured_or_written(
     monkeypatch.setattr("sys.argv", ["bench/run", "--write", "--program", str(tmp_path / "none")])
     monkeypatch.setattr(command, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(command, "README", tmp_path / "README.md")
+    monkeypatch.setattr(command, "SPEED", tmp_path / "speed.md")
     assert command.main() == 1
     out, error = capsys.readouterr()
     assert out == ""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench import pages
-from bench.__main__ import NAMES, PAGE, README, _options
+from bench.__main__ import NAMES, PAGE, README, SPEED, _options
 from bench.aims import MANY, ONE, Aim, always, in_words, verdict
 from bench.cases import BUCKET, FOLDER, Case
 from bench.figures import MEMORY, START, Figure
@@ -110,8 +110,8 @@ def test_a_page_without_both_markers_once_is_refused(page: str) -> None:
         pages.replaced(page, "")
 
 
-def test_the_readme_has_a_row_for_each_aim_and_no_other() -> None:
-    _, *lines = pages.part(README.read_text("utf-8")).split("\n\n")
+def test_the_page_on_speed_has_a_row_for_each_aim_and_no_other() -> None:
+    _, *lines = pages.part(SPEED.read_text("utf-8")).split("\n\n")
     head, rule, *rows = cells(lines[0])
     assert tuple(head) == SHORT_HEAD
     assert all(re.fullmatch("-+:?", cell) for cell in rule)
@@ -119,12 +119,18 @@ def test_the_readme_has_a_row_for_each_aim_and_no_other() -> None:
     assert all(len(row) == len(SHORT_HEAD) and re.search(r": (met|\*\*missed\*\*)", row[-1]) for row in rows)
 
 
-def test_the_readme_says_when_and_with_what_its_figures_were_measured() -> None:
-    above = " ".join(pages.part(README.read_text("utf-8")).split("\n\n")[0].split())
+def test_the_page_on_speed_says_when_and_with_what_its_figures_were_measured() -> None:
+    above = " ".join(pages.part(SPEED.read_text("utf-8")).split("\n\n")[0].split())
     assert re.match(
         r"Measured on \d{4}-\d\d-\d\d by .*Machine: \d+ cores .*Versions: pymager .*, thumbor .*, sharp ", above
     )
     assert re.search(r"(\d+) of (\d+) aims are met\.$", above)
+
+
+def test_the_readme_has_some_rows_of_the_page_on_speed() -> None:
+    text = pages.part(README.read_text("utf-8"))
+    assert text == pages.excerpt(pages.part(SPEED.read_text("utf-8")))
+    assert len(text.splitlines()) == 2 + len(pages._EXCERPT)
 
 
 def test_the_page_about_the_benchmark_has_both_tables_and_explains_every_case() -> None:

@@ -307,7 +307,8 @@ def test_every_wrong_setting_is_named_at_once() -> None:
     lines = str(caught.value).splitlines()
     assert {line.split(":")[0] for line in lines} == {"port (option)", "PYMAGER_QUEUE_SIZE", "PYMAGER_QUEUE"}
     assert (
-        "PYMAGER_QUEUE: no such setting. Did you mean PYMAGER_QUEUE_SIZE? docs/settings.md lists all settings" in lines
+        "PYMAGER_QUEUE: no such setting. Did you mean PYMAGER_QUEUE_SIZE? docs/reference/settings.md lists all settings"
+        in lines
     )
 
 

@@ -1,4 +1,4 @@
-"""docs/migrating-urls.md: its URLs are valid, its examples are right, and it leaves out no option of the others."""
+"""docs/how-to/migrating-urls.md: its URLs are valid, its examples right, and it leaves out no option of the others."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from pymager.variants.options import BY_NAME
 from pymager.variants.urls import VariantUrls
 from tests.unit.variants.their_urls import imgproxy, thumbor
 
-PAGE = (Path(__file__).parents[3] / "docs" / "migrating-urls.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "migrating-urls.md").read_text("utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
 URLS = sorted(set(re.findall(r"`(/derived/[^`{]*)`", PAGE)))
 EXAMPLES = re.findall(r"^\| (imgproxy|thumbor|imagor) \| `([^`]*)` \| `([^`]*)` \|$", PAGE, re.MULTILINE)

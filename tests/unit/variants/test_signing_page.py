@@ -1,4 +1,4 @@
-"""docs/signing.md: its test vectors are right by our code and by others, and its functions make them."""
+"""docs/reference/signing.md: its test vectors are right by our code and by others, and its functions make them."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from pymager.names import parse_id
 from pymager.variants.grammar import Grammar, Preset
 from pymager.variants.signatures import Keyring, parse_target
 
-PAGE = (Path(__file__).parents[3] / "docs" / "signing.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "signing.md").read_text("utf-8")
 SNIPPETS: dict[str, str] = dict(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 VECTORS, REFUSED = (json.loads(text) for text in re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 _HEX = re.search(r"Key 1 is `([0-9a-f]{64})`", PAGE)

@@ -1,4 +1,4 @@
-"""Translates URLs of imgproxy, thumbor and imagor to pymager's, for the examples of docs/migrating-urls.md.
+"""Translates URLs of imgproxy, thumbor and imagor to pymager's, for the examples of docs/how-to/migrating-urls.md.
 
 Written from the documentation of those programs, and only for what the examples use: anything else raises `KeyError` or
 `ValueError`.
