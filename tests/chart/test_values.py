@@ -146,6 +146,7 @@ def _other(name: str) -> tuple[Any, Any]:
         "metrics_host": ("127.0.0.1", "127.0.0.1"),
         "trusted_proxies": (["10.0.0.0/8"], ("10.0.0.0/8",)),
         "forwarded_header": ("forwarded", "forwarded"),
+        "ui": ("off", "off"),
         "metrics_port": (9_100, 9_100),
     }
     if name in special:

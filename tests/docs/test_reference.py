@@ -103,5 +103,5 @@ def test_every_page_says_whom_it_is_for() -> None:
     assert [
         path.name
         for path, opening in openings.items()
-        if not re.search(r"\b[Ff]or (people|operators|engineers|developers|everyone)", opening)
+        if not re.search(r"\b[Ff]or (people|operators|engineers|developers|maintainers|everyone)", opening)
     ] == []

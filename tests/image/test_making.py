@@ -54,5 +54,5 @@ def test_what_is_compiled_on_arm64_is_locked_and_named_on_the_page() -> None:
     (compiled,) = re.findall(r"= aarch64 \]; then COMPILED=([\w,-]+); fi", (CHECKOUT / "Dockerfile").read_text("utf-8"))
     locked = (CHECKOUT / "requirements" / "run.txt").read_text("utf-8")
     assert [name for name in compiled.split(",") if not re.search(rf"^{name}==", locked, re.MULTILINE)] == []
-    assert f"`{compiled}`" in (CHECKOUT / "docs" / "image.md").read_text("utf-8")
+    assert f"`{compiled}`" in (CHECKOUT / "docs" / "how-to" / "containers.md").read_text("utf-8")
     assert "!requirements/compile.txt" in (CHECKOUT / ".dockerignore").read_text("utf-8")
