@@ -102,5 +102,5 @@ class Session:
     def _password(self) -> str:
         """The one that the server has shown, if there is one."""
         log = self._state / "log"
-        shown = re.search(r"with the password '(\w+)'", log.read_text()) if log.exists() else None
+        shown = re.search(r"with the password '([^']+)'", log.read_text()) if log.exists() else None
         return shown[1] if shown else "PASSWORD"
