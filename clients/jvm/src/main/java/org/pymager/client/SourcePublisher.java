@@ -20,6 +20,7 @@ final class SourcePublisher implements BodyPublisher {
     private final long length;
     private final Progress progress;
     private volatile Reading reading;
+    private volatile boolean isClosed;
     private volatile IOException failure;
 
     SourcePublisher(Source source, Progress progress) throws IOException {
@@ -38,6 +39,9 @@ final class SourcePublisher implements BodyPublisher {
         Reading begun = new Reading(subscriber);
         reading = begun;
         subscriber.onSubscribe(begun);
+        if (isClosed) { // the attempt was over before there was a connection
+            begun.cancel();
+        }
     }
 
     /** Whether a byte of the source may have been read. */
@@ -47,6 +51,7 @@ final class SourcePublisher implements BodyPublisher {
 
     /** Closes the source, if the connection has not read all of it. */
     void close() {
+        isClosed = true;
         Reading current = reading;
         if (current != null) {
             current.cancel();

@@ -386,12 +386,12 @@ class RetryTest {
 
     @Test
     void jsonIsLimited() {
-        String deep = "[".repeat(100_000);
-        for (StubServer.Answer answer :
-                List.of(StubServer.zeros(20_000_000), StubServer.answer(200, "{\"x\":" + deep))) {
-            try (StubServer server = new StubServer(answer)) {
-                assertThrows(UnexpectedResponseException.class, () -> server.client().info("cat"));
-            }
+        String deep = "{\"x\":" + "[".repeat(100_000);
+        try (StubServer server = new StubServer(StubServer.zeros(20_000_000), StubServer.answer(200, deep))) {
+            UnexpectedResponseException large =
+                    assertThrows(UnexpectedResponseException.class, () -> server.client().info("cat"));
+            assertEquals("the response is too large to be pymager's", large.getMessage());
+            assertThrows(UnexpectedResponseException.class, () -> server.client().info("cat"));
         }
     }
 
@@ -533,6 +533,41 @@ class RetryTest {
                 StubServer.drop(), StubServer.problem(503), StubServer.original(201, "cat", PHOTO))) {
             server.client().upload("cat", source);
             assertEquals(0, open.get());
+        }
+    }
+
+    @Test
+    void aSourceIsClosedIfTheServerReadsNoMoreOfIt() throws Exception {
+        CompletableFuture<Void> opened = new CompletableFuture<>();
+        CompletableFuture<Void> closed = new CompletableFuture<>();
+        Source endless = Source.of(() -> {
+            opened.complete(null);
+            return new InputStream() {
+                @Override
+                public int read() {
+                    return 0;
+                }
+
+                @Override
+                public int read(byte[] target, int offset, int length) {
+                    return length;
+                }
+
+                @Override
+                public void close() {
+                    closed.complete(null);
+                }
+            };
+        });
+        // The system accepts the connection, and nobody reads from it.
+        try (ServerSocket deaf = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            PymagerClient client = PymagerClient.builder("http://127.0.0.1:" + deaf.getLocalPort())
+                    .maxAttempts(1)
+                    .build();
+            CompletableFuture<Replacement> call = client.async().replace("cat", endless);
+            opened.get();
+            call.cancel(true);
+            closed.get();
         }
     }
 
