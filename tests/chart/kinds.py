@@ -33,7 +33,7 @@ _SERVICE_MONITOR = _exactly(selector=_exactly(matchLabels=STRINGS), endpoints=_m
 _ALERT = _exactly(alert=_WORD, expr=_WORD, **{"for": _DURATION}, labels=STRINGS, annotations=STRINGS)
 _GROUP = _exactly(name=_WORD, rules=_many(_some(_ALERT, "for")))
 _PARENT = _exactly(name=_WORD, namespace=TEXT, sectionName=TEXT)
-_PATH = _exactly(type={"enum": ["PathPrefix"]}, value={"type": "string", "pattern": "^/"})
+_PATH = _exactly(type={"enum": ["Exact", "PathPrefix"]}, value={"type": "string", "pattern": "^/"})
 _BACKEND = _exactly(name=_WORD, port={"type": "integer", "minimum": 1, "maximum": 65_535})
 _RULE = _exactly(matches=_many(_exactly(path=_PATH), most=64), backendRefs=_many(_BACKEND, most=16))
 _ROUTE = _exactly(

@@ -12,7 +12,7 @@ from pymager.cli import program
 from pymager.web.openapi.document import document
 from tests.chart.generate import CHART
 from tests.chart.kinds import CUSTOM, VERSIONS, fault
-from tests.chart.rendering import CASES, Manifest, content, of_kind, pods, read
+from tests.chart.rendering import CASES, Manifest, content, of_kind, pods, read, render
 from tests.chart.restricted import violations
 from tests.servers.helm import helm
 
@@ -182,9 +182,24 @@ def test_all_that_is_public_is_routed_and_the_probes_are_not(cases: dict[str, li
     (ingress,), (route,) = of_kind(cases["ingress"], "Ingress"), of_kind(cases["gateway"], "HTTPRoute")
     assert probes < paths
     for rule in ingress["spec"]["rules"]:
-        assert {path["path"] for path in rule["http"]["paths"]} == paths - probes
+        assert {path["path"] for path in rule["http"]["paths"]} == paths - probes - {"/", "/ui"}
     matches = {match["path"]["value"] for match in route["spec"]["rules"][0]["matches"]}
-    assert matches == paths - probes
+    assert matches == paths - probes - {"/", "/ui"}
+
+
+def test_the_web_page_is_routed_only_where_it_is_on() -> None:
+    values = {
+        "settings": {"ui": "on"},
+        "ingress": {"enabled": True, "hosts": ["img.example.org"]},
+        "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}]},
+    }
+    manifests = render(values)
+    (ingress,), (route,) = of_kind(manifests, "Ingress"), of_kind(manifests, "HTTPRoute")
+    paths = {path["path"]: path["pathType"] for path in ingress["spec"]["rules"][0]["http"]["paths"]}
+    matches = {match["path"]["value"]: match["path"]["type"] for match in route["spec"]["rules"][0]["matches"]}
+    assert (paths["/"], paths["/ui"]) == ("Exact", "Prefix")
+    assert (matches["/"], matches["/ui"]) == ("Exact", "PathPrefix")
+    assert all(fault(manifest, VERSIONS[-1]) is None for manifest in (ingress, route))
 
 
 def test_pods_get_the_time_to_drain(cases: dict[str, list[Manifest]]) -> None:
