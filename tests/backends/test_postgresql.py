@@ -89,8 +89,8 @@ async def test_many_reads_go_over_one_connection(url: str) -> None:
 
 
 async def test_a_page_that_is_larger_than_the_sockets_buffers_comes_whole(url: str) -> None:
-    async with SqlMetadata(url) as store:
-        with psycopg.connect(url.partition("?")[0], autocommit=True) as connection:
+    async with SqlMetadata(f"{url}?timeout=60") as store:  # a busy machine takes long for 60,000 rows
+        with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(
                 "INSERT INTO originals SELECT 'cat' || n, md5(n::text), 'jpeg', 1, 1, 1, repeat('a', 64), 0 "
                 "FROM generate_series(1, 20000) AS n"
