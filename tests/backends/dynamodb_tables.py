@@ -18,9 +18,10 @@ from tests.servers import DynamoLocal, Moto
 
 async def new_table(server: DynamoLocal | Moto, **query: object) -> str:
     """The URL of a new table, ready for use."""
-    url = server.table_url(f"pymager-{secrets.token_hex(8)}", **query)
-    await DynamoMetadata(url).prepare()
-    return url
+    name = f"pymager-{secrets.token_hex(8)}"
+    # On a busy machine, DynamoDB Local takes seconds to create a table.
+    await DynamoMetadata(server.table_url(name, **query | {"timeout": 60})).prepare()
+    return server.table_url(name, **query)
 
 
 def by_way_of(url: str, server: DynamoLocal, port: int, **query: object) -> str:
