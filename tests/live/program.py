@@ -29,6 +29,8 @@ _HOOKED = Path(__file__).with_name("hooked")
 _URL = re.compile(r"pymager serves on (http://\S+)")
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
+_OLD_WORKER = "pymager.engine.worker"
+"""In the command line of the worker processes of earlier versions."""
 _TEMPLATE = "pymager.engine.template"
 """In the command line of the processes that worker processes are forked from, and so in theirs."""
 _ENDED = (b"Z", b"X")
@@ -301,7 +303,7 @@ def _server_of(pid: int) -> int | None:
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return process.name() == "pymager-worker"
+        return process.name() == "pymager-worker" or _OLD_WORKER in process.cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
         return False
 
