@@ -75,8 +75,9 @@ def _channel_of_worker(control: socket.socket) -> socket.socket | None:
 def fork_sibling() -> int:
     """Fork this process as `os.fork` does, but the new process is a child of this one's parent, clone(2).
 
-    So the parent is told of its end, gets its exit code, and can be the process whose death ends it. It outlives this
-    process. Call it only while this process has one thread. Raises `OSError`.
+    The parent can therefore wait for the new process and get its exit code, and the new process can ask to be killed
+    when the parent ends. It continues when this process ends. Call this function only while this process has one
+    thread. Raises `OSError`.
     """
     number = _CLONE_NUMBERS.get(platform.machine())
     if number is None:

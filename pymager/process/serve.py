@@ -56,8 +56,8 @@ def _run(
 ) -> int:
     settings = sources.load(options).settings
     if dev and settings.ui == "auto":
-        options = options | {"ui": "on"}
-        settings = sources.load(options).settings
+        options = options | {"ui": "on"}  # also for the processes that are started with them
+        settings = settings.model_copy(update={"ui": "on"})
     logs.configure(settings.log_level, settings.log_format, trace_ids(settings.otel))
     composition.backends(settings)  # a wrong store URL is reported before anything is created
     users, credentials = _users(settings, echo)

@@ -149,10 +149,16 @@ PROBLEM_HEADERS: Mapping[str, str] = {"Content-Type": "application/problem+json"
 _STATUSES_WITH_RETRY_AFTER = (429, 503)
 _RETRY_AFTER_SECONDS = 5
 INTERNAL_ERROR = "Internal error. The server log has details under this request id."
-_NO_ROUTE = (
-    "No such route. Available routes: /original, /original/{id}, /derived/{id}-{width}x{height}.{extension}, "
-    "/derived/{id}@{preset}.{extension}, /info/{id}, /sign"
-)
+PICTURE_ROUTES: Mapping[str, str] = {
+    "originals": "/original",
+    "original": "/original/{id}",
+    "variant": "/derived/{id}-{width}x{height}.{extension}",
+    "preset": "/derived/{id}@{preset}.{extension}",
+    "info": "/info/{id}",
+    "sign": "/sign",
+}
+"""The routes that people look for, by what they are about."""
+_NO_ROUTE = f"No such route. Available routes: {', '.join(PICTURE_ROUTES.values())}"
 _UNAVAILABLE = "A part of the service is unavailable. Try again later."
 _OUTCOME_UNKNOWN = (
     "A part of the service is unavailable. It is not known whether the request took effect: "

@@ -17,7 +17,7 @@ from pymager.settings.model import Settings
 from pymager.web.access import has_credentials
 from pymager.web.app_keys import AUTH
 from pymager.web.conditions import Validators, is_not_modified
-from pymager.web.failures import RouteNotFound
+from pymager.web.failures import PICTURE_ROUTES, RouteNotFound
 from pymager.web.middleware import Handler
 
 FOLDER = Path(__file__).parent / "ui"
@@ -42,12 +42,7 @@ PAGE_HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-cache",
 }
 ROUTES = {
-    "originals": "/original",
-    "original": "/original/{id}",
-    "info": "/info/{id}",
-    "variant": "/derived/{id}-{width}x{height}.{extension}",
-    "preset": "/derived/{id}@{preset}.{extension}",
-    "sign": "/sign",
+    **PICTURE_ROUTES,
     "alive": "/healthz",
     "ready": "/readyz",
     "description": "/openapi.json",

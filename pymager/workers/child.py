@@ -3,7 +3,10 @@
 import asyncio
 import os
 import signal
-from contextlib import suppress
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 _MAX_STDERR_BYTES = 64 << 10
 
@@ -15,8 +18,8 @@ class WorkerStartFailed(Exception):
 class Child:
     """A child process that runs. The event loop detects its end, which sets `exit` to its exit code.
 
-    `stderr` is the read end of a pipe, which is closed at the end. Raises `OSError`, after it has killed the process,
-    if its end cannot be detected.
+    `stderr` is the read end of a pipe, which is closed at the end. Raises `OSError`, after it has killed the process
+    and without closing the pipe, if its end cannot be detected.
     """
 
     def __init__(self, pid: int, stderr: int) -> None:
@@ -31,7 +34,6 @@ class Child:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             self._reap()
-            os.close(stderr)
             raise
         asyncio.get_running_loop().add_reader(self._handle, self._on_end)
 
@@ -66,9 +68,30 @@ class Child:
             return 0
 
 
-def pipe_for_stderr() -> tuple[int, int]:
-    """The read and write ends of a pipe. A process never blocks on it: what does not fit is lost."""
+class Ends(NamedTuple):
+    """One side's ends of the connection between the server and a child process, and of the child's standard error."""
+
+    connection: socket.socket
+    stderr: int
+
+
+@contextmanager
+def pairs_of_ends(kind: socket.SocketKind = socket.SOCK_STREAM) -> Iterator[tuple[Ends, Ends]]:
+    """The server's ends and the child's, for a process that is started inside.
+
+    Then the child's are closed here. The server's stay open, unless the block fails. A child never blocks on its
+    standard error: what does not fit into the pipe is lost.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     os.set_blocking(read_end, False)
-    return read_end, write_end
+    try:
+        yield Ends(ours, read_end), Ends(theirs, write_end)
+    except BaseException:
+        ours.close()
+        os.close(read_end)
+        raise
+    finally:
+        theirs.close()
+        os.close(write_end)

@@ -1,7 +1,6 @@
 """One worker process, from the server's side: fork it, send it requests, watch it, end it."""
 
 import asyncio
-import os
 import signal
 import socket
 import time
@@ -13,7 +12,7 @@ from pymager import sandbox
 from pymager.engine import protocol
 from pymager.engine.protocol import Status
 from pymager.workers.channel import Channel
-from pymager.workers.child import Child, WorkerStartFailed, pipe_for_stderr
+from pymager.workers.child import Child, WorkerStartFailed, pairs_of_ends
 from pymager.workers.template import Template
 
 EXTERNAL_EXIT_CODES = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGQUIT}
@@ -50,22 +49,9 @@ class WorkerProcess(Child):
     @classmethod
     async def forked(cls, template: Template, on_exit: Callable[["WorkerProcess"], None]) -> Self:
         """Fork one. Raises `WorkerStartFailed` and `OSError`."""
-        ours, theirs = socket.socketpair()
-        read_end, write_end = pipe_for_stderr()
-        try:
-            pid = await template.fork(theirs.fileno(), write_end)
-        except BaseException:
-            ours.close()
-            os.close(read_end)
-            raise
-        finally:
-            theirs.close()
-            os.close(write_end)
-        try:
-            return cls(pid, ours, read_end, on_exit)
-        except BaseException:
-            ours.close()
-            raise
+        with pairs_of_ends() as (ours, theirs):
+            pid = await template.fork(theirs.connection.fileno(), theirs.stderr)
+            return cls(pid, ours.connection, ours.stderr, on_exit)
 
     async def prepare(self, start: bytes) -> None:
         """Send the first message, and wait until the worker has loaded its decoders. Raises `WorkerStartFailed`."""

@@ -13,7 +13,7 @@ from typing import Self
 import structlog
 
 from pymager.engine import protocol
-from pymager.workers.child import Child, WorkerStartFailed, pipe_for_stderr
+from pymager.workers.child import Child, WorkerStartFailed, pairs_of_ends
 
 # The only environment variables that the template and the workers inherit: secrets must not reach them.
 _INHERITED_VARIABLES = (
@@ -72,12 +72,14 @@ class Template:
     async def fork(self, channel: int, stderr: int) -> int:
         """Fork a worker with these open files, and return its process id. Raises `WorkerStartFailed` and `OSError`."""
         async with self._lock:
-            pid = await self._forked(channel, stderr) if self._can_fork else 0
-            if -pid in _UNSUPPORTED:
+            if self._can_fork:
+                pid = await self._forked(channel, stderr)
+                if pid > 0:
+                    return pid
+                if -pid not in _UNSUPPORTED:
+                    raise OSError(-pid, f"a worker process cannot be forked: {os.strerror(-pid)}")
                 await self._give_up(os.strerror(-pid))
-        if pid < 0 and self._can_fork:
-            raise OSError(-pid, f"a worker process cannot be forked: {os.strerror(-pid)}")
-        return pid if self._can_fork else _started_alone(self._program, channel, stderr)
+        return _started_alone(self._program, channel, stderr)
 
     async def close(self) -> None:
         """End the process."""
@@ -128,23 +130,10 @@ class _TemplateProcess(Child):
     @classmethod
     def started(cls, program: Sequence[str]) -> Self:
         """Start one. Raises `OSError`."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        read_end, write_end = pipe_for_stderr()
-        try:
-            process = _spawn(program, theirs.fileno(), write_end)
-        except BaseException:
-            ours.close()
-            os.close(read_end)
-            raise
-        finally:
-            theirs.close()
-            os.close(write_end)
-        try:
-            return cls(process, ours, read_end)
-        except BaseException:
-            ours.close()
-            raise
+        with pairs_of_ends(socket.SOCK_SEQPACKET) as (ours, theirs):
+            ours.connection.setblocking(False)
+            process = _spawn(program, theirs.connection.fileno(), theirs.stderr)
+            return cls(process, ours.connection, ours.stderr)
 
     async def loaded(self) -> None:
         """Wait until it has loaded the decoders. Raises `WorkerStartFailed`, and `EOFError` if it ends."""

@@ -44,7 +44,7 @@ class Film:
 
 
 def scene(number: int, *, alpha: bool, size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """A frame with few colors: one shape moves, one stands still, and one appears and disappears."""
+    """A frame with few colors. One shape moves, one stays in its place, and one is in some of the frames only."""
     picture = Image.new("RGBA", size, (0, 0, 0, 0) if alpha else (200, 190, 160, 255))
     draw = ImageDraw.Draw(picture)
     draw.rectangle((4, 40, 60, 58), fill=(90, 110, 90, 255))

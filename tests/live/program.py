@@ -311,6 +311,6 @@ def _is_worker(process: psutil.Process) -> bool:
 def _is_engine(process: psutil.Process) -> bool:
     """Whether it is a worker process or a template of them."""
     try:
-        return _TEMPLATE in process.cmdline()
+        return _is_worker(process) or _TEMPLATE in process.cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
         return False

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -25,29 +26,40 @@ from pymager.operations.report import Done, Existing, Failed, Outcome
 from pymager.ports import Catalog, Original
 
 
-class Importer:
-    """Imports candidates. Of candidates with the same id, the one that is stored first is imported."""
+class _Processor(ABC):
+    """Processes candidates, those with the same id one after the other."""
 
-    def __init__(self, library: Library, spool: Spool, batch: Batch, journal: Journal, max_bytes: int) -> None:
-        self._library = library
-        self._spool = spool
+    def __init__(self, batch: Batch, journal: Journal, max_bytes: int) -> None:
         self._retry = batch.retry
         self._journal = journal
         self._max_bytes = max_bytes
         self._ids = _Locks()
 
     async def process(self, candidate: Candidate) -> Outcome:
-        """Import a candidate. Raises `NoSpace`, `ConfigurationError` and, after several attempts, `Unavailable`."""
+        """Process a candidate. Raises `NoSpace`, `ConfigurationError` and, after several attempts, `Unavailable`."""
         try:
             id = candidate.id()
             async with self._ids.held(id):
-                return await self._import(id, candidate)
+                return await self._outcome(id, candidate)
         except (NoSpace, Unavailable, ConfigurationError):
             raise
         except (PymagerError, OSError) as error:
             return Failed(str(error))
 
-    async def _import(self, id: str, candidate: Candidate) -> Outcome:
+    @abstractmethod
+    async def _outcome(self, id: str, candidate: Candidate) -> Outcome:
+        """The outcome for a candidate whose id is held."""
+
+
+class Importer(_Processor):
+    """Imports candidates. Of candidates with the same id, the one that is stored first is imported."""
+
+    def __init__(self, library: Library, spool: Spool, batch: Batch, journal: Journal, max_bytes: int) -> None:
+        super().__init__(batch, journal, max_bytes)
+        self._library = library
+        self._spool = spool
+
+    async def _outcome(self, id: str, candidate: Candidate) -> Outcome:
         try:
             original = await self._retry(partial(self._library.get, id))
         except OriginalNotFound:
@@ -110,7 +122,7 @@ class Importer:
             return content.version, digest.hexdigest()
 
 
-class DryRun:
+class DryRun(_Processor):
     """Says what an import would do. It reads no picture, so damaged ones are not found, and writes nothing.
 
     `show` gets a line for each candidate that would be imported.
@@ -119,25 +131,12 @@ class DryRun:
     def __init__(
         self, catalog: Catalog, batch: Batch, journal: Journal, max_bytes: int, show: Callable[[str], None]
     ) -> None:
+        super().__init__(batch, journal, max_bytes)
         self._catalog = catalog
-        self._retry = batch.retry
-        self._journal = journal
-        self._max_bytes = max_bytes
         self._show = show
-        self._ids = _Locks()
 
-    async def process(self, candidate: Candidate) -> Outcome:
-        """The outcome that an import would have. Raises `ConfigurationError` and `Unavailable`."""
-        try:
-            id = candidate.id()
-            async with self._ids.held(id):
-                return await self._foreseen(id, candidate)
-        except (Unavailable, ConfigurationError):
-            raise
-        except (PymagerError, OSError) as error:
-            return Failed(str(error))
-
-    async def _foreseen(self, id: str, candidate: Candidate) -> Outcome:
+    async def _outcome(self, id: str, candidate: Candidate) -> Outcome:
+        """The outcome that an import would have."""
         with _reading(candidate):
             size = await self._retry(candidate.size)
         check_size(size, self._max_bytes)
