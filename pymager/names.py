@@ -22,16 +22,7 @@ def parse_id(text: str) -> str:
         return text
     if not text:
         raise InvalidName(f"the id is empty; {_RULE}")
-    if len(text) > 4 * MAX_ID_BYTES:
-        raise InvalidName(f"the id is too long; {_RULE}")
-    id = unicodedata.normalize("NFC", text)
-    for character in id:
-        if character == "%":
-            raise InvalidName(f"the id contains '%', or bytes that are not UTF-8; {_RULE}")
-        if not is_allowed(character):
-            raise InvalidName(f"the id contains the character {_shown(character)}; {_RULE}")
-    if len(id.encode()) > MAX_ID_BYTES:
-        raise InvalidName(f"the id is {len(id.encode())} bytes long; {_RULE}")
+    id = _normalized(text, "id")
     if (index := misplaced_joiner(id)) is not None:
         raise InvalidName(f"the id contains {_shown(id[index])} where no script needs it; {_RULE}")
     return id
@@ -39,15 +30,22 @@ def parse_id(text: str) -> str:
 
 def parse_prefix(text: str) -> str:
     """The beginning of ids, in NFC; empty for all of them. Raises `InvalidName` for what no id begins with."""
+    return _normalized(text, "prefix")
+
+
+def _normalized(text: str, what: str) -> str:
+    """The text in NFC. Raises `InvalidName`, which says `what` the text is, if no id begins with it."""
     if len(text) > 4 * MAX_ID_BYTES:
-        raise InvalidName(f"the prefix is too long; {_RULE}")
-    prefix = unicodedata.normalize("NFC", text)
-    for character in prefix:
+        raise InvalidName(f"the {what} is too long; {_RULE}")
+    normal = unicodedata.normalize("NFC", text)
+    for character in normal:
+        if character == "%":
+            raise InvalidName(f"the {what} contains '%', or bytes that are not UTF-8; {_RULE}")
         if not is_allowed(character):
-            raise InvalidName(f"the prefix contains the character {_shown(character)}; {_RULE}")
-    if len(prefix.encode()) > MAX_ID_BYTES:
-        raise InvalidName(f"the prefix is {len(prefix.encode())} bytes long; {_RULE}")
-    return prefix
+            raise InvalidName(f"the {what} contains the character {_shown(character)}; {_RULE}")
+    if len(normal.encode()) > MAX_ID_BYTES:
+        raise InvalidName(f"the {what} is {len(normal.encode())} bytes long; {_RULE}")
+    return normal
 
 
 def new_id() -> str:
