@@ -76,6 +76,14 @@ export function frame(original, { width, alt = "", eager = false }) {
   return box;
 }
 
+/** An item of a gallery: a link with the picture, in its proportions within limits, and with `children`. */
+export function tile(original, href, { alt = "" } = {}, ...children) {
+  const item = h("li", {}, h("a", { href }, frame(original, { alt }), ...children));
+  const ratio = Math.min(3, Math.max(0.5, original.width / original.height));
+  item.style.setProperty("--ratio", ratio.toFixed(4));
+  return item;
+}
+
 const visible = new IntersectionObserver(
   (entries) => {
     for (const { isIntersecting, target } of entries) {

@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { count, h, problem } from "./dom.js";
-import { frame } from "./images.js";
+import { tile } from "./images.js";
 import { session } from "./session.js";
 import { form } from "./signin.js";
 
@@ -38,7 +38,7 @@ export function view() {
     try {
       const page = await pageOf(cursor, signal);
       total += page.items.length;
-      const tiles = page.items.map(tile);
+      const tiles = page.items.map(captioned);
       gallery.append(...tiles);
       below.replaceChildren(...(page.next ? [moreButton(page.next)] : []));
       shown.textContent = total || !page.next ? `${count(total, "picture")}${page.next ? ", and more" : ""}` : "";
@@ -81,25 +81,14 @@ export function view() {
   return { title: "Library", element, leave: () => listing.abort() };
 }
 
-function tile(original) {
-  const item = h(
-    "li",
-    {},
-    h(
-      "a",
-      { href: `#/picture/${encodeURIComponent(original.id)}` },
-      frame(original, {}),
-      h(
-        "span",
-        { class: "caption" },
-        h("bdi", { class: "id" }, original.id),
-        h("span", { class: "size" }, `${original.width} × ${original.height}`),
-      ),
-    ),
+function captioned(original) {
+  const caption = h(
+    "span",
+    { class: "caption" },
+    h("bdi", { class: "id" }, original.id),
+    h("span", { class: "size" }, `${original.width} × ${original.height}`),
   );
-  const ratio = Math.min(3, Math.max(0.5, original.width / original.height));
-  item.style.setProperty("--ratio", ratio.toFixed(4));
-  return item;
+  return tile(original, `#/picture/${encodeURIComponent(original.id)}`, {}, caption);
 }
 
 function nothing(prefix) {

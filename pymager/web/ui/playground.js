@@ -3,7 +3,7 @@
 import { api, Problem, request, root } from "./api.js";
 import { controls, showUseful } from "./controls.js";
 import { bytes, copy, h, problem } from "./dom.js";
-import { frame, show } from "./images.js";
+import { frame, show, tile } from "./images.js";
 import { session } from "./session.js";
 import { snippets } from "./snippets.js";
 import { pathOf } from "./variant.js";
@@ -71,13 +71,10 @@ function picker(listed) {
       h("p", {}, session.user ? "Upload one first, then come back." : "Sign in, or type the id of a picture above."),
       session.user ? h("a", { class: "button primary", href: "#/upload" }, "Upload pictures") : null,
     );
-  const tile = (original) => {
-    const link = h("a", { href: `#/try/${encodeURIComponent(original.id)}` }, frame(original, { alt: `Try ${original.id}` }));
-    const item = h("li", {}, link);
-    item.style.setProperty("--ratio", Math.min(3, Math.max(0.5, original.width / original.height)).toFixed(4));
-    return item;
-  };
-  return h("div", {}, h("p", { class: "hint" }, "Pick a picture."), h("ul", { class: "gallery small" }, listed.map(tile)));
+  const tiles = listed.map((original) =>
+    tile(original, `#/try/${encodeURIComponent(original.id)}`, { alt: `Try ${original.id}` }),
+  );
+  return h("div", {}, h("p", { class: "hint" }, "Pick a picture."), h("ul", { class: "gallery small" }, tiles));
 }
 
 function workbench(original, config) {
