@@ -51,7 +51,7 @@ PICTURES = (
 
 @dataclass
 class Row:
-    """An original; `number` distinguishes uploads of the same id."""
+    """An original; `number` distinguishes its revisions, which the same bytes again do not change."""
 
     picture: Picture
     number: int
@@ -90,7 +90,8 @@ class Shelf:
             return 412
         if picture is None:
             return 400
-        self.keep(id, picture)
+        if picture.tag != tag:
+            self.keep(id, picture)
         return 201 if tag is None else 200
 
     def delete(self, id: str, conditions: Mapping[str, str]) -> int:
