@@ -14,14 +14,15 @@ from pymager.engine.limits import PictureLimits
 from pymager.errors import ConfigurationError, NoSpace, Unavailable
 from pymager.formats import Encoding
 from pymager.library import dates, deployment
-from pymager.library.cache import Cache
 from pymager.library.derivation import Derivation
 from pymager.library.descriptions import Descriptions
 from pymager.library.library import Library
+from pymager.library.memory_tier import MemoryTier
 from pymager.library.mezzanines import Mezzanines
 from pymager.library.overlays import Overlays
 from pymager.library.quota import Quota
 from pymager.library.resolution import Resolver
+from pymager.library.shared_tier import SharedTier
 from pymager.library.spool import Spool
 from pymager.ports import BlobStore, MetadataStore
 from pymager.settings.model import Settings
@@ -56,6 +57,7 @@ class Components:
     derivation: Derivation
     library: Library
     urls: VariantUrls
+    shared: SharedTier | None = None
     observer: Observer = OFF
     exact_dates_from: datetime = dates.ALWAYS
 
@@ -118,13 +120,13 @@ async def opened(
     With `pairs_stores`, new stores get a deployment id. Raises `ConfigurationError` and `Unavailable`.
     """
     stores = paired_backends if pairs_stores else opened_backends
-    cache = Cache(settings.memory_cache)
+    cache = MemoryTier(settings.memory_cache)
     with observing(settings, shared_metrics) as observer, Spool(settings.spool) as spool:
         quota = Quota(max_spool_bytes(settings, spool.folder))
         limits = worker_limits(settings), picture_limits(settings)
         background = encoding(settings).background
         workers = WorkerPool(settings.workers, settings.queue_size, *limits, background=background, observer=observer)
-        async with stores(settings) as opened_stores, workers:
+        async with stores(settings) as opened_stores, workers, shared_tier(settings, observer) as shared:
             blobs, metadata = opened_stores
             if observer.on:
                 blobs, metadata = ObservedBlobs(blobs, observer), ObservedMetadata(metadata, observer)
@@ -143,6 +145,7 @@ async def opened(
                 mezzanines=mezzanines,
                 max_side=settings.max_side,
                 overlays=overlays,
+                shared=shared,
             )
             descriptions = Descriptions(
                 blobs, metadata, workers, spool.folder, deadline, read_only=settings.read_only, observer=observer
@@ -160,10 +163,23 @@ async def opened(
             try:
                 exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)
                 yield Components(
-                    blobs, metadata, spool, quota, workers, derivation, library, urls, observer, exact_from
+                    blobs, metadata, spool, quota, workers, derivation, library, urls, shared, observer, exact_from
                 )
             finally:
                 await library.close()
+
+
+@asynccontextmanager
+async def shared_tier(settings: Settings, observer: Observer = OFF) -> AsyncIterator[SharedTier | None]:
+    """The cache that replicas share, open; None without one. Raises `ConfigurationError`, which names the setting."""
+    if not settings.shared_cache:
+        yield None
+        return
+    with _named("PYMAGER_SHARED_CACHE"):
+        cache = registry.load_cache(settings.shared_cache)
+    secret = settings.signing_keys[0].get_secret_value() if settings.signing_keys else b""
+    async with cache:
+        yield SharedTier(cache, secret, settings.shared_cache_timeout, observer)
 
 
 @contextmanager
@@ -252,5 +268,6 @@ def watermarks_of(settings: Settings) -> dict[str, Watermark]:
 
 
 def backends_named(settings: Settings) -> dict[str, str]:
-    """The URLs of the stores, without passwords."""
-    return {"blobs": without_password(settings.blobs_url), "metadata": without_password(settings.metadata_url)}
+    """The URLs of the stores and of the shared cache, without passwords."""
+    urls = {"blobs": settings.blobs_url, "metadata": settings.metadata_url, "shared_cache": settings.shared_cache}
+    return {name: without_password(url) for name, url in urls.items() if url}

@@ -2,8 +2,8 @@
 
 A backend is a class that takes its URL, is entered with `async with` before use, and has every method of its port.
 `__init__` only parses the URL, without I/O, and raises `ConfigurationError` if it is wrong. An entry point in the group
-`pymager.blobs` or `pymager.metadata` names the class; its own name is the URL's scheme. `pymager.testing` publishes the
-contract of each port as test classes.
+`pymager.blobs`, `pymager.metadata` or `pymager.caches` names the class; its own name is the URL's scheme.
+`pymager.testing` publishes the contract of each port as test classes.
 
 A method raises what its docstring lists, and every method can raise `Unavailable`; anything else that escapes is a bug
 in the backend. Every method can be canceled at any time: it then has its whole effect or none, possibly after the
@@ -28,9 +28,12 @@ REMEMBERED_SECONDS = 3_600
 
 MAX_KEY_BYTES = 700
 MAX_KEY_SEGMENT_BYTES = 255
+MAX_CACHED_BYTES = 1_000_000
+"""The largest value of a cache, in bytes. memcached keeps a little more than this in one item by default."""
 MAX_PROPERTY_LENGTH = 200
 MAX_PLACEHOLDER_LENGTH = 40
 _KEY_PUNCTUATION = f"_-.{NON_JOINER}{JOINER}"
+_CACHE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _ASCII_KEY = re.compile(r"[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*(?:/[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*)*")
 
 
@@ -58,6 +61,12 @@ def check_key_prefix(prefix: str) -> None:
         check_key(whole)
     elif prefix:
         check_key(prefix[:-1] if prefix.endswith("/") else prefix.rstrip("."))
+
+
+def check_cache_key(key: str) -> None:
+    """Check a key of a cache: 1 to 64 letters and digits of ASCII, `_` and `-`. Raises `ValueError`."""
+    if not _CACHE_KEY.fullmatch(key):
+        raise ValueError(f"invalid key of a cache: {key[:100]!r}")
 
 
 def is_key_segment(text: str) -> bool:
@@ -373,3 +382,33 @@ class Properties(Protocol):
 
 class MetadataStore(Backend, Catalog, Leases, Properties, Protocol):
     """Everything that a metadata backend provides."""
+
+
+class Cache(Protocol):
+    """Values that replicas share, by keys that `check_cache_key` defines. Each method raises `ValueError` for others.
+
+    It can lose any value at any time, and it is not trusted: the caller verifies what it gets, limits how long a call
+    can take, and stops asking a node that fails. So a backend has no retries and no time limits of its own for calls.
+    A key is written with one value only. Opening connects to nothing that can be down.
+    """
+
+    def __init__(self, url: str) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        """Open the cache. Raises `ConfigurationError`."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def node(self, key: str) -> str:
+        """The name of the part of the cache that has this key, such as a server: what fails alone has its own name.
+
+        Always the same for a key. No I/O.
+        """
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None. Can be canceled at any time, which leaves no connection in the middle of a response."""
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Store a value of up to `MAX_CACHED_BYTES` bytes as a whole or not at all. Raises `NoSpace`."""

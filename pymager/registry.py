@@ -8,13 +8,14 @@ from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_poin
 from typing import cast
 
 from pymager.errors import ConfigurationError
-from pymager.ports import BlobStore, MetadataStore, Tree
+from pymager.ports import BlobStore, Cache, MetadataStore, Tree
 
 BLOBS = "pymager.blobs"
 METADATA = "pymager.metadata"
 SOURCES = "pymager.sources"
+CACHES = "pymager.caches"
 
-_KINDS = {BLOBS: "blob store", METADATA: "metadata store", SOURCES: "source of an import"}
+_KINDS = {BLOBS: "blob store", METADATA: "metadata store", SOURCES: "source of an import", CACHES: "cache"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")  # RFC 3986, section 3.1
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*).*?(?:;.*?\bextra\s*==\s*['\"]([^'\"]+)['\"].*)?", re.DOTALL)
 
@@ -27,6 +28,11 @@ def load_blobs(url: str) -> BlobStore:
 def load_metadata(url: str) -> MetadataStore:
     """The metadata store that the URL names, not open. Raises `ConfigurationError`."""
     return cast(MetadataStore, _load(METADATA, url))
+
+
+def load_cache(url: str) -> Cache:
+    """The cache that the URL names, not open. Raises `ConfigurationError`."""
+    return cast(Cache, _load(CACHES, url))
 
 
 def load_tree(url: str) -> Tree:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from tests.servers import (
     DynamoLocal,
     MariaDb,
+    Memcached,
     Minio,
     Missing,
     Moto,
@@ -107,6 +108,11 @@ def postgresql() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDb]:
     yield from served(MariaDb)
+
+
+@pytest.fixture(scope="session")
+def memcached() -> Iterator[Memcached]:
+    yield from served(Memcached)
 
 
 @pytest.fixture(scope="session")

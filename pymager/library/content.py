@@ -7,7 +7,7 @@ from typing import Self
 
 from pymager.ports import Blob, BlobInfo
 
-MEMORY, BUCKET, RENDERED = "memory", "bucket", "rendered"
+MEMORY, SHARED, BUCKET, RENDERED = "memory", "shared", "bucket", "rendered"
 """The tiers that a variant can come from."""
 
 

@@ -1,4 +1,4 @@
-"""Variants: found in the cache or the blob store, or rendered once and written there."""
+"""Variants: found in a cache or the blob store, or rendered once and written there."""
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -15,11 +15,12 @@ from pymager.errors import NotAPicture, NotFound, OriginalLost, PictureError, Re
 from pymager.failpoints import reached
 from pymager.formats import Encoding
 from pymager.library import spool
-from pymager.library.cache import Cache
-from pymager.library.content import BUCKET, RENDERED, VariantContent
+from pymager.library.content import BUCKET, RENDERED, SHARED, VariantContent
+from pymager.library.memory_tier import MemoryTier
 from pymager.library.mezzanines import Mezzanines
 from pymager.library.overlays import Overlays
 from pymager.library.recent import remember
+from pymager.library.shared_tier import SharedTier
 from pymager.library.singleflight import SingleFlight
 from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
@@ -70,7 +71,7 @@ class Derivation:
         blobs: BlobStore,
         metadata: MetadataStore,
         workers: WorkerPool,
-        cache: Cache,
+        cache: MemoryTier,
         encoding: Encoding,
         spool_folder: Path,
         deadline: float,
@@ -79,11 +80,12 @@ class Derivation:
         mezzanines: Mezzanines,
         max_side: int = 65_535,
         overlays: Overlays | None = None,
+        shared: SharedTier | None = None,
     ) -> None:
         """`deadline` is how many seconds to wait for a variant while other replicas hold its lease.
 
         Variants are rendered from `mezzanines` where those serve. `max_side` limits a side that follows from the
-        picture's proportions, in pixels. `overlays` are the watermarks.
+        picture's proportions, in pixels. `overlays` are the watermarks. `shared` is the cache that replicas share.
         """
         self._blobs = blobs
         self._metadata = metadata
@@ -94,6 +96,7 @@ class Derivation:
         self._mezzanines = mezzanines
         self._max_side = max_side
         self._overlays = Overlays(metadata, {}) if overlays is None else overlays
+        self._shared = shared
         self._flights: SingleFlight[VariantContent, Worker] = SingleFlight(
             metadata, workers.reserve, deadline=deadline, observer=observer
         )
@@ -110,7 +113,22 @@ class Derivation:
         return content if content is not None and (content.body is not None or not needs_body(content.info)) else None
 
     async def stored(self, original: Original, key: str) -> VariantContent:
-        """Read the variant from the blob store, and cache it. Raises `NotFound`."""
+        """Read the variant from the shared cache or the blob store, and cache it. Raises `NotFound`."""
+        if self._shared is None:
+            return await self._from_bucket(original, key)
+        known = self._cache.get(key)
+        if known is None or self._shared.accepts(known.info):
+            found = await self._shared.get(key)
+            if found is not None:
+                info, body = _dated(found[0], original), found[1]
+                self._cache.put(info, body)
+                return VariantContent(info, body, SHARED)
+        content = await self._from_bucket(original, key)
+        if content.body is not None:
+            self._shared.put(content.info, content.body)
+        return content
+
+    async def _from_bucket(self, original: Original, key: str) -> VariantContent:
         opening = self._blobs.open(key)
         blob = await opening.__aenter__()
         info = _dated(blob.info, original)
@@ -144,6 +162,8 @@ class Derivation:
     async def close(self, seconds: float) -> None:
         """Finish the renders that run, or stop them after this many seconds; their leases are released."""
         await self._flights.close(seconds)
+        if self._shared is not None:
+            await self._shared.close()
 
     async def _rendered(self, original: Original, variant: Variant, key: str) -> VariantContent:
         """The result of the shared render of a key; a large variant comes without its bytes."""
@@ -151,7 +171,7 @@ class Derivation:
 
         async def look() -> VariantContent | None:
             try:
-                async with await self.stored(original, key) as stored:
+                async with await self._from_bucket(original, key) as stored:
                     return VariantContent(stored.info, stored.body, BUCKET)
             except NotFound:
                 return None
@@ -192,6 +212,8 @@ class Derivation:
         info = _dated(info, original)
         body = rendered if isinstance(rendered, bytes) else None
         self._cache.put(info, body)
+        if body is not None and self._shared is not None:
+            self._shared.put(info, body)
         return VariantContent(info, body, RENDERED)
 
     async def _render_and_put(

@@ -23,10 +23,10 @@ from pymager.errors import (
     WatermarkChanged,
 )
 from pymager.failpoints import reached
-from pymager.library.cache import Cache
 from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation, check_size
 from pymager.library.descriptions import Descriptions
+from pymager.library.memory_tier import MemoryTier
 from pymager.library.mezzanines import Mezzanines
 from pymager.library.resolution import Resolver
 from pymager.library.spool import Spooled
@@ -65,7 +65,7 @@ class Library:
         metadata: MetadataStore,
         workers: WorkerPool,
         derivation: Derivation,
-        cache: Cache,
+        cache: MemoryTier,
         resolver: Resolver,
         descriptions: Descriptions,
         mezzanines: Mezzanines,

@@ -126,8 +126,12 @@ class Batch:
 
 
 def batch_settings(settings: Settings, jobs: int) -> Settings:
-    """The settings of a bulk run: it serves nothing, so it needs no cache, and its jobs must not be refused."""
-    return settings.model_copy(update={"memory_cache": 0, "queue_size": max(settings.queue_size, jobs)})
+    """The settings of a bulk run: it serves nothing, so it needs no cache, and its jobs must not be refused.
+
+    In a shared cache, it would replace what the replicas use.
+    """
+    caches = {"memory_cache": 0, "shared_cache": ""}
+    return settings.model_copy(update=caches | {"queue_size": max(settings.queue_size, jobs)})
 
 
 @asynccontextmanager

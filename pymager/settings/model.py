@@ -14,6 +14,7 @@ from pymager.settings.types import (
     YEAR_SECONDS,
     AutoFormats,
     BaseUrl,
+    CacheUrl,
     Color,
     DataFolder,
     InputFormats,
@@ -302,6 +303,17 @@ class Settings(BaseModel):
         ByteSize(64 << 20),
         ge=0,
         description="Maximum size in bytes of the variants that a server process caches in memory; 0 caches none.",
+    )
+    shared_cache: CacheUrl = Field(
+        "",
+        description="URL of a cache that all replicas share, such as `memcached://HOST:PORT,HOST:PORT`. Variants are "
+        "looked for there after the memory, and before the blob store. Empty: none.",
+    )
+    shared_cache_timeout: float = Field(
+        0.02,
+        gt=0,
+        le=10,
+        description="Maximum seconds that a request waits for the shared cache, before it reads the blob store.",
     )
     cache_control: Printable = Field(
         "public, max-age=300",

@@ -20,7 +20,7 @@ from pymager.settings.model import Settings
 
 PREFIX = "PYMAGER_"
 CONFIG_FILE = "PYMAGER_CONFIG"
-_STORE_URLS = ("blobs", "metadata")  # can hold passwords
+_STORE_URLS = ("blobs", "metadata", "shared_cache")  # can hold passwords
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def shown(settings: Settings, name: str) -> str:
         names = [f"{name}:" for name in value] if isinstance(value, dict) else [""] * len(value)
         return ", ".join(f"{name}***" for name in names) or "(none)"
     if name in _STORE_URLS:
-        return without_password(getattr(settings, f"{name}_url"))
+        return without_password(str(getattr(settings, f"{name}_url", value)))
     if isinstance(value, dict):
         return ";".join(f"{key}:{text}" for key, text in value.items()) or "(none)"
     return ",".join(value) if isinstance(value, tuple) else str(value)

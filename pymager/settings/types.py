@@ -178,6 +178,12 @@ def _check_store_url(url: str) -> str:
     return url
 
 
+def _check_cache_url(url: str) -> str:
+    if url and not _split(url).scheme:
+        raise ValueError("must be a URL such as memcached://HOST:PORT, or empty")  # as above
+    return url
+
+
 def _split(url: str) -> SplitResult:
     """The parts of a URL. All parts are empty if the text is not a URL."""
     try:
@@ -284,3 +290,4 @@ SpoolSize = Annotated[ByteSize, AfterValidator(_check_spool_size)]
 Color = Annotated[str, AfterValidator(_check_color)]
 BaseUrl = Annotated[Printable, AfterValidator(_check_base_url)]
 StoreUrl = Annotated[str, AfterValidator(_check_store_url)]
+CacheUrl = Annotated[str, AfterValidator(_check_cache_url)]

@@ -35,7 +35,7 @@ REQUEST_SECONDS = Family(
     "pymager_request_seconds",
     "histogram",
     "Time from the head of a request to the end of its response. "
-    "The tier is where a variant or its 304 came from: memory, bucket or rendered; none for other responses.",
+    "The tier is where a variant or its 304 came from: memory, shared, bucket or rendered; none for other responses.",
     ("route", "tier"),
     _REQUEST,
 )
@@ -75,7 +75,7 @@ MEZZANINES = Family(
 STORE_SECONDS = Family(
     "pymager_store_seconds",
     "histogram",
-    "Time that an operation of the blob store or the metadata store took.",
+    "Time that an operation of the blob store, the metadata store or the shared cache took.",
     ("store", "operation"),
     _STORE,
 )
@@ -87,6 +87,20 @@ STORE_ERRORS = Family(
 )
 STORE_BYTES = Family(
     "pymager_store_bytes_total", "counter", "Bytes read from and written to the blob store.", ("direction",)
+)
+SHARED_CACHE = Family(
+    "pymager_shared_cache_total",
+    "counter",
+    "Reads of the shared cache (hit, miss, failed, broken, skipped) and writes (stored, not_stored, dropped).",
+    ("event",),
+)
+SHARED_CACHE_BYTES = Family(
+    "pymager_shared_cache_bytes_total", "counter", "Bytes read from and written to the shared cache.", ("direction",)
+)
+SHARED_CACHE_OPEN_CIRCUITS = Family(
+    "pymager_shared_cache_open_circuits",
+    "gauge",
+    "Servers of the shared cache that are not asked now because they failed, summed over the server processes.",
 )
 SPOOL_BYTES = Family(
     "pymager_spool_bytes",
@@ -141,6 +155,9 @@ FAMILIES = (
     STORE_SECONDS,
     STORE_ERRORS,
     STORE_BYTES,
+    SHARED_CACHE,
+    SHARED_CACHE_BYTES,
+    SHARED_CACHE_OPEN_CIRCUITS,
     SPOOL_BYTES,
     CACHE_BYTES,
     MEMORY,

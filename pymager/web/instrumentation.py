@@ -20,6 +20,7 @@ from pymager.telemetry.families import (
     REQUEST_SECONDS,
     REQUESTS,
     RESPONSE_BYTES,
+    SHARED_CACHE_OPEN_CIRCUITS,
     SPOOL_BYTES,
     WORKERS,
 )
@@ -197,6 +198,8 @@ async def _update_gauges(metrics: Metrics, parts: Components, server: web.Server
         state = parts.workers.state
         metrics.value(CONNECTIONS).set(len(server.connections))
         metrics.value(CACHE_BYTES).set(parts.library.cache.used)
+        if parts.shared is not None:
+            metrics.value(SHARED_CACHE_OPEN_CIRCUITS).set(parts.shared.open_circuits)
         metrics.value(SPOOL_BYTES, "reserved").set(parts.quota.reserved)
         metrics.value(SPOOL_BYTES, "limit").set(parts.quota.limit)
         metrics.value(JOBS_QUEUED, JobKind.RENDER.label).set(state.renders)

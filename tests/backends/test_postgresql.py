@@ -1,8 +1,6 @@
 """What only PostgreSQL has: its URL, TLS, statements that are one round trip each, and reads in a pipeline."""
 
 import asyncio
-import datetime
-import ipaddress
 import re
 import secrets
 import subprocess
@@ -11,10 +9,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from sqlalchemy import make_url
 
 from pymager.errors import ConfigurationError, LeaseHeld, LeaseLost, NotFound, Unavailable
@@ -22,6 +16,7 @@ from pymager.testing.metadata_originals import an_original, race
 from pymager_sql import SqlMetadata
 from pymager_sql.failures import ErrorKind
 from pymager_sql.postgresql import Postgresql
+from tests.backends.certificates import certificates
 from tests.servers import Postgres
 
 
@@ -142,29 +137,6 @@ async def test_a_serialization_failure_and_a_deadlock_leave_no_doubt(url: str) -
         with pytest.raises(psycopg.Error) as failure:
             connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         assert classify(failure.value) is ErrorKind.UNKNOWN
-
-
-def certificates(folder: Path) -> None:
-    """A certificate of 127.0.0.1 that is its own authority, and another that signed nothing."""
-    for name in ("server", "stranger"):
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = datetime.datetime.now(datetime.UTC)
-        certificate = (
-            x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-            )
-            .sign(key, hashes.SHA256())
-        )
-        (folder / f"{name}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        (folder / f"{name}.key").write_bytes(private)
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ _NARROWER: dict[str, dict[str, Any]] = {
     "data": {"pattern": "^/[^?#]+$"},
     "blobs": _URL,
     "metadata": _URL,
+    "shared_cache": _URL,
     "public_url": {"pattern": "^(https?://[^?#]+)?$"},
     "background": {"pattern": "^#[0-9a-fA-F]{6}$"},
 }

@@ -49,6 +49,11 @@ def test_the_chart_has_the_programs_version() -> None:
         ({"replicas": 2, "settings": {"blobs": "s3://x", "metadata": "sqlite:///x"}}, "needs a bucket"),
         ({"autoscaling": {"enabled": True}}, "more than one replica needs a bucket"),
         ({"settings": {"metadata": "postgresql://u:secret@h/d"}}, "would end up in a ConfigMap"),
+        ({"settings": {"shared_cache": "memcached://u:secret@h"}}, "would end up in a ConfigMap"),
+        (
+            {"settings": {"shared_cache": "memcached://h"}, "secrets": {"sharedCache": "memcached://u:p@h"}},
+            "set only one of them",
+        ),
         ({"existingSecret": "x", "secrets": {"users": "a:b"}}, "existingSecret and secrets cannot be combined"),
         (
             {"settings": {"metadata": "dynamodb://x"}, "secrets": {"metadata": "mysql://u:p@h/d"}},
@@ -120,6 +125,7 @@ def _other(name: str) -> tuple[Any, Any]:
         "spool": ("/tmp/spool", Path("/tmp/spool")),
         "blobs": ("s3://pictures", "s3://pictures"),
         "metadata": ("dynamodb://pictures", "dynamodb://pictures"),
+        "shared_cache": ("memcached://cache", "memcached://cache"),
         "users": (f"admin:{_ARGON2}", {"admin": _ARGON2}),
         "tokens": ("ci:" + "0" * 64, {"ci": "0" * 64}),
         "signing_keys": ("ab" * 32, (SecretBytes(bytes.fromhex("ab" * 32)),)),

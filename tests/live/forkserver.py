@@ -30,7 +30,7 @@ from types import ModuleType
 from typing import IO, Self
 
 _PACKAGES = ("cli", "library", "operations", "process", "settings", "telemetry", "variants", "web", "workers")
-_BACKENDS = ("pymager_filesystem", "pymager_s3", "pymager_sql", "pymager_dynamodb")
+_BACKENDS = ("pymager_filesystem", "pymager_s3", "pymager_sql", "pymager_dynamodb", "pymager_memcached")
 _OTHERS = (
     "uvloop",
     "alembic.command",

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.live
 _NOT_NEEDED = {
     *("sqlalchemy", "alembic", "psycopg", "pymysql"),
     *("obstore", "boto3", "botocore", "aiodynamo", "pymager_s3", "pymager_dynamodb", "pymager_aws"),
+    "pymager_memcached",
     *("opentelemetry", "prometheus_client"),
     *("PIL", "numpy", "cykooz_resizer", "pi_heif", "resvg_py"),
     *("pytest", "hypothesis"),

@@ -46,7 +46,9 @@ class Service:
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     """Two server processes, and requests of every kind that were made of them."""
     port, folder = free_port(), tmp_path_factory.mktemp("metrics")
-    async with running(folder, "--processes", "2", metrics_port=port, sweep_interval=1) as program:
+    async with running(
+        folder, "--processes", "2", metrics_port=port, sweep_interval=1, shared_cache="memory:"
+    ) as program:
         await until(lambda: len(program.logged("serving")) == 2, "both processes")
         async with Client(program.url) as client:
             assert (await client.put("cat", _PHOTO)).status == 201

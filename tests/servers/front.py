@@ -25,7 +25,7 @@ class FrontServer(Server):
     @classmethod
     def install(cls) -> None:
         if not Path(_found(cls.program)).exists():
-            with _nothing_started():
+            with nothing_started():
                 apt_installed(cls.package)
 
     def __init__(self, origin: int) -> None:
@@ -158,7 +158,7 @@ def install() -> None:
 
 
 @contextmanager
-def _nothing_started() -> Iterator[None]:
+def nothing_started() -> Iterator[None]:
     """Debian's packages start their services, on the ordinary ports, unless policy-rc.d says no by exit code 101."""
     if os.geteuid() != 0 or _POLICY.exists():
         yield

@@ -12,15 +12,16 @@ from pymager import keys, names
 from pymager.engine.limits import PictureLimits
 from pymager.errors import NotFound
 from pymager.formats import Encoding
-from pymager.library.cache import Cache
 from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation
 from pymager.library.descriptions import Descriptions
 from pymager.library.library import Library, Located
+from pymager.library.memory_tier import MemoryTier
 from pymager.library.mezzanines import Mezzanines
 from pymager.library.overlays import Overlays
 from pymager.library.quota import Reservation
 from pymager.library.resolution import Resolver
+from pymager.library.shared_tier import SharedTier
 from pymager.library.spool import Spool, Spooled
 from pymager.ports import Original
 from pymager.telemetry.observer import OFF, Observer
@@ -122,9 +123,10 @@ async def opened(
     read_only: bool = False,
     mezzanine_side: int | None = None,
     observer: Observer = OFF,
+    shared: SharedTier | None = None,
 ) -> AsyncIterator[Place]:
     """A new library; its clean-ups are finished at the end."""
-    hooked_blobs, metadata, cache = HookedBlobs(blobs), metadata or HookedMetadata(), Cache(cache_bytes)
+    hooked_blobs, metadata, cache = HookedBlobs(blobs), metadata or HookedMetadata(), MemoryTier(cache_bytes)
     with Spool(folder) as spool:
         async with pool(2) as workers:
             overlays = Overlays(metadata, watermarks or {})
@@ -133,6 +135,7 @@ async def opened(
                 *(hooked_blobs, metadata, workers, cache, Encoding(), spool.folder, 60.0),
                 mezzanines=mezzanines,
                 overlays=overlays,
+                shared=shared,
             )
             descriptions = Descriptions(hooked_blobs, metadata, workers, spool.folder, 60.0, read_only=read_only)
             resolver = Resolver(Encoding(), PictureLimits(("*",)), 4096, overlays, descriptions.described)

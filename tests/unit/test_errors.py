@@ -12,7 +12,7 @@ from pymager.errors import PymagerError
 from pymager.web import failures
 from pymager.web.failures import STATUS_BY_ERROR, WebError
 
-PACKAGES = ("pymager", "pymager_filesystem", "pymager_s3", "pymager_sql", "pymager_dynamodb")
+PACKAGES = ("pymager", "pymager_filesystem", "pymager_s3", "pymager_sql", "pymager_dynamodb", "pymager_memcached")
 INTERNAL = {
     errors.ConfigurationError,  # raised before a server listens
     errors.NotFound,  # the library turns it into OriginalNotFound or OriginalLost

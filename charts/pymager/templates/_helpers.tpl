@@ -54,17 +54,20 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- if and $embedded (or .Values.autoscaling.enabled (gt (int .Values.replicas) 1)) -}}
 {{- fail "more than one replica needs a bucket and a shared database: set settings.blobs to an s3: URL and settings.metadata or secrets.metadata to a database's, or set replicas to 1 and autoscaling.enabled to false" -}}
 {{- end -}}
-{{- range $name := list "metadata" "blobs" -}}
+{{- range $name := list "metadata" "blobs" "shared_cache" -}}
 {{- if regexMatch "://[^/@?:]*:[^@]*@|(?i)[?&][^=&]*(password|passwd|passphrase|pwd|secret|token)[^=&]*=" (get $.Values.settings $name | default "") -}}
-{{- fail (printf "settings.%s contains a password, which would end up in a ConfigMap: put the URL of the catalog into secrets.metadata, or into PYMAGER_METADATA of an existingSecret; the URL of a bucket never contains credentials" $name) -}}
+{{- fail (printf "settings.%s contains a password, which would end up in a ConfigMap: put the URL of the catalog into secrets.metadata and that of the cache into secrets.sharedCache, or into PYMAGER_METADATA and PYMAGER_SHARED_CACHE of an existingSecret; the URL of a bucket never contains credentials" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- $own := .Values.secrets -}}
-{{- if and .Values.existingSecret (or $own.metadata $own.users $own.tokens $own.signingKeys $own.env) -}}
+{{- if and .Values.existingSecret (or $own.metadata $own.sharedCache $own.users $own.tokens $own.signingKeys $own.env) -}}
 {{- fail "existingSecret and secrets cannot be combined: put all secrets into one of them" -}}
 {{- end -}}
 {{- if and .Values.settings.metadata $own.metadata -}}
 {{- fail "settings.metadata and secrets.metadata are both set: set only one of them" -}}
+{{- end -}}
+{{- if and .Values.settings.shared_cache $own.sharedCache -}}
+{{- fail "settings.shared_cache and secrets.sharedCache are both set: set only one of them" -}}
 {{- end -}}
 {{- range $name, $value := $own.env -}}
 {{- if hasPrefix "PYMAGER_" $name -}}
@@ -116,7 +119,7 @@ PYMAGER_LOG_FORMAT: json
 {{/* In base64, for `data`. With `stringData`, an upgrade would not remove old entries, and these would override values that are set elsewhere. */}}
 {{- define "pymager.secretVariables" -}}
 {{- with .Values.secrets }}
-{{- range $name := list "metadata" "users" "tokens" "signingKeys" }}
+{{- range $name := list "metadata" "sharedCache" "users" "tokens" "signingKeys" }}
 {{- with index $.Values.secrets $name }}
 PYMAGER_{{ snakecase $name | upper }}: {{ . | b64enc | quote }}
 {{- end }}

@@ -13,9 +13,9 @@ from pymager import keys
 from pymager.errors import NoSpace, NotFound, Overloaded, RevisionGone, Unavailable, Undecodable
 from pymager.formats import Encoding
 from pymager.library import derivation as derivation_module
-from pymager.library.cache import Cache
 from pymager.library.content import VariantContent
 from pymager.library.derivation import Derivation
+from pymager.library.memory_tier import MemoryTier
 from pymager.library.mezzanines import Mezzanines
 from pymager.ports import Original
 from pymager.variants.variant import Variant
@@ -62,7 +62,15 @@ async def test_concurrent_requests_render_and_write_a_variant_once(place: Place)
 async def test_each_size_format_and_recipe_is_its_own_variant(place: Place) -> None:
     cat = await place.plant("picture")
     other = Derivation(
-        *(place.blobs, place.metadata, place.workers, Cache(0), Encoding(jpeg_quality=50), place.spool.folder, 60.0),
+        *(
+            place.blobs,
+            place.metadata,
+            place.workers,
+            MemoryTier(0),
+            Encoding(jpeg_quality=50),
+            place.spool.folder,
+            60.0,
+        ),
         mezzanines=Mezzanines(place.blobs, place.metadata, place.spool.folder, None),
     )
     names = [VARIANT, variant("80x61.jpg"), variant("80x60.png")]

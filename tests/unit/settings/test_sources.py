@@ -189,6 +189,8 @@ BAD: dict[str, list[str]] = {
     "worker_timeout": ["0", "nan", "inf"],
     "worker_max_jobs": ["0"],
     "memory_cache": ["-1"],
+    "shared_cache": ["memcached", "/cache", "memcached://["],
+    "shared_cache_timeout": ["0", "-1", "11", "nan", "inf", "soon"],
     "cache_control": ["", "a\r\nb: c"],
     "cors_origin": ["a\nb"],
     "sweep_interval": ["-1", "nan", "inf"],
@@ -239,6 +241,7 @@ SENTENCES = {
     ("public_url", "ftp://a"): "must be an http or https URL without a query, such as https://img.example.org, "
     "got 'ftp://a'",
     ("blobs", "//key:secret@bucket"): "must be a URL such as file:///var/lib/pymager",
+    ("shared_cache", "//user:secret@host"): "must be a URL such as memcached://HOST:PORT, or empty",
     ("users", "hunter2"): "must be name:hash pairs separated by spaces",
     ("signing_keys", f"{TOKEN} wxyz"): "must be keys of at least 32 bytes in hexadecimal or base64, separated by "
     "spaces; make one with: openssl rand -hex 32; key 2 has 3 bytes",

@@ -14,7 +14,7 @@ _MAX_VALIDATORS = 32_768
 _LARGEST_DIVISOR = 8  # a body can take at most an eighth of the limit
 
 
-class Cache:
+class MemoryTier:
     """Caches the most recently used bodies, up to `limit` bytes, and the descriptions of more variants."""
 
     def __init__(self, limit: int) -> None:

@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymager.library import cache as cache_module
-from pymager.library.cache import Cache
+from pymager.library import memory_tier
+from pymager.library.memory_tier import MemoryTier
 from pymager.ports import BlobInfo
 
-COST = cache_module._ENTRY_OVERHEAD_BYTES
+COST = memory_tier._ENTRY_OVERHEAD_BYTES
 
 
 def info(key: str, size: int = 100) -> BlobInfo:
     return BlobInfo(key, size, f"etag-{key}", datetime(2024, 5, 6, tzinfo=UTC))
 
 
-def kept_bodies(cache: Cache, *keys: str) -> list[str]:
+def kept_bodies(cache: MemoryTier, *keys: str) -> list[str]:
     return [key for key in keys if (cached := cache.get(key)) is not None and cached.body is not None]
 
 
 def test_a_cached_variant_is_found_with_its_bytes() -> None:
-    cache = Cache(1 << 20)
+    cache = MemoryTier(1 << 20)
     cache.put(info("a"), b"x" * 100)
     cached = cache.get("a")
     assert cached is not None
@@ -32,7 +32,7 @@ def test_a_cached_variant_is_found_with_its_bytes() -> None:
 
 def test_the_least_recently_used_body_is_evicted_first() -> None:
     size = 10_000
-    cache = Cache(8 * (size + COST))
+    cache = MemoryTier(8 * (size + COST))
     for number in range(8):
         cache.put(info(str(number)), b"x" * size)
     cache.get("0")
@@ -42,7 +42,7 @@ def test_the_least_recently_used_body_is_evicted_first() -> None:
 
 def test_descriptions_outlast_the_bodies() -> None:
     size = 10_000
-    cache = Cache(8 * (size + COST))
+    cache = MemoryTier(8 * (size + COST))
     for number in range(20):
         cache.put(info(str(number)), b"x" * size)
     cached = cache.get("0")
@@ -51,7 +51,7 @@ def test_descriptions_outlast_the_bodies() -> None:
 
 
 def test_a_body_over_an_eighth_of_the_limit_is_not_cached_but_its_description_is() -> None:
-    cache = Cache(80_000)
+    cache = MemoryTier(80_000)
     assert cache.accepts(10_000 - COST)
     assert not cache.accepts(10_000 - COST + 1)
     cache.put(info("big"), b"x" * (10_000 - COST + 1))
@@ -61,15 +61,15 @@ def test_a_body_over_an_eighth_of_the_limit_is_not_cached_but_its_description_is
 
 
 def test_a_limit_of_zero_caches_no_bodies() -> None:
-    cache = Cache(0)
+    cache = MemoryTier(0)
     cache.put(info("a"), b"")
     assert kept_bodies(cache, "a") == []
     assert cache.used == 0
 
 
 def test_the_number_of_descriptions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module, "_MAX_VALIDATORS", 3)
-    cache = Cache(0)
+    monkeypatch.setattr(memory_tier, "_MAX_VALIDATORS", 3)
+    cache = MemoryTier(0)
     for key in "abcd":
         cache.put(info(key), None)
         cache.get("a")
@@ -77,7 +77,7 @@ def test_the_number_of_descriptions_is_bounded(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_discarding_a_prefix_discards_only_keys_below_it() -> None:
-    cache = Cache(1 << 20)
+    cache = MemoryTier(1 << 20)
     for key in ("cat/1/a", "cat/1/b", "cat/2/a", "catalog/1/a"):
         cache.put(info(key), b"x")
     cache.discard("cat/1/")
@@ -87,7 +87,7 @@ def test_discarding_a_prefix_discards_only_keys_below_it() -> None:
 
 
 def test_putting_a_key_again_counts_it_once() -> None:
-    cache = Cache(1 << 20)
+    cache = MemoryTier(1 << 20)
     for size in (10, 500, 20):
         cache.put(info("a"), b"x" * size)
     assert cache.used == 20 + COST
@@ -95,7 +95,7 @@ def test_putting_a_key_again_counts_it_once() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 4_000), st.booleans())))
 def test_the_used_bytes_are_counted_exactly_and_never_exceed_the_limit(steps: list[tuple[str, int, bool]]) -> None:
-    cache = Cache(16_384)
+    cache = MemoryTier(16_384)
     for key, size, forget in steps:
         if forget:
             cache.discard(key)

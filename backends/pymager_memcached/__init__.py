@@ -1,0 +1,5 @@
+"""The cache backend for memcached."""
+
+from pymager_memcached.cache import MemcachedCache
+
+__all__ = ["MemcachedCache"]
