@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help run test test-quick clients-test fidelity servers cluster storm check format screenshots docs site \
   bench bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs bench-import \
-  bench-mezzanine dist release-check bump deb deb-test image lock clean
+  bench-mezzanine bench-cache dist release-check bump deb deb-test image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -107,6 +107,9 @@ bench-import: servers ## Import 10,000 pictures from a bucket, and print time, C
 
 bench-mezzanine: servers ## Measure what mezzanines cost and save, over a folder and over a bucket.
 	$(BIN)/python -m bench.mezzanine $(ARGS)
+
+bench-cache: servers ## Measure a hit from memcached beside a hit from MinIO, which is also 10 ms away.
+	$(BIN)/python -m bench.shared_cache $(ARGS)
 
 dist: $(VENV)/dev.stamp ## Build the wheel and the source distribution into dist/.
 	rm -f dist/pymager-*.whl dist/pymager-*.tar.gz

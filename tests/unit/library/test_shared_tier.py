@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 import uvloop
 
-from pymager import keys
-from pymager.errors import NoSpace, OriginalNotFound, Unavailable
+from pymager import composition, keys
+from pymager.errors import ConfigurationError, NoSpace, OriginalNotFound, Unavailable
 from pymager.library import shared_tier
 from pymager.library.content import BUCKET, MEMORY, RENDERED, SHARED
 from pymager.library.deadline import Deadline
 from pymager.library.shared_tier import SharedTier
 from pymager.ports import BlobInfo
+from pymager.settings import sources
+from pymager.settings.model import Settings
 from pymager.telemetry.families import SHARED_CACHE
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import Observer
@@ -284,3 +286,38 @@ async def tier_of(place: Place) -> str:
     content = await place.library.variant("cat", VARIANT, lambda info: True)
     await body_of(content)
     return content.tier
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://cache", "unknown cache 'redis:'; known: memcached:, memory:"),
+        ("memcached://cache?timeout=1", "unknown parameter 'timeout'"),
+    ],
+)
+async def test_a_wrong_url_stops_the_start_and_names_the_setting(url: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^PYMAGER_SHARED_CACHE: ") as caught:
+        async with composition.shared_tier(Settings(shared_cache=url)):
+            pass
+    assert said in str(caught.value)
+
+
+async def test_replicas_share_values_if_their_first_signing_keys_are_the_same() -> None:
+    url = f"memory:{secrets.token_hex(8)}"
+    found = []
+    for keys_of in ("11" * 32, "11" * 32 + " " + "22" * 32, "22" * 32 + " " + "11" * 32, ""):
+        async with composition.shared_tier(
+            Settings.model_validate({"shared_cache": url, "signing_keys": keys_of})
+        ) as tier:
+            assert tier is not None
+            found.append(await tier.get(INFO.key) is not None)
+            tier.put(INFO, BODY)
+            await tier.close()
+    assert found == [False, True, False, False]
+
+
+def test_a_password_in_the_url_is_not_shown() -> None:
+    settings = Settings(shared_cache="memcached://ada:hunter2@cache-0:1,cache-1:2")
+    shown = [sources.shown(settings, "shared_cache"), composition.backends_named(settings)["shared_cache"]]
+    assert shown == ["memcached://ada:***@cache-0:1,cache-1:2"] * 2
+    assert "shared_cache" not in composition.backends_named(Settings())
