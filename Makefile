@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick clients-test fidelity servers cluster storm power-loss check format screenshots \
+.PHONY: help run test test-quick clients-test fidelity servers cluster storm power-loss fuzz check format screenshots \
   docs site bench bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs bench-import \
   bench-mezzanine dist release-check bump deb deb-test image lock clean
 
@@ -62,6 +62,11 @@ FAILURES ?= 60
 power-loss: servers ## Lose power FAILURES times after and during UPLOADS uploads, and check what is left.
 	POWER_LOSS_UPLOADS=$(UPLOADS) POWER_LOSS_FAILURES=$(FAILURES) \
 	  $(BIN)/python -m pytest tests/live/test_power_loss.py $(ARGS)
+
+SECONDS ?= 60
+# atheris guides it by coverage. It has no wheels for arm64, and is no dependency: .venv/bin/pip install atheris
+fuzz: $(VENV)/dev.stamp ## Fuzz each of TARGETS, or all of them, for SECONDS seconds.
+	$(BIN)/python -m tests.fuzz $(TARGETS) --seconds $(SECONDS) $(ARGS)
 
 check: $(VENV)/dev.stamp ## Run the formatter, the linters, the type checker and the import rules.
 	$(BIN)/ruff format --check .

@@ -62,6 +62,7 @@ class Leg:
     restarted: int = 0  # servers that ended by themselves
     struck: dict[str, int] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=dict)
+    missed: dict[str, int] = field(default_factory=dict)  # points to which no replica came
     impossible: list[str] = field(default_factory=list)
     error: str = ""
     kept: str = ""
@@ -102,7 +103,7 @@ async def run_leg(pair: str, seed: int, folder: Path) -> Leg:
 
 def _count(leg: Leg, storm: ClusterStorm) -> None:
     leg.kills, leg.stops = storm.kills, storm.struck[STOPPED]
-    leg.struck, leg.answers = dict(storm.struck), dict(storm.histories.answers)
+    leg.struck, leg.missed, leg.answers = dict(storm.struck), dict(storm.missed), dict(storm.histories.answers)
     leg.operations, leg.histories = len(storm.histories), len(storm.histories.ids)
 
 
@@ -154,9 +155,14 @@ def summary(legs: list[Leg]) -> str:
     for leg in legs:
         if leg.outcome == FAILED:
             lines += _described(leg)
-    struck = sum((Counter(leg.struck) for leg in legs if leg.outcome == PASSED), Counter[str]())
-    lines += ["## Where processes were struck", "", *(f"- {name}: {count}" for name, count in sorted(struck.items()))]
+    good = [leg for leg in legs if leg.outcome == PASSED]
+    lines += ["## Where processes were struck", "", *_listed([leg.struck for leg in good])]
+    lines += ["", "## Points to which no replica came in time", "", *_listed([leg.missed for leg in good])]
     return "\n".join([*lines, ""])
+
+
+def _listed(counts: list[dict[str, int]]) -> list[str]:
+    return [f"- {name}: {count}" for name, count in sorted(sum(map(Counter, counts), Counter[str]()).items())]
 
 
 _SUMMED = ("kills", "stops", "operations", "histories")

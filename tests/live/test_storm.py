@@ -35,6 +35,7 @@ async def test_every_history_of_a_cluster_is_one_that_could_have_been(
         await storm.run(points)
     finally:
         summarize(_summary(f"{scheme}, STORM_SEED={seed}", storm, named))
+    assert storm.missed == {}
     assert storm.kills >= rounds * cluster_storm.kills_of_a_round(stores)
     assert {name for name in named if not storm.struck[name]} == set()
 
