@@ -9,9 +9,9 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick clients-test fidelity servers cluster storm check format screenshots docs site \
-  bench bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs bench-import \
-  bench-mezzanine bench-cache dist release-check bump deb deb-test image lock clean
+.PHONY: help run test test-quick clients-test fidelity servers cluster storm power-loss fuzz check format \
+  screenshots docs site bench bench-scale bench-rollout bench-overload bench-options bench-memory bench-codecs \
+  bench-import bench-mezzanine bench-cache dist release-check bump deb deb-test image lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -48,8 +48,25 @@ cluster: $(VENV)/dev.stamp ## Start MinIO, PostgreSQL (or CATALOG=dynamodb) and 
 	$(BIN)/python -m tests.servers.cluster $(CATALOG)
 
 ROUNDS ?= 5
+STORES ?= minio+postgresql
+# `make storm REPORT=storm ROUNDS=100` runs for hours by itself and keeps its report in storm.md and storm.jsonl.
 storm: servers ## Kill and stop the replicas of a cluster for ROUNDS rounds, and check what the clients saw.
+ifdef REPORT
+	$(BIN)/python -m tests.live.long_storm $(REPORT) --stores $(STORES) --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+else
 	STORM_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/live/test_storm.py $(ARGS)
+endif
+
+UPLOADS ?= 1000
+FAILURES ?= 60
+power-loss: servers ## Lose power FAILURES times after and during UPLOADS uploads, and check what is left.
+	POWER_LOSS_UPLOADS=$(UPLOADS) POWER_LOSS_FAILURES=$(FAILURES) \
+	  $(BIN)/python -m pytest tests/live/test_power_loss.py $(ARGS)
+
+SECONDS ?= 60
+# atheris guides it by coverage. It has no wheels for arm64, and is no dependency: .venv/bin/pip install atheris
+fuzz: $(VENV)/dev.stamp ## Fuzz each of TARGETS, or all of them, for SECONDS seconds.
+	$(BIN)/python -m tests.fuzz $(TARGETS) --seconds $(SECONDS) $(ARGS)
 
 check: $(VENV)/dev.stamp ## Run the formatter, the linters, the type checker and the import rules.
 	$(BIN)/ruff format --check .

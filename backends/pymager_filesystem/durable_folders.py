@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 
+from pymager.durability import sync_folder
+
 _REMEMBERED_FOLDERS = 128  # each is an open file
 
 
@@ -84,15 +86,6 @@ class DurableFolders:
     def _close(self, opened: list[tuple[bytes, int]]) -> None:
         for _, fd in opened:
             os.close(fd)
-
-
-def sync_folder(folder: bytes) -> None:
-    """Make the entries of a folder durable."""
-    fd = _open(folder)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _open(folder: bytes) -> int:

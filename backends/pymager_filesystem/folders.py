@@ -2,21 +2,22 @@
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
+from pymager.durability import create_folder
 from pymager.errors import ConfigurationError
-from pymager_filesystem.durable_folders import sync_folder
 from pymager_filesystem.layout import Layout
 
 
 def create_folders(layout: Layout) -> list[str]:
     """Create the missing folders, durably. Returns a sentence for each. Raises `ConfigurationError`."""
-    created: list[str] = []
+    created: list[Path] = []
     try:
         for folder in (layout.root, layout.blobs, layout.tmp):
-            _create(folder, created)
+            created += create_folder(Path(os.fsdecode(folder)))
     except OSError as error:
         raise ConfigurationError(f"can't create the blob folder: {error}; {_advice(layout)}") from error
-    return created
+    return [f"created the folder {folder}" for folder in created]
 
 
 def check_writable(layout: Layout) -> None:
@@ -33,20 +34,6 @@ def check_writable(layout: Layout) -> None:
                     os.unlink(path)
     except OSError as error:
         raise ConfigurationError(f"can't write to the blob folder: {error}; {_advice(layout)}") from error
-
-
-def _create(folder: bytes, created: list[str]) -> None:
-    if os.path.isdir(folder):
-        return
-    parent = os.path.dirname(folder)
-    _create(parent, created)
-    with suppress(FileExistsError):
-        os.mkdir(folder)
-        created.append(f"created the folder {os.fsdecode(folder)}")
-    if not os.path.isdir(folder):
-        raise NotADirectoryError(f"{os.fsdecode(folder)} is not a folder")
-    with suppress(PermissionError):  # this user may enter the parent but not read it
-        sync_folder(parent)
 
 
 def _advice(layout: Layout) -> str:

@@ -1,13 +1,13 @@
 """Rare operations on the whole bucket: create it, and find abandoned uploads."""
 
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from pymager.errors import ConfigurationError
 from pymager_s3.clients import BotocoreClient
 from pymager_s3.errors import configuration_error, error_details
+from pymager_s3.get_request import parse_date
 
 _DEFAULT_REGION = "us-east-1"  # Amazon S3 API reference, CreateBucket: it must not be a LocationConstraint
 
@@ -44,7 +44,10 @@ def old_uploads(client_of: BotocoreClient, bucket: str, prefix: str, older_than:
     the local clock does not matter.
     """
     for page in client_of().get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
-        now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
+        try:
+            now = parse_date(page["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
+        except ValueError:  # nobody knows how old they are
+            continue
         for upload in page.get("Uploads", ()):
             if upload["Key"].startswith(prefix) and (now - upload["Initiated"]).total_seconds() >= older_than:
                 yield {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}

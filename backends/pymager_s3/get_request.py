@@ -1,6 +1,7 @@
 """GET requests for objects and the headers of their responses ("GetObject", Amazon S3 API reference)."""
 
 import re
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -46,7 +47,7 @@ def describe_response(name: str, head: ResponseHead, *, has_range: bool) -> tupl
     start, stop, size = _content_range(head) if has_range else (0, head.size, head.size)
     meta: ObjectMeta = {
         "path": name,
-        "last_modified": _date(head.headers.get("last-modified", "")),
+        "last_modified": parse_date(head.headers.get("last-modified", "")),
         "size": size,
         "e_tag": head.headers.get("etag"),
         "version": None,
@@ -54,7 +55,13 @@ def describe_response(name: str, head: ResponseHead, *, has_range: bool) -> tupl
     return meta, (start, stop)
 
 
-_date = lru_cache(maxsize=1024)(parsedate_to_datetime)
+@lru_cache(maxsize=1024)
+def parse_date(text: str) -> datetime:
+    """A date in a header. Raises `ValueError`, where Python's parser also raises others."""
+    try:
+        return parsedate_to_datetime(text)
+    except (TypeError, IndexError, OverflowError) as error:
+        raise ValueError("not a date") from error
 
 
 def _range_line(options: "GetOptions") -> str:

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pymager.durability import create_folder
 from pymager.errors import ConfigurationError, NoSpace, Unavailable
 from pymager.failpoints import reached
 from pymager_sql.deadlines import remaining
@@ -37,12 +38,11 @@ class SqliteFile:
     def prepare_location(self) -> list[str]:
         """Create the file's folder, and check that the file is a database or does not exist yet."""
         folder, done = self.path.parent, []
-        if not folder.is_dir():
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ConfigurationError(f"can't create the catalog's folder {folder}: {error.strerror}") from error
-            done.append(f"created the folder {folder}")
+        try:
+            if create_folder(folder):
+                done.append(f"created the folder {folder}")
+        except OSError as error:
+            raise ConfigurationError(f"can't create the catalog's folder {folder}: {error.strerror}") from error
         try:
             self._pragma("PRAGMA schema_version")
         except sqlite3.DatabaseError as error:

@@ -1,6 +1,7 @@
 """The file with the position of an interrupted run in a listing, for the next run of the same task."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,10 @@ class Checkpoint:
             return
         draft = self._path.with_name(f"{self._path.name}.new")
         try:
-            draft.write_text(json.dumps({"task": self._task, "cursor": cursor}), "utf-8")
+            with draft.open("w", encoding="utf-8") as file:
+                json.dump({"task": self._task, "cursor": cursor}, file)
+                file.flush()
+                os.fsync(file.fileno())  # or a power failure can leave an empty file under the final name
             draft.replace(self._path)
         except OSError as error:
             raise ConfigurationError(f"{self._path}: cannot write the checkpoint: {error.strerror}") from None

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pymager.durability import create_folder, sync_folder
 from pymager.passwords import hash_password
 
 FILE = "first-user"
@@ -35,7 +36,7 @@ def first_user(folder: Path) -> FirstUser:
 
 def _created(path: Path, line: str) -> bool:
     """Whether this process created the file: a complete draft is linked to its name, which only one process can do."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    create_folder(path.parent)
     draft = path.with_name(f".{FILE}-{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -45,6 +46,7 @@ def _created(path: Path, line: str) -> bool:
             os.fsync(file.fileno())
         with suppress(FileExistsError):
             path.hardlink_to(draft)
+            sync_folder(path.parent)  # the password is shown once, so it must not be lost
             return True
         return False
     finally:

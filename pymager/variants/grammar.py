@@ -200,7 +200,7 @@ def parse_options(parameters: Iterable[tuple[str, str]]) -> dict[str, object]:
 def _decoded(text: str) -> str:
     try:
         return unquote_to_bytes(text).decode() if "%" in text else text
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise InvalidOption("the query contains bytes that are not UTF-8") from None
 
 

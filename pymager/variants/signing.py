@@ -69,6 +69,10 @@ class UrlSigner:
 
 def _encoded(target: str) -> str:
     """Percent-encode what needs it (RFC 3986 section 2.1)."""
+    try:
+        target.encode()
+    except UnicodeEncodeError:  # an argument of the command line can have any bytes
+        raise InvalidName("must be UTF-8") from None
     if "#" in target:
         raise InvalidName("must not contain '#': browsers do not send what follows it")
     if _BAD_ESCAPE.search(target):

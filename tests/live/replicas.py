@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pymager import registry
 from tests.live.program import Program, running
-from tests.servers import DynamoLocal, Postgres
+from tests.servers import DynamoLocal, MariaDb, Postgres
 from tests.servers.s3 import S3Server
 
 
@@ -25,10 +25,10 @@ class Stores:
         await registry.load_metadata(self.metadata).prepare()
 
 
-async def new_stores(bucket: S3Server, catalog: Postgres | DynamoLocal) -> Stores:
+async def new_stores(bucket: S3Server, catalog: Postgres | MariaDb | DynamoLocal) -> Stores:
     """Stores of their own on these servers."""
     name = f"pymager-{secrets.token_hex(6)}"
-    metadata = catalog.new_database() if isinstance(catalog, Postgres) else catalog.table_url(name)
+    metadata = catalog.table_url(name) if isinstance(catalog, DynamoLocal) else catalog.new_database()
     stores = Stores(bucket.url(name), metadata)
     await stores.prepare()
     return stores

@@ -17,12 +17,12 @@ from tests.pictures import jpeg
 
 pytestmark = pytest.mark.live
 
-_OPEN = {"tokens": None, "users": None, "sizes": None}
+OPEN = {"tokens": None, "users": None, "sizes": None}
 
 
 async def test_the_lines_that_are_printed_work_as_they_stand(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(jpeg(1200, 900))
-    async with running(tmp_path, **_OPEN) as program:
+    async with running(tmp_path, **OPEN) as program:
         upload = next(line.strip() for line in program.out.splitlines() if line.strip().startswith("curl"))
         url = next(line.strip() for line in program.out.splitlines() if line.strip().endswith(".jpg"))
         assert "201" in await _curl(tmp_path, *shlex.split(upload)[1:], "-w", "\n%{http_code}")
@@ -33,14 +33,14 @@ async def test_the_lines_that_are_printed_work_as_they_stand(tmp_path: Path) -> 
 
 
 async def test_the_password_is_shown_once_and_its_hash_is_for_the_owner_only(tmp_path: Path) -> None:
-    async with running(tmp_path, name="first", **_OPEN) as first:
-        password = _password(first)
+    async with running(tmp_path, name="first", **OPEN) as first:
+        password = shown_password(first)
         assert password is not None
-    async with running(tmp_path, name="second", **_OPEN) as second:
+    async with running(tmp_path, name="second", **OPEN) as second:
         assert password not in second.out + second.log
-        assert _password(second) is None
-        assert await _uploads(second, "admin", password) == 201
-        assert await _uploads(second, "admin", "another") == 401
+        assert shown_password(second) is None
+        assert await upload_status(second, "admin", password) == 201
+        assert await upload_status(second, "admin", "another") == 401
     file = tmp_path / "data/first-user"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert password not in file.read_text()
@@ -48,13 +48,13 @@ async def test_the_password_is_shown_once_and_its_hash_is_for_the_owner_only(tmp
 
 async def test_programs_that_start_together_on_a_new_folder_agree_on_one_user(tmp_path: Path) -> None:
     async with (
-        running(tmp_path, name="first", wait=False, **_OPEN) as first,
-        running(tmp_path, name="second", wait=False, **_OPEN) as second,
+        running(tmp_path, name="first", wait=False, **OPEN) as first,
+        running(tmp_path, name="second", wait=False, **OPEN) as second,
     ):
         await asyncio.gather(first.answers(), second.answers())
-        (password,) = filter(None, (_password(first), _password(second)))
-        assert await _uploads(first, "admin", password) == 201
-        assert await _uploads(second, "admin", password) == 409
+        (password,) = filter(None, (shown_password(first), shown_password(second)))
+        assert await upload_status(first, "admin", password) == 201
+        assert await upload_status(second, "admin", password) == 409
 
 
 async def test_dev_starts_afresh_with_the_user_test_and_leaves_nothing(
@@ -64,9 +64,9 @@ async def test_dev_starts_afresh_with_the_user_test_and_leaves_nothing(
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     for name in ("first", "second"):
-        async with running(tmp_path, "--dev", name=name, data=None, spool=None, **_OPEN) as program:
+        async with running(tmp_path, "--dev", name=name, data=None, spool=None, **OPEN) as program:
             assert "curl -u test:test" in program.out
-            assert await _uploads(program, "test", "test") == 201
+            assert await upload_status(program, "test", "test") == 201
             async with Client(program.url) as client:
                 assert (await client.get("/derived/cat-37x21.png")).picture.size == (37, 21)
             assert any(temporary.iterdir())
@@ -74,7 +74,7 @@ async def test_dev_starts_afresh_with_the_user_test_and_leaves_nothing(
         assert list(temporary.iterdir()) == []
 
 
-async def _uploads(program: Program, user: str, password: str) -> int:
+async def upload_status(program: Program, user: str, password: str) -> int:
     """The status of an upload of `cat` with these credentials."""
     credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
     async with Client(program.url) as client:
@@ -87,7 +87,7 @@ async def _uploads(program: Program, user: str, password: str) -> int:
     return answer.status
 
 
-def _password(program: Program) -> str | None:
+def shown_password(program: Program) -> str | None:
     match = re.search(r"with the password '([^']+)'", program.out)
     return match and match[1]
 
@@ -130,7 +130,7 @@ async def test_a_server_that_allows_any_size_warns_once_unless_it_is_for_develop
 async def test_the_web_page_is_named_and_served_where_the_setting_says(
     tmp_path: Path, arguments: tuple[str, ...], ui: str | None, has_page: bool
 ) -> None:
-    async with running(tmp_path, *arguments, ui=ui, **_OPEN) as program, Client(program.url) as client:
+    async with running(tmp_path, *arguments, ui=ui, **OPEN) as program, Client(program.url) as client:
         assert (f"  {program.url}/\n" in program.out) is has_page
         response = await client.get("/")
         assert response.status == 200
@@ -140,7 +140,7 @@ async def test_the_web_page_is_named_and_served_where_the_setting_says(
 
 async def test_every_server_process_of_dev_serves_the_page(tmp_path: Path) -> None:
     arguments = ("--host", "127.1", "--dev", "--processes", "2")
-    async with running(tmp_path, *arguments, **_OPEN) as program:
+    async with running(tmp_path, *arguments, **OPEN) as program:
         for _ in range(8):
             async with Client(program.url) as client:
                 assert (await client.get("/ui/app.js")).status == 200

@@ -11,19 +11,10 @@ from random import Random
 
 import pytest
 
-from pymager import failpoints
+from tests.live import cluster_storm
 from tests.live.cluster_storm import RANDOM, STOPPED, ClusterStorm
 from tests.live.replicas import Stores
 
-_POINTS = {
-    "postgresql": [name for name in failpoints.NAMES if not name.startswith("file.")],
-    "dynamodb": [
-        name for name in failpoints.NAMES if not name.startswith(("file.", "sql.")) and "mezzanine" not in name
-    ],
-}
-# One replica with another side, as in a rolling update: it misses the mezzanines of the others.
-_MEZZANINES: dict[str, tuple[int | str, ...]] = {"postgresql": (256, 256, 320), "dynamodb": ("off",) * 3}
-_BESIDES = [RANDOM] * 6 + [STOPPED] * 5  # for each round
 _ROUNDS = {"postgresql": 2, "dynamodb": 1}
 
 pytestmark = pytest.mark.live
@@ -36,22 +27,22 @@ async def test_every_history_of_a_cluster_is_one_that_could_have_been(
     scheme = stores.metadata.partition(":")[0]
     rounds = int(os.environ.get("STORM_ROUNDS") or _ROUNDS[scheme])
     random = Random(seed)
-    named = _POINTS[scheme]
-    points = (named + _BESIDES) * rounds
+    named = cluster_storm.named_points(stores)
+    points = cluster_storm.points(stores, rounds)
     random.shuffle(points)
-    storm = ClusterStorm(tmp_path, stores, random, _MEZZANINES[scheme])
+    storm = ClusterStorm(tmp_path, stores, random)
     try:
         await storm.run(points)
     finally:
         summarize(_summary(f"{scheme}, STORM_SEED={seed}", storm, named))
-    kills = storm.struck.total() - storm.struck[STOPPED]
-    assert kills >= rounds * (len(named) + _BESIDES.count(RANDOM))
+    assert storm.missed == {}
+    assert storm.kills >= rounds * cluster_storm.kills_of_a_round(stores)
     assert {name for name in named if not storm.struck[name]} == set()
 
 
 def _summary(title: str, storm: ClusterStorm, named: list[str]) -> str:
     struck, histories = storm.struck, storm.histories
-    lines = [f"{title}: {struck.total() - struck[STOPPED]} kills, {struck[STOPPED]} stops"]
+    lines = [f"{title}: {storm.kills} kills, {struck[STOPPED]} stops"]
     lines += [f"  {struck[name]:4} {name}" for name in (*named, RANDOM)]
     lines += [f"  {len(histories)} operations on {len(histories.ids)} ids"]
     lines += ["  answers: " + ", ".join(f"{count} {name}" for name, count in sorted(histories.answers.items()))]

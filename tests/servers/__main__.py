@@ -6,6 +6,7 @@ import time
 
 from tests.image import engine
 from tests.linearizability import checker
+from tests.live import power_loss
 from tests.servers import ALL, browser, front
 from tests.servers.actionlint import Actionlint
 from tests.servers.helm import Helm
@@ -20,6 +21,7 @@ others = [
     ("nginx, Varnish, Apache", front.install),
     ("Chromium", browser.install),
     ("checker", checker),
+    ("recorder", power_loss.recorder),
     ("containers", engine.install),
 ]
 for name, have in [(server.__name__, server.install) for server in ALL] + others:

@@ -87,6 +87,11 @@ class Server(ABC):
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more, whoever ended it."""
+        return self._process is not None and self._process.poll() is not None
+
     def log(self) -> str:
         """The end of what it printed."""
         return (self.folder / "log").read_text(errors="replace")[-3_000:]

@@ -23,7 +23,7 @@ def walk(data: Data, limits: PictureLimits, *, full_walk: bool = True) -> Contai
         if data[offset : offset + len(magic)] == magic:
             try:
                 return walker(data, limits, full_walk)
-            except (struct.error, IndexError):
+            except (struct.error, IndexError, OverflowError):  # the last for an offset that no address can hold
                 return NOT_WALKED
     return NOT_WALKED
 

@@ -58,6 +58,6 @@ NOT_WALKED = Container(frames=0)
 Walker: TypeAlias = Callable[[Data, PictureLimits, bool], Container]
 """Takes the file, the limits, and whether to walk to the end of the file.
 
-Raises `struct.error` or `IndexError` if the file ends too early, `Undecodable` if it exceeds a limit, and `NotAPicture`
-if its kind is not supported.
+Raises `struct.error`, `IndexError` or `OverflowError` if the file ends too early, `Undecodable` if it exceeds a limit,
+and `NotAPicture` if its kind is not supported.
 """

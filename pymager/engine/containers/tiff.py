@@ -59,6 +59,8 @@ class _Reader:
     def values(self, code: str, position: int, count: int = 1) -> tuple[int, ...]:
         self.values_read += count
         check_parts(self.values_read, _MAX_VALUES, "values in its directories")
+        if position > len(self.data):  # `unpack_from` raises another exception for what no address can hold
+            raise struct_error("the values are behind the end of the file")
         return unpack_from(f"{self.order}{count}{code}", self.data, position)
 
     def directory(self, position: int) -> tuple[Tags, int]:

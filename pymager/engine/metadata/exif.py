@@ -29,7 +29,7 @@ def tags(data: Data, wanted: tuple[int, ...]) -> dict[int, bytes]:
     """The values of tags of the first directory, as they are stored; without those that are broken or too long."""
     try:
         return _tags(data, wanted)
-    except (struct_error, IndexError):
+    except (struct_error, IndexError, OverflowError):
         return {}
 
 

@@ -95,6 +95,7 @@ def test_an_expiry_is_counted_from_now() -> None:
         (f"{PUBLIC_URL}x/original/cat", InvalidName, f"must start with {PUBLIC_URL}/"),
         (f"{PUBLIC_URL}/healthz", InvalidName, "only URLs of variants"),
         ("/original/cat#part", InvalidName, "must not contain '#'"),
+        ("/original/\udcff", InvalidName, "must be UTF-8"),
         ("/original/100%", InvalidName, "'%' that is not followed by two hexadecimal digits"),
         ("/original/cat?v=%g1", InvalidName, "'%' that is not followed by two hexadecimal digits"),
         ("/original/a%20cat", InvalidName, "the id contains the character ' '"),
