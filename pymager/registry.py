@@ -8,13 +8,14 @@ from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_poin
 from typing import cast
 
 from pymager.errors import ConfigurationError
-from pymager.ports import BlobStore, MetadataStore, Tree
+from pymager.ports import BlobStore, MetadataStore, Purger, Tree
 
 BLOBS = "pymager.blobs"
 METADATA = "pymager.metadata"
 SOURCES = "pymager.sources"
+PURGERS = "pymager.purgers"
 
-_KINDS = {BLOBS: "blob store", METADATA: "metadata store", SOURCES: "source of an import"}
+_KINDS = {BLOBS: "blob store", METADATA: "metadata store", SOURCES: "source of an import", PURGERS: "purger"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")  # RFC 3986, section 3.1
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*).*?(?:;.*?\bextra\s*==\s*['\"]([^'\"]+)['\"].*)?", re.DOTALL)
 
@@ -32,6 +33,11 @@ def load_metadata(url: str) -> MetadataStore:
 def load_tree(url: str) -> Tree:
     """The tree that the URL names, not open. Raises `ConfigurationError`."""
     return cast(Tree, _load(SOURCES, url))
+
+
+def load_purger(url: str) -> Purger:
+    """The purger that the URL names, not open. Raises `ConfigurationError`."""
+    return cast(Purger, _load(PURGERS, url))
 
 
 def has_tree(url: str) -> bool:
