@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,9 @@ from pymager.library.quota import Quota
 from pymager.library.resolution import Resolver
 from pymager.library.shared_tier import SharedTier
 from pymager.library.spool import Spool
-from pymager.ports import BlobStore, MetadataStore
+from pymager.ports import BlobStore, MetadataStore, Purger
+from pymager.purging.delivery import Delivery
+from pymager.purging.tags import Tags
 from pymager.settings.model import Settings
 from pymager.settings.sources import without_password
 from pymager.telemetry.metrics import Metrics
@@ -47,7 +49,7 @@ log = structlog.get_logger("pymager")
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """The parts of the service, open."""
+    """The parts of the service, open. `tags` is None if nothing uses them, and `delivery` if there are no purgers."""
 
     blobs: BlobStore
     metadata: MetadataStore
@@ -60,6 +62,8 @@ class Components:
     shared: SharedTier | None = None
     observer: Observer = OFF
     exact_dates_from: datetime = dates.ALWAYS
+    tags: Tags | None = None
+    delivery: Delivery | None = None
 
 
 @asynccontextmanager
@@ -103,6 +107,21 @@ def backends(settings: Settings) -> tuple[BlobStore, MetadataStore]:
     return blobs, metadata
 
 
+def purgers(settings: Settings) -> list[Purger]:
+    """The purgers, not open. Raises `ConfigurationError`, which names the setting."""
+    with _named("PYMAGER_PURGERS"):
+        found = [registry.load_purger(url) for url in settings.purgers]
+        names = [purger.name for purger in found]
+        for purger in found:
+            if names.count(purger.name) > 1:
+                raise ConfigurationError(f"must have a cache only once, got {purger.name} twice")
+            if purger.tag_header is not None and purger.tag_header not in settings.cache_tags:
+                raise ConfigurationError(
+                    f"{purger.name} finds pictures by their tags: PYMAGER_CACHE_TAGS must contain {purger.tag_header}"
+                )
+    return found
+
+
 @contextmanager
 def _named(setting: str) -> Iterator[None]:
     try:
@@ -126,10 +145,14 @@ async def opened(
         limits = worker_limits(settings), picture_limits(settings)
         background = encoding(settings).background
         workers = WorkerPool(settings.workers, settings.queue_size, *limits, background=background, observer=observer)
-        async with stores(settings) as opened_stores, workers, shared_tier(settings, observer) as shared:
-            blobs, metadata = opened_stores
+        async with AsyncExitStack() as stack:
+            blobs, metadata = await stack.enter_async_context(stores(settings))
+            await stack.enter_async_context(workers)
+            shared = await stack.enter_async_context(shared_tier(settings, observer))
             if observer.on:
                 blobs, metadata = ObservedBlobs(blobs, observer), ObservedMetadata(metadata, observer)
+            tags = await _tags(settings, metadata)
+            delivery = await stack.enter_async_context(_delivering(settings, metadata, tags, observer))
             deadline = 3 * settings.worker_timeout + 30
             overlays = Overlays(metadata, watermarks_of(settings))
             mezzanines = Mezzanines(blobs, metadata, spool.folder, settings.mezzanine_side, observer)
@@ -158,12 +181,24 @@ async def opened(
                 descriptions.described,
                 negotiation=negotiation(settings),
             )
-            library = Library(blobs, metadata, workers, derivation, cache, resolver, descriptions, mezzanines)
+            library = Library(blobs, metadata, workers, derivation, cache, resolver, descriptions, mezzanines, delivery)
             urls = variant_urls(settings)
             try:
                 exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)
                 yield Components(
-                    blobs, metadata, spool, quota, workers, derivation, library, urls, shared, observer, exact_from
+                    blobs,
+                    metadata,
+                    spool,
+                    quota,
+                    workers,
+                    derivation,
+                    library,
+                    urls,
+                    shared,
+                    observer,
+                    exact_from,
+                    tags,
+                    delivery,
                 )
             finally:
                 await library.close()
@@ -180,6 +215,41 @@ async def shared_tier(settings: Settings, observer: Observer = OFF) -> AsyncIter
     secret = settings.signing_keys[0].get_secret_value() if settings.signing_keys else b""
     async with cache:
         yield SharedTier(cache, secret, settings.shared_cache_timeout, observer)
+
+
+async def _tags(settings: Settings, metadata: MetadataStore) -> Tags | None:
+    """The tags of the deployment, if something uses them. Raises `ConfigurationError` and `Unavailable`."""
+    if not settings.cache_tags and not settings.purgers:
+        return None
+    id = await metadata.get_property(deployment.PROPERTY)
+    if id is None:
+        raise ConfigurationError(
+            "PYMAGER_CACHE_TAGS, PYMAGER_PURGERS: the stores have no deployment id, which tags need; run `pymager init`"
+        )
+    return Tags(id)
+
+
+@asynccontextmanager
+async def opened_delivery(settings: Settings, metadata: MetadataStore) -> AsyncIterator[Delivery]:
+    """What delivers purges, open, for a command. Raises `ConfigurationError` and `Unavailable`."""
+    async with _delivering(settings, metadata, await _tags(settings, metadata), OFF) as delivery:
+        if delivery is None:
+            raise ConfigurationError("PYMAGER_PURGERS: must name a cache for this command")
+        yield delivery
+
+
+@asynccontextmanager
+async def _delivering(
+    settings: Settings, metadata: MetadataStore, tags: Tags | None, observer: Observer
+) -> AsyncIterator[Delivery | None]:
+    found = purgers(settings)
+    if tags is None or not found:
+        yield None
+        return
+    async with AsyncExitStack() as stack:
+        with _named("PYMAGER_PURGERS"):
+            delivery = await stack.enter_async_context(Delivery(metadata, found, tags, settings.purge_repeat, observer))
+        yield delivery
 
 
 @contextmanager

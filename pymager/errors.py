@@ -9,6 +9,7 @@ PymagerError
 │   ├── LeaseHeld               another holder has the lease
 │   ├── LeaseLost               the lease has another holder by now, or none
 │   ├── NoSpace                 the store is full; nothing was written
+│   ├── PurgeFailed             a cache did not confirm a purge
 │   └── Unavailable             the backend did not do its work; says whether the outcome is known
 ├── ConfigurationError          a setting that the service cannot start with
 ├── InvalidName                 an id or a variant's name that does not match the grammar
@@ -78,6 +79,19 @@ class LeaseLost(BackendError):
 
 class NoSpace(BackendError):
     """The store is full; nothing was written."""
+
+
+class PurgeFailed(BackendError):
+    """A cache did not confirm a purge. The message has no secret in it.
+
+    `retry_after` is the number of seconds that the cache wants to be left alone, if it said so. `is_refused` says that
+    the cache refused what was to be purged, and not the caller: other purges can succeed.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, is_refused: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.is_refused = is_refused
 
 
 class Unavailable(BackendError):

@@ -12,7 +12,7 @@ cancellation.
 
 import re
 import unicodedata
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -32,6 +32,8 @@ MAX_CACHED_BYTES = 1_000_000
 """The largest value of a cache, in bytes. memcached keeps a little more than this in one item by default."""
 MAX_PROPERTY_LENGTH = 200
 MAX_PLACEHOLDER_LENGTH = 40
+MAX_PURGE_STATE_LENGTH = 1_000
+NEW_PURGE_STATE = "new"
 _KEY_PUNCTUATION = f"_-.{NON_JOINER}{JOINER}"
 _CACHE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _ASCII_KEY = re.compile(r"[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*(?:/[A-Za-z0-9_-]+(?:\.+[A-Za-z0-9_-]+)*)*")
@@ -187,6 +189,52 @@ class Lease:
     token: str
 
 
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """An entry of the outbox: caches in front have to forget an original, whose row was removed or replaced.
+
+    `revision` is the one that the row had; no two purges have the same. `recorded` and `due` are in UTC and whole
+    seconds: when it was recorded, and from when on any process delivers it. `attempts` counts the processes that took
+    it over. `state` says which caches have forgotten the original: 1 to `MAX_PURGE_STATE_LENGTH` characters of ASCII
+    that a store only keeps.
+    """
+
+    id: str
+    revision: str
+    recorded: datetime
+    due: datetime
+    attempts: int = 0
+    state: str = NEW_PURGE_STATE
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeOrder:
+    """That a purge has to be recorded with a mutation, and its dates."""
+
+    recorded: datetime
+    due: datetime
+
+    def of(self, original: Original) -> Purge:
+        """The purge of the row that is removed or replaced."""
+        return Purge(original.id, original.revision, self.recorded, self.due)
+
+
+@dataclass(frozen=True, slots=True)
+class PurgePage:
+    """A page of the outbox: `next` is the cursor of the next page, None after the last purge."""
+
+    items: tuple[Purge, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many purges the outbox has, and when the oldest was recorded; None if there is none."""
+
+    pending: int
+    oldest: datetime | None
+
+
 class Backend(Protocol):
     """What both ports have in common."""
 
@@ -311,16 +359,22 @@ class Catalog(Protocol):
     async def get(self, id: str) -> Original:
         """The row. Sees every add, replace and remove that has returned on any node. Raises `NotFound`."""
 
-    async def replace(self, original: Original, expected_revision: str | None = None) -> Original:
+    async def replace(
+        self, original: Original, expected_revision: str | None = None, purge: PurgeOrder | None = None
+    ) -> Original:
         """Replace the row of the id atomically, and return the old row.
+
+        With `purge`, a purge of the old row is recorded in the same atomic step. It is only given if caches have to be
+        purged.
 
         Raises `NotFound`, `Fenced`, `NoSpace`, and `RevisionMismatch` if the row does not have `expected_revision`.
         """
 
-    async def remove(self, id: str, expected_revision: str | None = None) -> Original:
+    async def remove(self, id: str, expected_revision: str | None = None, purge: PurgeOrder | None = None) -> Original:
         """Remove the row atomically, and return it: of many calls, exactly one succeeds.
 
-        The store remembers the date of the removal by its own clock, for at least `REMEMBERED_SECONDS`.
+        The store remembers the date of the removal by its own clock, for at least `REMEMBERED_SECONDS`. `purge` as for
+        `replace`.
 
         Raises `NotFound`, and `RevisionMismatch` if the row does not have `expected_revision`.
         """
@@ -380,7 +434,39 @@ class Properties(Protocol):
         """
 
 
-class MetadataStore(Backend, Catalog, Leases, Properties, Protocol):
+class Outbox(Protocol):
+    """The purges that `replace` and `remove` have recorded, until they are delivered. They are as durable as rows.
+
+    Reads see every change that has returned on any node.
+    """
+
+    async def due_purges(self, now: datetime, limit: int) -> list[Purge]:
+        """Up to `limit` purges whose `due` is not later than `now`, in any order.
+
+        No purge is left out forever, however many others are due.
+        """
+
+    async def list_purges(self, cursor: str | None, limit: int) -> PurgePage:
+        """Up to `limit` purges after the opaque `cursor`, in any stable order.
+
+        Every purge that exists throughout the listing is listed once. A page can have fewer purges than `limit`, or
+        none, although it has a `next`. Raises `ValueError` for an invalid cursor.
+        """
+
+    async def count_purges(self) -> Backlog:
+        """Count the purges."""
+
+    async def update_purge(self, purge: Purge, changed: Purge) -> bool:
+        """Change `due`, `attempts` and `state` in one atomic step if they are as in `purge`; else return False.
+
+        Both have the same id and revision. Never creates a purge.
+        """
+
+    async def finish_purge(self, purge: Purge) -> None:
+        """Remove the purge of this revision, whatever its state is. An absent one is ignored."""
+
+
+class MetadataStore(Backend, Catalog, Leases, Properties, Outbox, Protocol):
     """Everything that a metadata backend provides."""
 
 
@@ -412,3 +498,51 @@ class Cache(Protocol):
 
     async def put(self, key: str, value: bytes) -> None:
         """Store a value of up to `MAX_CACHED_BYTES` bytes as a whole or not at all. Raises `NoSpace`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeTarget:
+    """What caches have to forget: all responses about an original.
+
+    `tag` is in the header that a purger names in `tag_header`, if the response has any, and `paths` are the paths of
+    its URLs, percent-encoded, each with a `*` at its end for any further characters, as in `/derived/cat-*`.
+    `revision` is the one that the row had.
+    """
+
+    id: str
+    revision: str
+    tag: str
+    paths: tuple[str, ...]
+
+
+class Purger(Protocol):
+    """Makes one cache, or one service of a CDN, forget originals.
+
+    A class that takes its URL and is entered with `async with` before use. `__init__` only parses the URL, without
+    I/O, and raises `ConfigurationError` if it is wrong, without the secrets in it. An entry point in the group
+    `pymager.purgers` names the class; its own name is the URL's scheme.
+
+    `name` is 1 to 100 printable characters of ASCII without spaces and commas; it says which cache this is, differs
+    between caches, stays the same from start to start, and has no secret in it. `max_batch` is the number of targets
+    that one call can have. `tag_header` is the response header with the tags that the cache has to see, in lower case:
+    `cache-tag`, `surrogate-key` or `xkey`, or None if it needs none.
+    """
+
+    name: str
+    max_batch: int
+    tag_header: str | None
+
+    def __init__(self, url: str) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        """Open the purger. Raises `ConfigurationError`."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    async def purge(self, targets: Sequence[PurgeTarget]) -> None:
+        """Make the cache forget 1 to `max_batch` targets. Can be repeated. Ends within a time limit of its own.
+
+        Returns after the cache has confirmed all of them, and otherwise raises `PurgeFailed`. Follows no redirect.
+        """

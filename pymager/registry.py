@@ -8,14 +8,21 @@ from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_poin
 from typing import cast
 
 from pymager.errors import ConfigurationError
-from pymager.ports import BlobStore, Cache, MetadataStore, Tree
+from pymager.ports import BlobStore, Cache, MetadataStore, Purger, Tree
 
 BLOBS = "pymager.blobs"
 METADATA = "pymager.metadata"
 SOURCES = "pymager.sources"
 CACHES = "pymager.caches"
+PURGERS = "pymager.purgers"
 
-_KINDS = {BLOBS: "blob store", METADATA: "metadata store", SOURCES: "source of an import", CACHES: "cache"}
+_KINDS = {
+    BLOBS: "blob store",
+    METADATA: "metadata store",
+    SOURCES: "source of an import",
+    CACHES: "cache",
+    PURGERS: "purger",
+}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")  # RFC 3986, section 3.1
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*).*?(?:;.*?\bextra\s*==\s*['\"]([^'\"]+)['\"].*)?", re.DOTALL)
 
@@ -38,6 +45,11 @@ def load_cache(url: str) -> Cache:
 def load_tree(url: str) -> Tree:
     """The tree that the URL names, not open. Raises `ConfigurationError`."""
     return cast(Tree, _load(SOURCES, url))
+
+
+def load_purger(url: str) -> Purger:
+    """The purger that the URL names, not open. Raises `ConfigurationError`."""
+    return cast(Purger, _load(PURGERS, url))
 
 
 def has_tree(url: str) -> bool:

@@ -1,6 +1,7 @@
 """The catalog's rows. Every mutation is one conditional UpdateItem of the id's item.
 
-Never PutItem or DeleteItem: they would erase the set of revisions that were used or fenced.
+Never PutItem or DeleteItem: they would erase the set of revisions that were used or fenced. If a purge has to be
+recorded, the UpdateItem is in one transaction with a PutItem of the purge.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ from typing import Any
 import orjson
 
 from pymager.errors import AlreadyExists, Fenced, NoSpace, NotFound, RevisionMismatch, Unavailable
-from pymager.ports import Description, Original, Page
+from pymager.ports import Description, Original, Page, Purge, PurgeOrder
 from pymager_dynamodb.client import DynamoClient
 from pymager_dynamodb.errors import ConditionFailed, translated_errors
 from pymager_dynamodb.items import (
@@ -31,6 +32,7 @@ from pymager_dynamodb.items import (
     key_of,
     last_date,
     original_of,
+    purge_item,
     row_key,
     values_of,
 )
@@ -50,6 +52,7 @@ _HAS_ROW = "attribute_exists(#revision)"
 _IS_UNUSED = "NOT contains(#used, :new)"
 _IS_LATER = " AND ".join(f"(attribute_not_exists({name}) OR {name} < :created)" for name in ("#removed", "#created"))
 _MAX_DATES = 8
+_MAX_TRANSACTIONS = 32
 _MAX_SCANNED = 100_000
 _IS_EXPECTED = "#revision = :expected"
 
@@ -93,8 +96,10 @@ class Catalog:
         message = f"the id '{original.id}' is being added and removed repeatedly; try again"
         raise Unavailable(message, outcome_known=True)
 
-    async def replace(self, original: Original, expected: str | None) -> Original:
+    async def replace(self, original: Original, expected: str | None, purge: PurgeOrder | None) -> Original:
         """Raises `NotFound`, `RevisionMismatch`, `Fenced` and `NoSpace`."""
+        if purge is not None:
+            return await self._with_purge(original.id, expected, purge, _Replacement(original))
         condition, values = _row_condition(expected)
         try:
             old = await self._commit(original, f"{condition} AND {_IS_UNUSED}", values, _COMMIT_NAMES)
@@ -103,13 +108,15 @@ class Catalog:
             raise _fenced(original) from None
         return original_of(original.id, old)
 
-    async def remove(self, id: str, expected: str | None) -> Original:
+    async def remove(self, id: str, expected: str | None, purge: PurgeOrder | None) -> Original:
         """Remove all attributes of the row except its date. Raises `NotFound` and `RevisionMismatch`."""
+        if purge is not None:
+            return await self._with_purge(id, expected, purge, _Removal())
         condition, values = _row_condition(expected)
-        values = values | {":now": {"N": str(int(time.time()))}}
+        removal = _Removal()
         try:
             return original_of(
-                id, await self._update(id, _REMOVE_ROW, condition, _NAMES_BUT_DATE | _REMOVED_NAME, values)
+                id, await self._update(id, removal.update, condition, removal.names, values | removal.values)
             )
         except ConditionFailed as error:
             _raise_if_mismatched(id, error.item, expected)
@@ -181,30 +188,92 @@ class Catalog:
         return response["Items"], response.get("LastEvaluatedKey")
 
     async def _commit(self, original: Original, condition: str, values: Item, names: dict[str, str]) -> Item:
-        revision = binary_revision(original.revision)
-        values = values_of(original) | values | {":new": {"B": revision}, ":revisions": {"BS": [revision]}}
-        if original.description is None:
-            return await self._update(original.id, _SET_ROW_ONLY, condition, names, values)
-        values |= description_values(original.revision, original.description)
-        return await self._update(original.id, _SET_ROW, condition, names, values)
+        change = _Replacement(original)
+        return await self._update(original.id, change.update, condition, names, values | change.values)
+
+    async def _with_purge(
+        self, id: str, expected: str | None, purge: PurgeOrder, change: "_Removal | _Replacement"
+    ) -> Original:
+        """Change the row and record the purge in one transaction, which returns no old item: the row is read before.
+
+        If the row is another one by then, DynamoDB refuses the transaction, and the row is read again: that is not a
+        second attempt of the same write. Raises `NotFound`, `RevisionMismatch`, `Fenced` and `NoSpace`.
+        """
+        for _ in range(_MAX_TRANSACTIONS):
+            row = await self.find(id)
+            if row is None:
+                raise NotFound(f"the id '{id}' has no row")
+            if expected is not None and row.revision != expected:
+                raise RevisionMismatch(f"the revision of '{id}' is {row.revision}, not {expected}")
+            try:
+                await self._transact(id, row.revision, change, purge.of(row))
+            except ConditionFailed as error:
+                if is_row(error.item) and error.item["revision"]["S"] == row.revision:
+                    raise Fenced(f"a revision of '{id}' was used or fenced before") from None
+            else:
+                return row
+        raise Unavailable(f"the row of '{id}' is being changed repeatedly; try again", outcome_known=True)
+
+    async def _transact(self, id: str, revision: str, change: "_Removal | _Replacement", purge: Purge) -> None:
+        """Send one TransactWriteItems. Raises `ConditionFailed` with the stored item."""
+        condition, values = _row_condition(revision)
+        request = self._request(
+            id,
+            change.update,
+            f"{condition}{change.condition}",
+            change.names | _REVISION_NAME,
+            change.values | values,
+        )
+        put = {"TableName": self._table, "Item": purge_item(purge)}
+        body = orjson.dumps({"TransactItems": [{"Update": request}, {"Put": put}]})
+        with translated_errors(self._table):
+            await self._client.mutate("TransactWriteItems", body)
 
     async def _update(self, id: str, update: str, condition: str, names: dict[str, str], values: Item) -> Item:
         """Send one UpdateItem and return the old item. Raises `ConditionFailed` with the stored item."""
+        request = self._request(id, update, condition, names, values) | {"ReturnValues": "ALL_OLD"}
+        with translated_errors(self._table):
+            response = await self._client.mutate("UpdateItem", orjson.dumps(request))
+        old: Item = response.get("Attributes", {})
+        return old
+
+    def _request(self, id: str, update: str, condition: str, names: dict[str, str], values: Item) -> dict[str, Any]:
         request: dict[str, Any] = {
             "TableName": self._table,
             "Key": row_key(id),
             "UpdateExpression": update,
             "ConditionExpression": condition,
             "ExpressionAttributeNames": names,
-            "ReturnValues": "ALL_OLD",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         if values:
             request["ExpressionAttributeValues"] = values
-        with translated_errors(self._table):
-            response = await self._client.mutate("UpdateItem", orjson.dumps(request))
-        old: Item = response.get("Attributes", {})
-        return old
+        return request
+
+
+class _Removal:
+    """The change that removes all attributes of a row except its date, at this time."""
+
+    update = _REMOVE_ROW
+    names = _NAMES_BUT_DATE | _REMOVED_NAME
+    condition = ""
+
+    def __init__(self) -> None:
+        self.values: Item = {":now": {"N": str(int(time.time()))}}
+
+
+class _Replacement:
+    """The change that writes a row and adds its revision to the used ones."""
+
+    names = _COMMIT_NAMES
+    condition = f" AND {_IS_UNUSED}"
+
+    def __init__(self, original: Original) -> None:
+        revision, description = binary_revision(original.revision), original.description
+        self.update = _SET_ROW_ONLY if description is None else _SET_ROW
+        self.values: Item = values_of(original) | {":new": {"B": revision}, ":revisions": {"BS": [revision]}}
+        if description is not None:
+            self.values |= description_values(original.revision, description)
 
 
 def _row_condition(expected: str | None) -> tuple[str, Item]:

@@ -13,6 +13,7 @@ from aiodynamo.errors import (
     ProvisionedThroughputExceeded,
     RequestLimitExceeded,
     Throttled,
+    TransactionCanceled,
     TransactionConflict,
     TransactionInProgress,
     UnknownError,
@@ -39,6 +40,8 @@ _THROTTLED = (
     *(ProvisionedThroughputExceeded, RequestLimitExceeded, Throttled),
     *(TransactionConflict, TransactionInProgress),
 )
+_THROTTLED_CODES = frozenset(("TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"))
+"""Codes of a canceled transaction that can succeed later (API reference, TransactWriteItems, "Errors")."""
 _REJECTED_CREDENTIALS = (ExpiredToken, UnrecognizedClient)
 
 
@@ -148,7 +151,7 @@ class DynamoClient:
             self.credentials.forget()
             final = Unavailable(f"DynamoDB rejected the credentials: {reason(error)}", outcome_known=True)
             return _RetryableError(final, max_attempts=_MAX_ATTEMPTS_WITH_NEW_CREDENTIALS)
-        if isinstance(error, _THROTTLED) or _is_conflict(error):
+        if isinstance(error, _THROTTLED) or _is_conflict(error) or _is_throttled_transaction(error):
             final = Unavailable(f"DynamoDB throttled the request: {reason(error)}", outcome_known=True)
             return _RetryableError(final, max_attempts=_MAX_ATTEMPTS_WHEN_THROTTLED)
         return error
@@ -169,6 +172,13 @@ def reason(error: Exception) -> str:
 def _is_conflict(error: Exception) -> bool:
     """Whether a write conflicted with one in another region of a global table. It was not applied."""
     return isinstance(error, UnknownError) and reason(error).startswith("ReplicatedWriteConflictException")
+
+
+def _is_throttled_transaction(error: Exception) -> bool:
+    """Whether a transaction was canceled only because of others. It was not applied."""
+    if not isinstance(error, TransactionCanceled):
+        return False
+    return {found.code for found in error.cancellation_reasons if found is not None} <= _THROTTLED_CODES
 
 
 def _lost_response(message: str, *, is_mutation: bool) -> Exception:

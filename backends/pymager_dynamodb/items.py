@@ -10,10 +10,11 @@ Each item has a partition key `pk` and a sort key `sk`:
                                     after a removal: removed, its date, and created, that of the last row
     lease#{0 to 15}     {name}      token touched expires
     original#           property#{name}  value of a property; no original has the empty id
+    lease#purges-{0 to 3}  {revision}  id recorded due attempts state of a purge that is not delivered yet
 
 An id without a row has an item too once a revision of it was used or fenced. An item with the attribute `revision` is a
 row. A listing can stop at any item, and older versions continue only from the partition keys of originals and leases.
-Therefore properties have such a key too.
+Therefore properties and purges have such keys too.
 
 A description counts only if `described` is the row's revision: older versions do not know these attributes, and leave
 the description of the old picture in an item whose row they replace, or remove and add again.
@@ -25,12 +26,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pymager.ports import Description, Original
+from pymager.ports import Description, Original, Purge
 
 Value = dict[str, Any]
 Item = dict[str, Value]
 
 LEASE_SHARDS = 16
+PURGE_SHARDS = 4
 EXPIRES_ATTRIBUTE = "expires"
 ORIGINAL_SORT_KEY = "original"
 _ORIGINAL_PREFIX = "original#"
@@ -51,6 +53,43 @@ def row_key(id: str) -> Item:
 def lease_key(name: str) -> Item:
     """The key of a lease's item. There are few partitions, so that `tidy` can query all of them."""
     return {"pk": {"S": lease_shard(zlib.crc32(name.encode()) % LEASE_SHARDS)}, "sk": {"S": name}}
+
+
+def purge_key(revision: str) -> Item:
+    """The key of a purge's item. There are few partitions, so that all of them can be queried for what is due."""
+    return {"pk": {"S": purge_shard(zlib.crc32(revision.encode()) % PURGE_SHARDS)}, "sk": {"S": revision}}
+
+
+def purge_shard(number: int) -> str:
+    """The partition key of one shard of the purges."""
+    return f"{_LEASE_PREFIX}purges-{number}"
+
+
+def purge_item(purge: Purge) -> Item:
+    """The whole item of a purge. It has no attribute `revision`, which would make it a row."""
+    return purge_key(purge.revision) | {
+        "id": {"S": purge.id},
+        "recorded": _date(purge.recorded),
+        "due": _date(purge.due),
+        "attempts": {"N": str(purge.attempts)},
+        "state": {"S": purge.state},
+    }
+
+
+def purge_of(item: Item) -> Purge:
+    """The purge in an item."""
+    return Purge(
+        item["id"]["S"],
+        item["sk"]["S"],
+        datetime.fromtimestamp(int(item["recorded"]["N"]), UTC),
+        datetime.fromtimestamp(int(item["due"]["N"]), UTC),
+        int(item["attempts"]["N"]),
+        item["state"]["S"],
+    )
+
+
+def _date(date: datetime) -> Value:
+    return {"N": str(int(date.timestamp()))}
 
 
 def property_key(name: str) -> Item:

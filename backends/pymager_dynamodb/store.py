@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing
 from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from pymager.errors import NotFound
-from pymager.ports import Description, Lease, Original, Page
+from pymager.ports import Backlog, Description, Lease, Original, Page, Purge, PurgeOrder, PurgePage
 from pymager_aws.credentials import Credentials
 from pymager_aws.sigv4 import Signer
 from pymager_dynamodb import table
@@ -18,6 +19,7 @@ from pymager_dynamodb.endpoint import find_endpoint
 from pymager_dynamodb.fast_reads import FastReads
 from pymager_dynamodb.leases import Leases
 from pymager_dynamodb.properties import Properties
+from pymager_dynamodb.purges import Outbox
 from pymager_dynamodb.url import parse_url
 
 
@@ -27,6 +29,7 @@ class DynamoMetadata:
     _catalog: Catalog
     _leases: Leases
     _properties: Properties
+    _outbox: Outbox
     _exit_stack: AsyncExitStack
 
     def __init__(self, url: str) -> None:
@@ -38,6 +41,7 @@ class DynamoMetadata:
             await table.check(client, self._url.table)
             self._catalog = Catalog(client, self._url.table)
             self._properties = Properties(client, self._url.table)
+            self._outbox = Outbox(client, self._url.table)
             # Leases have their own connections: a renewal that waits for one comes too late, and the lease is lost.
             lease_pool = await stack.enter_async_context(aclosing(ConnectionPool(client.pool.endpoint)))
             self._leases = Leases(replace(client, pool=lease_pool), self._url.table)
@@ -73,13 +77,41 @@ class DynamoMetadata:
         """Write the row and add its revision to the used ones, in one request; two if the id was removed lately."""
         return await self._catalog.add(original)
 
-    async def replace(self, original: Original, expected_revision: str | None = None) -> Original:
-        """Write the row and add its revision to the used ones, in one request that returns the old row."""
-        return await self._catalog.replace(original, expected_revision)
+    async def replace(
+        self, original: Original, expected_revision: str | None = None, purge: PurgeOrder | None = None
+    ) -> Original:
+        """Write the row and add its revision to the used ones, in one request that returns the old row.
 
-    async def remove(self, id: str, expected_revision: str | None = None) -> Original:
-        """Remove the row in one request that returns it; the used revisions and the dates stay."""
-        return await self._catalog.remove(id, expected_revision)
+        With `purge`, read the row, and then send one transaction.
+        """
+        return await self._catalog.replace(original, expected_revision, purge)
+
+    async def remove(self, id: str, expected_revision: str | None = None, purge: PurgeOrder | None = None) -> Original:
+        """Remove the row in one request that returns it; the used revisions and the dates stay.
+
+        With `purge`, read the row, and then send one transaction.
+        """
+        return await self._catalog.remove(id, expected_revision, purge)
+
+    async def due_purges(self, now: datetime, limit: int) -> list[Purge]:
+        """A query of each partition of the outbox."""
+        return await self._outbox.due(now, limit)
+
+    async def list_purges(self, cursor: str | None, limit: int) -> PurgePage:
+        """A page of one partition of the outbox."""
+        return await self._outbox.page(cursor, limit)
+
+    async def count_purges(self) -> Backlog:
+        """A query of each partition of the outbox."""
+        return await self._outbox.count()
+
+    async def update_purge(self, purge: Purge, changed: Purge) -> bool:
+        """One conditional request."""
+        return await self._outbox.update(purge, changed)
+
+    async def finish_purge(self, purge: Purge) -> None:
+        """One request."""
+        await self._outbox.finish(purge)
 
     async def describe(self, id: str, revision: str, description: Description) -> bool:
         """Set the description in one conditional request."""

@@ -1,14 +1,15 @@
 """The metadata store over any SQL database: passes each method of the port to the threads or connection that run it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from time import monotonic
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from pymager.errors import Fenced, NotFound, Unavailable
-from pymager.ports import Description, Lease, Original, Page
-from pymager_sql import rows
+from pymager.ports import Backlog, Description, Lease, Original, Page, Purge, PurgeOrder, PurgePage
+from pymager_sql import purge_rows, rows
 from pymager_sql.lease_store import LeaseStore
 from pymager_sql.reads import Reads
 from pymager_sql.threads import Threads
@@ -17,17 +18,40 @@ _RETRY_DELAY_SECONDS = 0.2
 UPGRADE_TIMEOUT_SECONDS = 600.0
 
 
+class Purges(Protocol):
+    """The outbox, on the calling thread. Rows have the columns of `pymager_sql.purge_rows`."""
+
+    def due(self, now: int, limit: int) -> Sequence[Sequence[Any]]:
+        """Up to `limit` rows that are due, those that are due for the longest time first."""
+
+    def page(self, after: str, limit: int) -> Sequence[Sequence[Any]]:
+        """Up to `limit` rows with greater revisions, ordered by revision."""
+
+    def count(self) -> tuple[int, int | None]:
+        """The number of rows, and the smallest `recorded`."""
+
+    def update(self, purge: Purge, changed: Purge) -> bool:
+        """Change the row if it is as in `purge`."""
+
+    def finish(self, revision: str) -> None:
+        """Delete the row, if there is one."""
+
+
 class Writes(Protocol):
     """The catalog's mutations, on the calling thread. They raise the same errors as the port's methods."""
+
+    @property
+    def purges(self) -> Purges:
+        """The outbox."""
 
     def add(self, original: Original) -> Original:
         """Commit the revision and the row, and return it: dated later than the last removal of the id."""
 
-    def replace(self, original: Original, expected: str | None) -> Original:
-        """Commit the revision and the new row, and return the old row."""
+    def replace(self, original: Original, expected: str | None, purge: PurgeOrder | None) -> Original:
+        """Commit the revision, the new row and the purge, and return the old row."""
 
-    def remove(self, id: str, expected: str | None) -> Original:
-        """Delete the row, record the date, and return the row. Its revision stays used."""
+    def remove(self, id: str, expected: str | None, purge: PurgeOrder | None) -> Original:
+        """Delete the row, record the date and the purge, and return the row. Its revision stays used."""
 
     def describe(self, id: str, revision: str, description: Description) -> bool:
         """Set the description of the row if it has the revision."""
@@ -100,13 +124,37 @@ class BaseStore:
         """Commit the revision and the row in one transaction."""
         return await self._threads.run(lambda: self._writes.add(original))
 
-    async def replace(self, original: Original, expected_revision: str | None = None) -> Original:
-        """Commit the revision and the new row in one transaction."""
-        return await self._threads.run(lambda: self._writes.replace(original, expected_revision))
+    async def replace(
+        self, original: Original, expected_revision: str | None = None, purge: PurgeOrder | None = None
+    ) -> Original:
+        """Commit the revision, the new row and the purge in one transaction."""
+        return await self._threads.run(lambda: self._writes.replace(original, expected_revision, purge))
 
-    async def remove(self, id: str, expected_revision: str | None = None) -> Original:
-        """Delete the row and record the date in one transaction. Its revision stays used."""
-        return await self._threads.run(lambda: self._writes.remove(id, expected_revision))
+    async def remove(self, id: str, expected_revision: str | None = None, purge: PurgeOrder | None = None) -> Original:
+        """Delete the row, and record the date and the purge, in one transaction. Its revision stays used."""
+        return await self._threads.run(lambda: self._writes.remove(id, expected_revision, purge))
+
+    async def due_purges(self, now: datetime, limit: int) -> list[Purge]:
+        """One SELECT."""
+        found = await self._threads.run(lambda: self._writes.purges.due(purge_rows.seconds(now), limit))
+        return [purge_rows.purge(row) for row in found]
+
+    async def list_purges(self, cursor: str | None, limit: int) -> PurgePage:
+        """One SELECT, ordered by revision."""
+        after = purge_rows.after(cursor)
+        return purge_rows.page(await self._threads.run(lambda: self._writes.purges.page(after, limit + 1)), limit)
+
+    async def count_purges(self) -> Backlog:
+        """One SELECT."""
+        return purge_rows.backlog(*await self._threads.run(lambda: self._writes.purges.count()))
+
+    async def update_purge(self, purge: Purge, changed: Purge) -> bool:
+        """One UPDATE."""
+        return await self._threads.run(lambda: self._writes.purges.update(purge, changed))
+
+    async def finish_purge(self, purge: Purge) -> None:
+        """One DELETE."""
+        await self._threads.run(lambda: self._writes.purges.finish(purge.revision))
 
     async def describe(self, id: str, revision: str, description: Description) -> bool:
         """Set the description with one UPDATE of the row with this revision."""

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Executable, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import AlreadyExists, Fenced, NotFound, RevisionMismatch, Unavailable
-from pymager.ports import Description, Original
-from pymager_sql import removals
+from pymager.ports import Description, Original, PurgeOrder
+from pymager_sql import purges, removals
 from pymager_sql.rows import Row as Row
 from pymager_sql.rows import after as after
 from pymager_sql.rows import original as original
@@ -56,16 +56,25 @@ def add(connection: Connection, original: Original) -> Original:
     return dataclasses.replace(original, created=datetime.fromtimestamp(removed + 1, UTC))
 
 
-def replace(connection: Connection, original: Original, expected: str | None) -> Original:
-    """Replace the row, and return the old one."""
+def replace(connection: Connection, original: Original, expected: str | None, purge: PurgeOrder | None) -> Original:
+    """Replace the row, record the purge, and return the old row."""
     old = lock_row(connection, original.id, expected)
     use_revision(connection, original.revision)
     _change_one(connection, _UPDATE, old, values(original))
+    if purge is not None:
+        purges.record(connection, purge.of(old))
     return old
 
 
-def remove(connection: Connection, id: str, expected: str | None) -> Original:
-    """Delete the row, record the date, and return the row. Its revision stays used."""
+def remove(connection: Connection, id: str, expected: str | None, purge: PurgeOrder | None) -> Original:
+    """Delete the row, record the date and the purge, and return the row. Its revision stays used."""
+    old = _remove(connection, id, expected)
+    if purge is not None:
+        purges.record(connection, purge.of(old))
+    return old
+
+
+def _remove(connection: Connection, id: str, expected: str | None) -> Original:
     if connection.dialect.delete_returning:
         query = _DELETE_ANY_RETURNING if expected is None else _DELETE_REVISION_RETURNING
         row = connection.execute(query, {"old_id": id, "old_revision": expected}).one_or_none()

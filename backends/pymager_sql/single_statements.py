@@ -9,9 +9,10 @@ from sqlalchemy import Engine, TextClause, text
 from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import AlreadyExists, Fenced, NotFound
-from pymager.ports import Description, Original
-from pymager_sql import catalog, properties, removals
+from pymager.ports import NEW_PURGE_STATE, Description, Original, PurgeOrder
+from pymager_sql import catalog, properties, purge_rows, removals
 from pymager_sql.failures import Classifier
+from pymager_sql.purges import PurgeTable
 from pymager_sql.tables import originals
 from pymager_sql.transactions import autocommit_connection, statement
 
@@ -36,8 +37,15 @@ def _add() -> TextClause:
     return text(f"{used} INSERT INTO originals ({', '.join(_NAMES)}) SELECT {values} {is_new} RETURNING created")
 
 
-def _replace(condition: str) -> TextClause:
-    """Lock the row, change exactly this row, and return its old values."""
+_PURGED = (
+    ", purged AS (INSERT INTO purges (revision, id, recorded, due, attempts, state) "  # noqa: S608
+    "SELECT revision, id, CAST(:purge_recorded AS BIGINT), CAST(:purge_due AS BIGINT), 0, "
+    f"'{NEW_PURGE_STATE}' FROM old)"
+)
+
+
+def _replace(condition: str, purged: str) -> TextClause:
+    """Lock the row, change exactly this row, record its purge, and return its old values."""
     old = f"SELECT * FROM originals WHERE id = :id {condition} FOR UPDATE"  # noqa: S608
     used = "INSERT INTO revisions (revision) SELECT :revision FROM old"
     changes, columns = (
@@ -45,22 +53,31 @@ def _replace(condition: str) -> TextClause:
         ", ".join(f"old.{name}" for name in _NAMES),
     )
     change = f"UPDATE originals SET {changes} FROM old WHERE originals.id = old.id RETURNING {columns}"  # noqa: S608
-    return text(f"WITH old AS ({old}), used AS ({used}) {change}")
+    return text(f"WITH old AS ({old}), used AS ({used}){purged} {change}")
 
 
-def _remove(condition: str) -> TextClause:
-    """Delete the row, record the date, and return the row."""
+def _remove(condition: str, purged: str) -> TextClause:
+    """Delete the row, record the date and its purge, and return the row."""
     columns = ", ".join(_NAMES)
     old = f"DELETE FROM originals WHERE id = :id {condition} RETURNING {columns}"  # noqa: S608
     date = "INSERT INTO removals (id, removed) SELECT id, GREATEST(created, CAST(:now AS BIGINT)) FROM old"
     newest = "ON CONFLICT (id) DO UPDATE SET removed = GREATEST(removals.removed, excluded.removed)"
-    return text(f"WITH old AS ({old}), recorded AS ({date} {newest}) SELECT {columns} FROM old")  # noqa: S608
+    return text(f"WITH old AS ({old}), recorded AS ({date} {newest}){purged} SELECT {columns} FROM old")  # noqa: S608
 
 
 _OF_REVISION = "AND revision = :expected"
 _ADD = _add()
-_REPLACE, _REPLACE_REVISION = _replace(""), _replace(_OF_REVISION)
-_REMOVE, _REMOVE_REVISION = _remove(""), _remove(_OF_REVISION)
+_Variants = dict[tuple[bool, bool], TextClause]
+_CHOICES: list[tuple[bool, bool]] = [(False, False), (False, True), (True, False), (True, True)]
+_REPLACE: _Variants = {
+    (expects, purges): _replace(_OF_REVISION if expects else "", _PURGED if purges else "")
+    for expects, purges in _CHOICES
+}
+_REMOVE: _Variants = {
+    (expects, purges): _remove(_OF_REVISION if expects else "", _PURGED if purges else "")
+    for expects, purges in _CHOICES
+}
+"""The statements by whether a revision is expected, and whether a purge is recorded."""
 
 
 class SingleStatements:
@@ -69,6 +86,7 @@ class SingleStatements:
     def __init__(self, engine: Engine, classify: Classifier) -> None:
         self._engine = engine
         self._classify = classify
+        self.purges = PurgeTable(lambda: statement(engine, classify))
 
     def add(self, original: Original) -> Original:
         """One INSERT inside another. The table of the duplicate key decides between `Fenced` and `AlreadyExists`."""
@@ -83,22 +101,18 @@ class SingleStatements:
             raise _taken(original.id)
         return replace(original, created=datetime.fromtimestamp(created, UTC))
 
-    def replace(self, original: Original, expected: str | None) -> Original:
+    def replace(self, original: Original, expected: str | None, purge: PurgeOrder | None) -> Original:
         """One UPDATE, and one SELECT if it matched no row."""
         try:
-            values = catalog.values(original)
-            old = self._changed_row(
-                _REPLACE if expected is None else _REPLACE_REVISION, values, expected, needs_space=True
-            )
+            old = self._changed_row(_REPLACE, catalog.values(original), expected, purge, needs_space=True)
         except IntegrityError as error:
             raise _fenced(original.revision) from error
         return old or self._raise_reason(original.id, expected)
 
-    def remove(self, id: str, expected: str | None) -> Original:
+    def remove(self, id: str, expected: str | None, purge: PurgeOrder | None) -> Original:
         """One DELETE, and one SELECT if it matched no row."""
-        query = _REMOVE if expected is None else _REMOVE_REVISION
         values = {"id": id, "now": removals.now()}
-        return self._changed_row(query, values, expected) or self._raise_reason(id, expected)
+        return self._changed_row(_REMOVE, values, expected, purge) or self._raise_reason(id, expected)
 
     def describe(self, id: str, revision: str, description: Description) -> bool:
         """One UPDATE."""
@@ -125,9 +139,21 @@ class SingleStatements:
         self._engine.dispose()
 
     def _changed_row(
-        self, query: TextClause, values: Mapping[str, Any], expected: str | None, *, needs_space: bool = False
+        self,
+        queries: _Variants,
+        values: Mapping[str, Any],
+        expected: str | None,
+        purge: PurgeOrder | None,
+        *,
+        needs_space: bool = False,
     ) -> Original | None:
-        parameters = values if expected is None else {**values, "expected": expected}
+        query = queries[expected is not None, purge is not None]
+        parameters = dict(values)
+        if expected is not None:
+            parameters["expected"] = expected
+        if purge is not None:
+            parameters["purge_recorded"] = purge_rows.seconds(purge.recorded)
+            parameters["purge_due"] = purge_rows.seconds(purge.due)
         with statement(self._engine, self._classify, needs_space=needs_space) as connection:
             row = connection.execute(query, parameters).one_or_none()
             return None if row is None else catalog.original(row)

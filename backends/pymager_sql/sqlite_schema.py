@@ -37,6 +37,17 @@ CREATE TABLE leases (
 );
 CREATE TABLE removals (id VARCHAR(200) NOT NULL, removed BIGINT NOT NULL, PRIMARY KEY (id));
 CREATE INDEX ix_removals_removed ON removals (removed);
+CREATE TABLE purges (
+    revision VARCHAR(32) NOT NULL,
+    id VARCHAR(200) NOT NULL,
+    recorded BIGINT NOT NULL,
+    due BIGINT NOT NULL,
+    attempts INTEGER NOT NULL,
+    state VARCHAR(1000) NOT NULL,
+    PRIMARY KEY (revision)
+);
+CREATE INDEX ix_purges_recorded ON purges (recorded);
+CREATE INDEX ix_purges_due ON purges (due);
 CREATE TABLE properties (name VARCHAR(200) NOT NULL, value VARCHAR(200) NOT NULL, PRIMARY KEY (name));
 """
 

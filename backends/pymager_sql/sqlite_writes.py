@@ -7,9 +7,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from pymager.errors import AlreadyExists, Fenced, NotFound, RevisionMismatch
-from pymager.ports import REMEMBERED_SECONDS, Description, Original
+from pymager.ports import REMEMBERED_SECONDS, Description, Original, PurgeOrder
 from pymager_sql.rows import COLUMNS, original, values
 from pymager_sql.sqlite_file import SqliteConnection, SqliteFile, translate_errors
+from pymager_sql.sqlite_purges import SqlitePurges
 from pymager_sql.sqlite_reads import BY_ID
 
 _DESCRIPTION = ("described", "frames", "alpha", "dominant", "thumbhash", "blurhash")
@@ -40,6 +41,7 @@ class SqliteWrites:
 
     def __init__(self, file: SqliteFile) -> None:
         self._connection = SqliteConnection(file, "FULL")
+        self.purges = SqlitePurges(self._connection)
 
     def add(self, added: Original) -> Original:
         """Insert the revision, then the row, and return it: dated later than the last removal."""
@@ -57,21 +59,25 @@ class SqliteWrites:
             self._connection.change(_REDATE, {"id": added.id, "created": created})
             return dataclasses.replace(added, created=datetime.fromtimestamp(created, UTC))
 
-    def replace(self, replacement: Original, expected: str | None) -> Original:
-        """Replace the row, and return the old one."""
+    def replace(self, replacement: Original, expected: str | None, purge: PurgeOrder | None) -> Original:
+        """Replace the row, record the purge, and return the old row."""
         with self._connection.transaction(needs_space=True):
             old = self._row(replacement.id, expected)
             self._use_revision(replacement.revision)
             self._connection.change(_UPDATE, values(replacement))
+            if purge is not None:
+                self.purges.record(purge.of(old))
             return old
 
-    def remove(self, id: str, expected: str | None) -> Original:
-        """Delete the row, record the date, and return the row. Its revision stays used."""
+    def remove(self, id: str, expected: str | None, purge: PurgeOrder | None) -> Original:
+        """Delete the row, record the date and the purge, and return the row. Its revision stays used."""
         with self._connection.transaction():
             old = self._row(id, expected)
             self._connection.change(_DELETE, {"id": id})
             removed = max(int(time.time()), int(old.created.timestamp()))
             self._connection.change(_RECORD_REMOVAL, {"id": id, "removed": removed})
+            if purge is not None:
+                self.purges.record(purge.of(old))
             return old
 
     def describe(self, id: str, revision: str, description: Description) -> bool:

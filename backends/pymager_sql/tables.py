@@ -12,6 +12,7 @@ NAME_LENGTH = 700
 TOKEN_LENGTH = 32
 PROPERTY_LENGTH = 200
 PLACEHOLDER_LENGTH = 40
+PURGE_STATE_LENGTH = 1_000
 
 
 def exact(length: int) -> TypeEngine[str]:
@@ -85,4 +86,16 @@ properties = Table(
     Column("name", exact(PROPERTY_LENGTH), primary_key=True),
     Column("value", exact(PROPERTY_LENGTH), nullable=False),
     comment="facts about the whole catalog, such as the id of the deployment",
+)
+
+purges = Table(
+    "purges",
+    metadata,
+    Column("revision", exact(REVISION_LENGTH), primary_key=True),
+    Column("id", exact(ID_LENGTH), nullable=False),
+    Column("recorded", BigInteger, nullable=False, index=True, comment="seconds since 1970, UTC"),
+    Column("due", BigInteger, nullable=False, index=True, comment="seconds since 1970, UTC"),
+    Column("attempts", Integer, nullable=False),
+    Column("state", exact(PURGE_STATE_LENGTH), nullable=False, comment="which caches have forgotten the original"),
+    comment="purges of caches that are not delivered yet",
 )

@@ -5,9 +5,10 @@ from contextlib import suppress
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from pymager.ports import Description, Original
+from pymager.ports import Description, Original, PurgeOrder
 from pymager_sql import catalog, properties, removals
 from pymager_sql.failures import Classifier, translate_errors
+from pymager_sql.purges import PurgeTable
 from pymager_sql.transactions import transaction
 
 
@@ -17,21 +18,25 @@ class Transactions:
     def __init__(self, engine: Engine, classify: Classifier) -> None:
         self._engine = engine
         self._classify = classify
+        self.purges = PurgeTable(lambda: transaction(engine, classify))
 
     def add(self, original: Original) -> Original:
         """INSERT, INSERT, SELECT, COMMIT."""
         with transaction(self._engine, self._classify, needs_space=True) as connection:
             return catalog.add(connection, original)
 
-    def replace(self, original: Original, expected: str | None) -> Original:
-        """SELECT FOR UPDATE, INSERT, UPDATE, COMMIT."""
+    def replace(self, original: Original, expected: str | None, purge: PurgeOrder | None) -> Original:
+        """SELECT FOR UPDATE, INSERT, UPDATE, another INSERT for a purge, COMMIT."""
         with transaction(self._engine, self._classify, needs_space=True) as connection:
-            return catalog.replace(connection, original, expected)
+            return catalog.replace(connection, original, expected, purge)
 
-    def remove(self, id: str, expected: str | None) -> Original:
-        """DELETE with RETURNING, or SELECT FOR UPDATE and DELETE on databases without it, INSERT or UPDATE, COMMIT."""
+    def remove(self, id: str, expected: str | None, purge: PurgeOrder | None) -> Original:
+        """DELETE with RETURNING, or SELECT FOR UPDATE and DELETE on databases without it, INSERT or UPDATE, COMMIT.
+
+        For a purge there is another INSERT.
+        """
         with transaction(self._engine, self._classify) as connection:
-            return catalog.remove(connection, id, expected)
+            return catalog.remove(connection, id, expected, purge)
 
     def describe(self, id: str, revision: str, description: Description) -> bool:
         """UPDATE, COMMIT."""

@@ -1,13 +1,16 @@
-"""The commands for the two stores: `init`, `upgrade`, `check` and `sweep`."""
+"""The commands for the two stores: `init`, `upgrade`, `check`, `sweep` and `purges`."""
 
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from pymager.cli.group import exit_codes, finish, load_settings, program, require_writable, run
 from pymager.errors import InvalidName
 from pymager.names import parse_id
+
+if TYPE_CHECKING:
+    from pymager.operations.purges import PendingPurge
 
 _UNAVAILABLE = "a store is unavailable"
 _REFUSED = 3  # exit code
@@ -129,3 +132,51 @@ def sweep(options: dict[str, Any], dry_run: bool, prefix: str, force: bool) -> N
 def _print_changes(changes: list[str]) -> None:
     for line in changes or ["nothing to do: everything is up to date"]:
         click.echo(line)
+
+
+@program.command(epilog=exit_codes(f"a cache did not confirm a purge, or {_UNAVAILABLE}"))
+@click.argument("action", type=click.Choice(["list", "retry"]), metavar="list|retry")
+@click.option("--json", "as_json", is_flag=True, help="With list: print one JSON object per line.")
+@click.pass_obj
+def purges(options: dict[str, Any], action: str, as_json: bool) -> None:
+    """List or retry the purges of caches.
+
+    A purge makes a cache in front forget an original that was deleted or replaced. `list` prints each purge that is not
+    complete, with its age and the caches that have not confirmed it for good. `retry` sends all of them now to the
+    caches in PYMAGER_PURGERS, also if the servers wait after failures. Servers can run at the same time.
+    """
+    from pymager.operations.purges import list_purges, retry_purges
+
+    settings = load_settings(options)
+    if action == "retry":
+        if as_json:
+            raise click.UsageError("--json needs list")
+        require_writable(settings)
+        retried = run(retry_purges(settings))
+        click.echo(retried.summary)
+        sys.exit(1 if retried.failed else 0)
+    count = run(list_purges(settings, _print_purge_as_json if as_json else _print_purge))
+    if not as_json:
+        click.echo(f"{count} purges")
+
+
+def _print_purge(pending: "PendingPurge") -> None:
+    from pymager.operations.purges import age_seconds
+
+    purge, missing = pending.purge, ", ".join(pending.missing) or "none"
+    click.echo(f"{purge.id}: {age_seconds(purge)} s old, taken over {purge.attempts} times, missing: {missing}")
+
+
+def _print_purge_as_json(pending: "PendingPurge") -> None:
+    import json
+
+    purge = pending.purge
+    content = {
+        "id": purge.id,
+        "revision": purge.revision,
+        "recorded": purge.recorded.isoformat(),
+        "due": purge.due.isoformat(),
+        "attempts": purge.attempts,
+        "missing": list(pending.missing),
+    }
+    click.echo(json.dumps(content, ensure_ascii=False))

@@ -32,6 +32,7 @@ from pymager.library.resolution import Resolver
 from pymager.library.spool import Spooled
 from pymager.library.uploads import Condition, Uploads
 from pymager.ports import Blob, BlobInfo, BlobStore, MetadataStore, Original, Page
+from pymager.purging.delivery import Delivery
 from pymager.variants.variant import Variant
 from pymager.workers.pool import WorkerPool
 
@@ -69,10 +70,13 @@ class Library:
         resolver: Resolver,
         descriptions: Descriptions,
         mezzanines: Mezzanines,
+        delivery: Delivery | None = None,
     ) -> None:
+        """`delivery` makes caches in front forget what is removed or replaced, if there are any."""
         self._blobs = blobs
         self._metadata = metadata
-        self._uploads = Uploads(blobs, metadata, workers, mezzanines)
+        self._delivery = delivery
+        self._uploads = Uploads(blobs, metadata, workers, mezzanines, delivery)
         self._derivation = derivation
         self._resolver = resolver
         self._descriptions = descriptions
@@ -127,12 +131,23 @@ class Library:
         Raises `OriginalNotFound`, and `RevisionMismatch` if the row has another revision than `revision`.
         """
         try:
-            removed = await self._metadata.remove(id, revision)
+            removed = await self._removed(id, revision)
         except NotFound:
             raise OriginalNotFound(id) from None
-        reached("remove.committed")
         self._resolver.forget(id)
         self._run_in_background(self._delete_blobs(removed))
+
+    async def _removed(self, id: str, revision: str | None) -> Original:
+        """Remove the row, and have it purged from caches."""
+        if self._delivery is None:
+            removed = await self._metadata.remove(id, revision)
+            reached("remove.committed")
+            return removed
+        order = self._delivery.order()
+        removed = await self._metadata.remove(id, revision, order)
+        reached("remove.committed")
+        self._delivery.committed(order, removed)
+        return removed
 
     @asynccontextmanager
     async def open(

@@ -25,7 +25,8 @@ from pymager.errors import (
 from pymager.failpoints import reached
 from pymager.library.mezzanines import Mezzanines
 from pymager.library.spool import Spooled
-from pymager.ports import BlobStore, MetadataStore, Original
+from pymager.ports import BlobStore, MetadataStore, Original, PurgeOrder
+from pymager.purging.delivery import Delivery
 from pymager.variants.mezzanine import max_bytes
 from pymager.workers.pool import WorkerPool
 
@@ -50,11 +51,19 @@ class Put:
 class Uploads:
     """Stores originals in a blob store and a metadata store."""
 
-    def __init__(self, blobs: BlobStore, metadata: MetadataStore, workers: WorkerPool, mezzanines: Mezzanines) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        metadata: MetadataStore,
+        workers: WorkerPool,
+        mezzanines: Mezzanines,
+        delivery: Delivery | None = None,
+    ) -> None:
         self._blobs = blobs
         self._metadata = metadata
         self._workers = workers
         self._mezzanines = mezzanines
+        self._delivery = delivery
 
     async def add(self, id: str, body: Spooled) -> Original:
         """Store a new original; it is durable when this returns. Raises `AlreadyExists` and `PictureError`."""
@@ -103,8 +112,11 @@ class Uploads:
         if current is None:
             return Put(await self._commit(stored, self._metadata.add(stored), keep=True), is_new=True)
         original = replace(stored, created=_successor_date(stored, current))
-        original = await self._commit(original, self._replace(original, current), keep=True)
+        order = None if self._delivery is None else self._delivery.order()
+        original = await self._commit(original, self._replace(original, current, order), keep=True)
         reached("replace.committed")
+        if self._delivery is not None and order is not None:
+            self._delivery.committed(order, current)
         return Put(original, replaced=current)
 
     async def _put_blob(self, id: str, body: Spooled) -> Original:
@@ -134,8 +146,11 @@ class Uploads:
         reached("upload.blob-put")
         return replace(draft, created=info.modified)
 
-    async def _replace(self, original: Original, current: Original) -> Original:
-        await self._metadata.replace(original, current.revision)
+    async def _replace(self, original: Original, current: Original, order: PurgeOrder | None) -> Original:
+        if order is None:
+            await self._metadata.replace(original, current.revision)
+        else:
+            await self._metadata.replace(original, current.revision, order)
         return original
 
     async def _commit(

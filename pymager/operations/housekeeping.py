@@ -1,4 +1,4 @@
-"""Background work of a server process: marks the current recipes, and sweeps periodically, one replica at a time."""
+"""Background work of a server process: marks the current recipes, sweeps periodically, and delivers purges."""
 
 import asyncio
 import time
@@ -25,7 +25,15 @@ log = structlog.get_logger("pymager.housekeeping")
 
 
 async def run_housekeeping(settings: Settings, components: Components) -> None:
-    """Mark recipes and sweep every `sweep_interval` seconds, until canceled. The first sweep is one interval away."""
+    """Mark recipes, sweep, and take over purges that no other process delivers, until canceled."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_mark_and_sweep(settings, components))
+        if components.delivery is not None and not settings.read_only:
+            group.create_task(components.delivery.run())
+
+
+async def _mark_and_sweep(settings: Settings, components: Components) -> None:
+    """Mark recipes and sweep every `sweep_interval` seconds, one replica at a time. The first sweep is one away."""
     recipes = current_recipes(composition.encoding(settings), settings.mezzanine_side)
     for outcome in ("done", "failed", "refused"):
         components.observer.count(SWEEPS, outcome, by=0)

@@ -24,12 +24,14 @@ from pymager.settings.types import (
     Options,
     Presets,
     Printable,
+    Purgers,
     Seconds,
     SignatureMode,
     SigningKeys,
     Sizes,
     SpoolSize,
     StoreUrl,
+    TagHeaders,
     Tokens,
     Users,
     Watermarks,
@@ -319,7 +321,25 @@ class Settings(BaseModel):
         "public, max-age=300",
         min_length=1,
         description="`Cache-Control` header of pictures and of `/info`. A CDN can serve a deleted picture for "
-        "`max-age` seconds.",
+        "`max-age` seconds, unless `PYMAGER_PURGERS` has a purger for it.",
+    )
+    cache_tags: TagHeaders = Field(
+        (),
+        description="Headers of pictures and of `/info` that have tags for caches: `cache-tag`, `surrogate-key`, "
+        "`xkey`. Each has a tag of the original and one of the deployment, by which a cache can be purged.",
+    )
+    purgers: Purgers = Field(
+        (),
+        description="URLs of the caches to purge when an original is deleted or replaced, such as "
+        "`varnish://127.0.0.1:6081`, separated by spaces. At most 8.",
+        json_schema_extra={"secret": True},
+    )
+    purge_repeat: float = Field(
+        180.0,
+        ge=0,
+        le=86_400,
+        description="Seconds after a delete or replacement until each cache is purged once more, because a response "
+        "from before can still have been under way. Must be longer than a cache waits for a response. 0: only once.",
     )
     cors_origin: Printable = Field(
         "*", description="`Access-Control-Allow-Origin` header of pictures and of `/info`. Empty: it is not sent."

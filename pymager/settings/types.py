@@ -21,6 +21,8 @@ _SIZE = re.compile(r"[1-9][0-9]{0,4}x|x[1-9][0-9]{0,4}|[1-9][0-9]{0,4}x[1-9][0-9
 _HEX_KEY = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _KEYS = f"keys of at least {MIN_KEY_BYTES} bytes in hexadecimal or base64, separated by spaces; make one with: "
 _KEYS += f"openssl rand -hex {MIN_KEY_BYTES}"
+TAG_HEADERS = ("cache-tag", "surrogate-key", "xkey")
+MAX_PURGERS = 8
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _SIZES = "sizes such as 800x600, 800x or x600, or * for any size"
@@ -268,6 +270,27 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _check_purgers(urls: tuple[str, ...]) -> tuple[str, ...]:
+    if len(urls) > MAX_PURGERS:
+        raise ValueError(f"must be at most {MAX_PURGERS} URLs, got {len(urls)}")
+    for url in urls:
+        if not _split(url).scheme or not url.isprintable():
+            raise ValueError("must be URLs such as varnish://HOST:PORT, separated by spaces")  # they can hold secrets
+    return urls
+
+
+def _urls(value: object) -> object:
+    """A list can also be one string: URLs separated by spaces. A URL can contain commas."""
+    return value.split() if isinstance(value, str) else value
+
+
+def _check_tag_headers(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name.lower() not in TAG_HEADERS:
+            raise must_be(f"headers among {', '.join(TAG_HEADERS)}, or empty", name)
+    return tuple(dict.fromkeys(name.lower() for name in names))
+
+
 Seconds = Annotated[float, Field(gt=0, le=YEAR_SECONDS)]
 Printable = Annotated[str, AfterValidator(_check_printable)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
@@ -277,6 +300,8 @@ InputFormats = Annotated[Words, AfterValidator(_check_formats)]
 Options = Annotated[tuple[str, ...], BeforeValidator(_options), AfterValidator(_check_options)]
 Presets = Annotated[dict[str, str], BeforeValidator(_presets), AfterValidator(_check_presets)]
 Watermarks = Annotated[dict[str, str], BeforeValidator(_watermarks), AfterValidator(_check_watermarks)]
+TagHeaders = Annotated[Words, AfterValidator(_check_tag_headers)]
+Purgers = Annotated[tuple[str, ...], BeforeValidator(_urls), AfterValidator(_check_purgers)]
 Networks = Annotated[Words, AfterValidator(_check_networks)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 Users = Annotated[Pairs, AfterValidator(_check_users)]

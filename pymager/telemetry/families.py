@@ -131,6 +131,21 @@ LAST_SWEEP = Family(
     "When this replica last finished a sweep, in Unix time.",
     merge="max",
 )
+PURGES = Family(
+    "pymager_purges_total",
+    "counter",
+    "Purges that a cache has confirmed (delivered) or not (failed), by its purger. Failed ones are sent again.",
+    ("purger", "outcome"),
+)
+PENDING_PURGES = Family(
+    "pymager_purges_pending",
+    "gauge",
+    "Purges in the outbox: not delivered yet, or waiting for their second delivery.",
+    merge="max",
+)
+OLDEST_PURGE = Family(
+    "pymager_purges_oldest_seconds", "gauge", "Age of the oldest purge in the outbox; 0 without one.", merge="max"
+)
 SERVER_RESTARTS = Family(
     "pymager_server_restarts_total", "counter", "Server processes that ended unexpectedly and were replaced."
 )
@@ -165,6 +180,9 @@ FAMILIES = (
     SWEEPS,
     SWEPT,
     LAST_SWEEP,
+    PURGES,
+    PENDING_PURGES,
+    OLDEST_PURGE,
     SERVER_RESTARTS,
     PROCESSES,
     INFO,

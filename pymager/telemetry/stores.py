@@ -2,12 +2,26 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-from pymager.ports import Blob, BlobInfo, BlobStore, Description, Lease, MetadataStore, Original, Page
+from pymager.ports import (
+    Backlog,
+    Blob,
+    BlobInfo,
+    BlobStore,
+    Description,
+    Lease,
+    MetadataStore,
+    Original,
+    Page,
+    Purge,
+    PurgeOrder,
+    PurgePage,
+)
 from pymager.telemetry.families import STORE_BYTES, STORE_ERRORS, STORE_SECONDS
 from pymager.telemetry.metrics import Value
 from pymager.telemetry.observer import Measurement, Observer, Operation
@@ -163,6 +177,7 @@ class ObservedMetadata:
                 *((name, "catalog") for name in ("add", "get", "replace", "remove", "describe", "fence", "list_page")),
                 *((name, "lease") for name in ("acquire", "renew", "release")),
                 *((name, "") for name in ("get_property", "set_property", "tidy", "ping")),
+                *((name, "") for name in ("due_purges", "list_purges", "count_purges", "update_purge", "finish_purge")),
             ]
         }
         get = self._steps["get"]
@@ -206,13 +221,19 @@ class ObservedMetadata:
         self._seconds.add(perf_counter() - started)
         return original
 
-    async def replace(self, original: Original, expected_revision: str | None = None) -> Original:
+    async def replace(
+        self, original: Original, expected_revision: str | None = None, purge: PurgeOrder | None = None
+    ) -> Original:
         with self._steps["replace"]():
-            return await self._metadata.replace(original, expected_revision)
+            if purge is None:
+                return await self._metadata.replace(original, expected_revision)
+            return await self._metadata.replace(original, expected_revision, purge)
 
-    async def remove(self, id: str, expected_revision: str | None = None) -> Original:
+    async def remove(self, id: str, expected_revision: str | None = None, purge: PurgeOrder | None = None) -> Original:
         with self._steps["remove"]():
-            return await self._metadata.remove(id, expected_revision)
+            if purge is None:
+                return await self._metadata.remove(id, expected_revision)
+            return await self._metadata.remove(id, expected_revision, purge)
 
     async def describe(self, id: str, revision: str, description: Description) -> bool:
         with self._steps["describe"]():
@@ -245,3 +266,23 @@ class ObservedMetadata:
     async def set_property(self, name: str, value: str, instead_of: str | None) -> str:
         with self._steps["set_property"]():
             return await self._metadata.set_property(name, value, instead_of)
+
+    async def due_purges(self, now: datetime, limit: int) -> list[Purge]:
+        with self._steps["due_purges"]():
+            return await self._metadata.due_purges(now, limit)
+
+    async def list_purges(self, cursor: str | None, limit: int) -> PurgePage:
+        with self._steps["list_purges"]():
+            return await self._metadata.list_purges(cursor, limit)
+
+    async def count_purges(self) -> Backlog:
+        with self._steps["count_purges"]():
+            return await self._metadata.count_purges()
+
+    async def update_purge(self, purge: Purge, changed: Purge) -> bool:
+        with self._steps["update_purge"]():
+            return await self._metadata.update_purge(purge, changed)
+
+    async def finish_purge(self, purge: Purge) -> None:
+        with self._steps["finish_purge"]():
+            await self._metadata.finish_purge(purge)

@@ -40,6 +40,7 @@ from pymager.testing.metadata_ids import IdContract
 from pymager.testing.metadata_leases import LeaseContract
 from pymager.testing.metadata_listing import CatalogListingContract
 from pymager.testing.metadata_originals import A_DESCRIPTION, an_original
+from pymager.testing.metadata_outbox import ORDER, OutboxContract
 from pymager.testing.metadata_properties import PropertyContract
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "IdContract",
     "LeaseContract",
     "MetadataStoreContract",
+    "OutboxContract",
     "PropertyContract",
 ]
 
@@ -58,7 +60,7 @@ _CALL_TIMEOUT_SECONDS = 60.0
 
 
 @pytest.mark.asyncio
-class MetadataStoreContract(CatalogContract, LeaseContract, PropertyContract):
+class MetadataStoreContract(CatalogContract, LeaseContract, PropertyContract, OutboxContract):
     """What every metadata store must do."""
 
     has_server: ClassVar[bool] = True
@@ -89,6 +91,12 @@ class MetadataStoreContract(CatalogContract, LeaseContract, PropertyContract):
             "acquire": lambda: unreachable.acquire("picture"),
             "get_property": lambda: unreachable.get_property("color"),
             "set_property": lambda: unreachable.set_property("color", "red", None),
+            "remove with a purge": lambda: unreachable.remove("cat", None, ORDER),
+            "due_purges": lambda: unreachable.due_purges(ORDER.due, 10),
+            "list_purges": lambda: unreachable.list_purges(None, 10),
+            "count_purges": lambda: unreachable.count_purges(),
+            "update_purge": lambda: unreachable.update_purge(ORDER.of(an_original()), ORDER.of(an_original())),
+            "finish_purge": lambda: unreachable.finish_purge(ORDER.of(an_original())),
             "tidy": lambda: unreachable.tidy(0.0),
         }
         for name, call in calls.items():

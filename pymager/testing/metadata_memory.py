@@ -9,7 +9,17 @@ from types import TracebackType
 from typing import Self
 
 from pymager.errors import AlreadyExists, ConfigurationError, Fenced, LeaseHeld, LeaseLost, NotFound, RevisionMismatch
-from pymager.ports import REMEMBERED_SECONDS, Description, Lease, Original, Page
+from pymager.ports import (
+    REMEMBERED_SECONDS,
+    Backlog,
+    Description,
+    Lease,
+    Original,
+    Page,
+    Purge,
+    PurgeOrder,
+    PurgePage,
+)
 
 _CURSOR_PREFIX = "m1."
 _SECOND = timedelta(seconds=1)
@@ -19,7 +29,8 @@ _SECOND = timedelta(seconds=1)
 class _Data:
     """`removed` maps an id to the date of its last removal, or of the removed row if that is later.
 
-    `leases` maps a name to its token and the time of its last renewal, on the monotonic clock.
+    `leases` maps a name to its token and the time of its last renewal, on the monotonic clock. `purges` maps a revision
+    to its purge.
     """
 
     originals: dict[str, Original] = field(default_factory=dict)
@@ -27,6 +38,7 @@ class _Data:
     removed: dict[str, datetime] = field(default_factory=dict)
     leases: dict[str, tuple[str, float]] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
+    purges: dict[str, Purge] = field(default_factory=dict)
 
 
 _shared: dict[str, _Data] = {}  # outlives the stores, like a database
@@ -88,18 +100,22 @@ class MemoryMetadata:
         await asyncio.sleep(0)
         return self._row(id, None)
 
-    async def replace(self, original: Original, expected_revision: str | None = None) -> Original:
+    async def replace(
+        self, original: Original, expected_revision: str | None = None, purge: PurgeOrder | None = None
+    ) -> Original:
         """Replace the row. Raises `NotFound`, `RevisionMismatch` and `Fenced`."""
         await asyncio.sleep(0)
         old = self._row(original.id, expected_revision)
         self._use_revision(original.revision)
         self._data.originals[original.id] = original
+        self._record(purge, old)
         return old
 
-    async def remove(self, id: str, expected_revision: str | None = None) -> Original:
+    async def remove(self, id: str, expected_revision: str | None = None, purge: PurgeOrder | None = None) -> Original:
         """Remove the row. Raises `NotFound` and `RevisionMismatch`."""
         await asyncio.sleep(0)
         row = self._row(id, expected_revision)
+        self._record(purge, row)
         self._data.removed[id] = max(row.created, datetime.now(UTC).replace(microsecond=0))
         return self._data.originals.pop(id)
 
@@ -161,6 +177,43 @@ class MemoryMetadata:
         if self._data.properties.get(name) == instead_of:
             self._data.properties[name] = value
         return self._data.properties.get(name, value)
+
+    async def due_purges(self, now: datetime, limit: int) -> list[Purge]:
+        """Return purges, those that are due for the longest time first."""
+        await asyncio.sleep(0)
+        due = [purge for purge in self._data.purges.values() if purge.due <= now]
+        return sorted(due, key=lambda purge: purge.due)[:limit]
+
+    async def list_purges(self, cursor: str | None, limit: int) -> PurgePage:
+        """Return a page, ordered by revision. Raises `ValueError`."""
+        await asyncio.sleep(0)
+        after = "" if cursor is None else _id_of(cursor)
+        revisions = sorted(revision for revision in self._data.purges if revision > after)
+        items = tuple(self._data.purges[revision] for revision in revisions[:limit])
+        return PurgePage(items, _cursor(items[-1].revision) if len(revisions) > limit else None)
+
+    async def count_purges(self) -> Backlog:
+        """Count the purges."""
+        await asyncio.sleep(0)
+        recorded = [purge.recorded for purge in self._data.purges.values()]
+        return Backlog(len(recorded), min(recorded, default=None))
+
+    async def update_purge(self, purge: Purge, changed: Purge) -> bool:
+        """Change the purge, unless it is another by now."""
+        await asyncio.sleep(0)
+        if self._data.purges.get(purge.revision) != purge:
+            return False
+        self._data.purges[purge.revision] = changed
+        return True
+
+    async def finish_purge(self, purge: Purge) -> None:
+        """Remove the purge."""
+        await asyncio.sleep(0)
+        self._data.purges.pop(purge.revision, None)
+
+    def _record(self, order: PurgeOrder | None, row: Original) -> None:
+        if order is not None:
+            self._data.purges[row.revision] = order.of(row)
 
     def _row(self, id: str, expected: str | None) -> Original:
         row = self._data.originals.get(id)

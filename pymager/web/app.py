@@ -16,6 +16,7 @@ from pymager.web.app_keys import (
     ACCESS_LOG,
     AUTH,
     BODY_LIMITS,
+    CACHE_TAGS,
     LAST_MODIFIED,
     LIBRARY,
     LIFECYCLE,
@@ -29,6 +30,7 @@ from pymager.web.app_keys import (
 )
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
+from pymager.web.cache_tags import CacheTags
 from pymager.web.conditions import LastModified
 from pymager.web.cors import add_options
 from pymager.web.headers import picture_headers
@@ -54,6 +56,8 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     app[PUBLIC_URL] = settings.public_url
     app[LAST_MODIFIED] = LastModified(parts.exact_dates_from)
     app[PICTURE_HEADERS] = picture_headers(settings)
+    watermarks = {name: watermark.image for name, watermark in composition.watermarks_of(settings).items()}
+    app[CACHE_TAGS] = CacheTags(settings.cache_tags, parts.tags, watermarks)
     app[LIFECYCLE] = Lifecycle(read_only=settings.read_only)
     app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format, trace_ids(settings.otel))
     app[QUIET_PATHS] = frozenset() if settings.log_level == "debug" else _PROBE_PATHS

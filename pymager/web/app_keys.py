@@ -13,6 +13,7 @@ from pymager.variants.urls import VariantUrls
 from pymager.web.access import Access
 from pymager.web.auth import Auth
 from pymager.web.bodies import BodyLimits
+from pymager.web.cache_tags import CacheTags
 from pymager.web.conditions import LastModified
 
 
@@ -34,6 +35,7 @@ BODY_LIMITS = web.AppKey("body_limits", BodyLimits)
 PUBLIC_URL = web.AppKey("public_url", str)
 LAST_MODIFIED = web.AppKey("last_modified", LastModified)
 PICTURE_HEADERS = web.AppKey("picture_headers", dict[str, str])
+CACHE_TAGS = web.AppKey("cache_tags", CacheTags)
 ACCESS_LOG: web.AppKey[Callable[[dict[str, Any]], None] | None] = web.AppKey("access_log")
 QUIET_PATHS = web.AppKey("quiet_paths", frozenset[str])
 """Paths that are not logged when their status is 200."""

@@ -20,7 +20,7 @@ from pymager.variants.urls import VariantUrls
 from pymager.variants.variant import Variant
 from pymager.web import headers
 from pymager.web.access import Grant
-from pymager.web.app_keys import ACCESS, AUTH, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, VARIANT_URLS
+from pymager.web.app_keys import ACCESS, AUTH, CACHE_TAGS, LAST_MODIFIED, LIBRARY, PICTURE_HEADERS, VARIANT_URLS
 from pymager.web.auth import Auth
 from pymager.web.conditions import Headers, is_not_modified
 from pymager.web.failures import RouteNotFound
@@ -37,6 +37,7 @@ async def get(request: web.Request) -> web.StreamResponse:
     content = await library.variant(requested.id, variant, needs_body(request.headers), accept)
     request[CONTEXT].tier = content.tier
     common = access.headers(request.app[PICTURE_HEADERS], grant)
+    common = common | request.app[CACHE_TAGS].headers(requested.id, variant.watermark)
     return await respond(request, content, variant, common, request.app[LAST_MODIFIED].value)
 
 

@@ -23,7 +23,7 @@ from pymager.telemetry.context import RequestContext
 from pymager.variants.variant import Variant
 from pymager.web import derived, headers
 from pymager.web.access import has_credentials
-from pymager.web.app_keys import AUTH, LAST_MODIFIED, LIBRARY, LIFECYCLE, PICTURE_HEADERS, VARIANT_URLS
+from pymager.web.app_keys import AUTH, CACHE_TAGS, LAST_MODIFIED, LIBRARY, LIFECYCLE, PICTURE_HEADERS, VARIANT_URLS
 from pymager.web.conditions import http_date, is_not_modified
 from pymager.web.direct import DirectRequest
 from pymager.web.request_context import CONTEXT, RequestFactory, clear_context
@@ -73,6 +73,7 @@ class HotPath:
         self._auth = app[AUTH]
         self._lifecycle = app[LIFECYCLE]
         self._common = app[PICTURE_HEADERS]
+        self._tags = app[CACHE_TAGS]
         self._last_modified = app[LAST_MODIFIED].value
         self._cached_headers = lru_cache(maxsize=_CACHE_ENTRIES)(self._serialized_headers)
         self._cached_parse = lru_cache(maxsize=_CACHE_ENTRIES)(self._parse)
@@ -95,7 +96,7 @@ class HotPath:
             content = await self._library.variant(id, variant, derived.needs_body(request.headers), accept)
             context.tier = content.tier
             if content.chunks is None:
-                head, body, response = self._response(request, context, content, variant)
+                head, body, response = self._response(request, context, content, id, variant)
                 transport = request.protocol.transport
                 if transport is None:
                     return responder.incomplete(request)
@@ -120,7 +121,8 @@ class HotPath:
             return await self._respond(request, raising(error))
         dated = self._last_modified
         return await self._respond(
-            request, lambda request: derived.respond(request, content, variant, self._common, dated)
+            request,
+            lambda request: derived.respond(request, content, variant, self._common | self._tagged(id, variant), dated),
         )
 
     async def _respond(self, request: DirectRequest, handler: Handler) -> Any:
@@ -137,19 +139,20 @@ class HotPath:
         return completed  # type: ignore[no-any-return]
 
     def _response(
-        self, request: DirectRequest, context: RequestContext, content: VariantContent, variant: Variant
+        self, request: DirectRequest, context: RequestContext, content: VariantContent, id: str, variant: Variant
     ) -> tuple[bytes, bytes, WrittenResponse]:
         """The head and the body of a variant whose bytes are in memory: 200 or 304. Raises `PreconditionFailed`."""
         info, now = content.info, int(time.time())
         last_modified = self._last_modified(info.modified)
         varies = not variant.content_type
+        tagged = (id, variant.watermark) if self._tags.is_on else None
         if is_not_modified(request.headers, info):
             status, body = 304, b""
-            head = self._cached_headers(varies, 304, info.etag, last_modified, None, None)
+            head = self._cached_headers(varies, tagged, 304, info.etag, last_modified, None, None)
         else:
             status, body = 200, content.body or b""
             content_type = variant.content_type or keys.media_type(info.key)
-            head = self._cached_headers(varies, 200, info.etag, last_modified, content_type, info.size)
+            head = self._cached_headers(varies, tagged, 200, info.etag, last_modified, content_type, info.size)
         own = headers.serialized_response_headers(context)
         written = WrittenResponse(status, content.tier, len(body))
         return f"{head}Date: {http_date(now)}\r\n{own}\r\n".encode(), body, written
@@ -157,16 +160,25 @@ class HotPath:
     def _serialized_headers(
         self,
         varies: bool,
+        tagged: tuple[str, str] | None,
         status: int,
         etag: str,
         last_modified: str | None,
         content_type: str | None,
         size: int | None,
     ) -> str:
-        """The status and the headers; `varies` says that the variant's format was negotiated."""
+        """The status and the headers; `varies` says that the variant's format was negotiated.
+
+        `tagged` are the ids of the original and the name of the watermark that have tags in the headers.
+        """
         common = {**self._common, **headers.VARY} if varies else self._common
+        if tagged is not None:
+            common = common | self._tags.headers(*tagged)
         fields = headers.representation(common, etag, last_modified, content_type, size)
         return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{headers.serialize(fields)}"
+
+    def _tagged(self, id: str, variant: Variant) -> dict[str, str]:
+        return self._tags.headers(id, variant.watermark)
 
     def _parse(self, name: str, query: str) -> tuple[str, Variant]:
         return derived.parse(self._urls, name, query)

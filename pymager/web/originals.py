@@ -19,6 +19,7 @@ from pymager.web.app_keys import (
     ACCESS,
     AUTH,
     BODY_LIMITS,
+    CACHE_TAGS,
     LAST_MODIFIED,
     LIBRARY,
     PICTURE_HEADERS,
@@ -100,7 +101,7 @@ async def get(request: web.Request) -> web.StreamResponse:
     original = await library.get(id)
     validators = _validators(original)
     if is_not_modified(request.headers, validators):
-        return _not_modified(request, grant, validators)
+        return _not_modified(request, grant, id, validators)
     byte_range = requested_range(request.headers, original.size, validators) if request.method == "GET" else None
     if request.method == "HEAD":
         return web.Response(headers=_picture_headers(request, grant, original) | {"Content-Length": str(original.size)})
@@ -157,7 +158,7 @@ async def info(request: web.Request) -> web.Response:
     original = await library.described(await library.get(id))
     content = as_json(original)
     validators = Validators(sha256(orjson.dumps(content)).hexdigest()[:_INFO_TAG_DIGITS], None)
-    fields = _representation_headers(request, grant, validators)
+    fields = _representation_headers(request, grant, id, validators)
     if original.description is None:  # a later response can have the description
         fields["Cache-Control"] = "private, no-cache" if "private" in fields["Cache-Control"] else "no-cache"
     if is_not_modified(request.headers, validators):
@@ -204,21 +205,22 @@ def _validators(original: Original) -> Validators:
 
 
 def _picture_headers(request: web.Request, grant: Grant, original: Original) -> dict[str, str]:
-    fields = _representation_headers(request, grant, _validators(original), formats.content_type(original.format))
+    content_type = formats.content_type(original.format)
+    fields = _representation_headers(request, grant, original.id, _validators(original), content_type)
     return fields | {"Accept-Ranges": "bytes"}
 
 
-def _not_modified(request: web.Request, grant: Grant, validators: Validators) -> web.Response:
-    return web.Response(status=304, headers=_representation_headers(request, grant, validators))
+def _not_modified(request: web.Request, grant: Grant, id: str, validators: Validators) -> web.Response:
+    return web.Response(status=304, headers=_representation_headers(request, grant, id, validators))
 
 
 def _representation_headers(
-    request: web.Request, grant: Grant, validators: Validators, content_type: str | None = None
+    request: web.Request, grant: Grant, id: str, validators: Validators, content_type: str | None = None
 ) -> dict[str, str]:
     """The headers of an original, of its metadata, or of a 304 of either."""
     modified = validators.modified
     last_modified = None if modified is None else request.app[LAST_MODIFIED].value(modified)
-    common = request.app[ACCESS].headers(request.app[PICTURE_HEADERS], grant)
+    common = request.app[ACCESS].headers(request.app[PICTURE_HEADERS], grant) | request.app[CACHE_TAGS].headers(id)
     return headers.representation(common, validators.etag, last_modified, content_type)
 
 

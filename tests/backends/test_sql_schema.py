@@ -14,8 +14,8 @@ from pymager_sql import SqlMetadata, dialects, schema
 from pymager_sql.rows import COLUMNS
 from pymager_sql.tables import VERSION, metadata
 
-NEWEST = "0005"
-VERSIONS = ("0001", "0002", "0003", "0004", NEWEST)
+NEWEST = "0006"
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", NEWEST)
 
 
 @pytest.fixture
@@ -76,7 +76,8 @@ async def test_an_older_schema_is_said_plainly_and_migrated_with_its_rows(url: s
         "upgraded the schema to version 0002: table for leases",
         "upgraded the schema to version 0003: table for the dates of removals",
         "upgraded the schema to version 0004: table for properties",
-        f"upgraded the schema to version {NEWEST}: columns for descriptions of originals",
+        "upgraded the schema to version 0005: columns for descriptions of originals",
+        f"upgraded the schema to version {NEWEST}: table for purges of caches",
     ]
     async with SqlMetadata(url) as store:
         assert (await store.get("cat")).height == 2

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "users": "secrets.users",
     "tokens": "secrets.tokens",
     "signing_keys": "secrets.signingKeys",
+    "purgers": "secrets.purgers",
     "drain_delay": "drainDelay",
 }
 ELSEWHERE |= {"metrics_port": "metrics.port"}

@@ -130,6 +130,8 @@ def _other(name: str) -> tuple[Any, Any]:
         "tokens": ("ci:" + "0" * 64, {"ci": "0" * 64}),
         "signing_keys": ("ab" * 32, (SecretBytes(bytes.fromhex("ab" * 32)),)),
         "signatures": ("required", "required"),
+        "cache_tags": ("xkey,cache-tag", ("xkey", "cache-tag")),
+        "purgers": ("varnish://a:80 fastly:b?token=c", ("varnish://a:80", "fastly:b?token=c")),
         "sizes": (["10x10", "20x20"], ("10x10", "20x20")),
         "auto_formats": ("", ()),
         "options": ("fit,gravity=0.5,0.2,q=70|80", ("fit", "gravity=0.5,0.2", "q=70|80")),

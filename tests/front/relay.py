@@ -47,11 +47,37 @@ class Relay:
         upstream, into = await asyncio.open_connection("127.0.0.1", self._target)
         self._open |= {writer, into}
         try:
-            await asyncio.gather(_carry(reader, into), _carry(upstream, writer))
+            await asyncio.gather(_carry(reader, into), self._carry_back(upstream, writer))
         finally:
             self._open -= {writer, into}
             writer.close()
             into.close()
+
+    async def _carry_back(self, upstream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _carry(upstream, writer)
+
+
+class HoldingRelay(Relay):
+    """Holds back what the origin sends while `is_open` is not set. Its target can be set later."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+        self.held = 0
+
+    def set_target(self, port: int) -> None:
+        self._target = port
+
+    async def _carry_back(self, upstream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while piece := await upstream.read(_PIECE):
+                if not self.is_open.is_set():
+                    self.held += len(piece)
+                    await self.is_open.wait()
+                writer.write(piece)
+                await writer.drain()
+        writer.close()
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

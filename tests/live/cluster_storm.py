@@ -11,8 +11,9 @@ from pymager import failpoints, keys, names, registry
 from pymager.ports import BlobStore, MetadataStore
 from tests.live.client import Client
 from tests.live.histories import Histories
-from tests.live.program import Program, command, until
+from tests.live.program import TIMEOUT_SECONDS, Program, command, until
 from tests.live.replicas import Stores
+from tests.live.sink import Sink, pending
 
 _SWEEP_ALL = {"sweep_grace": 0, "sweep_max_orphan_percent": 100}  # kills leave more orphans than there are originals
 _CLIENTS = 5
@@ -24,6 +25,7 @@ _SIZES = ((40, 30), (80, 60), (120, 90))
 _SWEEPS = 0.3  # seconds between them: some have to come between an upload's put and its commit
 _STRIKES_WITHIN = 8.0  # seconds until a replica that has not come to the point is killed where it is
 _MOST_ATTEMPTS = 10  # at one point
+_REPEAT_SECONDS = 1.0
 _LONGEST_STOP = 4.0  # longer than a lease is waited for
 RANDOM = "at a random moment"
 STOPPED = "stopped and continued"
@@ -60,8 +62,8 @@ def _has_sql(stores: Stores) -> bool:
 class Replica:
     """A place in the cluster: a program that is started again after each kill."""
 
-    def __init__(self, folder: Path, stores: Stores, mezzanine: int | str) -> None:
-        self._folder, self._stores, self._mezzanine = folder, stores, mezzanine
+    def __init__(self, folder: Path, stores: Stores, mezzanine: int | str, sink: Sink) -> None:
+        self._folder, self._stores, self._mezzanine, self._sink = folder, stores, mezzanine, sink
         self._stack = AsyncExitStack()
         self._starts = 0
         self.is_up = False
@@ -75,6 +77,7 @@ class Replica:
         settings["mezzanine"] = self._mezzanine
         sweeps = {**_SWEEP_ALL, "sweep_interval": _SWEEPS}
         hooks = {"failpoint_kill": self._order, "failpoint_killed": self._killed}
+        settings |= self._sink.settings
         self.program = Program(self._folder, (), f"start-{self._starts}", settings | sweeps | hooks)
         self._stack.push_async_callback(self.program.close)
         await self.program.answers()
@@ -128,10 +131,12 @@ class ClusterStorm:
     def __init__(self, folder: Path, stores: Stores, random: Random) -> None:
         self.struck: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
-        self.histories = Histories()
+        self.sink = Sink(random, _REPEAT_SECONDS)
+        self.histories = Histories(self.sink)
         self._folder, self._stores, self._random = folder, stores, random
         self._replicas = [
-            Replica(folder / f"replica-{number}", stores, side) for number, side in enumerate(mezzanines(stores))
+            Replica(folder / f"replica-{number}", stores, side, self.sink)
+            for number, side in enumerate(mezzanines(stores))
         ]
         self._ids = self._sweeps = 0
         self._active: list[str] = []
@@ -143,19 +148,20 @@ class ClusterStorm:
 
     async def run(self, points: list[str]) -> None:
         """One strike at each of the points, in their order but for those that have to be tried again; the reckoning."""
-        try:
-            async with asyncio.TaskGroup() as group:
+        async with self.sink:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for replica in self._replicas:
+                        group.create_task(replica.start())
+                async with asyncio.TaskGroup() as group:
+                    clients = [group.create_task(self._load(number)) for number in range(_CLIENTS)]
+                    await self._strike_all(points)
+                    for client in clients:
+                        client.cancel()
+                await self._reckon()
+            finally:
                 for replica in self._replicas:
-                    group.create_task(replica.start())
-            async with asyncio.TaskGroup() as group:
-                clients = [group.create_task(self._load(number)) for number in range(_CLIENTS)]
-                await self._strike_all(points)
-                for client in clients:
-                    client.cancel()
-            await self._reckon()
-        finally:
-            for replica in self._replicas:
-                await replica.close()
+                    await replica.close()
 
     async def _strike_all(self, points: list[str]) -> None:
         """Each replica takes the next point from the common list as soon as it is up; a missed one goes to its end."""
@@ -246,10 +252,19 @@ class ClusterStorm:
                 await self.histories.read(replica.client, id, None if number else _SIZES[0], _CLIENTS + number)
         wrong = self.histories.impossible()
         assert not wrong, "\n".join(wrong)
+        await self._purge_all()
         await assert_swept(self._folder, self._stores)
         for replica in self._replicas:
             assert replica.program.logged("internal error") == []
             await replica.end()
+
+    async def _purge_all(self) -> None:
+        """The replicas take over what the killed ones left, and then everything acknowledged has been purged."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while await pending(self._stores.metadata):
+                await asyncio.sleep(0.5)
+        assert self.sink.missing() == []
+        assert self.sink.acknowledged
 
 
 async def assert_swept(folder: Path, stores: Stores) -> None:

@@ -8,6 +8,7 @@ from tests.linearizability import Operation, impossible
 from tests.live.client import Answer, Client, Lost
 from tests.live.ledger import Ledger
 from tests.live.numbered import numbered
+from tests.live.sink import Sink
 
 _OUTCOMES = {
     ("POST", 201): "created",
@@ -20,10 +21,14 @@ _OUTCOMES = {
 
 
 class Histories:
-    """Sends operations and records their outcomes. A missing response and a 503 count as unknown."""
+    """Sends operations and records their outcomes, and tells the sink of those that have to be purged.
 
-    def __init__(self) -> None:
+    A missing response and a 503 count as unknown.
+    """
+
+    def __init__(self, sink: Sink | None = None) -> None:
         self.answers: Counter[str] = Counter()
+        self._sink = sink
         self._pictures = Ledger(0)
         self._operations: dict[str, list[Operation]] = defaultdict(list)
 
@@ -61,6 +66,9 @@ class Histories:
         outcome = "unknown" if answer.status == 503 else _OUTCOMES.get((method, answer.status))
         assert outcome is not None, f"{method} of {id} was answered {answer}"
         self._operations[id][place] = replace(started, end=time.monotonic_ns(), outcome=outcome)
+        # The same bytes change nothing.
+        if self._sink is not None and (outcome == "deleted" or (outcome == "replaced" and not again)):
+            self._sink.acknowledge(id, started.call / 1e9)
         return answer
 
     async def read(self, client: Client, id: str, size: tuple[int, int] | None = None, number: int = 0) -> int | None:

@@ -51,6 +51,10 @@ def _summary(seed: int, storms: list[Storm]) -> str:
     lines = [f"{struck.total()} kills with STORM_SEED={seed}"]
     lines += [f"  {struck[name]:4} {name}" for name in (*failpoints.NAMES, RANDOM)]
     lines += ["  answers to writers: " + ", ".join(f"{count} {name}" for name, count in sorted(answers.items()))]
+    acknowledged, confirmed = (
+        sum(getattr(storm.sink, name) for storm in storms) for name in ("acknowledged", "confirmed")
+    )
+    lines += [f"  {acknowledged} acknowledged mutations to purge, {confirmed} purges"]
     return "\n".join(lines)
 
 

@@ -45,5 +45,7 @@ def _summary(title: str, storm: ClusterStorm, named: list[str]) -> str:
     lines = [f"{title}: {storm.kills} kills, {struck[STOPPED]} stops"]
     lines += [f"  {struck[name]:4} {name}" for name in (*named, RANDOM)]
     lines += [f"  {len(histories)} operations on {len(histories.ids)} ids"]
+    sink = storm.sink
+    lines += [f"  {sink.acknowledged} mutations to purge, {sink.confirmed} purges, {sink.refused} refused requests"]
     lines += ["  answers: " + ", ".join(f"{count} {name}" for name, count in sorted(histories.answers.items()))]
     return "\n".join(lines)

@@ -176,7 +176,7 @@ async def update_while_it_serves(versions: Versions, old: Client) -> None:
     if versions.metadata.startswith("postgresql"):
         refusal = await versions.run("check")
         assert refusal.code != 0
-        assert "is at version 0004, but this release needs 0005: run `pymager upgrade`" in refusal.err
+        assert "is at version 0004, but this release needs 0006: run `pymager upgrade`" in refusal.err
     upgrade = asyncio.create_task(versions.run("upgrade"))
     number = 0
     while not upgrade.done() or number < 5:
@@ -187,7 +187,7 @@ async def update_while_it_serves(versions: Versions, old: Client) -> None:
     if versions.metadata.startswith("postgresql"):
         refusal = await versions.run("check", old=True)
         assert refusal.code != 0
-        assert "is at version 0005, made by a newer pymager" in refusal.err
+        assert "is at version 0006, made by a newer pymager" in refusal.err
 
 
 async def work_at_once(old: Client, new: Client) -> None:

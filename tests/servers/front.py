@@ -119,6 +119,30 @@ class Varnish(FrontServer):
         ]
 
 
+class PurgedVarnish(Varnish):
+    """Varnish that a purger can make forget pictures: by its vmod xkey, or by bans."""
+
+    def __init__(self, origin: int, method: str) -> None:
+        super().__init__(origin)
+        self._example = f"varnish/purge-{method}.vcl"
+
+    @classmethod
+    def install(cls) -> None:
+        super().install()
+        if not any(Path("/usr/lib").glob("*/varnish/vmods/libvmod_xkey.so")):
+            apt_installed("varnish-modules")
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.put_in(self._example, {"/etc/varnish/pymager.vcl": str(self.folder / "pymager.vcl")}).rename(
+            self.folder / "purge.vcl"
+        )
+
+    def command(self) -> list[str]:
+        *words, _ = super().command()
+        return [*words, str(self.folder / "purge.vcl")]
+
+
 class Apache(FrontServer):
     """Apache with mod_proxy and mod_cache_disk."""
 
@@ -153,7 +177,7 @@ FRONTS: tuple[type[FrontServer], ...] = (Nginx, Varnish, Apache)
 
 def install() -> None:
     """All of them. Raises `Missing`."""
-    for kind in FRONTS:
+    for kind in (*FRONTS, PurgedVarnish):
         kind.install()
 
 

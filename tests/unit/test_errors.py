@@ -18,6 +18,7 @@ INTERNAL = {
     errors.NotFound,  # the library turns it into OriginalNotFound or OriginalLost
     errors.LeaseHeld,  # leases are the library's own
     errors.LeaseLost,
+    errors.PurgeFailed,  # delivered again
     errors.RevisionGone,  # the library tries again
     errors.WatermarkChanged,
     errors.ImportRefused,  # of a command

@@ -60,7 +60,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 {{- $own := .Values.secrets -}}
-{{- if and .Values.existingSecret (or $own.metadata $own.sharedCache $own.users $own.tokens $own.signingKeys $own.env) -}}
+{{- if and .Values.existingSecret (or $own.metadata $own.sharedCache $own.users $own.tokens $own.signingKeys $own.purgers $own.env) -}}
 {{- fail "existingSecret and secrets cannot be combined: put all secrets into one of them" -}}
 {{- end -}}
 {{- if and .Values.settings.metadata $own.metadata -}}
@@ -119,7 +119,7 @@ PYMAGER_LOG_FORMAT: json
 {{/* In base64, for `data`. With `stringData`, an upgrade would not remove old entries, and these would override values that are set elsewhere. */}}
 {{- define "pymager.secretVariables" -}}
 {{- with .Values.secrets }}
-{{- range $name := list "metadata" "sharedCache" "users" "tokens" "signingKeys" }}
+{{- range $name := list "metadata" "sharedCache" "users" "tokens" "signingKeys" "purgers" }}
 {{- with index $.Values.secrets $name }}
 PYMAGER_{{ snakecase $name | upper }}: {{ . | b64enc | quote }}
 {{- end }}

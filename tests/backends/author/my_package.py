@@ -11,6 +11,7 @@ from pymager.testing.backends import MemoryBlobs, MemoryMetadata
 _METHODS = (
     *("add", "get", "replace", "remove", "describe", "fence", "list_page"),
     *("acquire", "renew", "release", "get_property", "set_property", "ping", "tidy"),
+    *("due_purges", "list_purges", "count_purges", "update_purge", "finish_purge"),
 )
 
 

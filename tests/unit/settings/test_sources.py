@@ -195,6 +195,9 @@ BAD: dict[str, list[str]] = {
     "cors_origin": ["a\nb"],
     "sweep_interval": ["-1", "nan", "inf"],
     "sweep_grace": ["-1", "nan", "inf"],
+    "cache_tags": ["etag", "xkey,etag"],
+    "purgers": ["hunter2", "varnish", "fastly:a " * 9],
+    "purge_repeat": ["-1", "nan", "86401", "soon"],
     "sweep_max_orphan_percent": ["-1", "100.1", "nan", "many"],
     "old_recipe_days": ["-1", "nan", "inf", "1e9"],
     "log_level": ["INFO", "loud"],
@@ -322,6 +325,7 @@ def test_an_error_shows_no_secret() -> None:
         ("users", "hunter2"),
         ("tokens", "x hunter2"),
         ("signing_keys", "hunter2"),
+        ("purgers", "hunter2"),
         ("signing_keys", f"{TOKEN} hunter2"),
         ("signing_keys", "hunter2!" * 9),
     ):
