@@ -19,6 +19,8 @@ asyncio_mode = strict
 asyncio_default_fixture_loop_scope = function
 filterwarnings = error
 """
+_PLUGINS = ("-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin")
+_ONLY_THESE_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}  # the contracts need no others
 _PAGE = "docs/how-to/write-a-backend.md"
 _MIN_PASSED = 60
 
@@ -51,9 +53,9 @@ def test_a_sample_runs_the_whole_contract_and_passes(tmp_path: Path, sample: str
     (tmp_path / "test_sample.py").write_text(sample)
     path = os.pathsep.join([str(_MY_PACKAGE), *sys.path])
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_sample.py"],
+        [sys.executable, "-m", "pytest", "-q", *_PLUGINS, "test_sample.py"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path, "PYTEST_ADDOPTS": "", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": path, **_ONLY_THESE_PLUGINS, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,

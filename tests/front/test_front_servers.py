@@ -16,13 +16,18 @@ from tests.servers.front import Apache, FrontServer, Nginx, Varnish
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 _PHOTO, _OTHER = jpeg(640, 480), jpeg(320, 240, seed=2)
-_LARGE = jpeg(4000, 3000, quality=95)  # 3.5 MB: the origin writes a body in pieces of 1 MiB
 _STALE = ("STALE", "UPDATING")
 
 
 def only(*kinds: type[FrontServer]) -> pytest.MarkDecorator:
     """What the others have no way to do."""
     return pytest.mark.parametrize("kind", kinds, ids=lambda kind: kind.__name__.lower(), indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    """3.5 MB: the origin writes a body in pieces of 1 MiB."""
+    return jpeg(4000, 3000, quality=95)
 
 
 @pytest.fixture
@@ -226,11 +231,11 @@ async def _soon(way: Way, path: str) -> int | None:
         return None
 
 
-async def test_writes_pass_and_are_not_kept(ways: dict[str, Way], name: str) -> None:
+async def test_writes_pass_and_are_not_kept(ways: dict[str, Way], name: str, large: bytes) -> None:
     way = ways["long"]
-    created = await way.writer.put(name, _LARGE)
+    created = await way.writer.put(name, large)
     assert created.status == 201, created
-    assert (await way.outside.get(f"/original/{name}")).body == _LARGE
+    assert (await way.outside.get(f"/original/{name}")).body == large
     assert (await way.writer.put(f"{name}-2", b"no picture")).status == 400
     assert (await way.outside.put(f"{name}-3", _PHOTO)).status == 401
     assert (await way.writer.post(name, _PHOTO)).status == 409
@@ -238,13 +243,13 @@ async def test_writes_pass_and_are_not_kept(ways: dict[str, Way], name: str) -> 
     assert (await way.outside.get("/original?limit=1")).status == 401
 
 
-async def test_uploads_reach_the_origin_while_they_come(ways: dict[str, Way], name: str) -> None:
+async def test_uploads_reach_the_origin_while_they_come(ways: dict[str, Way], name: str, large: bytes) -> None:
     way = ways["long"]
-    spool, half = way.origin.folder / "spool", len(_LARGE) // 2
+    spool, half = way.origin.folder / "spool", len(large) // 2
     async with connected(way.port) as raw:
-        await raw.send(head("PUT", f"/original/{name}", Content_Length=len(_LARGE)) + _LARGE[:half])
+        await raw.send(head("PUT", f"/original/{name}", Content_Length=len(large)) + large[:half])
         await until(lambda: _spooled(spool) > half // 2, "the first half at the origin")
-        await raw.send(_LARGE[half:])
+        await raw.send(large[half:])
         assert (await raw.head())[0] == 201
 
 

@@ -4,6 +4,9 @@ An interpreter that starts and imports the program takes ten times the processor
 forked process is one of its own like any other, with its own environment, folder, files, signals and exit code: it
 can be killed at any moment. What the imports themselves do is not seen here; `fresh` processes show that.
 
+A forked process ends as an interpreter does, after its threads, its exit functions and its last output, but does not
+take apart what it has imported: that alone would copy nearly all of the memory that it shares with the fork server.
+
 The fork server is this file, run as a program. It has one thread and no event loop, so that a fork is safe. It ends
 with the process of the tests, and what it forked ends with it.
 """
@@ -17,17 +20,19 @@ import json
 import os
 import pkgutil
 import runpy
+import select
 import selectors
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Self
+from typing import IO, NoReturn, Self
 
 _PACKAGES = ("cli", "library", "operations", "process", "settings", "telemetry", "variants", "web", "workers")
 _BACKENDS = ("pymager_filesystem", "pymager_s3", "pymager_sql", "pymager_dynamodb", "pymager_memcached")
@@ -77,10 +82,10 @@ class Forked:
 
     def _wait(self, timeout: float | None) -> int | None:
         if self.returncode is None:
-            with selectors.DefaultSelector() as selector:
-                selector.register(self._status, selectors.EVENT_READ)
-                if not selector.select(timeout):
-                    return None
+            poll = select.poll()
+            poll.register(self._status, select.POLLIN)
+            if not poll.poll(None if timeout is None else timeout * 1000):
+                return None
             status = os.read(self._status, _STATUS_BYTES)
             # Nothing is there if the fork server was killed, and with it everything that it forked.
             self.returncode = int.from_bytes(status, "little", signed=True) if status else -signal.SIGKILL
@@ -232,7 +237,21 @@ def _main() -> None:
     gc.freeze()  # a forked process would copy every page that its collector visits
     if _serve(channel) is not None:
         channel.detach()  # it is closed here
-        runpy.run_module("pymager", run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module("pymager", run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            if end.code is not None and not isinstance(end.code, int):
+                raise
+            _exit(end.code or 0)
+
+
+def _exit(code: int) -> NoReturn:
+    """End this process in the order of `Py_FinalizeEx`, but without taking modules and objects apart."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code & 0xFF)
 
 
 if __name__ == "__main__":

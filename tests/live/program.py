@@ -34,6 +34,9 @@ _OLD_WORKER = "pymager.engine.worker"
 _TEMPLATE = "pymager.engine.template"
 """In the command line of the processes that worker processes are forked from, and so in theirs."""
 _ENDED = (b"Z", b"X")
+_TICKS = os.sysconf("SC_CLK_TCK")
+_START_MARGIN_SECONDS = 2.0
+_MAX_PROC_BYTES = 1 << 16
 
 
 async def until(condition: Callable[[], Any], what: str, seconds: float = TIMEOUT_SECONDS) -> Any:
@@ -125,6 +128,22 @@ def _whole(file: IO[bytes]) -> str:
     return file.read().decode()
 
 
+@dataclass(frozen=True)
+class _Stat:
+    """The parent of a process, and when it started, in clock ticks after the boot."""
+
+    parent: int
+    start: int
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A process of a program, and when it started: its number can be that of another process later."""
+
+    start: int
+    process: psutil.Process
+
+
 class Program:
     """A `pymager serve` that was started; `url` is there once it answers."""
 
@@ -135,7 +154,8 @@ class Program:
         self.folder = folder
         self.url = ""
         self._out, self._log = folder / f"{name}.out", folder / f"{name}.log"
-        self._seen: set[psutil.Process] = set()
+        self._seen: dict[int, _Seen] = {}
+        self._not_before = int((time.clock_gettime(time.CLOCK_BOOTTIME) - _START_MARGIN_SECONDS) * _TICKS)
         with self._out.open("wb") as out, self._log.open("wb") as log, Path(os.devnull).open("rb") as nothing:
             files = (nothing, out, log)
             self._popen = started(("serve", *arguments), environment(folder, settings), folder, files, fresh=fresh)
@@ -209,8 +229,8 @@ class Program:
 
     def processes(self) -> list[psutil.Process]:
         """All of its processes that run, whoever is their parent by now."""
-        self._look()
-        return [process for process in self._seen if _runs(process)]
+        stats = self._look()
+        return [seen.process for pid, seen in self._seen.items() if pid in stats and stats[pid].start == seen.start]
 
     async def close(self) -> None:
         """End whatever still runs."""
@@ -224,16 +244,17 @@ class Program:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
 
-    def _look(self) -> None:
+    def _look(self) -> "dict[int, _Stat]":
         """Learn of new processes: children of known ones, and those that name a known one as their server."""
-        seen = {process.pid for process in self._seen}
-        known, parents = seen | {self.pid}, _parents()
-        servers = {pid: _server_of(pid) for pid in parents.keys() - known}
-        while found := {pid for pid in parents if parents[pid] in known or servers.get(pid) in known} - known:
+        stats, known = _stats(), self._seen.keys() | {self.pid}
+        others = {pid: stat for pid, stat in stats.items() if stat.start >= self._not_before and pid not in known}
+        servers = {pid: _server_of(pid) for pid in others}
+        while found := {pid for pid in others if others[pid].parent in known or servers[pid] in known} - known:
             known |= found
-        for pid in (known & parents.keys()) - seen:
+        for pid in (known & stats.keys()) - self._seen.keys():
             with suppress(psutil.NoSuchProcess):
-                self._seen.add(psutil.Process(pid))
+                self._seen[pid] = _Seen(stats[pid].start, psutil.Process(pid))
+        return stats
 
 
 @asynccontextmanager
@@ -272,31 +293,32 @@ def _die_with_tests() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _runs(process: psutil.Process) -> bool:
-    """Whether it does; a process id that is another's by now does not count, nor one that only waits to be reaped."""
-    try:
-        return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _parents() -> dict[int, int]:
-    """The processes that run, and the parent of each (proc_pid_stat(5))."""
+def _stats() -> dict[int, _Stat]:
+    """The processes that run (proc_pid_stat(5)); one that only waits to be reaped does not."""
     found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended
-            state, parent = (folder / "stat").read_bytes().rpartition(b")")[2].split(None, 2)[:2]
+    for name in os.listdir("/proc"):  # noqa: PTH208 - this is called often, and there are many
+        if name.isdigit() and (line := _read(f"/proc/{name}/stat")):
+            state, parent, *fields = line.rpartition(b")")[2].split(None, 20)
             if state not in _ENDED:
-                found[int(folder.name)] = int(parent)
+                found[int(name)] = _Stat(int(parent), int(fields[17]))
     return found
+
+
+def _read(path: str) -> bytes:
+    """The first bytes of a file of a process; none if that has ended."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return os.read(descriptor, _MAX_PROC_BYTES)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return b""
 
 
 def _server_of(pid: int) -> int | None:
     """The process that a worker or a template names as its server, which may have ended."""
-    try:
-        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return None
+    arguments = _read(f"/proc/{pid}/cmdline").split(b"\0")
     *_, server, _ = (b"", *arguments)
     return int(server) if _TEMPLATE.encode() in arguments and server.isdigit() else None
 

@@ -1,6 +1,7 @@
 """A full disk: the upload is refused, nothing half is left, and the service goes on once there is room."""
 
 import asyncio
+import functools
 import os
 import resource
 import subprocess
@@ -17,8 +18,12 @@ from tests.pictures import encoded, jpeg, photograph
 pytestmark = pytest.mark.live
 
 _SMALL = jpeg(320, 240)
-_LARGE = encoded(photograph(2000, 1500), "BMP")  # 9 MB
 _DISK = 12 << 20
+
+
+@functools.cache
+def _large() -> bytes:
+    return encoded(photograph(2000, 1500), "BMP")  # 9 MB
 
 
 @pytest.fixture
@@ -40,15 +45,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 async def test_uploads_go_on_once_there_is_room_again(tmp_path: Path, small_disk: Path) -> None:
     async with running(tmp_path) as program, Client(program.url) as client:
         assert (await client.put("first", _SMALL)).status == 201
-        assert (await client.put("large", _LARGE)).status == 201
+        assert (await client.put("large", _large())).status == 201
         for method in (client.post, client.put):
-            answer = await method("another", _LARGE)
+            answer = await method("another", _large())
             assert answer.status == 507, answer
         assert (await client.put("large", encoded(photograph(1999, 1500), "BMP"))).status == 507
-        assert (await client.get("/original/large")).body == _LARGE
+        assert (await client.get("/original/large")).body == _large()
         assert_disk_is_as_the_catalog_says(tmp_path)
         assert (await client.delete("large")).status == 204
-        await _until_taken(client, "another", _LARGE)
+        await _until_taken(client, "another", _large())
         assert (await client.get("/original/first")).body == _SMALL
         assert program.logged("internal error") == []
     await assert_swept(tmp_path)
@@ -77,15 +82,15 @@ async def test_a_file_that_may_not_grow_stands_for_a_full_disk(tmp_path: Path) -
     async with running(tmp_path) as program, Client(program.url) as client:
         assert (await client.put("first", _SMALL)).status == 201
         before = resource.prlimit(program.pid, resource.RLIMIT_FSIZE, (4 << 20, resource.RLIM_INFINITY))
-        assert (await client.put("large", _LARGE)).status == 507
-        assert (await client.post("large", _LARGE)).status == 507
+        assert (await client.put("large", _large())).status == 507
+        assert (await client.post("large", _large())).status == 507
         assert (await client.get("/original/large")).status == 404
         assert_disk_is_as_the_catalog_says(tmp_path)
         spooled = [path for path in (tmp_path / "spool").rglob("*") if path.is_file() and path.name != "lock"]
         assert spooled == []
         resource.prlimit(program.pid, resource.RLIMIT_FSIZE, before)
-        assert (await client.put("large", _LARGE)).status == 201
-        assert (await client.get("/original/large")).body == _LARGE
+        assert (await client.put("large", _large())).status == 201
+        assert (await client.get("/original/large")).body == _large()
 
 
 async def _until_taken(client: Client, id: str, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """A bucket and a database without room: uploads are refused whole, the rest goes on, and room is all that is needed."""
 
 import asyncio
+import functools
 import os
 import shutil
 import subprocess
@@ -22,9 +23,13 @@ from tests.servers.s3 import S3Server
 pytestmark = pytest.mark.live
 
 _SMALL = jpeg(320, 240)
-_LARGE = encoded(photograph(2000, 1500), "BMP")  # 9 MB
 _BUCKET_DISK, _DATABASE_DISK = 96 << 20, 160 << 20
 _RECOVERED_WITHIN = 90.0
+
+
+@functools.cache
+def _large() -> bytes:
+    return encoded(photograph(2000, 1500), "BMP")  # 9 MB
 
 
 @dataclass
@@ -90,14 +95,14 @@ async def test_a_full_bucket_refuses_uploads_and_serves_the_rest(
             assert (await client.get("/derived/cat-80x60.jpg")).status == 200
             place.fill()
             for method in (client.post, client.put):
-                assert _is_refused(await method("another", _LARGE))
-            assert _is_refused(await client.put("cat", _LARGE))
+                assert _is_refused(await method("another", _large()))
+            assert _is_refused(await client.put("cat", _large()))
             assert (await client.get("/info/another")).status == 404
             assert (await client.get("/original/cat")).body == _SMALL
             assert (await client.get("/derived/cat-80x60.jpg")).status == 200
             place.make_room()
-            await _until_taken(client, "another", _LARGE)
-            assert (await client.get("/original/another")).body == _LARGE
+            await _until_taken(client, "another", _large())
+            assert (await client.get("/original/another")).body == _large()
             assert (await client.get("/derived/cat-40x30.jpg")).picture.size == (40, 30)
             assert program.logged("internal error") == []
         await assert_swept(tmp_path, stores)

@@ -16,9 +16,16 @@ from tests.pictures import jpeg
 pytestmark = pytest.mark.live
 
 _SIDE = 256
-_PHOTO, _OTHER = jpeg(2400, 1800), jpeg(2400, 1800, seed=2)
 _SIZES = ("100x75", "80x60", "60x60", "40x30", "20x20")
 _TOO_LARGE = "400x300"
+
+
+def _photo() -> bytes:
+    return jpeg(2400, 1800)
+
+
+def _other() -> bytes:
+    return jpeg(2400, 1800, seed=2)
 
 
 def _mezzanines(folder: Path, id: str = "cat") -> list[Path]:
@@ -53,19 +60,19 @@ def _passes(folder: Path, point: str) -> int:
 
 async def test_variants_of_many_sizes_do_not_open_the_original(tmp_path: Path) -> None:
     async with running(tmp_path, mezzanine=_SIDE) as program, Client(program.url) as client:
-        assert (await client.put("cat", _PHOTO)).status == 201
+        assert (await client.put("cat", _photo())).status == 201
         path = _original(tmp_path)
         path.rename(tmp_path / "away")
         await _variants(client)
         assert (await client.get(f"/derived/cat-{_TOO_LARGE}.jpg")).status == 500
         (tmp_path / "away").rename(path)
         assert (await client.get(f"/derived/cat-{_TOO_LARGE}.jpg")).status == 200
-        assert (await client.get("/original/cat")).body == _PHOTO
+        assert (await client.get("/original/cat")).body == _photo()
 
 
 async def test_a_mezzanine_has_no_url(tmp_path: Path) -> None:
     async with running(tmp_path, mezzanine=_SIDE) as program, Client(program.url) as client:
-        assert (await client.put("cat", _PHOTO)).status == 201
+        assert (await client.put("cat", _photo())).status == 201
         [path] = _mezzanines(tmp_path)
         for name in ("cat-mezzanine.jpg", f"cat/{path.parts[-3]}/{path.parts[-2]}/mezzanine.jpg", "mezzanine.jpg"):
             assert (await client.get(f"/derived/{name}")).status == 404
@@ -77,7 +84,7 @@ async def test_a_missing_mezzanine_is_made_once_for_all_sizes_and_gives_the_same
 ) -> None:
     settings = {"mezzanine": _SIDE, "failpoint_count": tmp_path / "count", "workers": workers}
     async with running(tmp_path, **settings) as program, Client(program.url) as client:
-        assert (await client.put("cat", _PHOTO)).status == 201
+        assert (await client.put("cat", _photo())).status == 201
         before = await _variants(client)
         [path] = _mezzanines(tmp_path)
         bytes_before = path.read_bytes()
@@ -103,7 +110,7 @@ async def test_a_missing_mezzanine_is_made_once_for_all_sizes_and_gives_the_same
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "longer", "of another original", "of another side"])
 async def test_a_damaged_mezzanine_is_made_again_and_no_client_sees_it(tmp_path: Path, damage: str) -> None:
     async with running(tmp_path, mezzanine=_SIDE) as program, Client(program.url) as client:
-        for id, body in (("cat", _PHOTO), ("dog", _OTHER)):
+        for id, body in (("cat", _photo()), ("dog", _other())):
             assert (await client.put(id, body)).status == 201
         [path], [other] = _mezzanines(tmp_path), _mezzanines(tmp_path, "dog")
         right = path.read_bytes()
@@ -116,7 +123,7 @@ async def test_a_damaged_mezzanine_is_made_again_and_no_client_sees_it(tmp_path:
             "flipped": right[:500] + bytes([right[500] ^ 1]) + right[501:],
             "longer": right + b"\0",
             "of another original": other.read_bytes(),
-            "of another side": _PHOTO,
+            "of another side": _photo(),
         }
         path.write_bytes(wrong[damage])
         assert await program.stop() == 0
@@ -131,7 +138,7 @@ async def test_a_damaged_mezzanine_is_made_again_and_no_client_sees_it(tmp_path:
 
 async def test_without_mezzanines_none_is_made_and_originals_of_then_get_theirs_later(tmp_path: Path) -> None:
     async with running(tmp_path, mezzanine="off") as program, Client(program.url) as client:
-        assert (await client.put("cat", _PHOTO)).status == 201
+        assert (await client.put("cat", _photo())).status == 201
         await _variants(client)
         assert _mezzanines(tmp_path) == []
         assert await program.stop() == 0
@@ -142,7 +149,7 @@ async def test_without_mezzanines_none_is_made_and_originals_of_then_get_theirs_
 
 async def test_after_a_delete_during_a_render_that_makes_a_mezzanine_nothing_is_left(tmp_path: Path) -> None:
     async with running(tmp_path, mezzanine="off") as program, Client(program.url) as client:
-        assert (await client.put("cat", _PHOTO)).status == 201
+        assert (await client.put("cat", _photo())).status == 201
         assert await program.stop() == 0
     settings = {"mezzanine": _SIDE, "failpoint_count": tmp_path / "count"}
     async with running(tmp_path, name="on", **settings) as program, Client(program.url) as client:
@@ -159,7 +166,7 @@ async def test_after_a_delete_during_a_render_that_makes_a_mezzanine_nothing_is_
 @pytest.mark.parametrize("point", ["derive.mezzanine-made", "derive.mezzanine-put"])
 async def test_a_late_writer_of_a_mezzanine_deletes_it_after_a_delete(tmp_path: Path, point: str) -> None:
     async with running(tmp_path, name="off", mezzanine="off") as program, Client(program.url) as client:
-        assert (await client.put("cat", _PHOTO)).status == 201
+        assert (await client.put("cat", _photo())).status == 201
         order = tmp_path / "order"
         hooks = {"failpoint_kill": order, "failpoint_killed": tmp_path / "stopped"}
         async with running(tmp_path, name="on", mezzanine=_SIDE, **hooks) as late, Client(late.url) as its_client:
@@ -180,20 +187,20 @@ async def test_a_program_that_dies_around_a_mezzanine_leaves_nothing_and_is_made
 ) -> None:
     if point.startswith("derive."):
         async with running(tmp_path, name="off", mezzanine="off") as program, Client(program.url) as client:
-            assert (await client.put("cat", _PHOTO)).status == 201
+            assert (await client.put("cat", _photo())).status == 201
             assert await program.stop() == 0
     hooks = {"failpoint_kill": tmp_path / "order", "failpoint_killed": tmp_path / "killed"}
     (tmp_path / "order").write_text(f"{point} 1")
     async with running(tmp_path, name="dies", mezzanine=_SIDE, **hooks) as program, Client(program.url) as client:
         with pytest.raises(Lost):
-            await (client.get("/derived/cat-100x75.jpg") if "derive" in point else client.put("cat", _PHOTO))
+            await (client.get("/derived/cat-100x75.jpg") if "derive" in point else client.put("cat", _photo()))
         assert await program.ended() == -signal.SIGKILL
     await assert_swept(tmp_path)
     async with running(tmp_path, name="again", mezzanine=_SIDE) as program, Client(program.url) as client:
         if point.startswith("upload."):
             assert (await client.get("/original/cat")).status == 404
             assert blob_keys(tmp_path) == [key for key in blob_keys(tmp_path) if key[0] not in ("original", "derived")]
-            assert (await client.put("cat", _PHOTO)).status == 201
+            assert (await client.put("cat", _photo())).status == 201
         await _variants(client)
         assert len(_mezzanines(tmp_path)) == 1
         assert await program.stop() == 0
@@ -210,7 +217,7 @@ async def test_programs_with_different_sides_share_the_stores_and_no_sweep_delet
         Client(first.url) as client,
         Client(second.url) as other,
     ):
-        assert (await client.put("cat", _PHOTO)).status == 201
+        assert (await client.put("cat", _photo())).status == 201
         here, there = await _variants(client), await _variants(other)
         assert [answer.picture.size for answer in here] == [answer.picture.size for answer in there]
         recipes = [mezzanine_recipe(_SIDE), mezzanine_recipe(320)]
@@ -241,7 +248,7 @@ async def test_warm_decodes_an_original_once_for_several_sizes(tmp_path: Path) -
 
 async def test_an_import_makes_mezzanines_and_copies_have_them(tmp_path: Path) -> None:
     (tmp_path / "album").mkdir()
-    (tmp_path / "album/cat.jpg").write_bytes(_PHOTO)
+    (tmp_path / "album/cat.jpg").write_bytes(_photo())
     assert (await command(tmp_path, "import", "album", mezzanine=_SIDE)).code == 0
     [path] = _mezzanines(tmp_path)
     done = await command(tmp_path, "copy-blobs", f"file://{tmp_path}/data", f"file://{tmp_path}/copy")

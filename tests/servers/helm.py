@@ -38,7 +38,7 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     homes = {f"HELM_{name}_HOME": str(folder / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
     return subprocess.run(
         [str(folder / "helm"), *arguments],
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), **homes},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "GOGC": "off", **homes},  # it ends before it needs memory
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
