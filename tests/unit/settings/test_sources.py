@@ -187,6 +187,7 @@ BAD: dict[str, list[str]] = {
     "queue_size": ["-1"],
     "worker_memory": ["1MB", "x"],
     "worker_timeout": ["0", "nan", "inf"],
+    "sandbox": ["on", "", "AUTO", "true"],
     "worker_max_jobs": ["0"],
     "memory_cache": ["-1"],
     "cache_control": ["", "a\r\nb: c"],

@@ -12,7 +12,7 @@ import pytest
 from pymager.errors import ConfigurationError, Undecodable
 from pymager.workers import template
 from pymager.workers.pool import WorkerPool
-from tests.unit.workers.pools import MISBEHAVING, is_running, pool, rendered, until
+from tests.unit.workers.pools import MISBEHAVING, USUAL_FILES, is_running, kinds_of_files, pool, rendered, until
 
 JobFile = Callable[[str], Path]
 
@@ -159,6 +159,5 @@ async def test_a_worker_has_no_file_of_workers_that_were_forked_before(job_file:
         first, seen = set(workers.state.pids), 0
         while seen < 4:
             report = json.loads(await rendered(workers, job_file("report")))
-            kinds = sorted(name.split(":")[0] for name in report["files"].values())
-            assert kinds == ["/dev/null", "/dev/null", "pipe", "socket"]
+            assert kinds_of_files(report) == USUAL_FILES
             seen += not first & set(workers.state.pids)  # all of the first workers were replaced
