@@ -7,7 +7,7 @@ id, or the number of the error with which the fork failed, negative. `a` loads a
 workers that are forked from then on. The answer is the address space in MiB that they take.
 
 A system without this fork has `python -m pymager.engine.template alone DECODERS FILE SERVER` instead, once for each
-worker: it loads all modules, forks nothing, and is itself the worker with this connection.
+worker: it forks nothing, and is itself the worker with this connection. It loads all modules if it is to be confined.
 
 The template runs no job, reads no picture and has only one thread, so that each worker starts from the same state.
 """
@@ -52,15 +52,10 @@ def main(load_handlers: LoadHandlers) -> NoReturn:
         handlers = load_handlers(decoders)
     connection = socket.socket(fileno=int(descriptor))
     if protocol.ALONE in mode:
-        worker.run(connection, server, handlers, _all_loaded(handlers))
+        worker.run(connection, server, handlers, None, is_alone=True)
     else:
         _Template(connection, server, handlers).run()
     os._exit(0)
-
-
-def _all_loaded(handlers: JobHandlers) -> Files:
-    with uncollected():
-        return handlers.load_all()
 
 
 class _Template:
@@ -81,7 +76,8 @@ class _Template:
                 channel, stderr = files
                 self._fork(channel, stderr)
             elif message == protocol.LOAD_ALL:
-                self._files = self._files or _all_loaded(self._handlers)
+                with uncollected():
+                    self._files = self._files or self._handlers.load_all()
                 self._answer(sandbox.address_space() >> 20)
             else:
                 return

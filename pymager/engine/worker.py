@@ -56,16 +56,21 @@ class JobHandlers:
     load_all: Callable[[], Files] = Files
 
 
-def run(channel: socket.socket, server: int, handlers: JobHandlers, files: Files | None) -> NoReturn:
+def run(
+    channel: socket.socket, server: int, handlers: JobHandlers, files: Files | None, *, is_alone: bool = False
+) -> NoReturn:
     """Run jobs in this process, which was just forked from the template. `server` is the server's process id.
 
-    `files` is what the modules read later; None if only the usual ones are loaded.
+    `files` is what the modules read later; None if only the usual ones are loaded. `is_alone` says that there is no
+    template, which could load the others later.
     """
     sandbox.die_with_parent(server)
     sandbox.set_name("pymager-worker")
     os.setpgid(0, 0)  # Ctrl-C reaches only the server, which then drains
     connection = Connection(channel)
     if (start := connection.receive()) is not None:
+        if is_alone and protocol.confinement_of(start.content["confinement"]):
+            files = handlers.load_all()
         limit = start.content["memory_bytes"]
         sandbox.restrict(limit)
         _require_memory(limit)

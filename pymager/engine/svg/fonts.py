@@ -15,7 +15,7 @@ FOLDERS = (
 )
 """What resvg reads for each picture with text."""
 
-_FONT_FOLDERS = FOLDERS[:2]
+_FOLDERS = FOLDERS[:2]
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 _MAX_FILES = 20_000
 _KNOWN = {
@@ -80,7 +80,7 @@ def can_be_read() -> bool:
 def _installed() -> set[str]:
     """The names of font files without a style: `DejaVuSans` for `DejaVuSans.ttf` and `DejaVuSans-Bold.ttf`."""
     names: set[str] = set()
-    for folder in _FONT_FOLDERS:
+    for folder in _FOLDERS:
         for _, _, files in os.walk(folder):
             names |= {Path(file).stem.partition("-")[0] for file in files}
             if len(names) > _MAX_FILES:

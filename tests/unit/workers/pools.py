@@ -16,6 +16,17 @@ from tests.unit.workers.misbehaving_worker import LEAST_HEIGHT
 MISBEHAVING = (str(Path(__file__).with_name("misbehaving_worker.py")),)
 ACCEPTED = PictureLimits(("JPEG",), pixels=12_345)
 TARGET = RenderJob(Variant(80, 60, "jpeg"), Encoding(background=(1, 2, 3)))
+UNSUPPORTED = """
+import errno, runpy
+from pymager.engine import template
+
+def unsupported_fork():
+    raise OSError(errno.EINVAL, "Invalid argument")
+
+template.fork_sibling = unsupported_fork
+runpy.run_path({program!r}, run_name="__main__")
+"""
+"""A program whose template cannot fork, made of another one."""
 TIMEOUT_SECONDS = 60.0
 USUAL_FILES = ["memory", "memory", "null", "null", "original", "pipe", "socket"]
 """The kinds of the open files of a worker process that runs a job."""

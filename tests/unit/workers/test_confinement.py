@@ -14,7 +14,7 @@ import pytest
 from pymager import confinement, landlock, seccomp
 from pymager.confinement import NONE, Confinement
 from pymager.errors import ConfigurationError, Undecodable
-from tests.unit.workers.pools import pool, rendered
+from tests.unit.workers.pools import UNSUPPORTED, pool, rendered
 
 HOSTILE = (str(Path(__file__).with_name("hostile_worker.py")),)
 DENIED = {"EPERM", "EACCES"}
@@ -63,10 +63,12 @@ def attacks(tmp_path: Path) -> Iterator[Attacks]:
         }
 
 
-async def outcomes(chosen: Confinement, attacks: Attacks, folder: Path) -> dict[str, str]:
+async def outcomes(
+    chosen: Confinement, attacks: Attacks, folder: Path, program: tuple[str, ...] = HOSTILE
+) -> dict[str, str]:
     """What the system answers to each attack, in one worker, which survives them."""
     found = {}
-    async with pool(program=HOSTILE, confinement=chosen) as workers:
+    async with pool(program=program, confinement=chosen) as workers:
         for name, arguments in ({"files": ["files"], "thread": ["thread"]} | attacks).items():
             (file := folder / "attack.txt").write_text(json.dumps(arguments))
             found[name] = (await rendered(workers, file)).decode()
@@ -127,6 +129,13 @@ async def test_a_job_that_imports_runs_in_a_worker_with_all_modules(tmp_path: Pa
         assert (workers.state.started, workers.state.restarts) == (2, 0)
         file.write_text('["import", "this"]')
         assert await rendered(workers, file) == b"not installed"
+
+
+async def test_workers_without_a_template_load_all_modules_before_they_are_confined(tmp_path: Path) -> None:
+    program = ("-c", UNSUPPORTED.format(program=HOSTILE[0]))
+    attempts = {"import": ["import", "colorsys"], "read": ["read", "/etc/passwd"]}
+    found = await outcomes(confinement.chosen("required"), attempts, tmp_path, program)
+    assert (found["import"], found["read"] in DENIED) == ("ok", True)
 
 
 async def test_modules_that_leave_no_memory_are_not_loaded(tmp_path: Path) -> None:

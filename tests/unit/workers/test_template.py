@@ -12,7 +12,16 @@ import pytest
 from pymager.errors import ConfigurationError, Undecodable
 from pymager.workers import template
 from pymager.workers.pool import WorkerPool
-from tests.unit.workers.pools import MISBEHAVING, USUAL_FILES, is_running, kinds_of_files, pool, rendered, until
+from tests.unit.workers.pools import (
+    MISBEHAVING,
+    UNSUPPORTED,
+    USUAL_FILES,
+    is_running,
+    kinds_of_files,
+    pool,
+    rendered,
+    until,
+)
 
 JobFile = Callable[[str], Path]
 
@@ -112,18 +121,6 @@ async def test_a_template_that_ends_instead_of_forking_is_replaced(tmp_path: Pat
         assert (await workers.inspect(job_file("fine"))).format == "jpeg"
         assert template_of(workers) != first
         assert int(failures.read_text()) == -102
-
-
-UNSUPPORTED = """
-import errno, runpy
-from pymager.engine import template
-
-def unsupported_fork():
-    raise OSError(errno.EINVAL, "Invalid argument")
-
-template.fork_sibling = unsupported_fork
-runpy.run_path({program!r}, run_name="__main__")
-"""
 
 
 async def test_workers_load_the_decoders_themselves_where_the_system_cannot_fork_siblings(job_file: JobFile) -> None:
