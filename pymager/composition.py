@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from pymager import registry
+from pymager import confinement, registry
 from pymager.engine.limits import PictureLimits
 from pymager.errors import ConfigurationError, NoSpace, Unavailable
 from pymager.formats import Encoding
@@ -29,6 +29,7 @@ from pymager.purging.delivery import Delivery
 from pymager.purging.tags import Tags
 from pymager.settings.model import Settings
 from pymager.settings.sources import without_password
+from pymager.telemetry.families import SANDBOX
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import OFF, Observer
 from pymager.telemetry.shared_memory import SharedMetrics
@@ -144,7 +145,12 @@ async def opened(
         quota = Quota(max_spool_bytes(settings, spool.folder))
         limits = worker_limits(settings), picture_limits(settings)
         background = encoding(settings).background
-        workers = WorkerPool(settings.workers, settings.queue_size, *limits, background=background, observer=observer)
+        workers = WorkerPool(
+            *(settings.workers, settings.queue_size, *limits),
+            background=background,
+            confinement=_confinement(settings, observer),
+            observer=observer,
+        )
         async with AsyncExitStack() as stack:
             blobs, metadata = await stack.enter_async_context(stores(settings))
             await stack.enter_async_context(workers)
@@ -266,6 +272,18 @@ def observing(settings: Settings, shared_metrics: SharedMetrics | None) -> Itera
         yield Observer(metrics, tracer, timed=settings.server_timing)
     finally:
         tracer.close()
+
+
+def _confinement(settings: Settings, observer: Observer) -> confinement.Confinement:
+    """The sandbox of worker processes. Raises `ConfigurationError` if it is required, and the kernel lacks a part."""
+    chosen = confinement.chosen(settings.sandbox)
+    observer.count(SANDBOX, "landlock", by=chosen.landlock)
+    observer.count(SANDBOX, "seccomp", by=int(chosen.seccomp))
+    if settings.sandbox == "auto" and not (chosen.landlock and chosen.seccomp):
+        log.warning(f"sandbox: {chosen}; this system lacks the rest")
+    else:
+        log.info(f"sandbox: {chosen}")
+    return chosen
 
 
 def encoding(settings: Settings) -> Encoding:

@@ -19,7 +19,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CPU_TIMER_CLOCK_ID = -8  # clock_getcpuclockid(3): CPUCLOCK_PROF of this process
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_STATM_BYTES = 256  # more than its seven numbers have
+_PROC_FILE_BYTES = 8_192  # more than statm and status have
 _MAX_OPEN_FILES = 64
 _NICENESS = 5
 _OOM_SCORE_ADJ = "1000"  # proc(5): the maximum, so that the kernel kills this process first
@@ -73,9 +73,33 @@ def address_space(process: int | str = "self") -> int:
     """The address space of a process in bytes, which the limit on memory counts, proc(5). Raises `OSError`."""
     file = os.open(f"/proc/{process}/statm", os.O_RDONLY | os.O_CLOEXEC)  # a tenth of what `Path.read_text` costs
     try:
-        return int(os.read(file, _STATM_BYTES).split(maxsplit=1)[0]) * _PAGE_BYTES
+        return _address_space(file)
     finally:
         os.close(file)
+
+
+def _address_space(statm: int) -> int:
+    return int(os.pread(statm, _PROC_FILE_BYTES, 0).split(maxsplit=1)[0]) * _PAGE_BYTES
+
+
+class MemoryUsage:
+    """The address space of this process. Its files stay open: a process that is confined can open none."""
+
+    def __init__(self) -> None:
+        self.descriptors = tuple(
+            os.open(f"/proc/self/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in ("statm", "status")
+        )
+
+    def address_space(self) -> int:
+        """Its size now, in bytes."""
+        return _address_space(self.descriptors[0])
+
+    def largest_address_space(self) -> int:
+        """The largest size that it has had, in bytes, proc(5)."""
+        for line in os.pread(self.descriptors[1], _PROC_FILE_BYTES, 0).splitlines():
+            if line.startswith(b"VmPeak:"):
+                return int(line.split()[1]) << 10
+        return 0
 
 
 def limit_cpu_seconds(seconds: int) -> None:

@@ -63,8 +63,10 @@ def serve(
 def show_config(options: dict[str, Any]) -> None:
     """Print every setting, its value and its source.
 
-    Secrets are masked. The source is the name of an environment variable, the path of a file, or `default`.
+    Secrets are masked. The source is the name of an environment variable, the path of a file, or `default`. The last
+    line says what confines worker processes on this system.
     """
+    from pymager import confinement
     from pymager.settings import sources
     from pymager.settings.model import Settings
 
@@ -72,6 +74,7 @@ def show_config(options: dict[str, Any]) -> None:
     width = max(map(len, Settings.model_fields))
     for name in Settings.model_fields:
         click.echo(f"{name:<{width}}  {sources.shown(loaded.settings, name)}  ({loaded.sources[name]})")
+    click.echo(f"sandbox in force: {confinement.chosen(loaded.settings.sandbox)}")
 
 
 @program.command("hash-password", epilog="Exit codes: 0 success; 1 aborted; 2 wrong usage.")

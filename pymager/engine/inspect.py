@@ -1,13 +1,11 @@
 """Verifies an upload: decodes its first frame completely, renders one pixel of it, and describes it."""
 
-from pathlib import Path
-
 from pymager.engine import mezzanine as mezzanines
 from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
 from pymager.engine.decode_steps import DECODE_STEPS
 from pymager.engine.describe import describe
 from pymager.engine.encode import encode
-from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
+from pymager.engine.jobs import Inspection, Mezzanine, RenderJob, Source
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.render import OUTPUT_STEPS
@@ -23,7 +21,7 @@ _ONE_PIXEL_TARGET = Target((1, 1), (1, 1), (0, 0))
 
 
 def inspect(
-    path: Path, limits: PictureLimits, background: tuple[int, int, int], mezzanine: Mezzanine | None = None
+    source: Source, limits: PictureLimits, background: tuple[int, int, int], mezzanine: Mezzanine | None = None
 ) -> tuple[Inspection, bytes | None]:
     """Decode the picture in a file, say what it is, and make its mezzanine if one is requested and pays.
 
@@ -32,7 +30,7 @@ def inspect(
     accepted can be rendered. Raises `NotAPicture` if the file is not a picture of an accepted format, or is damaged or
     incomplete; `Undecodable` if it exceeds a limit; `MemoryError`.
     """
-    with open_original(path, limits, full_walk=True) as original:
+    with open_original(source, limits, full_walk=True) as original:
         factor = 1
         if can_be_reduced(original):
             size = original.size

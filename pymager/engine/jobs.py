@@ -7,6 +7,9 @@ from pymager.formats import Encoding
 from pymager.ports import Description
 from pymager.variants.variant import Variant
 
+Source = Path | int
+"""A file that is read: its path, or an open descriptor, which stays open. Worker processes get only descriptors."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
@@ -38,10 +41,10 @@ class Mezzanine:
 class Overlay:
     """The picture of a watermark, and how it is drawn (`pymager.variants.watermarks.Watermark`).
 
-    `path` is a local file with the original of this revision.
+    `file` is the original of this revision: the path of a local file, or an open descriptor.
     """
 
-    path: str
+    file: str | int
     revision: str
     gravity: str
     scale: float

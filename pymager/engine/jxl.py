@@ -27,7 +27,8 @@ def _is_codestream(prefix: bytes) -> bool:
 
 
 @cache
-def _codec() -> Any:
+def codec() -> Any:
+    """Load libjxl."""
     import pillow_jxl  # registers its own plugin
 
     register()
@@ -57,7 +58,7 @@ class JxlImageFile(ImageFile.ImageFile):
             assert self.fp is not None
             self.fp.seek(0)
             with panics.as_errors():
-                _, info, samples, profile, _ = _codec().Decoder(num_threads=_THREADS)(self.fp.read())
+                _, info, samples, profile, _ = codec().Decoder(num_threads=_THREADS)(self.fp.read())
             if (info.width, info.height) != self.size or info.num_channels != (1 if self._mode[0] in "LI" else 3):
                 raise RuntimeError("the decoder contradicts the header")
             picture = _picture(info.mode, self.size, samples, premultiplied=self._header.premultiplied)
@@ -105,7 +106,7 @@ def _save(picture: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     options = picture.encoderinfo
     quality = options.get("quality", _DEFAULT_QUALITY)
     with panics.as_errors():
-        encoder = _codec().Encoder(
+        encoder = codec().Encoder(
             mode=picture.mode,
             lossless=quality >= _LOSSLESS_QUALITY,
             quality=quality,

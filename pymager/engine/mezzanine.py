@@ -7,22 +7,22 @@ is converted.
 
 import hashlib
 import hmac
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
-from pathlib import Path
 
 from PIL import Image, ImageFile
 
 from pymager.engine import color, orient, scale
 from pymager.engine.decode import Decoded, can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
 from pymager.engine.decode_steps import DECODE_STEPS
-from pymager.engine.jobs import Mezzanine, RenderJob
+from pymager.engine.jobs import Mezzanine, RenderJob, Source
 from pymager.engine.limits import PictureLimits
-from pymager.engine.original import OpenOriginal, open_original
+from pymager.engine.original import OpenOriginal, open_original, open_source
 from pymager.engine.step import StepContext
 from pymager.errors import MezzanineDamaged
 from pymager.formats import Encoding
@@ -94,9 +94,9 @@ class OpenMezzanine:
     max_reduction: int
 
 
-def make(path: Path, limits: PictureLimits, mezzanine: Mezzanine) -> bytes | None:
+def make(source: Source, limits: PictureLimits, mezzanine: Mezzanine) -> bytes | None:
     """Make the mezzanine of the original in a file; None if it gets none. Raises what `render` does."""
-    with open_original(path, limits, full_walk=False) as original:
+    with open_original(source, limits, full_walk=False) as original:
         if not can_be_reduced(original):
             decoded = decode(original)
             if not rules.pays_for(original.format, decoded.picture.size, len(original.data), mezzanine.side):
@@ -205,12 +205,13 @@ def _digest(source: str, content: bytes | memoryview) -> bytes:
     return digest.digest()
 
 
-def read(path: Path, job: RenderJob) -> OpenMezzanine:
+def read(source: Source, job: RenderJob) -> OpenMezzanine:
     """Read and check the mezzanine of a job. Raises `MezzanineDamaged`, and `OSError` if the file cannot be read."""
     assert job.upright is not None
-    if path.stat().st_size > MAX_BYTES:
-        raise MezzanineDamaged("the mezzanine is too large")
-    data = path.read_bytes()
+    with open_source(source) as file:
+        if os.fstat(file.fileno()).st_size > MAX_BYTES:
+            raise MezzanineDamaged("the mezzanine is too large")
+        data = file.readall()
     if len(data) < _TRAILER.size:
         raise MezzanineDamaged("the mezzanine is too short")
     magic, length, alpha_length, width, height, factor, digest = _TRAILER.unpack(data[-_TRAILER.size :])

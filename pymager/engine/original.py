@@ -5,8 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader, BytesIO
-from pathlib import Path
+from io import BufferedReader, BytesIO, FileIO
 from typing import IO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -15,6 +14,7 @@ from pymager import formats
 from pymager.engine import decoder_errors, plugins
 from pymager.engine.containers import jpeg, tiff, walk
 from pymager.engine.containers.container import Container, Data
+from pymager.engine.jobs import Source
 from pymager.engine.limits import PictureLimits, check_frames, check_pixels
 from pymager.errors import FrameNotFound, NotAPicture
 
@@ -44,7 +44,7 @@ class OpenOriginal:
 
 
 @contextmanager
-def open_original(path: Path, limits: PictureLimits, *, full_walk: bool, page: int = 0) -> Iterator[OpenOriginal]:
+def open_original(source: Source, limits: PictureLimits, *, full_walk: bool, page: int = 0) -> Iterator[OpenOriginal]:
     """Open an original. Errors of the decoder inside the `with` block are translated too.
 
     Without `full_walk`, the container is walked only as far as safe decoding requires. `page` is that of a TIFF; it is
@@ -52,7 +52,7 @@ def open_original(path: Path, limits: PictureLimits, *, full_walk: bool, page: i
     if the file itself cannot be opened.
     """
     accepted = plugins.load_decoders(limits.decoders)
-    with _contents(path, is_mapped=page > 0) as (file, data), decoder_errors.translating_errors(limits, data):
+    with _contents(source, is_mapped=page > 0) as (file, data), decoder_errors.translating_errors(limits, data):
         if page and isinstance(data, mmap.mmap) and tiff.is_tiff(data):
             if not tiff.with_first(data, page, limits):
                 raise frame_not_found(page)
@@ -66,15 +66,15 @@ def open_original(path: Path, limits: PictureLimits, *, full_walk: bool, page: i
         if "TIFF" in accepted and (size := _size_of_own_tiff(data, container)) is not None:
             yield OpenOriginal("tiff", size, container, None, file, data, container.frames)
             return
-        source = file if container.repaired is None else BytesIO(container.repaired)
+        read = file if container.repaired is None else BytesIO(container.repaired)
         if data[:2] == jpeg.START and data[-2:] != jpeg.END:
-            source = BytesIO(data[:] + jpeg.END)  # without it, the decoder waits for bytes after the last pixel
-        with Image.open(source, formats=accepted) as picture:
+            read = BytesIO(data[:] + jpeg.END)  # without it, the decoder waits for bytes after the last pixel
+        with Image.open(read, formats=accepted) as picture:
             check_pixels(picture.size, limits)
             frames, format = container.frames or _frames(picture), format_name(picture)
             check_frames(frames, limits)
             frames = frames if format in _FORMATS_WITH_FRAMES else 1
-            yield OpenOriginal(format, picture.size, container, picture, source, data, frames)
+            yield OpenOriginal(format, picture.size, container, picture, read, data, frames)
 
 
 def frame_not_found(number: int) -> FrameNotFound:
@@ -107,18 +107,30 @@ def _frames(picture: ImageFile.ImageFile) -> int:
 
 
 @contextmanager
-def _contents(path: Path, *, is_mapped: bool) -> Iterator[tuple[IO[bytes], Data]]:
+def open_source(source: Source) -> Iterator[FileIO]:
+    """Open a file, or read an open one from its start. Raises `OSError`, whose `filename` is the source."""
+    if isinstance(source, int):
+        with FileIO(source, closefd=False) as file:
+            file.seek(0)
+            yield file
+    else:
+        with FileIO(source) as file:
+            yield file
+
+
+@contextmanager
+def _contents(source: Source, *, is_mapped: bool) -> Iterator[tuple[IO[bytes], Data]]:
     """The open file, and its bytes. With `is_mapped`, they can be changed; the file stays as it is.
 
     Raises `NotAPicture` for an empty file.
     """
-    with path.open("rb", buffering=0) as opened:
-        size = os.fstat(opened.fileno()).st_size
+    with open_source(source) as raw:
+        size = os.fstat(raw.fileno()).st_size
         if not size:
             raise NotAPicture("the body is empty; send the bytes of a picture")
         if size <= _MAX_READ_BYTES and not is_mapped:
-            content = opened.readall()
+            content = raw.readall()
             yield BytesIO(content), content
             return
-        with BufferedReader(opened) as file, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY) as data:
+        with BufferedReader(raw) as file, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_COPY) as data:
             yield file, data

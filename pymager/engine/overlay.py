@@ -84,8 +84,9 @@ def _cache() -> Cache:
 
 
 def _prepared(overlay: Overlay, output: Size, context: StepContext) -> tuple[Image.Image, Box]:
+    source = Path(overlay.file) if isinstance(overlay.file, str) else overlay.file
     try:
-        with open_original(Path(overlay.path), context.limits, full_walk=False) as original:
+        with open_original(source, context.limits, full_walk=False) as original:
             picture, box = _scaled(original, overlay, output, context)
     except FileNotFoundError:
         raise WatermarkChanged("the file of the watermark is gone") from None

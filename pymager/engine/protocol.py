@@ -1,21 +1,24 @@
 """The messages between the server and a worker process, in both directions. Needs no decoder.
 
-A request to the worker is a length in four bytes, then JSON. An answer from the worker is a status in one byte, a
-length in four, then the payload. A malicious picture may have taken control of the worker, so the server bounds and
-checks every answer, and never unpickles one.
+A request to the worker is a length in four bytes, then JSON. Open files come with its first bytes, unix(7): the
+original, and the picture of a watermark if there is one. An answer from the worker is a status in one byte, a length in
+four, then the payload. A worker that has a large result answers WANTS_FILE, gets one more request with the file, and
+then gives its answer. A malicious picture may have taken control of the worker, so the server bounds and checks every
+answer, and never unpickles one.
 """
 
 import json
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pymager import errors
+from pymager.confinement import Confinement
 from pymager.engine.jobs import Inspection, Mezzanine, Overlay, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
@@ -26,12 +29,17 @@ MAX_BODY_BYTES = 4 << 20
 """The largest variant that is sent in an answer; a larger one is written to a file."""
 
 ANSWER_HEADER = struct.Struct("!BI")
-FORK_ANSWER = struct.Struct("!i")
-"""The template's answer: a new worker's process id, or the number of an error, negative. 0 once, when it has loaded."""
+TEMPLATE_ANSWER = struct.Struct("!i")
+"""The template's answer: a new worker's process id, or the number of an error, negative; the MiB of address space that
+all modules take; or 0 once, when it has loaded."""
+FORK, LOAD_ALL = b"f", b"a"
+"""The requests to the template: fork a worker with the two files that come along; load all modules."""
 ALONE = "alone"
 """The argument of a process that is one worker, instead of the template."""
+MAX_FILES = 2
+"""The most open files that come with a request."""
+MAX_REQUEST_BYTES = 64 << 10
 _REQUEST_HEADER = struct.Struct("!I")
-_MAX_REQUEST_BYTES = 64 << 10
 _MAX_JSON_BYTES = 64 << 10
 _REMEMBERED_JOBS = 256
 _MAX_MESSAGE_CHARACTERS = 500
@@ -49,12 +57,14 @@ class Status(IntEnum):
     """What the payload of an answer is."""
 
     READY = 1  # empty: the worker has started
-    INSPECTION = 2  # JSON: an Inspection; whether the mezzanine is in the file that the request named
+    INSPECTION = 2  # JSON: an Inspection; whether the mezzanine is in the file that came after WANTS_FILE
     BODY = 3  # the bytes of a variant
-    FILE = 4  # empty: the variant or the mezzanine is in the file that the request named
+    FILE = 4  # empty: the variant or the mezzanine is in the file that came after WANTS_FILE
     ORIGINAL = 5  # empty: the original's own bytes are the variant
     FAILED = 6  # JSON: the name of an error in _ERRORS, its message, and a traceback if the failure is a bug
     NO_MEZZANINE = 7  # empty: the original gets none
+    WANTS_FILE = 8  # empty: the result is ready, and needs a file
+    NEEDS_MODULES = 9  # the name of a module that this worker cannot load any more: run the job in another one
 
 
 _STATUSES = {status.value: status for status in Status}
@@ -63,8 +73,13 @@ _MAX_PAYLOAD_BYTES = {
     Status.FILE.value: 0,
     Status.ORIGINAL.value: 0,
     Status.NO_MEZZANINE.value: 0,
+    Status.WANTS_FILE.value: 0,
+    Status.NEEDS_MODULES.value: 200,
 }
 
+LEAST_MEMORY_BYTES = 16 << 20
+"""What a worker needs besides its decoders."""
+OUT_OF_MEMORY_MESSAGE = "the picture needs more memory to decode than the {} MiB that a worker process may use"
 OUT_OF_MEMORY = "OutOfMemory"
 """The name of the failure of a job that lacked memory in a process that kept some from other jobs."""
 
@@ -108,30 +123,37 @@ def _fields(value: Any) -> dict[str, Any]:
 _JSON = json.JSONEncoder(default=_fields)
 
 
-def start_request(memory_bytes: int, cpu_seconds: int, limits: PictureLimits) -> bytes:
+def start_request(memory_bytes: int, cpu_seconds: int, limits: PictureLimits, confinement: Confinement) -> bytes:
     """The first message: what the worker may use, and which pictures are accepted. Answered by READY."""
-    return _request(memory_bytes=memory_bytes, cpu_seconds=cpu_seconds, limits=limits)
+    return _request(memory_bytes=memory_bytes, cpu_seconds=cpu_seconds, limits=limits, confinement=confinement)
 
 
-def inspect_request(
-    path: Path, background: tuple[int, int, int], mezzanine: Mezzanine | None = None, file: Path | None = None
-) -> bytes:
-    """Request an inspection of the file at `path`. Answered by INSPECTION or FAILED.
+def inspect_request(background: tuple[int, int, int], mezzanine: Mezzanine | None = None) -> bytes:
+    """Request an inspection of the file that comes along. Answered by INSPECTION or FAILED.
 
-    A `mezzanine` is written to the new `file`.
+    A `mezzanine` is made too, and needs a file.
     """
-    named = None if file is None else str(file)
-    return _request(job="inspect", path=str(path), background=background, mezzanine=mezzanine, file=named)
+    return _request(job="inspect", background=background, mezzanine=mezzanine)
 
 
-def mezzanine_request(path: Path, mezzanine: Mezzanine, file: Path) -> bytes:
-    """Request a mezzanine, which is written to the new `file`. Answered by FILE, NO_MEZZANINE or FAILED."""
-    return _request(job="mezzanine", path=str(path), mezzanine=mezzanine, file=str(file))
+def mezzanine_request(mezzanine: Mezzanine) -> bytes:
+    """Request a mezzanine of the file that comes along. Answered by FILE, NO_MEZZANINE or FAILED."""
+    return _request(job="mezzanine", mezzanine=mezzanine)
 
 
-def render_request(path: Path, job: RenderJob, file: str) -> bytes:
-    """Request a variant; a large one is written to the new `file`. Answered by BODY, FILE, ORIGINAL or FAILED."""
-    return _request(job="render", path=str(path), render=_job_text(job), file=file)
+def render_request(job: RenderJob) -> bytes:
+    """Request a variant of the file that comes along. Answered by BODY, FILE, ORIGINAL or FAILED.
+
+    The overlay's picture comes along too: the job names no file.
+    """
+    if job.overlay is not None:
+        job = replace(job, overlay=replace(job.overlay, file=""))
+    return _request(job="render", render=_job_text(job))
+
+
+def file_request(error: int = 0) -> bytes:
+    """The message after WANTS_FILE: the file comes along, or it could not be made because of this error number."""
+    return _request(error=error)
 
 
 @lru_cache(maxsize=_REMEMBERED_JOBS)
@@ -142,18 +164,25 @@ def _job_text(job: RenderJob) -> str:
 
 def _request(**content: Any) -> bytes:
     text = _JSON.encode(content).encode()
-    if len(text) > _MAX_REQUEST_BYTES:
-        raise ValueError(f"the request has {len(text)} bytes; at most {_MAX_REQUEST_BYTES} are allowed")
+    if len(text) > MAX_REQUEST_BYTES:
+        raise ValueError(f"the request has {len(text)} bytes; at most {MAX_REQUEST_BYTES} are allowed")
     return _REQUEST_HEADER.pack(len(text)) + text
 
 
-def read_request(read: Callable[[int], bytes]) -> dict[str, Any] | None:
-    """The next request, read in the worker with a blocking `read`. None if the server has closed the connection."""
-    header = read(_REQUEST_HEADER.size)
-    if len(header) < _REQUEST_HEADER.size:
-        return None
-    content: dict[str, Any] = json.loads(read(*_REQUEST_HEADER.unpack(header)))
+def request_size(header: bytes) -> int:
+    """The size in bytes of a request, with its header of four bytes."""
+    return _REQUEST_HEADER.size + int(_REQUEST_HEADER.unpack_from(header)[0])
+
+
+def read_request(message: bytes) -> dict[str, Any]:
+    """The content of a whole request."""
+    content: dict[str, Any] = json.loads(memoryview(message)[_REQUEST_HEADER.size :].tobytes())
     return content
+
+
+def confinement_of(content: dict[str, Any]) -> Confinement:
+    """The `Confinement` in a request."""
+    return Confinement(**content)
 
 
 def limits_of(content: dict[str, Any]) -> PictureLimits:
@@ -169,7 +198,7 @@ def background_of(content: list[int]) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=_REMEMBERED_JOBS)
 def render_job_of(text: str) -> RenderJob:
-    """The `RenderJob` in a request."""
+    """The `RenderJob` in a request. The file of its overlay comes along with the request."""
     content = json.loads(text)
     encoding = Encoding(**_with_tuples(content["encoding"]))
     overlay = content["overlay"] and Overlay(**content["overlay"])
@@ -188,7 +217,7 @@ def answer(status: Status, payload: bytes = b"") -> bytes:
 
 
 def inspection_answer(inspection: Inspection, *, has_mezzanine: bool = False) -> bytes:
-    """The answer to an inspection; `has_mezzanine` says that there is one in the file that the request named."""
+    """The answer to an inspection; `has_mezzanine` says that there is one in the file that came after WANTS_FILE."""
     content = _fields(inspection) | {"mezzanine": has_mezzanine}
     return answer(Status.INSPECTION, _JSON.encode(content).encode())
 

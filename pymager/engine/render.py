@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from PIL import Image
 
@@ -20,7 +19,7 @@ from pymager.engine.decode import (
 )
 from pymager.engine.decode_steps import DECODE_STEPS
 from pymager.engine.encode import encode, save_options
-from pymager.engine.jobs import RenderJob
+from pymager.engine.jobs import RenderJob, Source
 from pymager.engine.limits import PictureLimits, check_animation
 from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 from pymager.engine.original import OpenOriginal, open_original
@@ -56,16 +55,16 @@ _COPYABLE_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 """The modes in which an original's own bytes can be the variant."""
 
 
-def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
+def render(source: Source, limits: PictureLimits, job: RenderJob) -> bytes | None:
     """Render a variant of the original in a file.
 
     None means that the original's own bytes are the variant. An original that does not move gives a still picture.
     Raises `NotAPicture`, `Undecodable` and `MemoryError` as `inspect` does; also `FrameNotFound`, `EmptyCrop`,
     `VariantTooLarge` and `MezzanineDamaged`.
     """
-    if job.variant.animated and (animated := _render_animation(path, limits, job)) is not None:
+    if job.variant.animated and (animated := _render_animation(source, limits, job)) is not None:
         return animated
-    decoded = _decode(path, limits, job)
+    decoded = _decode(source, limits, job)
     if decoded is None:
         return None
     picture, context = decoded
@@ -75,9 +74,9 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
     return encode(picture, job, context.copyright)
 
 
-def _render_animation(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
+def _render_animation(source: Source, limits: PictureLimits, job: RenderJob) -> bytes | None:
     """Render all frames, one at a time. None if the original does not move."""
-    with open_original(path, limits, full_walk=False) as original:
+    with open_original(source, limits, full_walk=False) as original:
         animation = open_animation(original)
         if animation is None:
             return None
@@ -90,7 +89,7 @@ def _render_animation(path: Path, limits: PictureLimits, job: RenderJob) -> byte
     check_animation(frames, animation.size, placed.target.size, limits)
     return write(
         job.variant.format,
-        _frames(path, limits, job, placed),
+        _frames(source, limits, job, placed),
         animation.milliseconds,
         animation.plays,
         stays_opaque=animation.stays_opaque,
@@ -99,40 +98,40 @@ def _render_animation(path: Path, limits: PictureLimits, job: RenderJob) -> byte
     )
 
 
-def _frames(path: Path, limits: PictureLimits, job: RenderJob, placed: Placement) -> Iterator[Image.Image]:
+def _frames(source: Source, limits: PictureLimits, job: RenderJob, placed: Placement) -> Iterator[Image.Image]:
     """The frames of the variant. Each goes through the same steps as a still picture."""
-    for picture, context in _load_frames(path, limits, job, placed):
+    for picture, context in _load_frames(source, limits, job, placed):
         for step in OUTPUT_STEPS:
             picture = step(picture, context)
         yield picture
 
 
 def _load_frames(
-    path: Path, limits: PictureLimits, job: RenderJob, placed: Placement
+    source: Source, limits: PictureLimits, job: RenderJob, placed: Placement
 ) -> Iterator[tuple[Image.Image, StepContext]]:
     """Decode all frames. Opens the file anew, so that errors of the encoder are not taken for errors of the file."""
-    with open_original(path, limits, full_walk=False) as original:
+    with open_original(source, limits, full_walk=False) as original:
         animation = open_animation(original)
         assert animation is not None
         for decoded in animation.frames(0):
             yield _prepared(decoded, limits, job, placed)
 
 
-def _decode(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
+def _decode(source: Source, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext] | None:
     if job.upright is not None:
-        return _load_mezzanine(path, limits, job)
-    with open_original(path, limits, full_walk=False, page=job.variant.frame or 0) as original:
+        return _load_mezzanine(source, limits, job)
+    with open_original(source, limits, full_walk=False, page=job.variant.frame or 0) as original:
         if not _may_be_the_variant(original, job):
             return load(original, limits, job)
-    with open_original(path, limits, full_walk=True) as original:
+    with open_original(source, limits, full_walk=True) as original:
         if original.container.picture_only and original.container.frames == 1:
             return None
         return load(original, limits, job)
 
 
-def _load_mezzanine(path: Path, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext]:
+def _load_mezzanine(source: Source, limits: PictureLimits, job: RenderJob) -> tuple[Image.Image, StepContext]:
     """Decode the mezzanine of the original, as small as the variant allows."""
-    opened = mezzanine.read(path, job)
+    opened = mezzanine.read(source, job)
     across, down = opened.factors
     placed = placement(job.variant, opened.stored, opened.orientation, job.max_side)
     factor = min(jpeg_reduction(_divided(placed.part, across, down), placed.scaled_size), opened.max_reduction)

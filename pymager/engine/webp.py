@@ -18,8 +18,8 @@ def decode(picture: ImageFile.ImageFile, file: IO[bytes]) -> Image.Image | None:
 
     None if it moves, if anything is wrong with it, or if Pillow has no shared library: then Pillow has to decode it.
     """
-    library = _library()
-    if library is None or picture.mode not in _DECODERS or getattr(picture, "n_frames", 1) != 1:
+    libwebp = library()
+    if libwebp is None or picture.mode not in _DECODERS or getattr(picture, "n_frames", 1) != 1:
         return None
     file.seek(0)
     encoded = file.read()
@@ -27,7 +27,7 @@ def decode(picture: ImageFile.ImageFile, file: IO[bytes]) -> Image.Image | None:
     stride = width * len(picture.mode)
     samples = bytearray(stride * height)
     address = (ctypes.c_char * len(samples)).from_buffer(samples)
-    if not getattr(library, _DECODERS[picture.mode])(encoded, len(encoded), address, len(samples), stride):
+    if not getattr(libwebp, _DECODERS[picture.mode])(encoded, len(encoded), address, len(samples), stride):
         return None
     del address, encoded
     if picture.mode == "RGBA":
@@ -40,14 +40,14 @@ def decode(picture: ImageFile.ImageFile, file: IO[bytes]) -> Image.Image | None:
 
 
 @cache
-def _library() -> Any:
+def library() -> Any:
     """The libwebp that Pillow has loaded; None if it was linked otherwise."""
     found = _LIBRARY.search(Path("/proc/self/maps").read_text())
     if found is None:
         return None
-    library = ctypes.CDLL(found.group())
+    libwebp = ctypes.CDLL(found.group())
     for name in _DECODERS.values():
-        function = getattr(library, name)
+        function = getattr(libwebp, name)
         function.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
         function.restype = ctypes.c_void_p
-    return library
+    return libwebp

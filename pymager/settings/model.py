@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
 from pymager import formats
+from pymager.confinement import SandboxMode
 from pymager.engine.limits import PictureLimits
 from pymager.settings.types import (
     OFF,
@@ -299,6 +300,12 @@ class Settings(BaseModel):
         description="Maximum address space of a worker process in bytes. A picture of 100 megapixels needs 780 MB.",
     )
     worker_timeout: Seconds = Field(30.0, description="Maximum seconds that a worker process spends on one picture.")
+    sandbox: SandboxMode = Field(
+        "auto",
+        description="What confines worker processes, so that a decoder that is taken over gets no files, no network "
+        "and no other process. `auto`: Landlock and seccomp, as far as the kernel has them. `required`: pymager does "
+        "not start without both. `off`: neither.",
+    )
     worker_max_jobs: int = Field(200, ge=1, description="Number of jobs after which a worker process is replaced.")
 
     memory_cache: ByteSize = Field(

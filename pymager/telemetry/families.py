@@ -59,6 +59,13 @@ WORKERS = Family("pymager_workers", "gauge", "Worker processes that are idle, bu
 WORKER_RESTARTS = Family(
     "pymager_worker_restarts_total", "counter", "Worker processes that were replaced, by reason.", ("reason",)
 )
+SANDBOX = Family(
+    "pymager_sandbox",
+    "gauge",
+    "What confines worker processes: the version of Landlock's ABI, and 1 for seccomp; 0 for what does not.",
+    ("mechanism",),
+    merge="max",
+)
 LEASES = Family(
     "pymager_leases_total",
     "counter",
@@ -165,6 +172,7 @@ FAMILIES = (
     JOBS_QUEUED,
     WORKERS,
     WORKER_RESTARTS,
+    SANDBOX,
     LEASES,
     MEZZANINES,
     STORE_SECONDS,

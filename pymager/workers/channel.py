@@ -4,6 +4,8 @@ Streams of asyncio would read an answer in two steps, and wake the task that wai
 """
 
 import asyncio
+import socket
+from collections.abc import Sequence
 from typing import cast
 
 from pymager.engine import protocol
@@ -13,7 +15,9 @@ from pymager.engine.protocol import ANSWER_HEADER, ProtocolError, Status
 class Channel(asyncio.Protocol):
     """Sends requests and reads answers. Bytes that belong to no answer break the connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: socket.socket) -> None:
+        """`connection` is the socket of its transport, which cannot send open files."""
+        self._socket = connection
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[tuple[Status, bytes]] | None = None
@@ -22,8 +26,8 @@ class Channel(asyncio.Protocol):
         self._error: Exception | None = None
         self._closed: asyncio.Future[None] = self._loop.create_future()
 
-    async def exchange(self, message: bytes, seconds: float) -> tuple[Status, bytes]:
-        """Send a request and return the answer.
+    async def exchange(self, message: bytes, seconds: float, files: Sequence[int] = ()) -> tuple[Status, bytes]:
+        """Send a request with copies of open files, and return the answer.
 
         Raises `TimeoutError` after `seconds`, `ConnectionError` if the connection ends before, and `ProtocolError`.
         After any of them, and when it is canceled, the channel cannot be used again.
@@ -35,13 +39,25 @@ class Channel(asyncio.Protocol):
         self._answer = answer
         timer = self._loop.call_later(seconds, self._fail, TimeoutError())
         try:
-            self._transport.write(message)
+            self._send(message, files)
             return await answer
         finally:
             timer.cancel()
             self._answer = None
             if answer.done() and not answer.cancelled():
                 answer.exception()  # retrieved here too: the caller may have been canceled at the same moment
+
+    def _send(self, message: bytes, files: Sequence[int]) -> None:
+        """Send a request. Nothing else is being sent: a worker reads each request before it answers."""
+        assert self._transport is not None
+        sent = 0
+        if files:
+            try:
+                sent = socket.send_fds(self._socket, [message], files)
+            except OSError as error:
+                raise ConnectionResetError(f"the request cannot be sent: {error.strerror}") from None
+        if sent < len(message):
+            self._transport.write(message[sent:])
 
     def close(self) -> None:
         """Close the connection."""

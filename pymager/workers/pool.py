@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 
 import structlog
 
+from pymager.confinement import NONE, Confinement
 from pymager.engine import protocol
 from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
@@ -25,15 +26,17 @@ from pymager.telemetry.observer import OFF, Observer
 from pymager.workers.child import WorkerStartFailed
 from pymager.workers.client_groups import client_group
 from pymager.workers.metrics import JobMetrics
-from pymager.workers.process import EXTERNAL_EXIT_CODES, WorkerExited
+from pymager.workers.process import EXTERNAL_EXIT_CODES, Job, WorkerExited
 from pymager.workers.queue import FairQueue, JobKind
 from pymager.workers.slot import STOPPING, Slot
+from pymager.workers.sources import Sources
 from pymager.workers.template import Template
 
 PROGRAM = ("-m", "pymager.engine.template")
 
 _BROKEN = "no worker process can be started"
 _BROKEN_RETRY_AFTER_SECONDS = 5
+_MAX_OLDER_WORKERS = 3  # of a slot, that were forked before all modules were loaded: running, starting, and ready
 
 log = structlog.get_logger("pymager.workers")
 
@@ -75,6 +78,13 @@ class PoolState:
     template: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _ModuleNeeded:
+    """The answer of a worker that lacks this module."""
+
+    name: str
+
+
 @contextmanager
 def _removing_on_failure(file: Path | str | None) -> Iterator[None]:
     """Remove a file that a worker may have written, if the block fails."""
@@ -100,15 +110,17 @@ class Worker:
         A `mezzanine` is made too, if one pays, as a file in the folder `spool`; the caller then owns the file.
         """
         file = None if mezzanine is None or spool is None else spool / secrets.token_hex(8)
+        pool = self._pool
 
         def read(status: Status, payload: bytes) -> Inspection:
             if status is not Status.INSPECTION:
                 raise ProtocolError(f"an inspection was answered with {status.name}")
-            return protocol.read_inspection(payload, self._pool._max_frames, file)
+            return protocol.read_inspection(payload, pool._max_frames, file)
 
-        with self._pool._metrics.running(JobKind.INSPECTION), _removing_on_failure(file):
-            message = protocol.inspect_request(path, self._pool._background, mezzanine, file)
-            inspection = await self._pool._run(self._slot, message, read)
+        with pool._metrics.running(JobKind.INSPECTION), _removing_on_failure(file):
+            message = protocol.inspect_request(pool._background, mezzanine if file is not None else None)
+            async with pool._sources.opened(path) as files:
+                inspection = await pool._run(self._slot, Job(message, files, file), read)
         if file is not None and inspection.mezzanine is None:
             file.unlink(missing_ok=True)  # a part of it, if the spool is full
         return inspection
@@ -129,14 +141,16 @@ class Worker:
             raise ProtocolError(f"a mezzanine was answered with {status.name} of {len(payload)} bytes")
 
         with self._pool._metrics.running(self._kind), _removing_on_failure(file):
-            return await self._pool._run(self._slot, protocol.mezzanine_request(path, mezzanine, file), read)
+            async with self._pool._sources.opened(path) as files:
+                return await self._pool._run(self._slot, Job(protocol.mezzanine_request(mezzanine), files, file), read)
 
     async def render(self, path: Path, job: RenderJob, spool: Path) -> bytes | Path | None:
         """Render a variant of the file at `path`. None means that the file's own bytes are the variant.
 
         A variant of over 4 MiB is returned as a file in the folder `spool`; the caller then owns the file. Raises
-        `PictureError`, `UnsupportedFormat`, `NotFound` if the file is gone, `NoSpace`, `Unavailable` and `Overloaded`;
-        also `MezzanineDamaged`, if `path` is a mezzanine (`RenderJob.upright`).
+        `PictureError`, `UnsupportedFormat`, `NotFound` if the file is gone, `WatermarkChanged` if that of the overlay
+        is, `NoSpace`, `Unavailable` and `Overloaded`; also `MezzanineDamaged`, if `path` is a mezzanine
+        (`RenderJob.upright`).
         """
         file = f"{spool}/{secrets.token_hex(8)}"  # a `Path` would take longer, and few variants need it
 
@@ -151,16 +165,18 @@ class Worker:
             raise ProtocolError(f"a render was answered with {status.name} of {len(payload)} bytes")
 
         with self._pool._metrics.running(self._kind), _removing_on_failure(file):
-            return await self._pool._run(self._slot, protocol.render_request(path, job, file), read)
+            overlay = None if job.overlay is None else str(job.overlay.file)
+            async with self._pool._sources.opened(path, overlay) as files:
+                return await self._pool._run(self._slot, Job(protocol.render_request(job), files, file), read)
 
 
 class WorkerPool:
     """A fixed number of worker processes, which run while inside `async with`.
 
     At most `queue` renders, and as many inspections and animations, wait for a worker. `background` is the color behind
-    transparent pictures in placeholders. `program` are the arguments that make the Python interpreter the template of
-    the workers. Enter it in a thread that outlives the workers: the kernel kills them when that thread ends. Entering
-    raises `ConfigurationError` if no worker can start.
+    transparent pictures in placeholders. `confinement` is the sandbox of the workers. `program` are the arguments that
+    make the Python interpreter the template of the workers. Enter it in a thread that outlives the workers: the kernel
+    kills them when that thread ends. Entering raises `ConfigurationError` if no worker can start.
     """
 
     def __init__(
@@ -171,17 +187,19 @@ class WorkerPool:
         picture_limits: PictureLimits,
         *,
         background: tuple[int, int, int] = (255, 255, 255),
+        confinement: Confinement = NONE,
         program: Sequence[str] = PROGRAM,
         observer: Observer = OFF,
     ) -> None:
         self._limits = limits
         self._metrics = JobMetrics(observer)
         self._queue: FairQueue[Slot] = FairQueue(count, queue)
-        start = protocol.start_request(limits.memory, limits.cpu_seconds, picture_limits)
+        self._sources = Sources(limits.wall_seconds)
+        start = protocol.start_request(limits.memory, limits.cpu_seconds, picture_limits, confinement)
         self._background = background
         self._max_frames = picture_limits.frames
         self._closed = False
-        self._template = Template(program)
+        self._template = Template(program, picture_limits.decoders)
         self._slots = [
             Slot(self._template, start, limits.max_jobs, self._on_ready_changed, self._metrics.replaced)
             for _ in range(count)
@@ -264,26 +282,33 @@ class WorkerPool:
     def _give_back(self, slot: Slot) -> None:
         self._queue.give_back(slot, usable=slot.ready)
 
-    async def _run(self, slot: Slot, message: bytes, read: Callable[[Status, bytes], T]) -> T:
+    async def _run(self, slot: Slot, job: Job, read: Callable[[Status, bytes], T]) -> T:
         """Run a job. Canceling it kills its process.
 
-        It runs again if its process was killed from outside, or lacked memory that it kept from other jobs.
+        It runs again if its process was killed from outside, lacked a module, or lacked memory that it kept from other
+        jobs.
         """
 
-        def outcome(status: Status, payload: bytes) -> T | Failure:
+        def outcome(status: Status, payload: bytes) -> T | Failure | _ModuleNeeded:
+            if status is Status.NEEDS_MODULES:
+                return _ModuleNeeded(payload.decode(errors="replace"))
             return protocol.read_failure(payload) if status is Status.FAILED else read(status, payload)
 
         seconds = self._limits.wall_seconds
         try:
             try:
-                result = await slot.run(message, seconds, outcome)
+                result = await slot.run(job, seconds, outcome)
             except WorkerExited as end:
                 if end.code not in EXTERNAL_EXIT_CODES:
                     raise
-                result = await slot.run(message, seconds, outcome)
+                result = await slot.run(job, seconds, outcome)
+            for _ in range(_MAX_OLDER_WORKERS):
+                if isinstance(result, _ModuleNeeded):
+                    await self._load_modules(slot)
+                    result = await slot.run(job, seconds, outcome)
             if isinstance(result, Failure) and result.out_of_memory:
-                slot.discard()
-                result = await slot.run(message, seconds, outcome)
+                slot.discard("memory")
+                result = await slot.run(job, seconds, outcome)
         except TimeoutError:
             raise Undecodable(f"the picture took longer than {seconds:g} seconds to decode") from None
         except WorkerExited as end:
@@ -291,11 +316,25 @@ class WorkerPool:
         except ProtocolError as error:
             log.error("malformed answer from a worker process", error=str(error))
             raise Undecodable("the picture made its decoder send a malformed answer") from None
+        if isinstance(result, _ModuleNeeded):
+            log.error("worker process lacks a module that cannot be loaded", module=repr(result.name))
+            raise Undecodable("the picture needs a module that its decoder does not have; the server's log has details")
         if not isinstance(result, Failure):
             return result
         if result.traceback:
             log.warning("unexpected exception in a decoder", trace=result.traceback)
         raise result.error
+
+    async def _load_modules(self, slot: Slot) -> None:
+        """Replace the slot's process by one with all modules. Raises `Undecodable` if they leave no memory."""
+        try:
+            has_room = await self._template.load_all(self._limits.memory - protocol.LEAST_MEMORY_BYTES)
+        except (WorkerStartFailed, OSError) as error:
+            log.error("modules were not loaded", error=str(error))
+            raise Overloaded(_BROKEN, retry_after=_BROKEN_RETRY_AFTER_SECONDS) from None
+        slot.discard("modules")
+        if not has_room:
+            raise Undecodable(protocol.OUT_OF_MEMORY_MESSAGE.format(self._limits.memory >> 20))
 
     def _on_ready_changed(self, slot: Slot) -> None:
         if slot.ready:

@@ -1,11 +1,16 @@
 """One worker process, from the server's side: fork it, send it requests, watch it, end it."""
 
 import asyncio
+import errno
+import os
 import signal
 import socket
-import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import monotonic
 from typing import Self
 
 from pymager import sandbox
@@ -20,6 +25,7 @@ EXTERNAL_EXIT_CODES = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal
 
 _START_TIMEOUT_SECONDS = 30.0
 _KILL_TIMEOUT_SECONDS = 30.0
+_RESULT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _EXIT_TIMEOUT_SECONDS = 5.0  # between closing the connection and the end of the process
 
 
@@ -31,6 +37,34 @@ class WorkerExited(Exception):
         self.code = code
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request to a worker, the open files that come along, and where a large result is written: a new file."""
+
+    message: bytes
+    files: tuple[int, ...] = ()
+    result: Path | str | None = None
+
+
+@contextmanager
+def _result_file(path: Path | str | None) -> Iterator[tuple[bytes, tuple[int, ...]]]:
+    """Make the file that a worker wants; yields the message about it, and the file. It is closed at the end.
+
+    Raises `ProtocolError` if the job has no such file.
+    """
+    if path is None:
+        raise protocol.ProtocolError("it wants a file for a result that needs none")
+    try:
+        file = os.open(path, _RESULT_FLAGS, 0o666)
+    except OSError as error:
+        yield protocol.file_request(error.errno or errno.EIO), ()
+        return
+    try:
+        yield protocol.file_request(), (file,)
+    finally:
+        os.close(file)
+
+
 class WorkerProcess(Child):
     """A worker that runs; `on_exit` is called when it has ended. `forked` makes one."""
 
@@ -39,7 +73,7 @@ class WorkerProcess(Child):
     ) -> None:
         super().__init__(pid, stderr)
         self.jobs = 0
-        self.started = time.monotonic()
+        self.started = monotonic()
         self.is_retired = False
         self._socket = connection
         self._on_exit = on_exit
@@ -56,9 +90,11 @@ class WorkerProcess(Child):
     async def prepare(self, start: bytes) -> None:
         """Send the first message, and wait until the worker has loaded its decoders. Raises `WorkerStartFailed`."""
         self._socket.setblocking(False)
-        _, self._channel = await asyncio.get_running_loop().create_connection(Channel, sock=self._socket)
+        _, self._channel = await asyncio.get_running_loop().create_connection(
+            partial(Channel, self._socket), sock=self._socket
+        )
         try:
-            status, _ = await self.request(start, _START_TIMEOUT_SECONDS)
+            status, _ = await self.request(Job(start), _START_TIMEOUT_SECONDS)
         except (TimeoutError, WorkerExited, protocol.ProtocolError) as error:
             raise WorkerStartFailed(str(error) or f"not ready after {_START_TIMEOUT_SECONDS:.0f} seconds") from None
         if status is not Status.READY or not self.alive:
@@ -75,8 +111,8 @@ class WorkerProcess(Child):
             return sandbox.address_space(self.pid)
         return 0
 
-    async def request(self, message: bytes, seconds: float) -> tuple[Status, bytes]:
-        """Send a request and return the answer.
+    async def request(self, job: Job, seconds: float) -> tuple[Status, bytes]:
+        """Send a request and return the answer. If the worker wants a file for its result, make it.
 
         Raises `TimeoutError` after `seconds`, `WorkerExited`, and `ProtocolError`. After any of them, and when it is
         canceled, the process is killed: its state is unknown.
@@ -84,7 +120,13 @@ class WorkerProcess(Child):
         assert self._channel is not None
         self.jobs += 1
         try:
-            answer = await self._channel.exchange(message, seconds)
+            deadline = monotonic() + seconds
+            answer = await self._channel.exchange(job.message, seconds, job.files)
+            if answer[0] is Status.WANTS_FILE:
+                with _result_file(job.result) as (message, files):
+                    answer = await self._channel.exchange(message, max(0.0, deadline - monotonic()), files)
+            if answer[0] is Status.WANTS_FILE:
+                raise protocol.ProtocolError("it wants a second file")
         except ConnectionError:
             raise WorkerExited(await self._exit_code(), self.stderr) from None
         except BaseException:

@@ -12,7 +12,7 @@ from pymager.engine.protocol import ProtocolError, Status
 from pymager.errors import Overloaded
 from pymager.workers.child import WorkerStartFailed
 from pymager.workers.metrics import exit_reason
-from pymager.workers.process import WorkerExited, WorkerProcess
+from pymager.workers.process import Job, WorkerExited, WorkerProcess
 from pymager.workers.template import Template
 
 _SHORT_LIFE_SECONDS = 1.0
@@ -97,7 +97,7 @@ class Slot:
         if self._retiring:
             await asyncio.wait(list(self._retiring))
 
-    async def run(self, message: bytes, seconds: float, read: Callable[[Status, bytes], T]) -> T:
+    async def run(self, job: Job, seconds: float, read: Callable[[Status, bytes], T]) -> T:
         """Run a job and read its answer. A process whose answer cannot be read is killed.
 
         Raises what `WorkerProcess.request` and `read` raise, and `Overloaded` if no process starts.
@@ -108,7 +108,7 @@ class Slot:
         try:
             process = await self._ready_process()
             try:
-                result = read(*await process.request(message, seconds))
+                result = read(*await process.request(job, seconds))
             except BaseException:
                 process.kill()
                 self._lose(process)
@@ -126,10 +126,10 @@ class Slot:
             self._is_busy = False
             self._promote_successor()
 
-    def discard(self) -> None:
-        """Replace the process now, and not when its successor is ready: it has too little memory left."""
+    def discard(self, reason: str) -> None:
+        """Replace the process now, and not when its successor is ready: it lacks memory or modules."""
         if (process := self._process) is not None:
-            self._on_replace("memory")
+            self._on_replace(reason)
             self._retire(process)
             self._lose(process)
 

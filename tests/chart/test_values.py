@@ -142,6 +142,7 @@ def _other(name: str) -> tuple[Any, Any]:
         "max_body": ("50MB", 50_000_000),
         "max_spool": ("2GiB", 2 << 30),
         "worker_memory": ("2GiB", 2 << 30),
+        "sandbox": ("required", "required"),
         "cache_control": ("no-cache", "no-cache"),
         "cors_origin": ("https://example.org", "https://example.org"),
         "jpeg_coding": ("progressive", "progressive"),

@@ -69,7 +69,7 @@ import sys
 
 from pymager.engine import template
 
-template._load_handlers()
+template._load_handlers(("JPEG", "MPO", "PNG", "WEBP"))
 print(*sys.modules)
 """
 

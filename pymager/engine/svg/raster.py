@@ -1,14 +1,14 @@
 """Draws an SVG with resvg, from the optional package resvg-py."""
 
 from io import BytesIO
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 from PIL import Image, ImageFile
 
 from pymager.engine import panics
 from pymager.engine.containers.container import Vector
 from pymager.engine.svg import fonts, markup
-from pymager.errors import NotAPicture
+from pymager.errors import NotAPicture, Undecodable
 
 _DPI = 96.0  # CSS Values 4, section 6.2
 _TEXT = "<text"
@@ -30,7 +30,8 @@ def _open(file: IO[bytes], filename: str | bytes) -> NoReturn:
 def draw(vector: Vector, box: tuple[float, float, float, float], size: tuple[int, int]) -> Image.Image:
     """A box (left, top, right and bottom in the vector's pixels) in so many pixels, in RGBA.
 
-    Raises `NotAPicture` if resvg cannot draw it, `RuntimeError` if it panics.
+    Raises `NotAPicture` if resvg cannot draw it, `Undecodable` if it needs fonts and they cannot be read, and
+    `RuntimeError` if it panics.
     """
     from resvg_py import svg_to_bytes
 
@@ -38,7 +39,7 @@ def draw(vector: Vector, box: tuple[float, float, float, float], size: tuple[int
     left, top, right, bottom = box
     seen = (left * scale[0], top * scale[1], (right - left) * scale[0], (bottom - top) * scale[1])
     text = markup.window(vector.fragment, seen, size)
-    options = fonts.options() if _TEXT in vector.fragment else {}
+    options = _font_options(vector.fragment)
     try:
         with panics.as_errors():
             png = svg_to_bytes(svg_string=text, dpi=_DPI, languages=["en"], **options)
@@ -47,6 +48,18 @@ def draw(vector: Vector, box: tuple[float, float, float, float], size: tuple[int
     with Image.open(BytesIO(png), formats=("PNG",)) as picture:
         _check(picture, size)
         return picture.convert("RGBA")
+
+
+def _font_options(fragment: str) -> dict[str, Any]:
+    """resvg's options for fonts. Raises `Undecodable` if the picture has text and fonts cannot be read."""
+    if _TEXT not in fragment:
+        return {"skip_system_fonts": True}
+    if not fonts.can_be_read():
+        raise Undecodable(
+            "the SVG has text, and fonts cannot be read here: this system has no Landlock, which PYMAGER_SANDBOX needs "
+            "for them"
+        )
+    return fonts.options()
 
 
 def _check(picture: ImageFile.ImageFile, size: tuple[int, int]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pymager import cli, formats
+from pymager import cli, confinement, formats
 from pymager.errors import ConfigurationError
 from pymager.settings.model import Settings
 from pymager.settings.sources import CONFIG_FILE, PREFIX, load, shown, without_password
@@ -187,6 +187,7 @@ BAD: dict[str, list[str]] = {
     "queue_size": ["-1"],
     "worker_memory": ["1MB", "x"],
     "worker_timeout": ["0", "nan", "inf"],
+    "sandbox": ["on", "", "AUTO", "true"],
     "worker_max_jobs": ["0"],
     "memory_cache": ["-1"],
     "shared_cache": ["memcached", "/cache", "memcached://["],
@@ -469,9 +470,11 @@ def test_the_config_command_shows_every_setting_its_source_and_no_secret() -> No
     }
     result = CliRunner().invoke(cli.program, ["config"], env=environ)
     assert result.exit_code == 0
-    assert [line.split()[0] for line in result.output.splitlines()] == list(Settings.model_fields)
+    *settings, last = result.output.splitlines()
+    assert [line.split()[0] for line in settings] == list(Settings.model_fields)
+    assert last == f"sandbox in force: {confinement.chosen('auto')}"
     assert not any(secret in result.output for secret in (HASH, TOKEN, "SECRET"))
-    lines = {line.split()[0]: line for line in result.output.splitlines()}
+    lines = {line.split()[0]: line for line in settings}
     assert lines["port"].split()[1:] == ["1234", "(PYMAGER_PORT)"]
     assert lines["queue_size"].split()[1:] == ["64", "(default)"]
 

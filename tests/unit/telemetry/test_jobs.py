@@ -38,16 +38,19 @@ def pool(shared: SharedMetrics, **limits: float) -> WorkerPool:
         ("hang-up", {}, "malformed_answer", "stopped"),
         ("no-picture", {}, "not_a_picture", None),
         ("too-much", {}, "over_a_limit", None),
-        ("unlink", {}, "gone", None),
+        ("absent", {}, "gone", None),
     ],
 )
 async def test_a_job_that_fails_and_its_worker_are_counted_under_their_reasons(
     tmp_path: Path, behaviour: str, limits: dict[str, float], reason: str, end: str | None
 ) -> None:
     shared = SharedMetrics()
+    file = job_file(tmp_path, behaviour)
+    if behaviour == "absent":
+        file.unlink()
     async with pool(shared, **limits) as workers:
         with pytest.raises(PymagerError):
-            await rendered(workers, job_file(tmp_path, behaviour))
+            await rendered(workers, file)
         assert above_zero(shared, "pymager_job_failures_total") == {("render", reason): 1}
         if end is not None:
             await until(lambda: bool(above_zero(shared, "pymager_worker_restarts_total")))

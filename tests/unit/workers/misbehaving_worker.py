@@ -18,6 +18,7 @@ from typing import Any
 from pymager.engine import template, worker
 from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
+from pymager.engine.original import open_source
 from pymager.errors import MezzanineDamaged, NotAPicture, Undecodable
 from pymager.ports import Description
 
@@ -26,6 +27,13 @@ KEPT: list[bytearray] = []
 LEAST_HEIGHT = 10_000  # of a picture, whose height says which process has inspected it
 worker._IDLE_SECONDS = 0.5  # so that tests need not wait for seconds
 GET_DEATH_SIGNAL, GET_DUMPABLE, GET_NO_NEW_PRIVILEGES = 2, 3, 39  # prctl(2)
+
+
+def path_of(source: int) -> Path:
+    """The path of an open file, which is not a folder: these workers are not confined."""
+    with open_source(source):
+        pass
+    return Path(f"/proc/self/fd/{source}").readlink()
 
 
 def misbehave(path: Path) -> None:
@@ -77,7 +85,6 @@ def misbehave(path: Path) -> None:
                 os.write(2, b"libsomething: warning\n" * 40)
         case ["unlink"]:
             path.unlink()
-            path.read_bytes()
         case ["bug"]:
             raise KeyError("a decoder's bug")
         case ["no-picture"]:
@@ -121,17 +128,19 @@ def report() -> dict[str, Any]:
 
 
 def inspect(
-    path: Path, limits: PictureLimits, background: tuple[int, int, int], mezzanine: Mezzanine | None
+    source: int, limits: PictureLimits, background: tuple[int, int, int], mezzanine: Mezzanine | None
 ) -> tuple[Inspection, bytes | None]:
+    path = path_of(source)
     with suppress(BlockingIOError):  # nobody reads the noise
         misbehave(path)
     dominant = "#{:02x}{:02x}{:02x}".format(*background)
     description = Description(1, False, dominant, "AAAA", "L" * 28)
-    made = None if mezzanine is None else make_mezzanine(path, limits, mezzanine)
+    made = None if mezzanine is None else make_mezzanine(source, limits, mezzanine)
     return Inspection("jpeg", limits.pixels, LEAST_HEIGHT + os.getpid(), description), made
 
 
-def make_mezzanine(path: Path, limits: PictureLimits, mezzanine: Mezzanine) -> bytes | None:
+def make_mezzanine(source: int, limits: PictureLimits, mezzanine: Mezzanine) -> bytes | None:
+    path = path_of(source)
     misbehave(path)
     if path.read_text().strip() == "too-large-for-a-mezzanine":
         raise Undecodable("this needs too much memory")
@@ -144,11 +153,12 @@ def from_mezzanine(path: Path, job: RenderJob) -> bytes:
     return f"{job.variant.width}x{job.variant.height} of a mezzanine of {job.upright}".encode()
 
 
-def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
+def render(source: int, limits: PictureLimits, job: RenderJob) -> bytes | None:
+    path = path_of(source)
     misbehave(path)
     if job.upright is not None:
         return from_mezzanine(path, job)
-    match path.read_text().split():
+    match os.pread(source, 10_000, 0).decode().split():
         case ["big"]:
             return b"\xff" * (5 << 20)
         case ["largest"]:
@@ -161,4 +171,4 @@ def render(path: Path, limits: PictureLimits, job: RenderJob) -> bytes | None:
 
 
 if __name__ == "__main__":
-    template.main(lambda: worker.JobHandlers(inspect, render, make_mezzanine))
+    template.main(lambda decoders: worker.JobHandlers(inspect, render, make_mezzanine))

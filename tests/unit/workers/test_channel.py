@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -35,7 +36,7 @@ async def worker() -> AsyncIterator[Worker]:
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         end.setblocking(False)
-    _, channel = await asyncio.get_running_loop().create_connection(Channel, sock=ours)
+    _, channel = await asyncio.get_running_loop().create_connection(partial(Channel, ours), sock=ours)
     yield Worker(channel, theirs)
     theirs.close()
     channel.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pymager.workers.pool import WorkerPool
-from tests.unit.workers.pools import MISBEHAVING, is_running, pool, rendered, until
+from tests.unit.workers.pools import MISBEHAVING, USUAL_FILES, is_running, kinds_of_files, pool, rendered, until
 
 JobFile = Callable[[str], Path]
 
@@ -51,8 +51,7 @@ async def test_a_worker_has_no_open_file_but_its_connection(job_file: JobFile) -
             reports = [json.loads(await rendered(workers, job_file("report"))) for _ in range(3)]
         port = f"socket:[{os.fstat(listener.fileno()).st_ino}]"
     for report in reports:
-        kinds = sorted(name.split(":")[0] for name in report["files"].values())
-        assert kinds == ["/dev/null", "/dev/null", "pipe", "socket"]
+        assert kinds_of_files(report) == USUAL_FILES
         assert port not in report["files"].values()
 
 

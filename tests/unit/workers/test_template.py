@@ -12,7 +12,16 @@ import pytest
 from pymager.errors import ConfigurationError, Undecodable
 from pymager.workers import template
 from pymager.workers.pool import WorkerPool
-from tests.unit.workers.pools import MISBEHAVING, is_running, pool, rendered, until
+from tests.unit.workers.pools import (
+    MISBEHAVING,
+    UNSUPPORTED,
+    USUAL_FILES,
+    is_running,
+    kinds_of_files,
+    pool,
+    rendered,
+    until,
+)
 
 JobFile = Callable[[str], Path]
 
@@ -114,18 +123,6 @@ async def test_a_template_that_ends_instead_of_forking_is_replaced(tmp_path: Pat
         assert int(failures.read_text()) == -102
 
 
-UNSUPPORTED = """
-import errno, runpy
-from pymager.engine import template
-
-def unsupported_fork():
-    raise OSError(errno.EINVAL, "Invalid argument")
-
-template.fork_sibling = unsupported_fork
-runpy.run_path({program!r}, run_name="__main__")
-"""
-
-
 async def test_workers_load_the_decoders_themselves_where_the_system_cannot_fork_siblings(job_file: JobFile) -> None:
     async with pool(2, program=("-c", UNSUPPORTED.format(program=MISBEHAVING[0]))) as workers:
         assert workers.state.template is None
@@ -159,6 +156,5 @@ async def test_a_worker_has_no_file_of_workers_that_were_forked_before(job_file:
         first, seen = set(workers.state.pids), 0
         while seen < 4:
             report = json.loads(await rendered(workers, job_file("report")))
-            kinds = sorted(name.split(":")[0] for name in report["files"].values())
-            assert kinds == ["/dev/null", "/dev/null", "pipe", "socket"]
+            assert kinds_of_files(report) == USUAL_FILES
             seen += not first & set(workers.state.pids)  # all of the first workers were replaced

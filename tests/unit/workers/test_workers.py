@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pymager.engine import worker
 from pymager.engine.limits import PictureLimits
-from pymager.engine.protocol import ANSWER_HEADER, read_failure
 from pymager.errors import (
     ConfigurationError,
     NoSpace,
@@ -23,6 +21,7 @@ from pymager.errors import (
     Unavailable,
     Undecodable,
 )
+from pymager.workers import process
 from pymager.workers.pool import WorkerLimits, WorkerPool
 from tests.pictures import jpeg
 from tests.unit.workers.pools import MISBEHAVING, TARGET, is_running, pool, rendered, until, worker_of
@@ -88,9 +87,25 @@ async def test_a_missing_spool_folder_is_not_a_bad_picture(workers: WorkerPool, 
             await worker.render(job_file("big"), TARGET, Path("/nonexistent"))
 
 
-def test_a_full_spool_raises_no_space() -> None:
-    answer = worker._body_answer(bytes(5 << 20), Path("/dev/full"))
-    assert isinstance(read_failure(answer[ANSWER_HEADER.size :]).error, NoSpace)
+async def test_a_full_spool_raises_no_space(
+    workers: WorkerPool, job_file: JobFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "full").symlink_to("/dev/full")
+    monkeypatch.setattr("secrets.token_hex", lambda size: "full")
+    monkeypatch.setattr(process, "_RESULT_FLAGS", os.O_WRONLY | os.O_CLOEXEC)
+    async with workers.reserve() as worker:
+        with pytest.raises(NoSpace):
+            await worker.render(job_file("big"), TARGET, tmp_path)
+        monkeypatch.undo()
+        assert await worker.render(job_file("big"), TARGET, tmp_path)
+
+
+async def test_a_worker_that_wants_a_file_without_need_costs_one_request(
+    workers: WorkerPool, job_file: JobFile
+) -> None:
+    with pytest.raises(Undecodable, match="malformed answer"):
+        await workers.inspect(job_file("write 8 0 0 0 0"))
+    assert (await workers.inspect(job_file("fine"))).format == "jpeg"
 
 
 ENDS = {
@@ -204,7 +219,6 @@ async def test_a_worker_killed_from_outside_costs_no_request(job_file: JobFile) 
         ("no-picture", NotAPicture, "^this is a poem$"),
         ("too-much", Undecodable, "^this has too many pixels$"),
         ("bug", Undecodable, "KeyError"),
-        ("unlink", NotFound, "gone"),
     ],
 )
 async def test_an_error_of_a_job_is_raised_and_ends_no_process(
