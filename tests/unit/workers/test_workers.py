@@ -96,7 +96,7 @@ def test_a_full_spool_raises_no_space() -> None:
 ENDS = {
     "segfault": "crashed its decoder .Segmentation fault",
     "abort": "crashed its decoder .Aborted",
-    "loop": "1 seconds of processor time",
+    "loop": r"0\.5 seconds of processor time",
     "exit": "exit code 3",
     "vanish": "exit code 0",
     "killed 2": "killed twice",
