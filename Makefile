@@ -106,8 +106,9 @@ bench-scale: $(VENV)/dev.stamp ## Measure ten million rows and 200,000 objects b
 bench-rollout: servers ## Replace replicas under load for ROUNDS rounds, and count failed requests.
 	$(BIN)/python -m bench.rollout --rounds $(ROUNDS) $(ARGS)
 
-bench-overload: $(VENV)/dev.stamp ## Send ten times the traffic that can be rendered, for two minutes.
+bench-overload: $(VENV)/dev.stamp ## Send ten times the traffic that can be rendered, then 200 costly pictures.
 	$(BIN)/python -m bench.overload $(ARGS)
+	$(BIN)/python -m bench.bombs
 
 bench-options: $(VENV)/dev.stamp ## Measure what each option of a variant costs, for 12 megapixels.
 	$(BIN)/python -m bench.options $(ARGS)

@@ -107,7 +107,7 @@ class Pymager(Process):
         self.name = name
         folder.mkdir(exist_ok=True)
         token = secrets.token_urlsafe(24)
-        self._auth = {"Authorization": f"Bearer {token}"}
+        self.auth = {"Authorization": f"Bearer {token}"}
         port = free_port()
         env = {
             "PYMAGER_PORT": str(port),
@@ -125,11 +125,11 @@ class Pymager(Process):
 
     def upload(self, id: str, file: Path) -> Request:
         headers, prefix, suffix = multipart("file", file)
-        return Request(f"/original/{id}", "POST", {**self._auth, **headers}, str(file), prefix, suffix)
+        return Request(f"/original/{id}", "POST", {**self.auth, **headers}, str(file), prefix, suffix)
 
     def delete(self, id: str) -> Request:
         """A request that deletes an original."""
-        return Request(f"/original/{id}", "DELETE", self._auth)
+        return Request(f"/original/{id}", "DELETE", self.auth)
 
     def add(self, load: Load, ids: Sequence[str], file: Path) -> None:
         load.send(self.port, [self.upload(id, file) for id in ids], 4, expect=201)

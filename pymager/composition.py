@@ -317,6 +317,7 @@ def worker_limits(settings: Settings) -> WorkerLimits:
         cpu_seconds=max(1, round(settings.worker_timeout)),
         wall_seconds=settings.worker_timeout,
         max_jobs=settings.worker_max_jobs,
+        decode_seconds=settings.max_decode_seconds,
     )
 
 

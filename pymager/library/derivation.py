@@ -25,12 +25,13 @@ from pymager.library.singleflight import SingleFlight
 from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
 from pymager.variants.variant import Variant
+from pymager.workers import cost
 from pymager.workers.pool import Worker, WorkerPool
 from pymager.workers.queue import JobKind
 
 _FAILURE_TTL_SECONDS = 60.0
 _MAX_FAILURES = 10_000
-_FRAMES_PER_RENDER = 10
+_FRAMES_OF_A_RENDER = 10  # an animation with more frames is a job of another kind
 _MAX_WHOLE_BYTES = 1 << 20  # a larger variant is streamed from the blob store
 
 
@@ -53,9 +54,10 @@ async def local_original(blobs: BlobStore, original: Original, spool_folder: Pat
                 path.unlink(missing_ok=True)
 
 
-def _weight(original: Original, variant: Variant) -> int:
-    """How many usual renders the variant costs: one for every ten frames of an animation."""
-    return max(1, -(-(original.frames or 1) // _FRAMES_PER_RENDER)) if variant.animated else 1
+def _kind(original: Original, variant: Variant) -> JobKind:
+    """Whether the variant is a long animation."""
+    moves = variant.animated and (original.frames or 1) > _FRAMES_OF_A_RENDER
+    return JobKind.ANIMATION if moves else JobKind.RENDER
 
 
 def _dated(info: BlobInfo, original: Original) -> BlobInfo:
@@ -180,9 +182,10 @@ class Derivation:
             return await self._make(worker, key, original, variant)
 
         try:
-            weight = _weight(original, variant)
-            kind = JobKind.ANIMATION if weight > 1 else JobKind.RENDER
-            return await self._flights.run(key, look, make, reserve=partial(self._workers.reserve, kind, weight))
+            encoding = variant.encoding(self._encoding)
+            work = cost.of_variant(original, variant, encoding, self._mezzanines.side, self._max_side)
+            reserve = partial(self._workers.reserve, _kind(original, variant), work)
+            return await self._flights.run(key, look, make, reserve=reserve)
         except PictureError as error:
             self._remember_failure(key, error)
             raise

@@ -18,6 +18,7 @@ from pymager.library.recent import remember
 from pymager.library.singleflight import SingleFlight
 from pymager.ports import BlobStore, Description, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
+from pymager.workers import cost
 from pymager.workers.pool import Worker, WorkerPool
 from pymager.workers.queue import JobKind
 
@@ -48,6 +49,7 @@ class Descriptions:
         """`deadline` is how many seconds to wait for a description while other replicas hold its lease."""
         self._blobs = blobs
         self._metadata = metadata
+        self._workers = workers
         self._spool_folder = spool_folder
         self._read_only = read_only
         self._flights: SingleFlight[Description, Worker] = SingleFlight(
@@ -95,7 +97,10 @@ class Descriptions:
         if description is None:
             key = f"description/{original.id}/{original.revision}"
             description = await self._flights.run(
-                key, partial(self._look, original), lambda worker: self._make(worker, original)
+                key,
+                partial(self._look, original),
+                lambda worker: self._make(worker, original),
+                reserve=partial(self._workers.reserve, JobKind.INSPECTION, cost.of_original(original)),
             )
         else:
             await self._save(original, description)

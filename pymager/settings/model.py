@@ -246,6 +246,12 @@ class Settings(BaseModel):
         "its height. Does not limit variants with one frame.",
     )
     max_scans: int = Field(_LIMITS.scans, ge=1, description="Maximum number of scans of a progressive JPEG.")
+    max_decode_seconds: Seconds = Field(
+        5.0,
+        description="Maximum seconds of CPU time to verify an upload. A picture that takes longer to decode is "
+        "refused, so no variant of it is ever rendered. A render can take at least twice as long. Values over half of "
+        "`PYMAGER_WORKER_TIMEOUT` count as half of it.",
+    )
     max_connections: int = Field(4_096, ge=1, description="Maximum number of open connections per server process.")
     max_connections_per_client: int = Field(
         0,
@@ -299,7 +305,11 @@ class Settings(BaseModel):
         ge=64 << 20,
         description="Maximum address space of a worker process in bytes. A picture of 100 megapixels needs 780 MB.",
     )
-    worker_timeout: Seconds = Field(30.0, description="Maximum seconds that a worker process spends on one picture.")
+    worker_timeout: Seconds = Field(
+        30.0,
+        description="Maximum seconds that a worker process spends on one picture, both of CPU time and of time. Jobs "
+        "that are expected to cost little get less.",
+    )
     sandbox: SandboxMode = Field(
         "auto",
         description="What confines worker processes, so that a decoder that is taken over gets no files, no network "

@@ -55,6 +55,18 @@ JOB_WAIT_SECONDS = Family(
 JOB_FAILURES = Family("pymager_job_failures_total", "counter", "Failed jobs, by reason.", ("kind", "reason"))
 JOBS_RUNNING = Family("pymager_jobs_running", "gauge", "Jobs that run now.", ("kind",))
 JOBS_QUEUED = Family("pymager_jobs_queued", "gauge", "Jobs that wait for a worker process now.", ("kind",))
+LANE_JOBS = Family(
+    "pymager_lane_jobs",
+    "gauge",
+    "Jobs that wait and run now, by the lane of the queue: cheap, or dear if more than 0.25 s of CPU time is expected.",
+    ("lane", "state"),
+)
+JOB_CPU_SECONDS = Family(
+    "pymager_job_cpu_seconds_total",
+    "counter",
+    "CPU time of jobs, as it was expected before they ran and as they took it, by the lane in which they waited first.",
+    ("kind", "lane", "what"),
+)
 WORKERS = Family("pymager_workers", "gauge", "Worker processes that are idle, busy or starting.", ("state",))
 WORKER_RESTARTS = Family(
     "pymager_worker_restarts_total", "counter", "Worker processes that were replaced, by reason.", ("reason",)
@@ -170,6 +182,8 @@ FAMILIES = (
     JOB_FAILURES,
     JOBS_RUNNING,
     JOBS_QUEUED,
+    LANE_JOBS,
+    JOB_CPU_SECONDS,
     WORKERS,
     WORKER_RESTARTS,
     SANDBOX,

@@ -15,6 +15,7 @@ from pymager.telemetry.families import (
     CACHE_BYTES,
     CONNECTIONS,
     JOBS_QUEUED,
+    LANE_JOBS,
     MEMORY,
     REQUEST_BYTES,
     REQUEST_SECONDS,
@@ -205,6 +206,9 @@ async def _update_gauges(metrics: Metrics, parts: Components, server: web.Server
         metrics.value(JOBS_QUEUED, JobKind.RENDER.label).set(state.renders)
         metrics.value(JOBS_QUEUED, JobKind.ANIMATION.label).set(state.animations)
         metrics.value(JOBS_QUEUED, JobKind.INSPECTION.label).set(state.inspections)
+        for lane, (waiting, running) in state.lanes.items():
+            metrics.value(LANE_JOBS, lane.value, "waiting").set(waiting)
+            metrics.value(LANE_JOBS, lane.value, "running").set(running)
         starting = max(0, state.size - state.idle - state.busy)
         for name, number in (("idle", state.idle), ("busy", state.busy), ("starting", starting)):
             metrics.value(WORKERS, name).set(number)

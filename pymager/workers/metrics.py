@@ -5,10 +5,18 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from pymager.errors import NoSpace, NotAPicture, NotFound, Overloaded, PictureError, Unavailable, UnsupportedFormat
-from pymager.telemetry.families import JOB_FAILURES, JOB_SECONDS, JOB_WAIT_SECONDS, JOBS_RUNNING, WORKER_RESTARTS
+from pymager.telemetry.families import (
+    JOB_CPU_SECONDS,
+    JOB_FAILURES,
+    JOB_SECONDS,
+    JOB_WAIT_SECONDS,
+    JOBS_RUNNING,
+    WORKER_RESTARTS,
+)
 from pymager.telemetry.observer import Measurement, Observer
+from pymager.workers.cpu_watch import CpuLimitExceeded
 from pymager.workers.process import EXTERNAL_EXIT_CODES, WorkerExited
-from pymager.workers.queue import JobKind
+from pymager.workers.queue import JobKind, Lane
 
 _TIMINGS = {JobKind.RENDER: "render", JobKind.INSPECTION: "inspect", JobKind.ANIMATION: "render"}
 _REASONS: dict[type[BaseException], str] = {
@@ -21,8 +29,9 @@ _REASONS: dict[type[BaseException], str] = {
     Unavailable: "unavailable",
     Exception: "other",
 }
-_EXIT_REASONS = ("max_jobs", "memory", "stopped", "killed", "cpu_limit", "crashed", "exited")
-_FAILURE_REASONS = (*_REASONS.values(), "timeout", "malformed_answer", *_EXIT_REASONS[3:])
+_JOB_EXIT_REASONS = ("killed", "cpu_limit", "crashed", "exited")
+_EXIT_REASONS = ("max_jobs", "memory", "stopped", "evicted", *_JOB_EXIT_REASONS)
+_FAILURE_REASONS = (*_REASONS.values(), "timeout", "malformed_answer", *_JOB_EXIT_REASONS)
 
 
 class JobMetrics:
@@ -34,6 +43,9 @@ class JobMetrics:
             observer.count(JOBS_RUNNING, kind.label, by=0)
             for why in _FAILURE_REASONS:
                 observer.count(JOB_FAILURES, kind.label, why, by=0)
+            for lane in Lane:
+                for what in ("expected", "taken"):
+                    observer.count(JOB_CPU_SECONDS, kind.label, lane.value, what, by=0)
         for why in _EXIT_REASONS:
             observer.count(WORKER_RESTARTS, why, by=0)
         self._waits = {
@@ -67,6 +79,11 @@ class JobMetrics:
         finally:
             self._observer.count(JOBS_RUNNING, kind.label, by=-1)
 
+    def took(self, kind: JobKind, lane: Lane, expected: float, taken: float) -> None:
+        """Count the CPU time of a job, in seconds: `lane` is where it waited because of what was expected."""
+        self._observer.count(JOB_CPU_SECONDS, kind.label, lane.value, "expected", by=expected)
+        self._observer.count(JOB_CPU_SECONDS, kind.label, lane.value, "taken", by=taken)
+
     def replaced(self, why: str) -> None:
         """Count a worker process that is replaced, by reason."""
         self._observer.count(WORKER_RESTARTS, why)
@@ -77,6 +94,8 @@ def reason(error: BaseException) -> str:
     cause = error.__context__
     if isinstance(cause, TimeoutError):
         return "timeout"
+    if isinstance(cause, CpuLimitExceeded):
+        return "cpu_limit"
     if isinstance(cause, WorkerExited):
         return exit_reason(cause.code, killed=False)
     if cause is not None and isinstance(error, PictureError):

@@ -4,9 +4,10 @@ One bad picture costs one request: a decoder that crashes, hangs or exhausts mem
 """
 
 import asyncio
+import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,14 @@ from pymager.engine.protocol import Failure, ProtocolError, Status
 from pymager.errors import ConfigurationError, Overloaded, Undecodable
 from pymager.telemetry.context import CURRENT, cancelable
 from pymager.telemetry.observer import OFF, Observer
+from pymager.workers import cost, first_bytes
 from pymager.workers.child import WorkerStartFailed
 from pymager.workers.client_groups import client_group
+from pymager.workers.cost import CHEAP_SECONDS, USUAL, Estimates, Work
+from pymager.workers.cpu_watch import Budget, CpuLimitExceeded, Evicted
 from pymager.workers.metrics import JobMetrics
 from pymager.workers.process import EXTERNAL_EXIT_CODES, Job, WorkerExited
-from pymager.workers.queue import FairQueue, JobKind
+from pymager.workers.queue import FairQueue, JobKind, Lane, lane_of
 from pymager.workers.slot import STOPPING, Slot
 from pymager.workers.sources import Sources
 from pymager.workers.template import Template
@@ -38,6 +42,11 @@ _BROKEN = "no worker process can be started"
 _BROKEN_RETRY_AFTER_SECONDS = 5
 _MAX_OLDER_WORKERS = 3  # of a slot, that were forked before all modules were loaded: running, starting, and ready
 
+_EVICTED_AFTER = 2.0  # times what a cheap job may cost
+_RENDER_MARGIN = 2.0
+"""A render may take so many times what an upload may take: the picture was accepted, and machines are noisy."""
+_ESTIMATE_MARGIN = 10.0
+
 log = structlog.get_logger("pymager.workers")
 
 T = TypeVar("T")
@@ -47,13 +56,24 @@ T = TypeVar("T")
 class WorkerLimits:
     """What a worker process may use: `memory` in bytes of address space, the times for each job.
 
-    After `max_jobs` jobs a process is replaced.
+    `decode_seconds` is the CPU time that the verification of an upload may take. A render may take twice as much, or
+    ten times its estimate if that is more, and no job may take more than `cpu_seconds` and `wall_seconds`. After
+    `max_jobs` jobs a process is replaced.
     """
 
     memory: int = 1 << 30
     cpu_seconds: int = 30
     wall_seconds: float = 30.0
     max_jobs: int = 200
+    decode_seconds: float = 5.0
+
+    def for_upload(self) -> float:
+        """The CPU time for the verification of an upload: less than for any render of the picture."""
+        return min(self.decode_seconds, self.cpu_seconds / _RENDER_MARGIN)
+
+    def for_render(self, expected: float) -> float:
+        """The CPU time for a job that is expected to take so much."""
+        return min(self.cpu_seconds, max(_RENDER_MARGIN * self.decode_seconds, _ESTIMATE_MARGIN * expected))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +83,8 @@ class PoolState:
     `renders`, `animations` and `inspections` wait for a slot.
 
     `started` counts all worker processes since the start, `restarts` those that ended unexpectedly. `pids` are the
-    worker processes that run, `template` is the process that they are forked from, if it runs.
+    worker processes that run, `template` is the process that they are forked from, if it runs. `lanes` says how many
+    jobs wait and run in each lane of the queue.
     """
 
     size: int
@@ -76,6 +97,7 @@ class PoolState:
     restarts: int
     pids: tuple[int, ...]
     template: int | None
+    lanes: Mapping[Lane, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +119,35 @@ def _removing_on_failure(file: Path | str | None) -> Iterator[None]:
 
 
 class Worker:
-    """A worker process that is reserved for its holder, for jobs of one kind."""
+    """A worker process that is reserved for its holder, for jobs of one kind.
 
-    def __init__(self, pool: "WorkerPool", slot: Slot, kind: JobKind = JobKind.RENDER) -> None:
+    A job that turns out dear can get another process. `taken_seconds` is the CPU time that its jobs have taken.
+    """
+
+    def __init__(self, pool: "WorkerPool", slot: Slot, kind: JobKind, seconds: float, cpu_limit: float) -> None:
+        """`seconds` is the CPU time that its jobs are expected to take, and `cpu_limit` what each may take."""
+        self.slot: Slot | None = slot
+        self.taken_seconds = 0.0
         self._pool = pool
-        self._slot = slot
-        self._kind = kind
+        self.kind = kind
+        self.seconds = seconds
+        self._cpu_limit = cpu_limit
+
+    async def _run(self, job: Job, read: Callable[[Status, bytes], T]) -> T:
+        """Run a job. One that is not as cheap as it seemed goes on as a dear one, or has to wait for that."""
+        try:
+            return await self._run_once(job, read)
+        except Evicted:
+            await self._pool.move_to_dear(self)
+            return await self._run_once(job, read)
+
+    async def _run_once(self, job: Job, read: Callable[[Status, bytes], T]) -> T:
+        assert self.slot is not None
+        slot, before = self.slot, self.slot.taken_seconds
+        try:
+            return await self._pool.run(slot, job, read, self._cpu_limit)
+        finally:
+            self.taken_seconds += slot.taken_seconds - before
 
     async def inspect(self, path: Path, mezzanine: Mezzanine | None = None, spool: Path | None = None) -> Inspection:
         """Decode the whole file at `path`, and say what it is. Raises as `WorkerPool.inspect` does.
@@ -117,10 +162,10 @@ class Worker:
                 raise ProtocolError(f"an inspection was answered with {status.name}")
             return protocol.read_inspection(payload, pool._max_frames, file)
 
-        with pool._metrics.running(JobKind.INSPECTION), _removing_on_failure(file):
+        with pool._metrics.running(self.kind), _removing_on_failure(file):
             message = protocol.inspect_request(pool._background, mezzanine if file is not None else None)
             async with pool._sources.opened(path) as files:
-                inspection = await pool._run(self._slot, Job(message, files, file), read)
+                inspection = await self._run(Job(message, files, file), read)
         if file is not None and inspection.mezzanine is None:
             file.unlink(missing_ok=True)  # a part of it, if the spool is full
         return inspection
@@ -140,9 +185,9 @@ class Worker:
                     return None
             raise ProtocolError(f"a mezzanine was answered with {status.name} of {len(payload)} bytes")
 
-        with self._pool._metrics.running(self._kind), _removing_on_failure(file):
+        with self._pool._metrics.running(self.kind), _removing_on_failure(file):
             async with self._pool._sources.opened(path) as files:
-                return await self._pool._run(self._slot, Job(protocol.mezzanine_request(mezzanine), files, file), read)
+                return await self._run(Job(protocol.mezzanine_request(mezzanine), files, file), read)
 
     async def render(self, path: Path, job: RenderJob, spool: Path) -> bytes | Path | None:
         """Render a variant of the file at `path`. None means that the file's own bytes are the variant.
@@ -164,10 +209,10 @@ class Worker:
                     return None
             raise ProtocolError(f"a render was answered with {status.name} of {len(payload)} bytes")
 
-        with self._pool._metrics.running(self._kind), _removing_on_failure(file):
+        with self._pool._metrics.running(self.kind), _removing_on_failure(file):
             overlay = None if job.overlay is None else str(job.overlay.file)
             async with self._pool._sources.opened(path, overlay) as files:
-                return await self._pool._run(self._slot, Job(protocol.render_request(job), files, file), read)
+                return await self._run(Job(protocol.render_request(job), files, file), read)
 
 
 class WorkerPool:
@@ -193,6 +238,7 @@ class WorkerPool:
     ) -> None:
         self._limits = limits
         self._metrics = JobMetrics(observer)
+        self._estimates = Estimates()
         self._queue: FairQueue[Slot] = FairQueue(count, queue)
         self._sources = Sources(limits.wall_seconds)
         start = protocol.start_request(limits.memory, limits.cpu_seconds, picture_limits, confinement)
@@ -241,6 +287,7 @@ class WorkerPool:
             restarts=sum(slot.unexpected_exits for slot in self._slots),
             pids=tuple(pid for slot in self._slots for pid in slot.pids),
             template=self._template.pid,
+            lanes={lane: (self._queue.waiting_in(lane), self._queue.running_in(lane)) for lane in Lane},
         )
 
     async def inspect(self, path: Path, mezzanine: Mezzanine | None = None, spool: Path | None = None) -> Inspection:
@@ -251,39 +298,60 @@ class WorkerPool:
         Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
         """
 
+        work = _work_of_upload(path)
         with cancelable():
-            slot = await self._taken(JobKind.INSPECTION)
+            worker = await self._reserved(JobKind.INSPECTION, work, self._limits.for_upload())
         try:
-            return await Worker(self, slot).inspect(path, mezzanine, spool)
+            return await worker.inspect(path, mezzanine, spool)
         finally:
-            self._give_back(slot)
+            self._give_back(worker, work)
 
     @asynccontextmanager
-    async def reserve(self, kind: JobKind = JobKind.RENDER, weight: int = 1) -> AsyncIterator[Worker]:
-        """Wait for a free worker and reserve it, for one job after the other. Raises `Overloaded`.
-
-        `weight` is how many usual renders the job costs.
-        """
-        slot = await self._taken(kind, weight)
+    async def reserve(self, kind: JobKind = JobKind.RENDER, work: Work = USUAL) -> AsyncIterator[Worker]:
+        """Wait for a free worker and reserve it, for one job after the other. Raises `Overloaded`."""
+        worker = await self._reserved(kind, work, self._limits.for_render(self._estimates.seconds(work)))
         try:
-            yield Worker(self, slot, kind)
+            yield worker
         finally:
-            self._give_back(slot)
+            self._give_back(worker, work)
 
-    async def _taken(self, kind: JobKind, weight: int = 1) -> Slot:
+    async def move_to_dear(self, worker: Worker) -> None:
+        """Wait for a slot for a job that is dearer than it seemed. Raises `Overloaded`."""
+        assert worker.slot is not None
+        slot, worker.slot = worker.slot, None
+        self._queue.give_back(slot, usable=slot.ready, taken_seconds=worker.taken_seconds)
+        worker.slot = await self._taken(worker.kind, _EVICTED_AFTER * CHEAP_SECONDS)
+
+    async def _reserved(self, kind: JobKind, work: Work, cpu_limit: float) -> Worker:
+        seconds = self._estimates.seconds(work)
+        return Worker(self, await self._taken(kind, seconds), kind, seconds, cpu_limit)
+
+    async def _taken(self, kind: JobKind, seconds: float) -> Slot:
         """Wait for a slot. Raises `Overloaded`."""
         if self._closed:
             raise Overloaded(STOPPING)
         if self._is_broken():
             raise Overloaded(_BROKEN, retry_after=_BROKEN_RETRY_AFTER_SECONDS)
         with self._metrics.waiting(kind):
-            return await self._queue.take(kind, _client_group(), weight)
+            return await self._queue.take(kind, _client_group(), seconds)
 
-    def _give_back(self, slot: Slot) -> None:
-        self._queue.give_back(slot, usable=slot.ready)
+    def _give_back(self, worker: Worker, work: Work) -> None:
+        taken, slot = worker.taken_seconds, worker.slot
+        if taken:
+            self._metrics.took(worker.kind, lane_of(worker.seconds), worker.seconds, taken)
+            self._estimates.learn(work, taken)
+        if slot is not None:
+            self._queue.give_back(slot, usable=slot.ready, taken_seconds=taken)
 
-    async def _run(self, slot: Slot, job: Job, read: Callable[[Status, bytes], T]) -> T:
-        """Run a job. Canceling it kills its process.
+    def _budget(self, slot: Slot, cpu_limit: float) -> Budget:
+        """CPU time decides: on a busy machine, a job can take many times as much wall time."""
+        wall = self._limits.wall_seconds
+        if self._queue.is_dear(slot):
+            return Budget(cpu_limit, wall)
+        return Budget(cpu_limit, wall, _EVICTED_AFTER * CHEAP_SECONDS, lambda: self._queue.make_dear(slot))
+
+    async def run(self, slot: Slot, job: Job, read: Callable[[Status, bytes], T], cpu_limit: float) -> T:
+        """Run a job, which may take so many seconds of CPU time. Canceling it kills its process. Raises `Evicted`.
 
         It runs again if its process was killed from outside, lacked a module, or lacked memory that it kept from other
         jobs.
@@ -294,23 +362,28 @@ class WorkerPool:
                 return _ModuleNeeded(payload.decode(errors="replace"))
             return protocol.read_failure(payload) if status is Status.FAILED else read(status, payload)
 
-        seconds = self._limits.wall_seconds
+        budget = self._budget(slot, cpu_limit)
         try:
             try:
-                result = await slot.run(job, seconds, outcome)
+                result = await slot.run(job, budget, outcome)
             except WorkerExited as end:
                 if end.code not in EXTERNAL_EXIT_CODES:
                     raise
-                result = await slot.run(job, seconds, outcome)
+                result = await slot.run(job, budget, outcome)
             for _ in range(_MAX_OLDER_WORKERS):
                 if isinstance(result, _ModuleNeeded):
                     await self._load_modules(slot)
-                    result = await slot.run(job, seconds, outcome)
+                    result = await slot.run(job, budget, outcome)
             if isinstance(result, Failure) and result.out_of_memory:
                 slot.discard("memory")
-                result = await slot.run(job, seconds, outcome)
+                result = await slot.run(job, budget, outcome)
         except TimeoutError:
-            raise Undecodable(f"the picture took longer than {seconds:g} seconds to decode") from None
+            raise Undecodable(f"the picture took longer than {budget.wall_seconds:g} seconds to decode") from None
+        except CpuLimitExceeded:
+            raise Undecodable(
+                f"the picture takes more than {cpu_limit:g} seconds of processor time to decode; at most "
+                f"{cpu_limit:g} are accepted; save it in another format, or smaller"
+            ) from None
         except WorkerExited as end:
             raise Undecodable(self._exit_message(end)) from None
         except ProtocolError as error:
@@ -361,6 +434,16 @@ class WorkerPool:
         if end.code < 0:
             return f"the picture crashed its decoder ({signal.strsignal(-end.code)})"
         return f"the picture ended its decoder (exit code {end.code})"
+
+
+def _work_of_upload(path: Path) -> Work:
+    """What the first bytes of an upload say about its cost. A file that cannot be read is left to the worker."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            start, size = file.read(first_bytes.MAX_BYTES), os.fstat(file.fileno()).st_size
+    except OSError:
+        return USUAL
+    return cost.of_upload(*first_bytes.read(start or b""), size)
 
 
 def _client_group() -> str:

@@ -70,6 +70,11 @@ class RoundRobin(Generic[T]):
         self._removed_from(client, weight)
         return item, weight
 
+    def charge(self, client: str, weight: int) -> None:
+        """Let a client skip so many more of its turns, if it has waiting items."""
+        if client in self._lines:
+            self._lines[client].owed += weight
+
     def remove(self, client: str, item: T) -> None:
         """Remove an item that no longer waits; an unknown item is ignored."""
         items = self._lines[client].items if client in self._lines else ()

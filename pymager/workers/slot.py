@@ -11,6 +11,7 @@ import structlog
 from pymager.engine.protocol import ProtocolError, Status
 from pymager.errors import Overloaded
 from pymager.workers.child import WorkerStartFailed
+from pymager.workers.cpu_watch import Budget, CpuLimitExceeded, CpuWatch, Evicted
 from pymager.workers.metrics import exit_reason
 from pymager.workers.process import Job, WorkerExited, WorkerProcess
 from pymager.workers.template import Template
@@ -23,6 +24,7 @@ _START_WAIT_SECONDS = 30.0
 _RETRY_AFTER_SECONDS = 5
 _MAX_LOGGED_STDERR = 2_000
 _MAX_KEPT_BYTES = 192 << 20  # address space that a process may keep after a job
+_WATCH_REASONS: dict[type[Exception], str] = {CpuLimitExceeded: "cpu_limit", Evicted: "evicted"}
 STOPPING = "the service is stopping"
 
 log = structlog.get_logger("pymager.workers")
@@ -48,12 +50,15 @@ class Slot:
     ) -> None:
         self.starts = 0
         self.unexpected_exits = 0
+        self.taken_seconds = 0.0
+        """The CPU time that its jobs have taken."""
         self._template = template
         self._start = start
         self._max_jobs = max_jobs
         self._on_ready_changed = on_ready_changed
         self._on_replace = on_replace
         self._job_context = Context()  # of the request whose job runs, or ran last
+        self._watch: CpuWatch | None = None  # of the job that runs, or ran last
         self._process: WorkerProcess | None = None
         self._successor: WorkerProcess | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -97,22 +102,29 @@ class Slot:
         if self._retiring:
             await asyncio.wait(list(self._retiring))
 
-    async def run(self, job: Job, seconds: float, read: Callable[[Status, bytes], T]) -> T:
+    async def run(self, job: Job, budget: Budget, read: Callable[[Status, bytes], T]) -> T:
         """Run a job and read its answer. A process whose answer cannot be read is killed.
 
-        Raises what `WorkerProcess.request` and `read` raise, and `Overloaded` if no process starts.
+        Raises what `WorkerProcess.request` and `read` raise, `CpuLimitExceeded`, `Evicted`, and `Overloaded` if no
+        process starts.
         """
         if self._is_busy:
             raise RuntimeError("a worker process runs one job at a time")
         self._is_busy, self._job_context = True, copy_context()
         try:
             process = await self._ready_process()
+            watch = self._watch = CpuWatch(process.pid, budget, process.kill)
             try:
-                result = read(*await process.request(job, seconds))
-            except BaseException:
+                with watch:
+                    result = read(*await process.request(job, budget.wall_seconds))
+            except BaseException as error:
+                self.taken_seconds += watch.taken
                 process.kill()
                 self._lose(process)
+                if watch.error is not None and isinstance(error, (WorkerExited, ProtocolError)):
+                    raise watch.error from None
                 raise
+            self.taken_seconds += watch.taken
             reason = "max_jobs" if process.jobs >= self._max_jobs else "memory"
             if (reason == "max_jobs" or process.kept_bytes() > _MAX_KEPT_BYTES) and self._may_start():
                 self._on_replace(reason)
@@ -205,7 +217,7 @@ class Slot:
         if process.is_retired or self._closing:
             return
         self.unexpected_exits += 1
-        self._on_replace(exit_reason(process.exit.result(), killed=process.killed))
+        self._on_replace(self._exit_reason(process))
         is_its_fault = self._is_busy or process.killed
         (self._job_context if is_its_fault else Context()).run(
             log.warning,
@@ -217,6 +229,12 @@ class Slot:
             stderr=process.stderr[-_MAX_LOGGED_STDERR:],
         )
         self._lose(process)
+
+    def _exit_reason(self, process: WorkerProcess) -> str:
+        """Why a process ended, for the metrics."""
+        if process.killed and self._watch is not None and self._watch.error is not None:
+            return _WATCH_REASONS[type(self._watch.error)]
+        return exit_reason(process.exit.result(), killed=process.killed)
 
     def _lose(self, process: WorkerProcess) -> None:
         """Stop using a process: it has ended, or is about to end."""

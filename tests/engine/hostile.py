@@ -11,6 +11,7 @@ from functools import cache
 
 from PIL import Image
 
+from tests.engine import bombs
 from tests.engine.handmade import GRAY, PNG, RGBA, chunk, gif_frame, header
 from tests.pictures import encoded
 
@@ -170,6 +171,27 @@ def _jp2_declaring_huge() -> bytes:
     return bytes(plain)
 
 
+def _avif_of_a_large_grid() -> bytes:
+    """More tiles than any camera makes, and more than a decoder reads in a moment."""
+    return bombs.avif_of_a_grid(90, 90)
+
+
+def _ppm_of_a_long_comment() -> bytes:
+    return bombs.ppm_of_a_long_comment(4_000_000)
+
+
+def _pbm_of_white_space() -> bytes:
+    return b"P4 " + b" " * 4_000_000 + b"1 1\n" + bytes(1)
+
+
+def _ppm_of_many_comments() -> bytes:
+    return bombs.ppm_of_comments_between_numbers()
+
+
+def _tiff_of_short_strips() -> bytes:
+    return bombs.tiff_of_short_strips(300_000)
+
+
 def _ppm_declaring_huge() -> bytes:
     return b"P6\n100000 100000\n255\n" + bytes(100)
 
@@ -264,6 +286,11 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         _bmp_declaring_huge,
         _avif_declaring_huge,
         _jp2_declaring_huge,
+        _avif_of_a_large_grid,
+        _ppm_of_a_long_comment,
+        _pbm_of_white_space,
+        _ppm_of_many_comments,
+        _tiff_of_short_strips,
         _ppm_declaring_huge,
         _tga_declaring_huge,
         _pcx_declaring_huge,

@@ -9,10 +9,10 @@ import pytest
 
 from pymager.engine.limits import PictureLimits
 from pymager.errors import NotAPicture, PictureError, Undecodable
-from tests.engine import handmade
+from tests.engine import bombs, handmade
 from tests.engine.checks import four_colors
 from tests.engine.hostile import HARMLESS, HOSTILE
-from tests.engine.rendering import ALL, inspected, rendered
+from tests.engine.rendering import ALL, format_and_size, inspected, rendered
 from tests.pictures import encoded, jpeg
 
 
@@ -59,11 +59,28 @@ def test_an_unusual_picture_is_accepted(name: str) -> None:
         "tiff_of_a_huge_tile",
         "png_of_200000_texts",
         "ico_of_a_huge_png",
+        "avif_of_a_large_grid",
+        "ppm_of_a_long_comment",
+        "pbm_of_white_space",
+        "ppm_of_many_comments",
+        "tiff_of_short_strips",
     ],
 )
 def test_the_message_names_the_limit_that_a_file_exceeds(name: str) -> None:
     with pytest.raises(Undecodable, match=r"\d"):
         inspected(made(name))
+
+
+def test_what_is_just_within_the_limits_on_headers_is_accepted() -> None:
+    comment = b"#" + b"a" * 65_300 + b"\n"
+    for kind, size, pixels in (
+        (b"P6", b"2 1 255\n", bytes(6)),
+        (b"P4", b"2 1\n", bytes(1)),
+        (b"P3", b"2 1 9 ", b"0 " * 6),
+    ):
+        assert format_and_size(kind + b"\n" + comment + size + pixels + b" " * 700) == ("ppm", 2, 1)
+    assert format_and_size(bombs.avif_of_a_grid(37, 27)) == ("avif", 2_368, 1_728)
+    assert format_and_size(bombs.tiff_of_short_strips(100_000)) == ("tiff", 1, 100_000)
 
 
 def test_pixels_are_counted_exactly() -> None:

@@ -1,4 +1,4 @@
-"""Ten times what can be rendered, most of it for one client: the others are served, and everybody gets hits."""
+"""Ten times what can be rendered, most of it for one client, and costly pictures: the others are served."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import pytest
 
 from tests.live.client import Answer, Client
 from tests.live.program import Program, running, until
-from tests.pictures import jpeg
+from tests.pictures import encoded, jpeg, photograph
 
 pytestmark = pytest.mark.live
 
@@ -101,3 +101,31 @@ async def test_who_is_not_behind_a_trusted_proxy_is_who_he_is(tmp_path: Path) ->
         rendered = sum(answer.status == 200 for answer in await asyncio.gather(*greedy))
         await until(lambda: len(served(program)) == rendered, "the lines of the log, which can follow their responses")
         assert set(served(program)) == {"127.0.0.1"}
+
+
+def bomb(number: int) -> bytes:
+    """Three megapixels whose samples are scaled one by one, in Python: some four seconds of CPU time."""
+    return b"P6\n2000 1500\n%d\n" % (200 + number) + bytes(9_000_000)
+
+
+async def test_costly_pictures_are_refused_and_keep_only_their_own_client_waiting(tmp_path: Path) -> None:
+    settings = {"workers": 2, "trusted_proxies": "127.0.0.0/8", "max_decode_seconds": 1}
+    async with running(tmp_path, **settings) as program, Client(program.url) as client:
+        assert (await client.put("cat", _PHOTO)).status == 201
+        hostile = {"X-Forwarded-For": _GREEDY}
+        bombs = [asyncio.create_task(client.put(f"bomb-{n}", bomb(n), **hostile)) for n in range(8)]
+        await until(lambda: len(refused(bombs)) >= 1, "the first bomb to be refused")
+        honest = {"X-Forwarded-For": _MODEST}
+        for number in range(4):
+            picture = encoded(photograph(640, 480, number), "PNG")
+            assert (await client.put(f"dog-{number}", picture, **honest)).status == 201
+            assert (await client.get(f"/derived/dog-{number}-90x90.jpg", **honest)).status == 200
+            assert (await client.get("/derived/cat-90x90.jpg", **honest)).status == 200
+        assert not all(task.done() for task in bombs), "honest work has not waited for the bombs"
+        answers = await asyncio.gather(*bombs)
+        assert {answer.status for answer in answers} <= {422, 503}
+        messages = [answer.body for answer in answers if answer.status == 422]
+        assert messages
+        assert all(b"more than 1 seconds of processor time" in message for message in messages)
+        for number in range(8):
+            assert (await client.get(f"/derived/bomb-{number}-90x90.jpg")).status == 404

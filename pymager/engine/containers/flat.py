@@ -1,12 +1,24 @@
 """BMP and PPM: a header and rows of pixels. The decoder notices incomplete files; the walk finds what else is there."""
 
 import re
+from itertools import islice
 from struct import unpack_from
 
 from pymager.engine.containers.container import Container, Data
-from pymager.engine.limits import PictureLimits
+from pymager.engine.limits import PictureLimits, check_parts
+from pymager.errors import Undecodable
 
 _PPM_HEADER = re.compile(rb"P([456])[ \t\r\n]+(\d{1,6})[ \t\r\n]+(\d{1,6})(?:[ \t\r\n]+(\d{1,5}))?[ \t\r\n]")
+_PPM_MAGIC = re.compile(rb"P(?:[1-6fF]|0CMYK|y(?:P|RGBA|CMYK))[ \t\r\n\v\f]")
+"""The magic numbers of Pillow's decoder."""
+_PPM_COMMENT = re.compile(rb"#[^\r\n]*(?:[\r\n]|\Z)")
+_PPM_COMPLETE_HEADER = re.compile(rb"(?:P[14](?:\s+\S+){2}|P[^14]\S*(?:\s+\S+){3})\s")
+"""A magic number, width, height, and the largest value, which a bitmap does not have."""
+_MAX_PPM_HEADER_BYTES = 64 << 10
+"""Pillow reads a header byte by byte, which takes 0.25 microseconds for each byte of a comment."""
+_MAX_PPM_COMMENTS = 10_000
+"""Of a picture in decimal digits: each comment makes Pillow copy a megabyte."""
+_PPM_TEXT_KINDS = b"123"
 _PROFILE_COLOR_SPACES = frozenset({b"DEBM", b"KNIL"})
 """'MBED' and 'LINK', little-endian: the color spaces of a BMP that contains a profile or names one."""
 
@@ -24,7 +36,12 @@ def walk_bmp(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
 
 
 def walk_ppm(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
-    """A binary PBM, PGM or PPM of 8 bits is picture-only if its header has no comment and its pixels end the file."""
+    """A binary PBM, PGM or PPM of 8 bits is picture-only if its header has no comment and its pixels end the file.
+
+    Raises `Undecodable` for a header that takes long to read.
+    """
+    if _PPM_MAGIC.match(data):
+        _check_ppm_header(data)
     match = _PPM_HEADER.match(data)
     if not match:
         return Container()
@@ -33,3 +50,16 @@ def walk_ppm(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     header_size = match.start(4) - 1 if kind == 4 and max_value else match.end()
     has_8_bits = kind == 4 or max_value == 255
     return Container(picture_only=has_8_bits and header_size + row_bytes * height == len(data))
+
+
+def _check_ppm_header(data: Data) -> None:
+    """Check how many bytes the header has, comments included, and how many comments are between decimal digits."""
+    start = _PPM_COMMENT.sub(b"", data[:_MAX_PPM_HEADER_BYTES])
+    if len(data) > _MAX_PPM_HEADER_BYTES and not _PPM_COMPLETE_HEADER.match(start):
+        raise Undecodable(
+            f"the header of the PPM has more than {_MAX_PPM_HEADER_BYTES} bytes; at most {_MAX_PPM_HEADER_BYTES} are "
+            "accepted; save it without comments"
+        )
+    if data[1] in _PPM_TEXT_KINDS:
+        comments = sum(1 for _ in islice(re.finditer(rb"#", data), _MAX_PPM_COMMENTS + 1))
+        check_parts(comments, _MAX_PPM_COMMENTS, "comments")

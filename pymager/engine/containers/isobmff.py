@@ -1,6 +1,7 @@
 """AVIF, HEIC and JPEG 2000: boxes (ISO/IEC 14496-12 section 4.2, ISO/IEC 15444-1 annexes A and I)."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from struct import error as struct_error
 from struct import unpack_from
@@ -11,6 +12,12 @@ from pymager.engine.containers.container import Box, Container, Data
 from pymager.engine.limits import PictureLimits, check_parts
 
 _MAX_BOXES = 10_000
+_MAX_ITEMS = 1_000
+"""Decoders take time for each item before they know whether it is shown, and square time for some.
+
+A picture of 100 megapixels in the usual tiles of 512x512 has 382 items, and a few more for metadata.
+"""
+_MAX_REFERENCES = 2_000
 _PICTURE_BOXES = frozenset({b"ftyp", b"meta", b"mdat"})
 _METADATA_NAMES = (
     b"Exif",
@@ -36,7 +43,9 @@ def walk(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     """Walk the top-level boxes of AVIF or HEIC. It is picture-only if no name of metadata occurs in its meta box."""
     last, meta, kinds = 0, b"", set[bytes]()
     for kind, start, end in boxes(data):
-        meta = data[start:end] if kind == b"meta" else meta
+        if kind == b"meta":
+            meta = data[start:end]
+            _check_items(meta)
         kinds.add(kind)
         last = end
     properties = _properties(meta)
@@ -58,6 +67,37 @@ def walk_jp2(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
 def walk_codestream(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     """A codestream alone: there is nothing to walk."""
     return Container()
+
+
+def _check_items(meta: bytes) -> None:
+    """Check how many items a file has, such as the tiles of a grid, and how many references lead to them.
+
+    A box that ends too early is left to the decoder. Raises `Undecodable`.
+    """
+    references = 0
+    for kind, start, end in boxes(meta, 4):
+        with suppress(struct_error, IndexError):
+            if kind in (b"iinf", b"iloc"):
+                check_parts(_number_of_items(meta, kind, start), _MAX_ITEMS, "items")
+            elif kind == b"iref":
+                references += _number_of_references(meta, start, end)
+                check_parts(references, _MAX_REFERENCES, "references between items")
+
+
+def _number_of_items(meta: bytes, kind: bytes, start: int) -> int:
+    """What an item information box or an item location box says (ISO/IEC 14496-12 sections 8.11.6 and 8.11.3)."""
+    version, position = meta[start], start + (4 if kind == b"iinf" else 6)
+    is_wide = version > (0 if kind == b"iinf" else 1)
+    (count,) = unpack_from(">I" if is_wide else ">H", meta, position)
+    return int(count)
+
+
+def _number_of_references(meta: bytes, start: int, end: int) -> int:
+    """How many items an item reference box refers to (ISO/IEC 14496-12 section 8.11.12)."""
+    id_bytes = 4 if meta[start] else 2
+    return sum(
+        int.from_bytes(meta[first + id_bytes : first + id_bytes + 2]) for _, first, _ in boxes(meta, start + 4, end)
+    )
 
 
 def _jp2_profile(header: bytes) -> bytes | None:

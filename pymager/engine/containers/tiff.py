@@ -47,6 +47,8 @@ _READ_TAGS = frozenset(
 )
 _MAX_VALUES = 4_000_000
 """The maximum number of values in all directories together: directories can overlap and share one long list."""
+_MAX_STRIPS = 200_000
+"""Of the first picture. libtiff takes 5 microseconds for each strip or tile, however small it is."""
 
 
 @dataclass(slots=True)
@@ -203,7 +205,8 @@ def _check_kind(tags: Tags) -> None:
 
 
 def _check_sizes(tags: Tags, limits: PictureLimits) -> None:
-    """Check tiles too: a tile is decoded completely, however small its picture is."""
+    """Check strips and tiles too: a tile is decoded completely, however small its picture is."""
+    check_parts(max(len(tags.get(tag, ())) for tag in (STRIP_OFFSETS, TILE_OFFSETS)), _MAX_STRIPS, "strips or tiles")
     for width, height in ((WIDTH, HEIGHT), (TILE_WIDTH, TILE_HEIGHT)):
         if tags.get(width) and tags.get(height):
             check_pixels((tags[width][0], tags[height][0]), limits)

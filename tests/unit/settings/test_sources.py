@@ -173,6 +173,7 @@ BAD: dict[str, list[str]] = {
     "max_animation_pixels": ["0"],
     "max_animation_source_pixels": ["0"],
     "max_scans": ["0"],
+    "max_decode_seconds": ["0", "-1", "nan", "inf", "long"],
     "max_connections": ["0"],
     "max_connections_per_client": ["-1"],
     "header_timeout": ["0", "-1", "nan", "inf", "soon"],

@@ -8,17 +8,17 @@ import pytest
 
 from pymager.errors import Overloaded
 from pymager.telemetry.context import CURRENT, RequestContext
+from pymager.workers.cost import Work
 from pymager.workers.pool import WorkerPool
 from pymager.workers.queue import JobKind
 from tests.unit.workers.pools import TARGET, pool, rendered, until
 
-AT_THE_BOUNDS = 100
-"""The weight of an animation of a thousand frames."""
+LONG = Work("animation", 1.0)
 
 
 async def animation(workers: WorkerPool, path: Path, client: str) -> object:
     CURRENT.set(RequestContext("request", client, 0.0))
-    async with workers.reserve(JobKind.ANIMATION, AT_THE_BOUNDS) as worker:
+    async with workers.reserve(JobKind.ANIMATION, LONG) as worker:
         return await worker.render(path, TARGET, path.parent)
 
 

@@ -1,11 +1,14 @@
 """The order in which waiting jobs get a worker."""
 
 import asyncio
+from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pymager.errors import Overloaded
-from pymager.workers.queue import FairQueue, JobKind
+from pymager.workers.queue import FairQueue, JobKind, Lane, lane_of
 
 RENDER, INSPECTION, ANIMATION = JobKind.RENDER, JobKind.INSPECTION, JobKind.ANIMATION
 
@@ -25,12 +28,12 @@ class Line:
         self.served: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def join(self, name: str, kind: JobKind, client: str = "", weight: int = 1) -> None:
-        self.tasks[name] = asyncio.create_task(self._wait(name, kind, client, weight))
+    async def join(self, name: str, kind: JobKind, client: str = "", seconds: float = 0.0) -> None:
+        self.tasks[name] = asyncio.create_task(self._wait(name, kind, client, seconds))
         await asyncio.sleep(0)
 
-    async def _wait(self, name: str, kind: JobKind, client: str, weight: int) -> None:
-        thing = await self.queue.take(kind, client, weight)
+    async def _wait(self, name: str, kind: JobKind, client: str, seconds: float) -> None:
+        thing = await self.queue.take(kind, client, seconds)
         self.served.append(name)
         self.queue.give_back(thing)
 
@@ -128,11 +131,11 @@ async def test_all_waits_can_be_refused() -> None:
 
 async def test_retry_after_grows_with_the_queue_up_to_half_a_minute() -> None:
     queue = queue_of("a", bound=1_000)
-    assert queue._retry_after() == 1
+    assert queue._retry_after(Lane.CHEAP) == 1
     held = await queue.take(RENDER)
     tasks = [asyncio.create_task(queue.take(RENDER)) for _ in range(1_000)]
     await asyncio.sleep(0)
-    assert queue._retry_after() == 30
+    assert queue._retry_after(Lane.CHEAP) == 30
     queue.give_back(held)
     queue.refuse_all("enough", retry_after=1)
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -200,44 +203,38 @@ async def test_an_extra_quarter_of_the_places_is_for_clients_without_a_job() -> 
     await asyncio.gather(*line.tasks.values(), return_exceptions=True)
 
 
-async def test_an_animation_costs_as_many_turns_as_its_weight() -> None:
+async def test_a_job_costs_as_many_turns_of_its_kind_as_it_has_tenths_of_a_second() -> None:
     line = Line(queue_of("a"))
     held = await line.queue.take(RENDER)
     for number in range(2):
-        await line.join(f"animation {number}", ANIMATION, "greedy", weight=4)
-    for number in range(6):
+        await line.join(f"animation {number}", ANIMATION, "greedy", seconds=0.2)
+    for number in range(4):
         await line.join(f"render {number}", RENDER, "modest")
     line.queue.give_back(held)
     await asyncio.gather(*line.tasks.values())
-    assert line.served == [
-        "animation 0",
-        *(f"render {number}" for number in range(4)),
-        "animation 1",
-        "render 4",
-        "render 5",
-    ]
+    assert line.served == ["animation 0", "render 0", "render 1", "animation 1", "render 2", "render 3"]
 
 
-async def test_clients_take_turns_by_the_weight_of_their_animations() -> None:
+async def test_clients_take_turns_by_the_cost_of_their_jobs() -> None:
     line = Line(queue_of("a"))
     held = await line.queue.take(ANIMATION)
     for number in range(2):
-        await line.join(f"long {number}", ANIMATION, "long", weight=30)
-    for number in range(16):
-        await line.join(f"short {number}", ANIMATION, "short", weight=2)
+        await line.join(f"long {number}", ANIMATION, "long", seconds=3.0)
+    for number in range(13):
+        await line.join(f"short {number}", ANIMATION, "short", seconds=0.3)
     line.queue.give_back(held)
     await asyncio.gather(*line.tasks.values(), return_exceptions=True)
     between = line.served.index("long 1") - line.served.index("long 0") - 1
-    assert between == 14, line.served
+    assert between == 10, line.served
 
 
 async def test_renders_are_served_while_animations_hold_what_they_may(bound: int = 4) -> None:
     line = Line(queue_of("a", "b", bound=bound))
-    animation = await line.queue.take(ANIMATION, "greedy", 100)
+    animation = await line.queue.take(ANIMATION, "greedy", 1.0)
     for number in range(bound):
-        await line.join(f"animation {number}", ANIMATION, "greedy", weight=100)
+        await line.join(f"animation {number}", ANIMATION, "greedy", seconds=1.0)
     with pytest.raises(Overloaded):
-        await line.queue.take(ANIMATION, "greedy", 100)
+        await line.queue.take(ANIMATION, "greedy", 1.0)
     for number in range(10):
         await line.join(f"render {number}", RENDER, "modest")
     await asyncio.gather(*(task for name, task in line.tasks.items() if name.startswith("render")))
@@ -247,12 +244,150 @@ async def test_renders_are_served_while_animations_hold_what_they_may(bound: int
     assert line.served[10:] == [f"animation {number}" for number in range(bound)]
 
 
-async def test_retry_after_counts_animations_by_their_weight() -> None:
+async def test_retry_after_is_what_the_waiting_jobs_of_the_lane_cost() -> None:
     queue = queue_of("a", bound=1_000)
     held = await queue.take(RENDER)
-    tasks = [asyncio.create_task(queue.take(ANIMATION, weight=50)) for _ in range(2)]
+    tasks = [asyncio.create_task(queue.take(ANIMATION, seconds=5.0)) for _ in range(2)]
     await asyncio.sleep(0)
-    assert queue._retry_after() == 11, "101 renders of 0.1 seconds"
+    assert (queue._retry_after(Lane.DEAR), queue._retry_after(Lane.CHEAP)) == (10, 1)
     queue.give_back(held)
     queue.refuse_all("enough", retry_after=1)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+DEAR_SECONDS = 1.0
+
+
+async def test_cheap_jobs_do_not_wait_for_dear_ones() -> None:
+    line = Line(queue_of("a", "b"))
+    bombs = [await line.queue.take(INSPECTION, "hostile", DEAR_SECONDS)]
+    for number in range(5):
+        await line.join(f"bomb {number}", INSPECTION, "hostile", DEAR_SECONDS)
+    assert (line.queue.free, line.queue.waiting_in(Lane.DEAR)) == (1, 5), "one is free, and kept for cheap jobs"
+    for kind in (INSPECTION, RENDER, ANIMATION):
+        line.queue.give_back(await asyncio.wait_for(line.queue.take(kind), 1))
+    assert line.served == []
+    line.queue.give_back(bombs.pop())
+    await asyncio.gather(*line.tasks.values())
+    assert line.served == [f"bomb {number}" for number in range(5)]
+
+
+async def test_of_several_resources_the_next_is_for_a_dear_job_if_none_runs() -> None:
+    line = Line(queue_of("a", "b"))
+    held = [await line.queue.take(RENDER), await line.queue.take(RENDER)]
+    for number in range(3):
+        await line.join(f"cheap {number}", RENDER)
+    await line.join("dear", RENDER, "", DEAR_SECONDS)
+    line.queue.give_back(held.pop())
+    await asyncio.gather(*line.tasks.values())
+    assert line.served == ["dear", "cheap 0", "cheap 1", "cheap 2"]
+
+
+async def test_a_single_resource_is_for_cheap_jobs_first_and_for_a_dear_one_after_fifty_turns() -> None:
+    line = Line(queue_of("a", bound=100))
+    held = await line.queue.take(RENDER)
+    for number in range(2):
+        await line.join(f"dear {number}", RENDER, "", DEAR_SECONDS)
+    for number in range(60):
+        await line.join(f"cheap {number}", RENDER)
+    line.queue.give_back(held)
+    await asyncio.gather(*line.tasks.values())
+    assert [line.served.index(f"dear {number}") for number in range(2)] == [50, 61]
+
+
+async def test_dear_jobs_of_a_client_wait_no_longer_than_ten_seconds_and_give_way_to_another_client() -> None:
+    line = Line(queue_of("a", bound=64))
+    held = await line.queue.take(RENDER, "", DEAR_SECONDS)
+    for number in range(4):
+        await line.join(f"greedy {number}", RENDER, "greedy", 2.5)
+    with pytest.raises(Overloaded) as refusal:
+        await line.queue.take(RENDER, "greedy", 2.5)
+    assert refusal.value.retry_after == 11
+    await line.join("modest", RENDER, "modest", 2.5)
+    await line.join("other", RENDER, "other", 2.5)
+    await line.join("upload", INSPECTION, "greedy", 2.5)
+    line.queue.give_back(held)
+    outcomes = dict(zip(line.tasks, await asyncio.gather(*line.tasks.values(), return_exceptions=True), strict=True))
+    assert [name for name, outcome in outcomes.items() if isinstance(outcome, Overloaded)] == ["greedy 3"]
+    assert Counter(line.served) == Counter(outcomes.keys() - {"greedy 3"})
+
+
+async def test_a_job_alone_waits_however_dear_it_is() -> None:
+    line = Line(queue_of("a"))
+    held = await line.queue.take(RENDER, "", DEAR_SECONDS)
+    await line.join("dearest", RENDER, "", 1_000.0)
+    line.queue.give_back(held)
+    await asyncio.gather(*line.tasks.values())
+    assert line.served == ["dearest"]
+
+
+async def test_a_job_that_is_dearer_than_it_seemed_goes_on_only_if_no_other_dear_job_runs() -> None:
+    queue = queue_of("a", "b")
+    first, second = await queue.take(RENDER), await queue.take(RENDER)
+    assert (queue.make_dear(first), queue.make_dear(second)) == (True, False)
+    assert (queue.is_dear(first), queue.is_dear(second)) == (True, False)
+    assert (queue.running_in(Lane.DEAR), queue.running_in(Lane.CHEAP)) == (1, 1)
+    queue.give_back(first)
+    assert queue.make_dear(second)
+
+
+async def test_a_job_that_has_become_dear_makes_way_for_a_cheap_one_of_its_kind() -> None:
+    line = Line(queue_of("a", "b"))
+    sly = await line.queue.take(INSPECTION)
+    await line.join("upload", INSPECTION)
+    assert not line.tasks["upload"].done(), "inspections never hold all resources"
+    assert line.queue.make_dear(sly)
+    await asyncio.gather(*line.tasks.values())
+    assert line.served == ["upload"]
+
+
+async def test_what_a_job_took_more_than_expected_is_charged_to_its_client() -> None:
+    line = Line(queue_of("a"))
+    held = await line.queue.take(RENDER, "sly")
+    for number in range(2):
+        await line.join(f"sly {number}", RENDER, "sly")
+    for number in range(5):
+        await line.join(f"modest {number}", RENDER, "modest")
+    line.queue.give_back(held, taken_seconds=0.4)
+    await asyncio.gather(*line.tasks.values())
+    assert line.served == [f"modest {number}" for number in range(3)] + ["sly 0", "modest 3", "sly 1", "modest 4"]
+
+
+JOBS = st.lists(
+    st.tuples(st.sampled_from(JobKind), st.sampled_from("abc"), st.sampled_from([0.0, 0.1, 0.2, 0.3, 1.0, 20.0])),
+    max_size=40,
+)
+
+
+@given(JOBS, st.integers(1, 4), st.data())
+def test_every_job_is_served_and_cheap_jobs_wait_for_cheap_ones_only(
+    jobs: list[tuple[JobKind, str, float]], size: int, data: st.DataObject
+) -> None:
+    async def play() -> None:
+        queue = queue_of(*(str(number) for number in range(size)), bound=1_000)
+        running: dict[str, int] = {}
+        refused: set[int] = set()
+
+        async def take(number: int) -> None:
+            try:
+                running[await queue.take(*jobs[number])] = number
+            except Overloaded:
+                refused.add(number)
+
+        tasks = [asyncio.create_task(take(number)) for number in range(len(jobs))]
+        served: set[int] = set()
+        while not all(task.done() for task in tasks) or running:
+            for _ in range(4):
+                await asyncio.sleep(0)
+            dear = sum(lane_of(jobs[number][2]) is Lane.DEAR for number in running.values())
+            assert dear == queue.running_in(Lane.DEAR) <= max(1, size - 1)
+            if queue.free:
+                assert not queue.waiting(RENDER) or not queue.waiting_in(Lane.CHEAP)
+                assert not queue.waiting_in(Lane.DEAR) or dear == max(1, size - 1)
+            resource = data.draw(st.sampled_from(sorted(running)))
+            served.add(running.pop(resource))
+            queue.give_back(resource)
+        assert served | refused == set(range(len(jobs)))
+        assert all(lane_of(jobs[number][2]) is Lane.DEAR for number in refused)
+
+    asyncio.run(play())

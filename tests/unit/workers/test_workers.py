@@ -111,7 +111,7 @@ async def test_a_worker_that_wants_a_file_without_need_costs_one_request(
 ENDS = {
     "segfault": "crashed its decoder .Segmentation fault",
     "abort": "crashed its decoder .Aborted",
-    "loop": "1 seconds of processor time",
+    "loop": r"0\.5 seconds of processor time",
     "exit": "exit code 3",
     "vanish": "exit code 0",
     "killed 2": "killed twice",

@@ -1,0 +1,77 @@
+"""What the first bytes of an upload say about its cost: the format, and how many pixels it claims to have.
+
+They come from a stranger, and are read here without a decoder: only fields at fixed places, and the markers of a JPEG.
+"""
+
+import re
+from struct import error as struct_error
+from struct import unpack_from
+
+MAX_BYTES = 64 << 10
+"""How much of the file is looked at: the size of a JPEG is behind its EXIF."""
+
+_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_MAX_MARKERS = 64
+_PPM = re.compile(rb"P([1-6])\s+(\d{1,6})\s+(\d{1,6})\s")
+_TEXT_KINDS = frozenset({b"1", b"2", b"3"})
+_BRANDS = {b"avif": "avif", b"avis": "avif", b"heic": "heic", b"heix": "heic", b"mif1": "heic"}
+_PLAIN = ((b"\xff\x0a", "jxl"), (b"\0\0\0\x0cJXL ", "jxl"), (b"II*\0", "tiff"), (b"MM\0*", "tiff"), (b"<", "svg"))
+
+
+def read(data: bytes) -> tuple[str, int | None]:
+    """The format as in `pymager.formats`, `other` if it is not known, and the number of pixels, None if not known."""
+    try:
+        return _read(data)
+    except (struct_error, IndexError):
+        return "other", None
+
+
+def _read(data: bytes) -> tuple[str, int | None]:
+    if data[:3] == b"\xff\xd8\xff":
+        return "jpeg", _jpeg_pixels(data)
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return "png", _product(unpack_from(">II", data, 16))
+    if data[:4] == b"GIF8":
+        return "gif", _product(unpack_from("<HH", data, 6))
+    if data[:2] == b"BM":
+        return "bmp", _product(unpack_from("<ii", data, 18))
+    if data[8:12] == b"WEBP":
+        return "webp", _webp_pixels(data)
+    if data[4:8] == b"ftyp":
+        return _BRANDS.get(data[8:12], "avif"), None
+    if data[4:8] == b"jP  ":
+        return "jp2", _product(unpack_from(">II", data, data.index(b"ihdr") + 4)) if b"ihdr" in data else None
+    if data[:4] == b"\xff\x4f\xff\x51":
+        return "jp2", _product(unpack_from(">II", data, 8))
+    if match := _PPM.match(data):
+        kind = "ppm text" if match[1] in _TEXT_KINDS else "ppm"
+        return kind, int(match[2]) * int(match[3])
+    return next((format for magic, format in _PLAIN if data.startswith(magic)), "other"), None
+
+
+def _product(size: tuple[int, ...]) -> int:
+    return abs(size[0] * size[1])
+
+
+def _jpeg_pixels(data: bytes) -> int | None:
+    position = 2
+    for _ in range(_MAX_MARKERS):
+        if data[position] != 0xFF:
+            return None
+        if data[position + 1] in _FRAME_MARKERS:
+            return _product(unpack_from(">HH", data, position + 5))
+        position += 2 + max(2, int(unpack_from(">H", data, position + 2)[0]))
+    return None
+
+
+def _webp_pixels(data: bytes) -> int | None:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return (int.from_bytes(data[24:27], "little") + 1) * (int.from_bytes(data[27:30], "little") + 1)
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return ((bits & 0x3FFF) + 1) * ((bits >> 14 & 0x3FFF) + 1)
+    if kind == b"VP8 ":
+        width, height = int.from_bytes(data[26:28], "little"), int.from_bytes(data[28:30], "little")
+        return (width & 0x3FFF) * (height & 0x3FFF)
+    return None
