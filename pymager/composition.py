@@ -279,10 +279,6 @@ def _confinement(settings: Settings, observer: Observer) -> confinement.Confinem
     chosen = confinement.chosen(settings.sandbox)
     observer.count(SANDBOX, "landlock", by=chosen.landlock)
     observer.count(SANDBOX, "seccomp", by=int(chosen.seccomp))
-    if settings.sandbox == "auto" and not (chosen.landlock and chosen.seccomp):
-        log.warning(f"sandbox: {chosen}; this system lacks the rest")
-    else:
-        log.info(f"sandbox: {chosen}")
     return chosen
 
 

@@ -25,6 +25,11 @@ class Confinement:
     def __bool__(self) -> bool:
         return bool(self.landlock or self.seccomp)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether both are in force."""
+        return bool(self.landlock and self.seccomp)
+
     def __str__(self) -> str:
         parts = [f"landlock abi {self.landlock}"] * bool(self.landlock) + ["seccomp"] * self.seccomp
         return ", ".join(parts) or "none"

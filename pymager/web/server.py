@@ -12,7 +12,7 @@ from typing import Any, cast
 import structlog
 from aiohttp import web
 
-from pymager import composition
+from pymager import composition, confinement
 from pymager.composition import Components
 from pymager.settings.model import Settings
 from pymager.telemetry.context import RequestContext
@@ -58,6 +58,7 @@ async def serve(
         # These objects live as long as the process: without `freeze`, each full collection pauses the server for 50 ms.
         gc.collect()
         gc.freeze()
+        _log_sandbox(settings)
         log.info("serving", url=url, **composition.backends_named(settings))
         ready(url)
         async with in_background(housekeeping(settings, parts)) as task:
@@ -66,6 +67,14 @@ async def serve(
             log.info("stopping", delay=settings.drain_delay, seconds=settings.shutdown_timeout)
             await server.drain(skip_delay)
     log.info("stopped")
+
+
+def _log_sandbox(settings: Settings) -> None:
+    found = confinement.chosen(settings.sandbox)
+    if settings.sandbox == "auto" and not found.is_complete:
+        log.warning(f"sandbox: {found}; this system lacks the rest")
+    else:
+        log.info(f"sandbox: {found}")
 
 
 @dataclass(frozen=True, slots=True)

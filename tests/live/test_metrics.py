@@ -46,9 +46,9 @@ class Service:
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     """Two server processes, and requests of every kind that were made of them."""
     port, folder = free_port(), tmp_path_factory.mktemp("metrics")
-    async with running(
-        folder, "--processes", "2", metrics_port=port, sweep_interval=1, shared_cache="memory:"
-    ) as program:
+    absent = f"webhook+http://127.0.0.1:{free_port()}/#secret={'s' * 40}"  # a cache that is down
+    settings = {"sweep_interval": 1, "shared_cache": "memory:", "purgers": absent}
+    async with running(folder, "--processes", "2", metrics_port=port, **settings) as program:
         await until(lambda: len(program.logged("serving")) == 2, "both processes")
         async with Client(program.url) as client:
             assert (await client.put("cat", _PHOTO)).status == 201
@@ -56,8 +56,11 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
             assert (await client.get("/derived/cat-80x60.jpg")).status == 200
             assert (await client.request("PURGE", "/a/path/of/a/stranger")).status == 404
             assert (await client.request("BREW", "/coffee")).status == 400
+            assert (await client.delete("cat")).status == 204
+            assert (await client.put("cat", _PHOTO)).status == 201
+            assert (await client.get("/derived/cat-80x60.jpg")).status == 200
         service = Service(program, port)
-        await _counted(service, Scrape(()), 5)
+        await _counted(service, Scrape(()), 8)
         yield service
 
 
@@ -182,7 +185,10 @@ async def swept(service: Service) -> Scrape:
     """What is shown once there was a sweep too, in OpenMetrics."""
     await until(lambda: service.program.logged("sweep finished"), "a sweep")
     await _hits(service, 1)
-    return await service.scrape(openmetrics=True)
+    async with asyncio.timeout(30):
+        while not (shown := await service.scrape(openmetrics=True)).labels("pymager_purges_total"):
+            await asyncio.sleep(0.05)
+    return shown
 
 
 def _shown(family: Family) -> str:
