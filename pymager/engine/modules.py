@@ -30,6 +30,8 @@ _ENCODINGS = ("ascii", "charmap", "cp1252", "idna", "iso8859_1", "latin_1", "utf
 def load_usual(decoders: tuple[str, ...]) -> None:
     """Load the decoders that the settings accept, and what most jobs need."""
     Image.preinit()
+    for format in formats.FORMATS.values():
+        _ = format.is_installed  # remembered: messages about refused formats ask for it, and find_spec reads folders
     if "WEBP" in plugins.load_decoders(decoders):
         webp.library()
     _load(_USUAL)

@@ -206,7 +206,7 @@ def test_an_svg_is_drawn_in_the_size_of_the_overlay(tmp_path: Path) -> None:
 def test_an_overlay_is_decoded_once_for_each_size(tmp_path: Path) -> None:
     logo = overlay(tmp_path, encoded(four_colors(), "PNG"))
     first = drawn(logo)
-    Path(logo.path).unlink()
+    Path(logo.file).unlink()
     assert drawn(logo).tobytes() == first.tobytes()
     other = overlay(tmp_path, encoded(Image.new("RGB", (40, 20), RED), "PNG"), "other")
     assert drawn(other).tobytes() != first.tobytes()

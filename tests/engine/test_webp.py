@@ -62,6 +62,6 @@ def test_a_cut_picture_is_left_to_pillow_and_refused(name: str) -> None:
 
 def test_a_picture_without_the_shared_library_is_left_to_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = rendered(PICTURES["lossy"], 30, 20)
-    monkeypatch.setattr(webp, "_library", lambda: None)
+    monkeypatch.setattr(webp, "library", lambda: None)
     assert _decoded(PICTURES["lossy"]) is None
     assert rendered(PICTURES["lossy"], 30, 20) == fast

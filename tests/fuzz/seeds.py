@@ -3,10 +3,10 @@
 import json
 from functools import cache
 from io import BytesIO
-from pathlib import Path
 
 from PIL import Image
 
+from pymager.confinement import Confinement
 from pymager.engine import protocol
 from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
@@ -266,11 +266,10 @@ def worker_answers() -> tuple[bytes, ...]:
 
 def worker_requests() -> tuple[bytes, ...]:
     """What the server asks of a worker process."""
-    path, other = Path("/spool/one"), Path("/spool/two")
     job = RenderJob(Variant(80, 60, "jpeg"), Encoding(), upright=(4_000, 3_000), source="0" * 64)
     return (
-        protocol.start_request(1 << 30, 30, PictureLimits(("*",))),
-        protocol.inspect_request(path, (255, 255, 255), Mezzanine(256, "0" * 64), other),
-        protocol.mezzanine_request(path, Mezzanine(256, "0" * 64), other),
-        protocol.render_request(path, job, str(other)),
+        protocol.start_request(1 << 30, 30, PictureLimits(("*",)), Confinement(7, seccomp=True)),
+        protocol.inspect_request((255, 255, 255), Mezzanine(256, "0" * 64)),
+        protocol.mezzanine_request(Mezzanine(256, "0" * 64)),
+        protocol.render_request(job),
     )

@@ -3,12 +3,12 @@
 import asyncio
 import atexit
 import re
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from ipaddress import ip_address
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
@@ -302,21 +302,16 @@ def variant(data: bytes) -> None:
     assert len(file_name.encode()) <= _MAX_NAME_BYTES and re.fullmatch(r"[0-9A-Za-z._@-]+", file_name), file_name
     ports.check_key(f"{keys.DERIVED}{found.id}/{'0' * 32}/{'0' * 8}/{file_name}")
     job = RenderJob(found.variant, _ENCODING, upright=(4_000, 3_000), source="0" * 64)
-    request = protocol.render_request(Path("/spool/one"), job, "/spool/two")
+    request = protocol.render_request(job)
     assert protocol.render_job_of(_read_back(request)["render"]) == job
 
 
 def _read_back(request: bytes) -> dict[str, Any]:
-    left = memoryview(request)
+    assert protocol.request_size(request) == len(request)
+    return protocol.read_request(request)
 
-    def read(size: int) -> bytes:
-        nonlocal left
-        part, left = left[:size], left[size:]
-        return bytes(part)
 
-    content = protocol.read_request(read)
-    assert content is not None and not left
-    return content
+_REQUEST_HEADER_BYTES = 4
 
 
 def worker_answer(data: bytes) -> None:
@@ -330,7 +325,7 @@ def worker_answer(data: bytes) -> None:
 
 def _exchanged(pieces: Iterable[bytes]) -> tuple[Status, bytes] | Exception:
     async def exchange() -> tuple[Status, bytes] | Exception:
-        channel = Channel()
+        channel = Channel(cast(socket.socket, None))  # only files go over the socket itself
         channel.connection_made(cast(asyncio.BaseTransport, _Transport()))
         asking = asyncio.ensure_future(channel.exchange(b"", 60.0))
         await asyncio.sleep(0)
@@ -363,19 +358,14 @@ def _read_answer(status: Status, payload: bytes) -> None:
 
 def worker_request(data: bytes) -> None:
     """A worker that cannot read a request raises nothing but what ends it in an orderly way."""
-    left = memoryview(data)
-
-    def read(size: int) -> bytes:
-        nonlocal left
-        part, left = left[:size], left[size:]
-        return bytes(part)
-
+    if len(data) < _REQUEST_HEADER_BYTES:
+        return
     try:
-        content = protocol.read_request(read)
-        if content is None:
-            return
+        assert protocol.request_size(data) >= _REQUEST_HEADER_BYTES
+        content = protocol.read_request(data)
         assert protocol._request(**content)
         protocol.limits_of(content["limits"])
+        protocol.confinement_of(content["confinement"])
         protocol.render_job_of(content["render"])
         protocol.mezzanine_of(content["mezzanine"])
         protocol.background_of(content["background"])
