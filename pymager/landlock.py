@@ -9,7 +9,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from pymager.syscalls import call
+
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_NAME = "Landlock"
 _VERSION = 1  # LANDLOCK_CREATE_RULESET_VERSION
 _PATH_BENEATH = 1  # LANDLOCK_RULE_PATH_BENEATH
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
@@ -35,7 +38,7 @@ class _PathBeneath(ctypes.Structure):
 def version() -> int:
     """The version of the kernel's ABI; 0 if there is no Landlock."""
     try:
-        return _call(_CREATE_RULESET, None, 0, _VERSION)
+        return call(_NAME, _CREATE_RULESET, None, 0, _VERSION)
     except OSError:
         return 0
 
@@ -50,12 +53,12 @@ def restrict(readable: Iterable[Path] = ()) -> None:
     abi = version()
     rights = sum(added for since, added in _FILE_RIGHTS.items() if since <= abi)
     attributes = _Ruleset(rights, _TCP if abi >= _TCP_VERSION else 0, _SCOPES if abi >= _SCOPES_VERSION else 0)
-    ruleset = _call(_CREATE_RULESET, ctypes.byref(attributes), ctypes.sizeof(attributes), 0)
+    ruleset = call(_NAME, _CREATE_RULESET, ctypes.byref(attributes), ctypes.sizeof(attributes), 0)
     try:
         for folder in readable:
             with suppress(FileNotFoundError, NotADirectoryError):
                 _allow_to_read(ruleset, folder)
-        _call(_RESTRICT_SELF, ruleset, 0)
+        call(_NAME, _RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
 
@@ -64,17 +67,6 @@ def _allow_to_read(ruleset: int, folder: Path) -> None:
     parent = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         rule = _PathBeneath(_READ_FILE | _READ_DIR, parent)
-        _call(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0)
+        call(_NAME, _ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0)
     finally:
         os.close(parent)
-
-
-def _call(number: int, *arguments: object) -> int:
-    syscall = ctypes.CDLL(None, use_errno=True).syscall
-    syscall.restype = ctypes.c_long
-    values = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
-    result = int(syscall(ctypes.c_long(number), *values))
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"Landlock: {os.strerror(code)}")
-    return result

@@ -8,6 +8,9 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pymager.syscalls import call
+
+_NAME = "seccomp"
 _SET_MODE_FILTER, _GET_ACTION_AVAIL = 1, 2
 _TSYNC = 1  # all threads of the process
 _SPEC_ALLOW = 4  # old kernels make a process with a filter slower otherwise, against attacks by code that it compiles
@@ -148,7 +151,11 @@ def is_supported() -> bool:
     if architecture is None:
         return False
     action = ctypes.c_uint32(_ERRNO)
-    return _syscall(architecture.seccomp, _GET_ACTION_AVAIL, 0, ctypes.byref(action)) == 0
+    try:
+        call(_NAME, architecture.seccomp, _GET_ACTION_AVAIL, 0, ctypes.byref(action))
+    except OSError:
+        return False
+    return True
 
 
 def restrict(*, reads_files: bool = False) -> None:
@@ -167,10 +174,8 @@ def restrict(*, reads_files: bool = False) -> None:
         _fields_ = (("count", ctypes.c_ushort), ("code", ctypes.c_void_p))
 
     filter = Program(count, ctypes.addressof(code))
-    result = _syscall(architecture.seccomp, _SET_MODE_FILTER, _TSYNC | _SPEC_ALLOW, ctypes.byref(filter))
-    if result != 0:
-        number = ctypes.get_errno() if result < 0 else errno.EBUSY
-        raise OSError(number, f"seccomp: {os.strerror(number)}")
+    if call(_NAME, architecture.seccomp, _SET_MODE_FILTER, _TSYNC | _SPEC_ALLOW, ctypes.byref(filter)) != 0:
+        raise OSError(errno.EBUSY, f"{_NAME}: a thread has another filter")  # the result is its id, seccomp(2)
 
 
 def instructions(architecture: Architecture, pid: int, *, reads_files: bool) -> list[bytes]:
@@ -221,10 +226,3 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
 
 def _error(number: int) -> bytes:
     return _instruction(_RETURN, _ERRNO | number)
-
-
-def _syscall(number: int, *arguments: object) -> int:
-    syscall = ctypes.CDLL(None, use_errno=True).syscall
-    syscall.restype = ctypes.c_long
-    values = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
-    return int(syscall(ctypes.c_long(number), *values))
