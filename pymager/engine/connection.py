@@ -9,8 +9,6 @@ from typing import Any
 from pymager.engine import protocol
 from pymager.engine.protocol import Status
 
-_HEADER_BYTES = 4
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -40,7 +38,7 @@ class Connection:
         message, files, _, _ = socket.recv_fds(
             self._socket, protocol.MAX_REQUEST_BYTES, protocol.MAX_FILES, socket.MSG_CMSG_CLOEXEC
         )
-        while len(message) < _HEADER_BYTES or len(message) < protocol.request_size(message):
+        while len(message) < protocol.REQUEST_HEADER_BYTES or len(message) < protocol.request_size(message):
             more = self._socket.recv(protocol.MAX_REQUEST_BYTES)
             if not more:
                 return None

@@ -40,6 +40,7 @@ MAX_FILES = 2
 """The most open files that come with a request."""
 MAX_REQUEST_BYTES = 64 << 10
 _REQUEST_HEADER = struct.Struct("!I")
+REQUEST_HEADER_BYTES = _REQUEST_HEADER.size
 _MAX_JSON_BYTES = 64 << 10
 _REMEMBERED_JOBS = 256
 _MAX_MESSAGE_CHARACTERS = 500
@@ -170,7 +171,7 @@ def _request(**content: Any) -> bytes:
 
 
 def request_size(header: bytes) -> int:
-    """The size in bytes of a request, with its header of four bytes."""
+    """The size in bytes of a request, from its header of `REQUEST_HEADER_BYTES`, which is part of it."""
     return _REQUEST_HEADER.size + int(_REQUEST_HEADER.unpack_from(header)[0])
 
 

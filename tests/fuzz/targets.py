@@ -311,9 +311,6 @@ def _read_back(request: bytes) -> dict[str, Any]:
     return protocol.read_request(request)
 
 
-_REQUEST_HEADER_BYTES = 4
-
-
 def worker_answer(data: bytes) -> None:
     """Whatever a worker sends, the server has an answer within its bounds, or a `ProtocolError`."""
     whole, cut = _exchanged([data]), _exchanged(_pieces(data))
@@ -358,10 +355,10 @@ def _read_answer(status: Status, payload: bytes) -> None:
 
 def worker_request(data: bytes) -> None:
     """A worker that cannot read a request raises nothing but what ends it in an orderly way."""
-    if len(data) < _REQUEST_HEADER_BYTES:
+    if len(data) < protocol.REQUEST_HEADER_BYTES:
         return
     try:
-        assert protocol.request_size(data) >= _REQUEST_HEADER_BYTES
+        assert protocol.request_size(data) >= protocol.REQUEST_HEADER_BYTES
         content = protocol.read_request(data)
         assert protocol._request(**content)
         protocol.limits_of(content["limits"])
