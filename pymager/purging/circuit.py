@@ -11,7 +11,7 @@ _FIRST_PAUSE_SECONDS = 1.0
 
 
 class Circuit:
-    """Opens after a few failures in a row, or when it is told to wait; each further failure doubles the pause.
+    """Opens after three failures in a row, or when the purger asks for a pause. Each further failure doubles the pause.
 
     After a pause, one call shows whether the purger works again.
     """

@@ -22,9 +22,9 @@ import structlog
 from pymager.errors import BackendError
 from pymager.failpoints import reached
 from pymager.ports import Original, Outbox, Purge, PurgeOrder, Purger, PurgeTarget
-from pymager.purging.lane import Lane
 from pymager.purging.paths import paths_of
 from pymager.purging.progress import Progress
+from pymager.purging.queue import PurgerQueue
 from pymager.purging.tags import Tags
 from pymager.telemetry.families import OLDEST_PURGE, PENDING_PURGES
 from pymager.telemetry.observer import OFF, Observer
@@ -58,7 +58,7 @@ class Delivery:
         self._tags = tags
         self._repeat = timedelta(seconds=repeat_seconds)
         self._observer = observer
-        self._lanes = {purger.name: Lane(purger, observer) for purger in purgers}
+        self._queues = {purger.name: PurgerQueue(purger, observer) for purger in purgers}
         self._in_flight: dict[str, asyncio.Task[bool]] = {}
         self._exit_stack = AsyncExitStack()
 
@@ -67,8 +67,8 @@ class Delivery:
         async with AsyncExitStack() as stack:
             for purger in self._purgers:
                 await stack.enter_async_context(purger)
-            for lane in self._lanes.values():
-                stack.push_async_callback(_canceled, asyncio.create_task(lane.run()))
+            for queue in self._queues.values():
+                stack.push_async_callback(_canceled, asyncio.create_task(queue.run()))
             self._exit_stack = stack.pop_all()
         return self
 
@@ -122,12 +122,12 @@ class Delivery:
 
     def missing(self, purge: Purge) -> list[str]:
         """The names of the purgers that have not confirmed a purge for good."""
-        return sorted(self._lanes.keys() - Progress.parse(purge.state, self._lanes).final)
+        return sorted(self._queues.keys() - Progress.parse(purge.state, self._queues).final)
 
     async def _take_over(self) -> int:
         """Deliver purges that are due. Returns how many were taken over."""
         room = min(_MAX_IN_FLIGHT - len(self._in_flight), _PAGE_SIZE)
-        if room <= 0 or not any(lane.is_ready for lane in self._lanes.values()):
+        if room <= 0 or not any(queue.is_ready for queue in self._queues.values()):
             return 0
         due = await self._outbox.due_purges(_now(), room)
         random.shuffle(due)  # other processes find the same ones
@@ -142,7 +142,7 @@ class Delivery:
 
     def _can_advance(self, purge: Purge) -> bool:
         missing = self.missing(purge)
-        return not missing or any(self._lanes[name].is_ready for name in missing)
+        return not missing or any(self._queues[name].is_ready for name in missing)
 
     async def _claimed(self, purge: Purge) -> Purge | None:
         due = max(_now(), purge.due) + timedelta(seconds=CLAIM_SECONDS)
@@ -158,18 +158,18 @@ class Delivery:
     async def _deliver(self, purge: Purge) -> bool:
         """Send the purge to all purgers that need it, and record what came of it. Returns whether none failed."""
         is_final = _now() >= purge.recorded + self._repeat
-        progress = Progress.parse(purge.state, self._lanes)
+        progress = Progress.parse(purge.state, self._queues)
         target = PurgeTarget(purge.id, purge.revision, self._tags.of(purge.id), paths_of(purge.id))
-        lanes = [lane for lane in self._lanes.values() if not progress.has(lane.name, is_final=is_final)]
+        queues = [queue for queue in self._queues.values() if not progress.has(queue.name, is_final=is_final)]
         reached("purge.delivering")
-        failures = await asyncio.gather(*[lane.submit(target) for lane in lanes])
+        failures = await asyncio.gather(*[queue.submit(target) for queue in queues])
         reached("purge.confirmed")
-        outcomes = dict(zip((lane.name for lane in lanes), failures, strict=True))
+        outcomes = dict(zip((queue.name for queue in queues), failures, strict=True))
         confirmed = [name for name, failure in outcomes.items() if failure is None]
         progress = progress.confirmed(confirmed, is_final=is_final)
         waits = [failure.retry_after or 0.0 for failure in failures if failure is not None]
         try:
-            if progress.final == self._lanes.keys():
+            if progress.final == self._queues.keys():
                 await self._outbox.finish_purge(purge)
                 reached("purge.finished")
             else:

@@ -17,7 +17,7 @@ log = structlog.get_logger("pymager.purging")
 _Waiting = tuple[PurgeTarget, "asyncio.Future[PurgeFailed | None]"]
 
 
-class Lane:
+class PurgerQueue:
     """The purges that wait for one purger. Works while it is entered."""
 
     def __init__(self, purger: Purger, observer: Observer) -> None:
