@@ -43,7 +43,8 @@ from pymager.variants.signatures import Keyring
 from pymager.variants.signing import UrlSigner
 from pymager.variants.urls import VariantUrls
 from pymager.variants.watermarks import Watermark, watermark
-from pymager.workers.pool import WorkerLimits, WorkerPool
+from pymager.workers.limits import WorkerLimits
+from pymager.workers.pool import WorkerPool
 
 log = structlog.get_logger("pymager")
 

@@ -12,8 +12,9 @@ from typing import Any, cast
 import structlog
 from aiohttp import web
 
-from pymager import composition, confinement
+from pymager import composition
 from pymager.composition import Components
+from pymager.confinement import Confinement
 from pymager.settings.model import Settings
 from pymager.telemetry.context import RequestContext
 from pymager.telemetry.shared_memory import SharedMetrics
@@ -58,7 +59,7 @@ async def serve(
         # These objects live as long as the process: without `freeze`, each full collection pauses the server for 50 ms.
         gc.collect()
         gc.freeze()
-        _log_sandbox(settings)
+        _log_sandbox(settings, parts.workers.confinement)
         log.info("serving", url=url, **composition.backends_named(settings))
         ready(url)
         async with in_background(housekeeping(settings, parts)) as task:
@@ -69,8 +70,7 @@ async def serve(
     log.info("stopped")
 
 
-def _log_sandbox(settings: Settings) -> None:
-    found = confinement.chosen(settings.sandbox)
+def _log_sandbox(settings: Settings, found: Confinement) -> None:
     if settings.sandbox == "auto" and not found.is_complete:
         log.warning(f"sandbox: {found}; this system lacks the rest")
     else:

@@ -6,7 +6,6 @@ One bad picture costs one request: a decoder that crashes, hangs or exhausts mem
 import asyncio
 import os
 import secrets
-import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -20,60 +19,30 @@ from pymager.confinement import NONE, Confinement
 from pymager.engine import protocol
 from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
-from pymager.engine.protocol import Failure, ProtocolError, Status
-from pymager.errors import ConfigurationError, Overloaded, Undecodable
+from pymager.engine.protocol import ProtocolError, Status
+from pymager.errors import ConfigurationError, Overloaded
 from pymager.telemetry.context import CURRENT, cancelable
 from pymager.telemetry.observer import OFF, Observer
 from pymager.workers import cost, first_bytes
+from pymager.workers.attempts import Attempts
 from pymager.workers.child import WorkerStartFailed
 from pymager.workers.client_groups import client_group
 from pymager.workers.cost import CHEAP_SECONDS, USUAL, Estimates, Work
-from pymager.workers.cpu_watch import Budget, CpuLimitExceeded, Evicted
+from pymager.workers.cpu_watch import Budget, Evicted
+from pymager.workers.limits import WorkerLimits
 from pymager.workers.metrics import JobMetrics
-from pymager.workers.process import EXTERNAL_EXIT_CODES, Job, WorkerExited
+from pymager.workers.process import JobRequest
 from pymager.workers.queue import FairQueue, JobKind, Lane, lane_of
-from pymager.workers.slot import STOPPING, Slot
+from pymager.workers.slot import BROKEN, BROKEN_RETRY_AFTER_SECONDS, STOPPING, Slot
 from pymager.workers.sources import Sources
 from pymager.workers.template import Template
 
 PROGRAM = ("-m", "pymager.engine.template")
 
-_BROKEN = "no worker process can be started"
-_BROKEN_RETRY_AFTER_SECONDS = 5
-_MAX_OLDER_WORKERS = 3  # of a slot, that were forked before all modules were loaded: running, starting, and ready
-
 _EVICTED_AFTER = 2.0  # times what a cheap job may cost
-_RENDER_MARGIN = 2.0
-"""A render may take so many times what an upload may take: the picture was accepted, and machines are noisy."""
-_ESTIMATE_MARGIN = 10.0
-
 log = structlog.get_logger("pymager.workers")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerLimits:
-    """What a worker process may use: `memory` in bytes of address space, the times for each job.
-
-    `decode_seconds` is the CPU time that the verification of an upload may take. A render may take twice as much, or
-    ten times its estimate if that is more, and no job may take more than `cpu_seconds` and `wall_seconds`. After
-    `max_jobs` jobs a process is replaced.
-    """
-
-    memory: int = 1 << 30
-    cpu_seconds: int = 30
-    wall_seconds: float = 30.0
-    max_jobs: int = 200
-    decode_seconds: float = 5.0
-
-    def for_upload(self) -> float:
-        """The CPU time for the verification of an upload: less than for any render of the picture."""
-        return min(self.decode_seconds, self.cpu_seconds / _RENDER_MARGIN)
-
-    def for_render(self, expected: float) -> float:
-        """The CPU time for a job that is expected to take so much."""
-        return min(self.cpu_seconds, max(_RENDER_MARGIN * self.decode_seconds, _ESTIMATE_MARGIN * expected))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +67,6 @@ class PoolState:
     pids: tuple[int, ...]
     template: int | None
     lanes: Mapping[Lane, tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class _ModuleNeeded:
-    """The answer of a worker that lacks this module."""
-
-    name: str
 
 
 @contextmanager
@@ -133,7 +95,7 @@ class Worker:
         self.seconds = seconds
         self._cpu_limit = cpu_limit
 
-    async def _run(self, job: Job, read: Callable[[Status, bytes], T]) -> T:
+    async def _run(self, job: JobRequest, read: Callable[[Status, bytes], T]) -> T:
         """Run a job. One that is not as cheap as it seemed goes on as a dear one, or has to wait for that."""
         try:
             return await self._run_once(job, read)
@@ -141,7 +103,7 @@ class Worker:
             await self._pool.move_to_dear(self)
             return await self._run_once(job, read)
 
-    async def _run_once(self, job: Job, read: Callable[[Status, bytes], T]) -> T:
+    async def _run_once(self, job: JobRequest, read: Callable[[Status, bytes], T]) -> T:
         assert self.slot is not None
         slot, before = self.slot, self.slot.taken_seconds
         try:
@@ -165,7 +127,7 @@ class Worker:
         with pool._metrics.running(self.kind), _removing_on_failure(file):
             message = protocol.inspect_request(pool._background, mezzanine if file is not None else None)
             async with pool._sources.opened(path) as files:
-                inspection = await self._run(Job(message, files, file), read)
+                inspection = await self._run(JobRequest(message, files, file), read)
         if file is not None and inspection.mezzanine is None:
             file.unlink(missing_ok=True)  # a part of it, if the spool is full
         return inspection
@@ -187,7 +149,7 @@ class Worker:
 
         with self._pool._metrics.running(self.kind), _removing_on_failure(file):
             async with self._pool._sources.opened(path) as files:
-                return await self._run(Job(protocol.mezzanine_request(mezzanine), files, file), read)
+                return await self._run(JobRequest(protocol.mezzanine_request(mezzanine), files, file), read)
 
     async def render(self, path: Path, job: RenderJob, spool: Path) -> bytes | Path | None:
         """Render a variant of the file at `path`. None means that the file's own bytes are the variant.
@@ -212,7 +174,7 @@ class Worker:
         with self._pool._metrics.running(self.kind), _removing_on_failure(file):
             overlay = None if job.overlay is None else str(job.overlay.file)
             async with self._pool._sources.opened(path, overlay) as files:
-                return await self._run(Job(protocol.render_request(job), files, file), read)
+                return await self._run(JobRequest(protocol.render_request(job), files, file), read)
 
 
 class WorkerPool:
@@ -236,6 +198,7 @@ class WorkerPool:
         program: Sequence[str] = PROGRAM,
         observer: Observer = OFF,
     ) -> None:
+        self.confinement = confinement
         self._limits = limits
         self._metrics = JobMetrics(observer)
         self._estimates = Estimates()
@@ -246,6 +209,7 @@ class WorkerPool:
         self._max_frames = picture_limits.frames
         self._closed = False
         self._template = Template(program, picture_limits.decoders)
+        self._attempts = Attempts(self._template, limits)
         self._slots = [
             Slot(self._template, start, limits.max_jobs, self._on_ready_changed, self._metrics.replaced)
             for _ in range(count)
@@ -331,7 +295,7 @@ class WorkerPool:
         if self._closed:
             raise Overloaded(STOPPING)
         if self._is_broken():
-            raise Overloaded(_BROKEN, retry_after=_BROKEN_RETRY_AFTER_SECONDS)
+            raise Overloaded(BROKEN, retry_after=BROKEN_RETRY_AFTER_SECONDS)
         with self._metrics.waiting(kind):
             return await self._queue.take(kind, _client_group(), seconds)
 
@@ -350,64 +314,9 @@ class WorkerPool:
             return Budget(cpu_limit, wall)
         return Budget(cpu_limit, wall, _EVICTED_AFTER * CHEAP_SECONDS, lambda: self._queue.make_dear(slot))
 
-    async def run(self, slot: Slot, job: Job, read: Callable[[Status, bytes], T], cpu_limit: float) -> T:
-        """Run a job, which may take so many seconds of CPU time. Canceling it kills its process. Raises `Evicted`.
-
-        It runs again if its process was killed from outside, lacked a module, or lacked memory that it kept from other
-        jobs.
-        """
-
-        def outcome(status: Status, payload: bytes) -> T | Failure | _ModuleNeeded:
-            if status is Status.NEEDS_MODULES:
-                return _ModuleNeeded(payload.decode(errors="replace"))
-            return protocol.read_failure(payload) if status is Status.FAILED else read(status, payload)
-
-        budget = self._budget(slot, cpu_limit)
-        try:
-            try:
-                result = await slot.run(job, budget, outcome)
-            except WorkerExited as end:
-                if end.code not in EXTERNAL_EXIT_CODES:
-                    raise
-                result = await slot.run(job, budget, outcome)
-            for _ in range(_MAX_OLDER_WORKERS):
-                if isinstance(result, _ModuleNeeded):
-                    await self._load_modules(slot)
-                    result = await slot.run(job, budget, outcome)
-            if isinstance(result, Failure) and result.out_of_memory:
-                slot.discard("memory")
-                result = await slot.run(job, budget, outcome)
-        except TimeoutError:
-            raise Undecodable(f"the picture took longer than {budget.wall_seconds:g} seconds to decode") from None
-        except CpuLimitExceeded:
-            raise Undecodable(
-                f"the picture takes more than {cpu_limit:g} seconds of processor time to decode; at most "
-                f"{cpu_limit:g} are accepted; save it in another format, or smaller"
-            ) from None
-        except WorkerExited as end:
-            raise Undecodable(self._exit_message(end)) from None
-        except ProtocolError as error:
-            log.error("malformed answer from a worker process", error=str(error))
-            raise Undecodable("the picture made its decoder send a malformed answer") from None
-        if isinstance(result, _ModuleNeeded):
-            log.error("worker process lacks a module that cannot be loaded", module=repr(result.name))
-            raise Undecodable("the picture needs a module that its decoder does not have; the server's log has details")
-        if not isinstance(result, Failure):
-            return result
-        if result.traceback:
-            log.warning("unexpected exception in a decoder", trace=result.traceback)
-        raise result.error
-
-    async def _load_modules(self, slot: Slot) -> None:
-        """Replace the slot's process by one with all modules. Raises `Undecodable` if they leave no memory."""
-        try:
-            has_room = await self._template.load_all(self._limits.memory - protocol.LEAST_MEMORY_BYTES)
-        except (WorkerStartFailed, OSError) as error:
-            log.error("modules were not loaded", error=str(error))
-            raise Overloaded(_BROKEN, retry_after=_BROKEN_RETRY_AFTER_SECONDS) from None
-        slot.discard("modules")
-        if not has_room:
-            raise Undecodable(protocol.OUT_OF_MEMORY_MESSAGE.format(self._limits.memory >> 20))
+    async def run(self, slot: Slot, job: JobRequest, read: Callable[[Status, bytes], T], cpu_limit: float) -> T:
+        """Run a job that may take up to `cpu_limit` seconds of CPU time. Raises as `Attempts.run` does."""
+        return await self._attempts.run(slot, job, read, self._budget(slot, cpu_limit))
 
     def _on_ready_changed(self, slot: Slot) -> None:
         if slot.ready:
@@ -415,7 +324,7 @@ class WorkerPool:
         else:
             self._queue.withdraw(slot)
         if self._is_broken():
-            self._queue.refuse_all(_BROKEN, _BROKEN_RETRY_AFTER_SECONDS)
+            self._queue.refuse_all(BROKEN, BROKEN_RETRY_AFTER_SECONDS)
 
     def _is_broken(self) -> bool:
         return all(slot.broken for slot in self._slots)
@@ -425,15 +334,6 @@ class WorkerPool:
         self._queue.refuse_all(STOPPING, 1)
         await asyncio.gather(*(slot.close() for slot in self._slots))
         await self._template.close()
-
-    def _exit_message(self, end: WorkerExited) -> str:
-        if end.code in EXTERNAL_EXIT_CODES:
-            return "the picture's decoder was killed twice from outside; it probably needs too much memory"
-        if end.code == -signal.SIGXCPU:
-            return f"the picture took more than {self._limits.cpu_seconds} seconds of processor time to decode"
-        if end.code < 0:
-            return f"the picture crashed its decoder ({signal.strsignal(-end.code)})"
-        return f"the picture ended its decoder (exit code {end.code})"
 
 
 def _work_of_upload(path: Path) -> Work:

@@ -38,8 +38,8 @@ class WorkerExited(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A request to a worker, the open files that come along, and where a large result is written: a new file."""
+class JobRequest:
+    """A job as it is sent to a worker: the message, open files that come along, and the new file for a large result."""
 
     message: bytes
     files: tuple[int, ...] = ()
@@ -94,7 +94,7 @@ class WorkerProcess(Child):
             partial(Channel, self._socket), sock=self._socket
         )
         try:
-            status, _ = await self.request(Job(start), _START_TIMEOUT_SECONDS)
+            status, _ = await self.request(JobRequest(start), _START_TIMEOUT_SECONDS)
         except (TimeoutError, WorkerExited, protocol.ProtocolError) as error:
             raise WorkerStartFailed(str(error) or f"not ready after {_START_TIMEOUT_SECONDS:.0f} seconds") from None
         if status is not Status.READY or not self.alive:
@@ -111,7 +111,7 @@ class WorkerProcess(Child):
             return sandbox.address_space(self.pid)
         return 0
 
-    async def request(self, job: Job, seconds: float) -> tuple[Status, bytes]:
+    async def request(self, job: JobRequest, seconds: float) -> tuple[Status, bytes]:
         """Send a request and return the answer. If the worker wants a file for its result, make it.
 
         Raises `TimeoutError` after `seconds`, `WorkerExited`, and `ProtocolError`. After any of them, and when it is

@@ -13,7 +13,7 @@ from pymager.errors import Overloaded
 from pymager.workers.child import WorkerStartFailed
 from pymager.workers.cpu_watch import Budget, CpuLimitExceeded, CpuWatch, Evicted
 from pymager.workers.metrics import exit_reason
-from pymager.workers.process import Job, WorkerExited, WorkerProcess
+from pymager.workers.process import JobRequest, WorkerExited, WorkerProcess
 from pymager.workers.template import Template
 
 _SHORT_LIFE_SECONDS = 1.0
@@ -21,11 +21,12 @@ _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.1, 5.0
 _BROKEN_AFTER_FAILURES = 3  # failed starts in a row
 _RETIRE_GRACE_SECONDS = 1.0
 _START_WAIT_SECONDS = 30.0
-_RETRY_AFTER_SECONDS = 5
 _MAX_LOGGED_STDERR = 2_000
 _MAX_KEPT_BYTES = 192 << 20  # address space that a process may keep after a job
 _WATCH_REASONS: dict[type[Exception], str] = {CpuLimitExceeded: "cpu_limit", Evicted: "evicted"}
 STOPPING = "the service is stopping"
+BROKEN = "no worker process can be started"
+BROKEN_RETRY_AFTER_SECONDS = 5
 
 log = structlog.get_logger("pymager.workers")
 
@@ -102,7 +103,7 @@ class Slot:
         if self._retiring:
             await asyncio.wait(list(self._retiring))
 
-    async def run(self, job: Job, budget: Budget, read: Callable[[Status, bytes], T]) -> T:
+    async def run(self, job: JobRequest, budget: Budget, read: Callable[[Status, bytes], T]) -> T:
         """Run a job and read its answer. A process whose answer cannot be read is killed.
 
         Raises what `WorkerProcess.request` and `read` raise, `CpuLimitExceeded`, `Evicted`, and `Overloaded` if no
@@ -158,7 +159,7 @@ class Slot:
         except TimeoutError:
             pass
         if self._process is None:
-            raise Overloaded("no worker process can be started", retry_after=_RETRY_AFTER_SECONDS)
+            raise Overloaded(BROKEN, retry_after=BROKEN_RETRY_AFTER_SECONDS)
         return self._process
 
     def _replace(self) -> None:

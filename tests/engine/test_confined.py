@@ -16,7 +16,8 @@ from pymager.errors import PymagerError
 from pymager.formats import Encoding, output_of
 from pymager.variants.options import OPTIONS
 from pymager.variants.variant import Variant
-from pymager.workers.pool import Worker, WorkerLimits, WorkerPool
+from pymager.workers.limits import WorkerLimits
+from pymager.workers.pool import Worker, WorkerPool
 from tests.engine.fidelity.table import KINDS
 from tests.engine.rendering import ALL
 from tests.engine.table import OUTPUTS

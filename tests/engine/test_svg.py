@@ -24,7 +24,8 @@ from pymager.engine.svg.tree import Element
 from pymager.errors import NotAPicture, PictureError, Undecodable
 from pymager.formats import Encoding
 from pymager.variants.variant import Variant
-from pymager.workers.pool import WorkerLimits, WorkerPool
+from pymager.workers.limits import WorkerLimits
+from pymager.workers.pool import WorkerPool
 from tests.engine import handmade
 from tests.engine.rendering import ALL, as_rgba, format_and_size, inspected, opened, rendered
 from tests.pictures import encoded

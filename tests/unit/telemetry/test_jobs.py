@@ -11,7 +11,8 @@ from pymager.errors import Overloaded, PymagerError
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import Observer
 from pymager.telemetry.shared_memory import SharedMetrics
-from pymager.workers.pool import WorkerLimits, WorkerPool
+from pymager.workers.limits import WorkerLimits
+from pymager.workers.pool import WorkerPool
 from tests.unit.telemetry.counted import above_zero, counted, times
 from tests.unit.workers.pools import ACCEPTED, MISBEHAVING, TIMEOUT_SECONDS, rendered, until
 

@@ -10,7 +10,8 @@ from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
 from pymager.variants.variant import Variant
-from pymager.workers.pool import WorkerLimits, WorkerPool
+from pymager.workers.limits import WorkerLimits
+from pymager.workers.pool import WorkerPool
 from tests.unit.workers.misbehaving_worker import LEAST_HEIGHT
 
 MISBEHAVING = (str(Path(__file__).with_name("misbehaving_worker.py")),)

@@ -13,7 +13,8 @@ from PIL import Image
 from pymager.errors import Undecodable
 from pymager.workers import cost, first_bytes
 from pymager.workers.cost import CHEAP_SECONDS, Estimates, Work
-from pymager.workers.pool import WorkerLimits, WorkerPool
+from pymager.workers.limits import WorkerLimits
+from pymager.workers.pool import WorkerPool
 from pymager.workers.queue import JobKind, Lane
 from tests.pictures import encoded
 from tests.unit.workers.pools import TARGET, pool, rendered, until

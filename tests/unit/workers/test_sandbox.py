@@ -20,7 +20,8 @@ JobFile = Callable[[str], Path]
 SERVER = """
 import asyncio, sys
 from pymager.engine.limits import PictureLimits
-from pymager.workers.pool import WorkerLimits, WorkerPool
+from pymager.workers.limits import WorkerLimits
+from pymager.workers.pool import WorkerPool
 
 async def main():
     async with WorkerPool(2, 1, WorkerLimits(), PictureLimits(("JPEG",)), program=[sys.argv[1]]) as workers:

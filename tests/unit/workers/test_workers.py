@@ -22,7 +22,8 @@ from pymager.errors import (
     Undecodable,
 )
 from pymager.workers import process
-from pymager.workers.pool import WorkerLimits, WorkerPool
+from pymager.workers.limits import WorkerLimits
+from pymager.workers.pool import WorkerPool
 from tests.pictures import jpeg
 from tests.unit.workers.pools import MISBEHAVING, TARGET, is_running, pool, rendered, until, worker_of
 
