@@ -62,7 +62,7 @@ class Connection(asyncio.BufferedProtocol):
         return value
 
     async def put(self, key: bytes, value: bytes, seconds: int) -> None:
-        """Store a value for so many seconds. Raises `Refused` and `ConnectionBroken`."""
+        """Store a value, which expires after `seconds`. Raises `Refused` and `ConnectionBroken`."""
         self._key = b""
         await self._response([b"set %b 0 %d %d\r\n" % (key, seconds, len(value)), value, b"\r\n"])
         if self._line.startswith((b"SERVER_ERROR", b"NOT_STORED")):

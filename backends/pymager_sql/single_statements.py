@@ -67,13 +67,13 @@ def _remove(condition: str, purged: str) -> TextClause:
 
 _OF_REVISION = "AND revision = :expected"
 _ADD = _add()
-_Variants = dict[tuple[bool, bool], TextClause]
+_Statements = dict[tuple[bool, bool], TextClause]
 _CHOICES: list[tuple[bool, bool]] = [(False, False), (False, True), (True, False), (True, True)]
-_REPLACE: _Variants = {
+_REPLACE: _Statements = {
     (expects, purges): _replace(_OF_REVISION if expects else "", _PURGED if purges else "")
     for expects, purges in _CHOICES
 }
-_REMOVE: _Variants = {
+_REMOVE: _Statements = {
     (expects, purges): _remove(_OF_REVISION if expects else "", _PURGED if purges else "")
     for expects, purges in _CHOICES
 }
@@ -140,7 +140,7 @@ class SingleStatements:
 
     def _changed_row(
         self,
-        queries: _Variants,
+        queries: _Statements,
         values: Mapping[str, Any],
         expected: str | None,
         purge: PurgeOrder | None,

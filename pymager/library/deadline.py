@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Deadline:
-    """`async with Deadline(seconds)` raises `TimeoutError` after so many seconds, unless the wait has just ended.
+    """`async with Deadline(seconds)` raises `TimeoutError` when the seconds are over, unless the wait has just ended.
 
     If the loop was busy for longer than the limit, the answer may have arrived meanwhile, so that it and the timer are
     handled in the same turn. `asyncio.timeout` then cancels a task whose answer is there, and blames a fast server.

@@ -28,7 +28,7 @@ TAGS = Tags("0123456789abcdef0123456789abcdef")
 
 
 class Cache:
-    """A purger that keeps what it was asked to forget, and fails as it is told."""
+    """A purger that records the targets of each call, and raises the failures that a test gives it."""
 
     max_batch = 3
     tag_header: str | None = None

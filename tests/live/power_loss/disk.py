@@ -209,7 +209,7 @@ class Unrecorded(Exception):
 class Disk:
     """The folder whose inode is `root`, which was durable and empty when the record began.
 
-    A sync does nothing if `is_ignored` says so of its file or folder.
+    A sync of a file or folder does nothing if `is_ignored` returns True for it.
     """
 
     def __init__(self, root: int, is_ignored: Callable[[Node], bool] = lambda _: False) -> None:
