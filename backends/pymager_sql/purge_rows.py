@@ -7,6 +7,7 @@ from typing import Any
 from pymager.ports import Backlog, Purge, PurgePage
 
 COLUMNS = ("revision", "id", "recorded", "due", "attempts", "state")
+_CHANGING = ("due", "attempts", "state")
 _CURSOR_PREFIX = "p1."
 
 
@@ -26,6 +27,12 @@ def values(purge: Purge) -> dict[str, Any]:
         "attempts": purge.attempts,
         "state": purge.state,
     }
+
+
+def changes(purge: Purge, changed: Purge) -> dict[str, Any]:
+    """The new values of a row, and the old ones that it must still have."""
+    new, old = values(changed), values(purge)
+    return {name: new[name] for name in _CHANGING} | {f"old_{name}": old[name] for name in _CHANGING}
 
 
 def seconds(date: datetime) -> int:

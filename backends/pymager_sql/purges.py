@@ -62,10 +62,9 @@ class PurgeTable:
 
     def update(self, purge: Purge, changed: Purge) -> bool:
         """One UPDATE of the row, if it is as in `purge`."""
-        old = {"old_due": purge_rows.seconds(purge.due), "old_attempts": purge.attempts, "old_state": purge.state}
-        new = {"due": purge_rows.seconds(changed.due), "attempts": changed.attempts, "state": changed.state}
+        values = {"this_revision": purge.revision, **purge_rows.changes(purge, changed)}
         with self._connect() as connection:
-            return connection.execute(_UPDATE, {"this_revision": purge.revision, **old, **new}).rowcount == 1
+            return connection.execute(_UPDATE, values).rowcount == 1
 
     def finish(self, revision: str) -> None:
         """One DELETE."""

@@ -45,10 +45,9 @@ class SqlitePurges:
 
     def update(self, purge: Purge, changed: Purge) -> bool:
         """One UPDATE of the row, if it is as in `purge`."""
-        old = {"old_due": purge_rows.seconds(purge.due), "old_attempts": purge.attempts, "old_state": purge.state}
-        new = {"due": purge_rows.seconds(changed.due), "attempts": changed.attempts, "state": changed.state}
+        values = {"revision": purge.revision, **purge_rows.changes(purge, changed)}
         with self._connection.transaction():
-            return self._connection.change(_UPDATE, {"revision": purge.revision, **old, **new}) == 1
+            return self._connection.change(_UPDATE, values) == 1
 
     def finish(self, revision: str) -> None:
         """One DELETE."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pymager import composition
 from pymager.ports import MetadataStore, Purge
-from pymager.purging.progress import Progress
+from pymager.purging.progress import missing
 from pymager.settings.model import Settings
 
 _PAGE_SIZE = 500
@@ -41,7 +41,7 @@ async def list_purges(settings: Settings, show: Callable[[PendingPurge], None]) 
     count = 0
     async with _catalog(settings) as metadata:
         async for purge in _purges(metadata):
-            show(PendingPurge(purge, tuple(sorted(names - Progress.parse(purge.state, names).final))))
+            show(PendingPurge(purge, tuple(missing(purge, names))))
             count += 1
     return count
 

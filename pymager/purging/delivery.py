@@ -23,7 +23,7 @@ from pymager.errors import BackendError
 from pymager.failpoints import reached
 from pymager.ports import Original, Outbox, Purge, PurgeOrder, Purger, PurgeTarget
 from pymager.purging.paths import paths_of
-from pymager.purging.progress import Progress
+from pymager.purging.progress import Progress, missing
 from pymager.purging.queue import PurgerQueue
 from pymager.purging.tags import Tags
 from pymager.telemetry.families import OLDEST_PURGE, PENDING_PURGES
@@ -120,10 +120,6 @@ class Delivery:
         claimed = await self._claimed(purge)
         return None if claimed is None else await self._start(claimed)
 
-    def missing(self, purge: Purge) -> list[str]:
-        """The names of the purgers that have not confirmed a purge for good."""
-        return sorted(self._queues.keys() - Progress.parse(purge.state, self._queues).final)
-
     async def _take_over(self) -> int:
         """Deliver purges that are due. Returns how many were taken over."""
         room = min(_MAX_IN_FLIGHT - len(self._in_flight), _PAGE_SIZE)
@@ -141,8 +137,8 @@ class Delivery:
         return taken
 
     def _can_advance(self, purge: Purge) -> bool:
-        missing = self.missing(purge)
-        return not missing or any(self._queues[name].is_ready for name in missing)
+        left = missing(purge, self._queues)
+        return not left or any(self._queues[name].is_ready for name in left)
 
     async def _claimed(self, purge: Purge) -> Purge | None:
         due = max(_now(), purge.due) + timedelta(seconds=CLAIM_SECONDS)

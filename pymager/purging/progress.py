@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from pymager.ports import NEW_PURGE_STATE
+from pymager.ports import NEW_PURGE_STATE, Purge
 
 _FINAL, _EARLY = "+", "-"
 
@@ -42,3 +42,8 @@ class Progress:
     def has(self, name: str, *, is_final: bool) -> bool:
         """Whether a purger needs no delivery now."""
         return name in self.final or (not is_final and name in self.early)
+
+
+def missing(purge: Purge, names: Collection[str]) -> list[str]:
+    """Those of the purgers with these names that have not confirmed a purge for good, sorted."""
+    return sorted(set(names) - Progress.parse(purge.state, names).final)
