@@ -107,10 +107,13 @@ class Mezzanines:
         try:
             yield
             await asyncio.shield(putting)
-        except BaseException as error:
-            await _canceled(putting)
-            if isinstance(error, Exception) and not putting.cancelled() and putting.result():
+        except Exception:
+            await asyncio.wait([putting])  # a store can complete a canceled put in its thread, after any delete
+            if putting.result():
                 await self._delete(original)
+            raise
+        except BaseException:
+            await _canceled(putting)
             raise
         finally:
             path.unlink(missing_ok=True)
