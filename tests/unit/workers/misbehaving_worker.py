@@ -24,7 +24,8 @@ from pymager.ports import Description
 
 LIMITS = ("AS", "CORE", "FSIZE", "NOFILE")
 KEPT: list[bytearray] = []
-LEAST_HEIGHT = 10_000  # of a picture, whose height says which process has inspected it
+HEIGHT = 4_000  # of a picture: large enough for a mezzanine, and within the limit on pixels of the service
+LEAST_HEIGHT = 10_000  # of the picture "fine", whose height says which process has inspected it
 worker._IDLE_SECONDS = 0.5  # so that tests need not wait for seconds
 GET_DEATH_SIGNAL, GET_DUMPABLE, GET_NO_NEW_PRIVILEGES = 2, 3, 39  # prctl(2)
 
@@ -136,7 +137,8 @@ def inspect(
     dominant = "#{:02x}{:02x}{:02x}".format(*background)
     description = Description(1, False, dominant, "AAAA", "L" * 28)
     made = None if mezzanine is None else make_mezzanine(source, limits, mezzanine)
-    return Inspection("jpeg", limits.pixels, LEAST_HEIGHT + os.getpid(), description), made
+    height = LEAST_HEIGHT + os.getpid() if path.read_text() == "fine" else HEIGHT
+    return Inspection("jpeg", limits.pixels, height, description), made
 
 
 def make_mezzanine(source: int, limits: PictureLimits, mezzanine: Mezzanine) -> bytes | None:

@@ -19,6 +19,7 @@ JobFile = Callable[[str], Path]
 
 SERVER = """
 import asyncio, sys
+from pathlib import Path
 from pymager.engine.limits import PictureLimits
 from pymager.workers.limits import WorkerLimits
 from pymager.workers.pool import WorkerPool
@@ -26,7 +27,7 @@ from pymager.workers.pool import WorkerPool
 async def main():
     async with WorkerPool(2, 1, WorkerLimits(), PictureLimits(("JPEG",)), program=[sys.argv[1]]) as workers:
         print(*workers.state.pids, workers.state.template, flush=True)
-        await workers.inspect(sys.argv[2])
+        await workers.inspect(Path(sys.argv[2]))
 
 if sys.argv[3] == "uvloop":
     import uvloop
@@ -98,6 +99,7 @@ def test_workers_and_their_template_end_when_their_server_is_killed(loop: str, j
         pids = [int(pid) for pid in server.stdout.readline().split()]
         assert len(pids) == 3
         assert all(is_running(pid) for pid in pids)
+        assert server.poll() is None
         server.kill()
     asyncio.run(until(lambda: not any(is_running(pid) for pid in pids)))
 
