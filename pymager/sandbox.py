@@ -25,13 +25,13 @@ _NICENESS = 5
 _OOM_SCORE_ADJ = "1000"  # proc(5): the maximum, so that the kernel kills this process first
 
 
-def die_with_parent(parent: int | None = None) -> None:
-    """Have the kernel kill this process with SIGKILL when the thread that started it ends, prctl(2).
+def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
+    """Have the kernel send this process a signal when the thread that started it ends, prctl(2).
 
-    If `parent` is given and is no longer the parent, it ended before this call, and this process exits.
+    If the process `parent` is no longer the parent, it ended before this call, and this process exits.
     """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if parent is not None and os.getppid() != parent:
+    _prctl(_PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
         os._exit(1)
 
 

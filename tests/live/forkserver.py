@@ -12,7 +12,6 @@ with the process of the tests, and what it forked ends with it.
 """
 
 import atexit
-import ctypes
 import functools
 import gc
 import importlib
@@ -34,6 +33,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, NoReturn, Self
 
+from pymager.sandbox import die_with_parent
+
 _PACKAGES = ("cli", "library", "operations", "process", "settings", "telemetry", "variants", "web", "workers")
 _BACKENDS = ("pymager_filesystem", "pymager_s3", "pymager_sql", "pymager_dynamodb", "pymager_memcached")
 _OTHERS = (
@@ -48,8 +49,6 @@ _UNWANTED = ("pymager.telemetry.tracing_setup", "pymager_sql.migrations")
 _HOOKED = Path(__file__).with_name("hooked")
 _MAX_REQUEST_BYTES = 1 << 17
 _STATUS_BYTES = 4
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 
 
 class Forked:
@@ -157,16 +156,16 @@ def _interpreter_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """What a process is to become."""
 
     arguments: list[str]
     environ: dict[str, str]
     folder: str
 
-    def fulfil(self, files: Sequence[int]) -> None:
-        """Become it: nothing of the fork server is left in this process but what it has imported."""
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    def fulfil(self, files: Sequence[int], server: int) -> None:
+        """Become it: nothing of the fork server, whose process id is given, is left here but what it has imported."""
+        die_with_parent(server)
         for number, file in enumerate(files):
             os.dup2(file, number)
         os.closerange(len(files), os.sysconf("SC_OPEN_MAX"))
@@ -180,7 +179,7 @@ class _Request:
             importlib.import_module("sitecustomize")
 
 
-def _serve(channel: socket.socket) -> _Request | None:
+def _serve(channel: socket.socket) -> Request | None:
     """Fork for each request. Returns the request in the process that was forked for it, and None at the end."""
     with selectors.DefaultSelector() as selector:
         selector.register(channel, selectors.EVENT_READ)
@@ -193,10 +192,11 @@ def _serve(channel: socket.socket) -> _Request | None:
                 text, files, _, _ = socket.recv_fds(channel, _MAX_REQUEST_BYTES, 4)
                 if not text:
                     return None
-                request = _Request(**json.loads(text))
+                request = Request(**json.loads(text))
+                server = os.getpid()
                 pid = os.fork()
                 if pid == 0:
-                    request.fulfil(files[:3])
+                    request.fulfil(files[:3], server)
                     return request
                 pidfd = os.pidfd_open(pid)
                 for file in files[:3]:

@@ -1,7 +1,6 @@
 """`pymager serve` and the other commands as processes of their own, on a folder of their own."""
 
 import asyncio
-import ctypes
 import json
 import os
 import re
@@ -12,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -19,6 +19,7 @@ from typing import IO, Any
 
 import psutil
 
+from pymager.sandbox import die_with_parent
 from tests.live.forkserver import Forked, ForkServer
 
 TOKEN = "a-token-of-the-tests"
@@ -27,8 +28,6 @@ TIMEOUT_SECONDS = 120.0
 _PAUSE = 0.01
 _HOOKED = Path(__file__).with_name("hooked")
 _URL = re.compile(r"pymager serves on (http://\S+)")
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 _OLD_WORKER = "pymager.engine.worker"
 """In the command line of the worker processes of earlier versions."""
 _TEMPLATE = "pymager.engine.template"
@@ -119,7 +118,7 @@ def started(
         stderr=stderr,
         env=environ,
         cwd=folder,
-        preexec_fn=_die_with_tests,
+        preexec_fn=partial(die_with_parent, os.getpid()),
     )
 
 
@@ -286,11 +285,6 @@ def unread(port: int) -> int:
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     queues = [queues for _, local, _, state, queues, *_ in lines if local.endswith(f":{port:04X}") and state == "01"]
     return sum(int(queue.partition(":")[2], 16) for queue in queues)
-
-
-def _die_with_tests() -> None:
-    """Also where the tests themselves are killed nothing is left of what they started, prctl(2)."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _stats() -> dict[int, _Stat]:

@@ -94,6 +94,12 @@ async def test_nothing_outlives_the_tests(tmp_path: Path) -> None:
     await until(lambda: not [process for process in found if process.is_running()], "the end of the processes")
 
 
+def test_a_process_whose_fork_server_was_killed_before_it_could_ask_for_its_end_ends_itself(tmp_path: Path) -> None:
+    code = f"from tests.live.forkserver import Request; Request([], {{}}, {str(tmp_path)!r}).fulfil([], server=1 << 30)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], timeout=60)
+    assert ended.returncode == 1
+
+
 async def test_a_process_ends_with_the_fork_server(tmp_path: Path) -> None:
     server = ForkServer()
     try:

@@ -1,6 +1,5 @@
 """A server as a process of its own, which never outlives the tests."""
 
-import ctypes
 import os
 import secrets
 import shutil
@@ -10,17 +9,17 @@ import subprocess
 import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from pymager.sandbox import die_with_parent
 from tests.servers.folders import new_folder
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 30.0
 _PAUSE = 0.02
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 _PORTS = range(20_000, 32_000)  # below the ephemeral ports: no outgoing connection takes one while a server restarts
 
 
@@ -73,7 +72,7 @@ class Server(ABC):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=self._die_with_tests,
+                preexec_fn=partial(die_with_parent, os.getpid(), self.ends_with),
                 **self.identity(),
             )
         end = time.monotonic() + _START_SECONDS
@@ -156,11 +155,6 @@ class Server(ABC):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(_STOP_SECONDS)
-
-    @classmethod
-    def _die_with_tests(cls) -> None:
-        """Have the kernel kill the server when the tests are killed, prctl(2)."""
-        _LIBC.prctl(_PR_SET_PDEATHSIG, cls.ends_with)
 
 
 def free_port() -> int:

@@ -131,6 +131,7 @@ def test_everything_can_be_done_with_the_keyboard(browser: Browser, served: Serv
         keys.type(PASSWORD)
         keys.press("Enter")
         expect(tab.page.locator("#user")).to_have_text(USER)
+        expect(tab.page.locator("main h1")).to_be_focused()
         assert tab.focused() == "Library"
         tab.tab_to("aaa")
         outline = tab.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
