@@ -5,6 +5,7 @@ import atexit
 import re
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -357,18 +358,23 @@ def worker_request(data: bytes) -> None:
     """A worker that cannot read a request raises nothing but what ends it in an orderly way."""
     if len(data) < protocol.REQUEST_HEADER_BYTES:
         return
-    try:
-        assert protocol.request_size(data) >= protocol.REQUEST_HEADER_BYTES
+    assert protocol.request_size(data) >= protocol.REQUEST_HEADER_BYTES
+    with suppress(*_UNREADABLE):
         content = protocol.read_request(data)
-        assert protocol._request(**content)
-        protocol.limits_of(content["limits"])
-        protocol.confinement_of(content["confinement"])
-        protocol.render_job_of(content["render"])
-        protocol.mezzanine_of(content["mezzanine"])
-        protocol.background_of(content["background"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return  # only the server sends requests: a worker that cannot read one ends
+        for name in _REQUEST_PARTS.keys() & content.keys():
+            with suppress(*_UNREADABLE):
+                _REQUEST_PARTS[name](content[name])
 
+
+# Only the server sends requests: a worker that cannot read one ends.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_REQUEST_PARTS: dict[str, Callable[[Any], object]] = {
+    "limits": protocol.limits_of,
+    "confinement": protocol.confinement_of,
+    "render": protocol.render_job_of,
+    "mezzanine": protocol.mezzanine_of,
+    "background": protocol.background_of,
+}
 
 TARGETS: dict[str, Target] = {
     "walk": Target(walk, seeds.pictures, seeds.PICTURE_TOKENS),
