@@ -5,7 +5,7 @@ from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, dec
 from pymager.engine.decode_steps import DECODE_STEPS
 from pymager.engine.describe import describe
 from pymager.engine.encode import encode
-from pymager.engine.jobs import Inspection, Mezzanine, RenderJob, Source
+from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob, Source
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.render import OUTPUT_STEPS
@@ -18,6 +18,12 @@ from pymager.variants.variant import Variant
 _LARGEST_REDUCTION = 8
 _ONE_PIXEL = RenderJob(Variant(1, 1, "png"), Encoding())
 _ONE_PIXEL_TARGET = Target((1, 1), (1, 1), (0, 0))
+
+
+def read_header(source: Source, limits: PictureLimits) -> Header:
+    """Check all that `inspect` checks before it decodes a pixel. Raises as `inspect` does."""
+    with open_original(source, limits, full_walk=True) as original:
+        return Header(original.format, *original.size)
 
 
 def inspect(

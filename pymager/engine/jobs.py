@@ -27,6 +27,15 @@ class Inspection:
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says before a pixel is decoded: `format` as in `pymager.formats`, and the stored size in pixels."""
+
+    format: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mezzanine:
     """A mezzanine to make, of at most `side` pixels on its longest side.
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from pymager import errors
 from pymager.confinement import Confinement
-from pymager.engine.jobs import Inspection, Mezzanine, Overlay, RenderJob
+from pymager.engine.jobs import Header, Inspection, Mezzanine, Overlay, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
 from pymager.ports import Description
@@ -66,6 +66,7 @@ class Status(IntEnum):
     NO_MEZZANINE = 7  # empty: the original gets none
     WANTS_FILE = 8  # empty: the result is ready, and needs a file
     NEEDS_MODULES = 9  # the name of a module that this worker cannot load any more: run the job in another one
+    HEADER = 10  # JSON: a Header
 
 
 _STATUSES = {status.value: status for status in Status}
@@ -135,6 +136,11 @@ def inspect_request(background: tuple[int, int, int], mezzanine: Mezzanine | Non
     A `mezzanine` is made too, and needs a file.
     """
     return _request(job="inspect", background=background, mezzanine=mezzanine)
+
+
+def header_request() -> bytes:
+    """Request what the header of the file that comes along says. Answered by HEADER or FAILED."""
+    return _request(job="header")
 
 
 def mezzanine_request(mezzanine: Mezzanine) -> bytes:
@@ -217,6 +223,11 @@ def answer(status: Status, payload: bytes = b"") -> bytes:
     return ANSWER_HEADER.pack(status, len(payload)) + payload
 
 
+def header_answer(header: Header) -> bytes:
+    """The answer to a request for a header."""
+    return answer(Status.HEADER, _JSON.encode(header).encode())
+
+
 def inspection_answer(inspection: Inspection, *, has_mezzanine: bool = False) -> bytes:
     """The answer to an inspection; `has_mezzanine` says that there is one in the file that came after WANTS_FILE."""
     content = _fields(inspection) | {"mezzanine": has_mezzanine}
@@ -264,8 +275,7 @@ def read_inspection(payload: bytes, max_frames: int, file: Path | None = None) -
             },
             "mezzanine": bool(has_mezzanine),
         } if (
-            0 < len(format) <= _MAX_FORMAT_CHARACTERS
-            and format.isprintable()
+            _is_format(format)
             and all(map(_is_count, (width, height, frames)))
             and frames <= max_frames
             and _COLOR.fullmatch(dominant)
@@ -276,6 +286,20 @@ def read_inspection(payload: bytes, max_frames: int, file: Path | None = None) -
             description = Description(frames, alpha, dominant, thumbhash, blurhash)
             return Inspection(format, width, height, description, file if has_mezzanine else None)
     raise ProtocolError(f"not an inspection: {payload[:_SHOWN_BYTES]!r}")
+
+
+def read_header(payload: bytes) -> Header:
+    """What the header of a file says. Raises `ProtocolError`."""
+    match _json(payload):
+        case {"format": str(format), "width": width, "height": height} if (
+            _is_format(format) and _is_count(width) and _is_count(height)
+        ):
+            return Header(format, width, height)
+    raise ProtocolError(f"not a header: {payload[:_SHOWN_BYTES]!r}")
+
+
+def _is_format(text: str) -> bool:
+    return 0 < len(text) <= _MAX_FORMAT_CHARACTERS and text.isprintable()
 
 
 def _is_file(path: Path | None) -> bool:

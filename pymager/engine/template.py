@@ -130,11 +130,11 @@ def fork_sibling() -> int:
 
 def _load_handlers(decoders: tuple[str, ...]) -> JobHandlers:
     from pymager.engine import mezzanine, modules
-    from pymager.engine.inspect import inspect
+    from pymager.engine.inspect import inspect, read_header
     from pymager.engine.render import render
 
     modules.load_usual(decoders)  # now, because a worker that is confined could not
-    return JobHandlers(inspect, render, mezzanine.make, lambda: modules.load_all(decoders))
+    return JobHandlers(read_header, inspect, render, mezzanine.make, lambda: modules.load_all(decoders))
 
 
 if __name__ == "__main__":

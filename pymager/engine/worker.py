@@ -14,7 +14,7 @@ from pymager.confinement import Confinement, confine
 from pymager.engine import protocol
 from pymager.engine.connection import Connection, Request
 from pymager.engine.import_block import Files, ImportBlock, ModulesNeeded
-from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
+from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import Status, failure_answer
 from pymager.errors import NotAPicture, PymagerError
@@ -43,13 +43,15 @@ class Memory:
 class JobHandlers:
     """The functions that run jobs: those of `pymager.engine`, or a test's.
 
-    `inspect(source, limits, background, mezzanine)` says what a file is, and makes a mezzanine. `render(source, limits,
-    job)` returns a variant; None means that the original's own bytes are the variant. `make_mezzanine(source, limits,
-    mezzanine)` returns a mezzanine, or None if the original gets none. The source is an open descriptor.
+    `read_header(source, limits)` says what a file says before a pixel is decoded. `inspect(source, limits, background,
+    mezzanine)` says what a file is, and makes a mezzanine. `render(source, limits, job)` returns a variant; None means
+    that the original's own bytes are the variant. `make_mezzanine(source, limits, mezzanine)` returns a mezzanine, or
+    None if the original gets none. The source is an open descriptor.
 
     `load_all()` loads all modules that these functions can need, and returns what they read later.
     """
 
+    read_header: Callable[[int, PictureLimits], Header]
     inspect: Callable[[int, PictureLimits, tuple[int, int, int], Mezzanine | None], tuple[Inspection, bytes | None]]
     render: Callable[[int, PictureLimits, RenderJob], bytes | None]
     make_mezzanine: Callable[[int, PictureLimits, Mezzanine], bytes | None]
@@ -142,6 +144,8 @@ class _Worker:
 
     def _result(self, request: Request) -> bytes:
         content, source = request.content, request.files[0]
+        if content["job"] == "header":
+            return protocol.header_answer(self._handlers.read_header(source, self._limits))
         if content["job"] == "inspect":
             return self._inspection_answer(content, source)
         if content["job"] == "mezzanine":

@@ -27,8 +27,12 @@ _DECODE_SECONDS = {  # for a megapixel
     "jxl": 0.06,
     "tiff": 0.03,
     "jp2": 0.16,
+    "bmp runs": 0.5,
+    "ppm scaled": 1.3,
+    "ppm text": 1.1,
 }
 _OTHER_DECODE_SECONDS = 0.04
+_DRAWING_SECONDS = 0.3  # of an SVG: its size says nothing about its cost
 _ENCODE_SECONDS = {"jpeg": 0.02, "webp": 0.15, "avif": 0.5, "jxl": 0.1, "jp2": 0.3}
 _OTHER_ENCODE_SECONDS = 0.1
 _READ_SECONDS = 0.005  # for a megabyte of the file
@@ -48,6 +52,9 @@ class Work:
 
 USUAL = Work("", 0.05)
 """A job of which nothing is known."""
+
+HEADER = Work("header", 0.01)
+"""Reading the header of an upload."""
 
 
 def of_upload(format: str, pixels: int | None, size: int) -> Work:
@@ -81,7 +88,8 @@ def of_original(original: Original) -> Work:
 
 
 def _decoding(format: str, megapixels: float, size: int) -> float:
-    return _JOB_SECONDS + _DECODE_SECONDS.get(format, _OTHER_DECODE_SECONDS) * megapixels + _READ_SECONDS * size / 1e6
+    seconds = _DRAWING_SECONDS if format == "svg" else _JOB_SECONDS
+    return seconds + _DECODE_SECONDS.get(format, _OTHER_DECODE_SECONDS) * megapixels + _READ_SECONDS * size / 1e6
 
 
 class Estimates:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from types import TracebackType
 from typing import Self
 
@@ -24,17 +25,26 @@ class Evicted(Exception):
     """A job that was expected to be cheap is not, and has to wait as a dear one. It has not failed."""
 
 
+class Overrun(Enum):
+    """What becomes of a job that has taken more than it was expected to."""
+
+    GO_ON = "go on"
+    ASK_AGAIN = "ask again"
+    """It goes on for now."""
+    LEAVE = "leave"
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How many seconds of CPU time and of wall time a job may take.
 
-    After `cheap_seconds` of CPU time, `may_go_on` is asked once whether the job may go on.
+    After `cheap_seconds` of CPU time, `on_overrun` says whether the job may go on.
     """
 
     cpu_seconds: float
     wall_seconds: float
     cheap_seconds: float = float("inf")
-    may_go_on: Callable[[], bool] = lambda: True
+    on_overrun: Callable[[], Overrun] = lambda: Overrun.GO_ON
 
 
 def cpu_seconds(pid: int) -> float:
@@ -73,7 +83,7 @@ class CpuWatch:
 
     def _look_later(self, taken: float) -> None:
         limit = self._budget.cpu_seconds if self._may_go_on else self._budget.cheap_seconds
-        left = min(limit, self._budget.cpu_seconds) - taken
+        left = min(limit, self._budget.cpu_seconds) - taken  # negative if it has to be asked again
         pause = min(_MAX_PAUSE_SECONDS, max(_MIN_PAUSE_SECONDS, left))
         self._timer = asyncio.get_running_loop().call_later(pause, self._look)
 
@@ -81,11 +91,17 @@ class CpuWatch:
         taken = self.taken
         if taken >= self._budget.cpu_seconds:
             self._end(CpuLimitExceeded())
-        elif taken >= self._budget.cheap_seconds and not self._may_go_on and not self._budget.may_go_on():
+        elif self._must_leave(taken):
             self._end(Evicted())
         else:
-            self._may_go_on = self._may_go_on or taken >= self._budget.cheap_seconds
             self._look_later(taken)
+
+    def _must_leave(self, taken: float) -> bool:
+        if self._may_go_on or taken < self._budget.cheap_seconds:
+            return False
+        overrun = self._budget.on_overrun()
+        self._may_go_on = overrun is Overrun.GO_ON
+        return overrun is Overrun.LEAVE
 
     def _end(self, error: CpuLimitExceeded | Evicted) -> None:
         self.error, self._timer = error, None

@@ -12,14 +12,19 @@ MAX_BYTES = 64 << 10
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MAX_MARKERS = 64
-_PPM = re.compile(rb"P([1-6])\s+(\d{1,6})\s+(\d{1,6})\s")
+_PPM = re.compile(rb"P([1-6])\s+(\d{1,6})\s+(\d{1,6})\s+(\d{1,5})?")
 _TEXT_KINDS = frozenset({b"1", b"2", b"3"})
+_BITMAP = b"4"
+_RUN_COMPRESSIONS = frozenset({1, 2})  # BI_RLE8 and BI_RLE4
 _BRANDS = {b"avif": "avif", b"avis": "avif", b"heic": "heic", b"heix": "heic", b"mif1": "heic"}
 _PLAIN = ((b"\xff\x0a", "jxl"), (b"\0\0\0\x0cJXL ", "jxl"), (b"II*\0", "tiff"), (b"MM\0*", "tiff"), (b"<", "svg"))
 
 
 def read(data: bytes) -> tuple[str, int | None]:
-    """The format as in `pymager.formats`, `other` if it is not known, and the number of pixels, None if not known."""
+    """The format, `other` if it is not known, and the number of pixels, None if it is not known.
+
+    The format is as in `pymager.formats`; a word follows if the encoding of the pixels is one that costs more.
+    """
     try:
         return _read(data)
     except (struct_error, IndexError):
@@ -34,7 +39,8 @@ def _read(data: bytes) -> tuple[str, int | None]:
     if data[:4] == b"GIF8":
         return "gif", _product(unpack_from("<HH", data, 6))
     if data[:2] == b"BM":
-        return "bmp", _product(unpack_from("<ii", data, 18))
+        kind = "bmp runs" if unpack_from("<I", data, 30)[0] in _RUN_COMPRESSIONS else "bmp"
+        return kind, _product(unpack_from("<ii", data, 18))
     if data[8:12] == b"WEBP":
         return "webp", _webp_pixels(data)
     if data[4:8] == b"ftyp":
@@ -44,9 +50,14 @@ def _read(data: bytes) -> tuple[str, int | None]:
     if data[:4] == b"\xff\x4f\xff\x51":
         return "jp2", _product(unpack_from(">II", data, 8))
     if match := _PPM.match(data):
-        kind = "ppm text" if match[1] in _TEXT_KINDS else "ppm"
-        return kind, int(match[2]) * int(match[3])
+        return f"ppm{_ppm_encoding(match[1], match[4])}", int(match[2]) * int(match[3])
     return next((format for magic, format in _PLAIN if data.startswith(magic)), "other"), None
+
+
+def _ppm_encoding(kind: bytes, largest: bytes | None) -> str:
+    if kind in _TEXT_KINDS:
+        return " text"
+    return "" if kind == _BITMAP or largest in (None, b"255") else " scaled"
 
 
 def _product(size: tuple[int, ...]) -> int:

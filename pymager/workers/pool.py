@@ -6,7 +6,7 @@ One bad picture costs one request: a decoder that crashes, hangs or exhausts mem
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import structlog
 
 from pymager.confinement import NONE, Confinement
 from pymager.engine import protocol
-from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
+from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import ProtocolError, Status
 from pymager.errors import ConfigurationError, Overloaded
@@ -39,7 +39,7 @@ from pymager.workers.template import Template
 
 PROGRAM = ("-m", "pymager.engine.template")
 
-_EVICTED_AFTER = 2.0  # times what a cheap job may cost
+_EVICTED_SECONDS = 2 * CHEAP_SECONDS  # what a job is expected to take that was not cheap
 log = structlog.get_logger("pymager.workers")
 
 T = TypeVar("T")
@@ -110,6 +110,18 @@ class Worker:
             return await self._pool.run(slot, job, read, self._cpu_limit)
         finally:
             self.taken_seconds += slot.taken_seconds - before
+
+    async def read_header(self, path: Path) -> Header:
+        """Read the header of the file at `path`. Raises as `WorkerPool.inspect` does."""
+
+        def read(status: Status, payload: bytes) -> Header:
+            if status is not Status.HEADER:
+                raise ProtocolError(f"a request for a header was answered with {status.name}")
+            return protocol.read_header(payload)
+
+        with self._pool._metrics.running(self.kind):
+            async with self._pool._sources.opened(path) as files:
+                return await self._run(JobRequest(protocol.header_request(), files), read)
 
     async def inspect(self, path: Path, mezzanine: Mezzanine | None = None, spool: Path | None = None) -> Inspection:
         """Decode the whole file at `path`, and say what it is. Raises as `WorkerPool.inspect` does.
@@ -259,14 +271,19 @@ class WorkerPool:
 
         A `mezzanine` is made too, if one pays, as a file in the folder `spool`; the caller then owns the file.
 
-        Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
+        If it seems dear, its header is read by a cheap job before, which refuses most costly files, and says more of
+        the others. Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
         """
-
         work = _work_of_upload(path)
+        if lane_of(self._estimates.seconds(work)) is Lane.DEAR:
+            work = _work_of_upload(path, await self._inspecting(cost.HEADER, lambda worker: worker.read_header(path)))
+        return await self._inspecting(work, lambda worker: worker.inspect(path, mezzanine, spool))
+
+    async def _inspecting(self, work: Work, run: Callable[[Worker], Awaitable[T]]) -> T:
         with cancelable():
             worker = await self._reserved(JobKind.INSPECTION, work, self._limits.for_upload())
         try:
-            return await worker.inspect(path, mezzanine, spool)
+            return await run(worker)
         finally:
             self._give_back(worker, work)
 
@@ -284,7 +301,7 @@ class WorkerPool:
         assert worker.slot is not None
         slot, worker.slot = worker.slot, None
         self._queue.give_back(slot, usable=slot.ready, taken_seconds=worker.taken_seconds)
-        worker.slot = await self._taken(worker.kind, _EVICTED_AFTER * CHEAP_SECONDS)
+        worker.slot = await self._taken(worker.kind, _EVICTED_SECONDS)
 
     async def _reserved(self, kind: JobKind, work: Work, cpu_limit: float) -> Worker:
         seconds = self._estimates.seconds(work)
@@ -312,7 +329,7 @@ class WorkerPool:
         wall = self._limits.wall_seconds
         if self._queue.is_dear(slot):
             return Budget(cpu_limit, wall)
-        return Budget(cpu_limit, wall, _EVICTED_AFTER * CHEAP_SECONDS, lambda: self._queue.make_dear(slot))
+        return Budget(cpu_limit, wall, CHEAP_SECONDS, lambda: self._queue.on_overrun(slot))
 
     async def run(self, slot: Slot, job: JobRequest, read: Callable[[Status, bytes], T], cpu_limit: float) -> T:
         """Run a job that may take up to `cpu_limit` seconds of CPU time. Raises as `Attempts.run` does."""
@@ -336,14 +353,21 @@ class WorkerPool:
         await self._template.close()
 
 
-def _work_of_upload(path: Path) -> Work:
-    """What the first bytes of an upload say about its cost. A file that cannot be read is left to the worker."""
+def _work_of_upload(path: Path, header: Header | None = None) -> Work:
+    """What an upload costs, from its first bytes, or from its header. A file that cannot be read is left to the worker.
+
+    The first bytes say more about the format: some formats have encodings that cost more than others.
+    """
     try:
         with path.open("rb", buffering=0) as file:
             start, size = file.read(first_bytes.MAX_BYTES), os.fstat(file.fileno()).st_size
     except OSError:
         return USUAL
-    return cost.of_upload(*first_bytes.read(start or b""), size)
+    format, pixels = first_bytes.read(start or b"")
+    if header is not None:
+        pixels = header.width * header.height
+        format = format if format.split()[0] == header.format else header.format
+    return cost.of_upload(format, pixels, size)
 
 
 def _client_group() -> str:

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from pymager.errors import Overloaded
 from pymager.workers.cost import CHEAP_SECONDS
+from pymager.workers.cpu_watch import Overrun
 from pymager.workers.round_robin import RoundRobin
 
 _MAX_RETRY_AFTER_SECONDS = 30
@@ -189,13 +190,16 @@ class FairQueue(Generic[T]):
         """Whether a resource is used for a dear job."""
         return self._held[resource].lane is Lane.DEAR
 
-    def make_dear(self, resource: T) -> bool:
-        """Let a job that costs more than it seemed go on as a dear one. False if too many of those run already."""
-        if self.running_in(Lane.DEAR) >= self._max_dear:
-            return False
-        self._held[resource].lane = Lane.DEAR
-        self._serve()  # cheap jobs of its kind may take another resource now
-        return True
+    def on_overrun(self, resource: T) -> Overrun:
+        """Say what becomes of a job that costs more than it seemed: it goes on as a dear one, if not too many run.
+
+        Otherwise it leaves if a cheap job waits for its resource.
+        """
+        if self.running_in(Lane.DEAR) < self._max_dear:
+            self._held[resource].lane = Lane.DEAR
+            self._serve()  # cheap jobs of its kind may take another resource now
+            return Overrun.GO_ON
+        return Overrun.LEAVE if self._lanes[Lane.CHEAP] else Overrun.ASK_AGAIN
 
     def give_back(self, resource: T, *, usable: bool = True, taken_seconds: float = 0.0) -> None:
         """Return a resource; one that is not `usable` is withdrawn.

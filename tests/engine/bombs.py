@@ -34,19 +34,18 @@ def ppm_of_comments_between_numbers(length: int = 2_000_000) -> bytes:
     return b"P3\n1 1\n255\n" + b"#\n" * (length // 2) + b"0 0 0\n"
 
 
-def ppm_of_text() -> bytes:
+def ppm_of_text(width: int = 4_000, height: int = 3_000) -> bytes:
     """Numbers in decimal digits, which Pillow reads in Python."""
-    return b"P3\n4000 3000\n255\n" + b"0 1 2 " * 12_000_000
+    return b"P3\n%d %d\n255\n" % (width, height) + b"0 1 2 " * (width * height)
 
 
-def ppm_of_an_odd_maximum() -> bytes:
+def ppm_of_an_odd_maximum(width: int = 4_000, height: int = 3_000) -> bytes:
     """Samples with another maximum than 255 are scaled one by one, in Python."""
-    return b"P6\n4000 3000\n254\n" + bytes(36_000_000)
+    return b"P6\n%d %d\n254\n" % (width, height) + bytes(3 * width * height)
 
 
-def bmp_of_short_runs() -> bytes:
+def bmp_of_short_runs(width: int = 4_000, height: int = 3_000) -> bytes:
     """Run-length coded, one pixel in each run, which Pillow decodes in Python."""
-    width, height = 4_000, 3_000
     pixels = (b"\1\0\1\1" * (width // 2) + b"\0\0") * height + b"\0\1"
     first = 54 + 1_024
     file = struct.pack("<IIIIiiHHIIiiII", first + len(pixels), 0, first, 40, width, height, 1, 8, 1, 0, 0, 0, 256, 0)

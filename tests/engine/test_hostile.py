@@ -12,7 +12,7 @@ from pymager.errors import NotAPicture, PictureError, Undecodable
 from tests.engine import bombs, handmade
 from tests.engine.checks import four_colors
 from tests.engine.hostile import HARMLESS, HOSTILE
-from tests.engine.rendering import ALL, format_and_size, inspected, rendered
+from tests.engine.rendering import ALL, format_and_size, inspected, opened, rendered
 from tests.pictures import encoded, jpeg
 
 
@@ -81,6 +81,27 @@ def test_what_is_just_within_the_limits_on_headers_is_accepted() -> None:
         assert format_and_size(kind + b"\n" + comment + size + pixels + b" " * 700) == ("ppm", 2, 1)
     assert format_and_size(bombs.avif_of_a_grid(37, 27)) == ("avif", 2_368, 1_728)
     assert format_and_size(bombs.tiff_of_short_strips(100_000)) == ("tiff", 1, 100_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (bombs.ppm_of_text(2_000, 1_100), "PPM in decimal digits"),
+        (bombs.ppm_of_an_odd_maximum(2_000, 1_100), "PPM whose largest value is not 255"),
+        (bombs.bmp_of_short_runs(2_100, 2_000), "BMP in run-length encoding"),
+    ],
+    ids=["digits", "odd maximum", "runs"],
+)
+def test_an_encoding_that_takes_long_to_decode_is_accepted_with_fewer_pixels_and_still_rendered(
+    data: bytes, kind: str
+) -> None:
+    with pytest.raises(Undecodable, match=f"{kind} of 2200000 pixels|{kind} of 4200000 pixels"):
+        inspected(data)
+    assert opened(rendered(data, 8, 4)).size == (8, 4), "it may have been accepted before"
+
+
+def test_a_gray_picture_of_16_bits_is_decoded_fast_and_accepted() -> None:
+    assert format_and_size(b"P5 2000 1100 65535\n" + bytes(4_400_000)) == ("ppm", 2_000, 1_100)
 
 
 def test_pixels_are_counted_exactly() -> None:

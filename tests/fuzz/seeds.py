@@ -8,7 +8,7 @@ from PIL import Image
 
 from pymager.confinement import Confinement
 from pymager.engine import protocol
-from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
+from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import Status
 from pymager.formats import Encoding
@@ -256,6 +256,7 @@ def worker_answers() -> tuple[bytes, ...]:
     failure = json.dumps({"error": "Undecodable", "message": "it is damaged", "traceback": ""}).encode()
     return (
         inspection,
+        protocol.header_answer(Header("jpeg", 24, 16)),
         protocol.answer(Status.FAILED, failure),
         protocol.answer(Status.BODY, b"a variant"),
         protocol.answer(Status.ORIGINAL),
@@ -269,6 +270,7 @@ def worker_requests() -> tuple[bytes, ...]:
     job = RenderJob(Variant(80, 60, "jpeg"), Encoding(), upright=(4_000, 3_000), source="0" * 64)
     return (
         protocol.start_request(1 << 30, 30, PictureLimits(("*",)), Confinement(7, seccomp=True)),
+        protocol.header_request(),
         protocol.inspect_request((255, 255, 255), Mezzanine(256, "0" * 64)),
         protocol.mezzanine_request(Mezzanine(256, "0" * 64)),
         protocol.render_request(job),

@@ -348,6 +348,11 @@ def _read_answer(status: Status, payload: bytes) -> None:
                 found = protocol.read_inspection(payload, 1_000)
                 assert found.format.isprintable() and 0 < found.description.frames <= 1_000
                 assert 0 < found.width < 1 << 31 and 0 < found.height < 1 << 31
+            case Status.HEADER:
+                header = protocol.read_header(payload)
+                assert header.format.isprintable()
+                assert 0 < header.width < 1 << 31
+                assert 0 < header.height < 1 << 31
             case Status.FAILED:
                 assert isinstance(protocol.read_failure(payload).error, PymagerError)
     except ProtocolError as error:

@@ -19,13 +19,24 @@ _MAX_PPM_HEADER_BYTES = 64 << 10
 _MAX_PPM_COMMENTS = 10_000
 """Of a picture in decimal digits: each comment makes Pillow copy a megabyte."""
 _PPM_TEXT_KINDS = b"123"
+_PPM_SLOW_HEADER = re.compile(rb"P(?:([123])|[56])\s+(\d{1,6})\s+(\d{1,6})\s+(\d{1,5})?")
+_MAX_SLOW_PPM_PIXELS = 2 << 20
+"""Pillow reads decimal digits, and samples whose largest value is not 255, in Python: 1.3 seconds for a megapixel."""
+_BMP_RUNS = frozenset({1, 2})  # BI_RLE8 and BI_RLE4
+_MAX_BMP_RUN_PIXELS = 4 << 20
+"""Pillow decodes runs in Python: up to 0.5 seconds for a megapixel."""
 _PROFILE_COLOR_SPACES = frozenset({b"DEBM", b"KNIL"})
 """'MBED' and 'LINK', little-endian: the color spaces of a BMP that contains a profile or names one."""
 
 
 def walk_bmp(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
-    """A BMP (BITMAPINFOHEADER and later) is picture-only if uncompressed rows end it and it has no profile."""
+    """A BMP (BITMAPINFOHEADER and later) is picture-only if uncompressed rows end it and it has no profile.
+
+    Raises `Undecodable` for an upload that takes long to decode.
+    """
     pixels_start, header_size, width, height, _, bits, compression = unpack_from("<IIiiHHI", data, 10)
+    if full_walk and compression in _BMP_RUNS:
+        _check_slow("a BMP in run-length encoding", abs(width * height), _MAX_BMP_RUN_PIXELS, "without compression")
     (colors,) = unpack_from("<I", data, 46)
     if bits <= 8 and not colors:
         colors = 1 << bits
@@ -38,10 +49,12 @@ def walk_bmp(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
 def walk_ppm(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     """A binary PBM, PGM or PPM of 8 bits is picture-only if its header has no comment and its pixels end the file.
 
-    Raises `Undecodable` for a header that takes long to read.
+    Raises `Undecodable` for a header that takes long to read, and for an upload that takes long to decode.
     """
     if _PPM_MAGIC.match(data):
-        _check_ppm_header(data)
+        start = _check_ppm_header(data)
+        if full_walk and (slow := _PPM_SLOW_HEADER.match(start)):
+            _check_ppm_pixels(slow)
     match = _PPM_HEADER.match(data)
     if not match:
         return Container()
@@ -52,8 +65,30 @@ def walk_ppm(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     return Container(picture_only=has_8_bits and header_size + row_bytes * height == len(data))
 
 
-def _check_ppm_header(data: Data) -> None:
-    """Check how many bytes the header has, comments included, and how many comments are between decimal digits."""
+def _check_ppm_pixels(header: re.Match[bytes]) -> None:
+    text, width, height, largest = header.groups()
+    if text:
+        kind = "a PPM in decimal digits"
+    elif largest != b"255" and not (header[0].startswith(b"P5") and largest == b"65535"):  # Pillow has these in C
+        kind = "a PPM whose largest value is not 255"
+    else:
+        return
+    _check_slow(kind, int(width) * int(height), _MAX_SLOW_PPM_PIXELS, "as a binary PPM with 8 bits, or as PNG")
+
+
+def _check_slow(kind: str, pixels: int, max_pixels: int, better: str) -> None:
+    if pixels > max_pixels:
+        raise Undecodable(
+            f"the picture is {kind} of {pixels} pixels; at most {max_pixels} are accepted in this encoding, because it "
+            f"takes long to decode; save it {better}"
+        )
+
+
+def _check_ppm_header(data: Data) -> bytes:
+    """Check how many bytes the header has, comments included, and how many comments are between decimal digits.
+
+    Returns the start of the file without comments.
+    """
     start = _PPM_COMMENT.sub(b"", data[:_MAX_PPM_HEADER_BYTES])
     if len(data) > _MAX_PPM_HEADER_BYTES and not _PPM_COMPLETE_HEADER.match(start):
         raise Undecodable(
@@ -63,3 +98,4 @@ def _check_ppm_header(data: Data) -> None:
     if data[1] in _PPM_TEXT_KINDS:
         comments = sum(1 for _ in islice(re.finditer(rb"#", data), _MAX_PPM_COMMENTS + 1))
         check_parts(comments, _MAX_PPM_COMMENTS, "comments")
+    return start

@@ -22,7 +22,7 @@ from typing import Any
 
 from pymager.engine import template, worker
 from pymager.engine.import_block import Files
-from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
+from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -187,6 +187,10 @@ def render(source: int, limits: PictureLimits, job: RenderJob) -> bytes | None:
     return attack(*json.loads(os.pread(source, 10_000, 0))).encode()
 
 
+def read_header(source: int, limits: PictureLimits) -> Header:
+    return Header("png", 640, 480)
+
+
 def inspect(
     source: int, limits: PictureLimits, background: tuple[int, int, int], mezzanine: Mezzanine | None
 ) -> tuple[Inspection, bytes | None]:
@@ -205,4 +209,4 @@ def load_all() -> Files:
 
 
 if __name__ == "__main__":
-    template.main(lambda decoders: worker.JobHandlers(inspect, render, make_mezzanine, load_all))
+    template.main(lambda decoders: worker.JobHandlers(read_header, inspect, render, make_mezzanine, load_all))

@@ -16,7 +16,7 @@ from resource import getrlimit
 from typing import Any
 
 from pymager.engine import template, worker
-from pymager.engine.jobs import Inspection, Mezzanine, RenderJob
+from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import open_source
 from pymager.errors import MezzanineDamaged, NotAPicture, Undecodable
@@ -128,6 +128,10 @@ def report() -> dict[str, Any]:
     }
 
 
+def read_header(source: int, limits: PictureLimits) -> Header:
+    return Header("png", 640, 480)
+
+
 def inspect(
     source: int, limits: PictureLimits, background: tuple[int, int, int], mezzanine: Mezzanine | None
 ) -> tuple[Inspection, bytes | None]:
@@ -173,4 +177,4 @@ def render(source: int, limits: PictureLimits, job: RenderJob) -> bytes | None:
 
 
 if __name__ == "__main__":
-    template.main(lambda decoders: worker.JobHandlers(inspect, render, make_mezzanine))
+    template.main(lambda decoders: worker.JobHandlers(read_header, inspect, render, make_mezzanine))

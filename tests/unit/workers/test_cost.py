@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from pymager.engine.limits import PictureLimits
 from pymager.errors import Undecodable
 from pymager.workers import cost, first_bytes
 from pymager.workers.cost import CHEAP_SECONDS, Estimates, Work
 from pymager.workers.limits import WorkerLimits
 from pymager.workers.pool import WorkerPool
 from pymager.workers.queue import JobKind, Lane
+from tests.engine.bombs import BOMBS
 from tests.pictures import encoded
 from tests.unit.workers.pools import TARGET, pool, rendered, until
 
@@ -33,13 +35,41 @@ async def test_a_job_that_turns_out_dear_waits_for_the_dear_one_that_runs(job_fi
         blocking = job_file("wait")
         first = asyncio.create_task(render(workers, blocking, DEAR))
         await until(lambda: blocking.with_suffix(".started").exists())
-        sly = asyncio.create_task(render(workers, job_file(MORE_THAN_CHEAP), CHEAP))
-        await until(lambda: workers.state.lanes[Lane.DEAR] == (1, 1))
+        sly = asyncio.create_task(render(workers, job_file("spin 3600"), CHEAP))
+        await until(lambda: workers.state.busy == 2)
         assert await rendered(workers, job_file("fine")), "the other worker is for cheap jobs again"
+        assert workers.state.lanes[Lane.DEAR] == (1, 1)
         assert not sly.done()
         blocking.with_suffix(".go").touch()
         assert await first
-        assert await sly, "it is not refused"
+        await until(lambda: workers.state.lanes[Lane.DEAR] == (0, 1))
+        sly.cancel()
+        await asyncio.wait([sly])
+
+
+async def test_a_job_that_turns_out_dear_stays_if_no_cheap_one_waits(job_file: Callable[[str], Path]) -> None:
+    async with pool(2) as workers:
+        blocking = job_file("wait")
+        first = asyncio.create_task(render(workers, blocking, DEAR))
+        await until(lambda: blocking.with_suffix(".started").exists())
+        assert await render(workers, job_file(MORE_THAN_CHEAP), CHEAP)
+        assert (workers.state.restarts, workers.state.started) == (0, 2)
+        blocking.with_suffix(".go").touch()
+        assert await first
+
+
+async def test_a_file_that_is_refused_by_its_header_waits_for_no_dear_job(job_file: Callable[[str], Path]) -> None:
+    async with WorkerPool(2, 8, WorkerLimits(), PictureLimits(("*",))) as workers:
+        async with workers.reserve(JobKind.RENDER, DEAR):
+            for name, message in (("ppm_of_text", "decimal digits"), ("tiff_of_short_strips", "strips or tiles")):
+                path = job_file(name)
+                path.write_bytes(BOMBS[name]())
+                with pytest.raises(Undecodable, match=message):
+                    await workers.inspect(path)
+            path.write_bytes(encoded(Image.new("RGB", (3_000, 3_000)), "PNG"))
+            picture = asyncio.create_task(workers.inspect(path))
+            await until(lambda: workers.state.lanes[Lane.DEAR] == (1, 1))
+        assert (await picture).width == 3_000
 
 
 async def test_a_job_that_turns_out_dear_goes_on_if_no_dear_one_runs(job_file: Callable[[str], Path]) -> None:
@@ -140,4 +170,19 @@ def test_pictures_of_phones_are_cheap_and_huge_ones_are_not() -> None:
     assert cost.of_upload("jpeg", 12_000_000, 4_000_000).seconds < CHEAP_SECONDS
     assert cost.of_upload("png", 1_000_000, 1_500_000).seconds < CHEAP_SECONDS
     assert cost.of_upload("png", 100_000_000, 400_000).seconds > CHEAP_SECONDS
-    assert cost.of_upload("ppm text", 12_000_000, 72_000_000).seconds > CHEAP_SECONDS
+    assert cost.of_upload("svg", 10_000, 400).seconds > CHEAP_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("start", "read"),
+    [
+        (b"P3\n640 481\n255\n0 1 2", ("ppm text", 640 * 481)),
+        (b"P6\n640 481\n254\n", ("ppm scaled", 640 * 481)),
+        (b"P5 640 481 65535\n", ("ppm scaled", 640 * 481)),
+        (b"P4\n640 481\n255", ("ppm", 640 * 481)),
+        (BOMBS["bmp_of_short_runs"]()[:100], ("bmp runs", 12_000_000)),
+    ],
+)
+def test_first_bytes_tell_encodings_that_cost_more(start: bytes, read: tuple[str, int]) -> None:
+    assert first_bytes.read(start) == read
+    assert cost.of_upload(*read, 10_000).seconds >= cost.of_upload(read[0].split()[0], read[1], 10_000).seconds

@@ -1,12 +1,19 @@
-"""What the server accepts as the answer to an inspection, from a worker that a picture may have taken over."""
+"""What the server accepts as the answer about an upload, from a worker that a picture may have taken over."""
 
 import json
 from typing import Any
 
 import pytest
 
-from pymager.engine.jobs import Inspection
-from pymager.engine.protocol import ANSWER_HEADER, ProtocolError, inspection_answer, read_inspection
+from pymager.engine.jobs import Header, Inspection
+from pymager.engine.protocol import (
+    ANSWER_HEADER,
+    ProtocolError,
+    header_answer,
+    inspection_answer,
+    read_header,
+    read_inspection,
+)
 from pymager.ports import MAX_PLACEHOLDER_LENGTH, Description
 
 DESCRIPTION = Description(3, True, "#0a1b2c", "3OcRJYB4d3h/iIeHeEh3eIhw+j2w", "LEHV6nWB2yk8pyo0adR*.7kCMdnj")
@@ -78,6 +85,19 @@ def test_an_inspection_comes_back() -> None:
 def test_an_answer_that_no_worker_gives_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
         read_inspection(changed(**fields), MAX_FRAMES)
+
+
+def test_a_header_comes_back() -> None:
+    header = Header("jpeg", 640, 480)
+    assert read_header(header_answer(header)[ANSWER_HEADER.size :]) == header
+
+
+@pytest.mark.parametrize(
+    "fields", [{"format": ""}, {"format": "\n"}, {"width": 0}, {"height": "9"}, {"width": 1 << 31}]
+)
+def test_a_header_that_no_worker_gives_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError):
+        read_header(json.dumps({"format": "jpeg", "width": 1, "height": 1} | fields).encode())
 
 
 def test_the_longest_accepted_texts_fit_into_a_row() -> None:

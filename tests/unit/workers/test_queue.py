@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymager.errors import Overloaded
+from pymager.workers.cpu_watch import Overrun
 from pymager.workers.queue import FairQueue, JobKind, Lane, lane_of
 
 RENDER, INSPECTION, ANIMATION = JobKind.RENDER, JobKind.INSPECTION, JobKind.ANIMATION
@@ -324,11 +325,15 @@ async def test_a_job_alone_waits_however_dear_it_is() -> None:
 async def test_a_job_that_is_dearer_than_it_seemed_goes_on_only_if_no_other_dear_job_runs() -> None:
     queue = queue_of("a", "b")
     first, second = await queue.take(RENDER), await queue.take(RENDER)
-    assert (queue.make_dear(first), queue.make_dear(second)) == (True, False)
+    assert (queue.on_overrun(first), queue.on_overrun(second)) == (Overrun.GO_ON, Overrun.ASK_AGAIN)
     assert (queue.is_dear(first), queue.is_dear(second)) == (True, False)
     assert (queue.running_in(Lane.DEAR), queue.running_in(Lane.CHEAP)) == (1, 1)
+    waiting = asyncio.create_task(queue.take(RENDER))
+    await asyncio.sleep(0)
+    assert queue.on_overrun(second) is Overrun.LEAVE, "a cheap job waits"
     queue.give_back(first)
-    assert queue.make_dear(second)
+    queue.give_back(await waiting)
+    assert queue.on_overrun(second) is Overrun.GO_ON
 
 
 async def test_a_job_that_has_become_dear_makes_way_for_a_cheap_one_of_its_kind() -> None:
@@ -336,7 +341,7 @@ async def test_a_job_that_has_become_dear_makes_way_for_a_cheap_one_of_its_kind(
     sly = await line.queue.take(INSPECTION)
     await line.join("upload", INSPECTION)
     assert not line.tasks["upload"].done(), "inspections never hold all resources"
-    assert line.queue.make_dear(sly)
+    assert line.queue.on_overrun(sly) is Overrun.GO_ON
     await asyncio.gather(*line.tasks.values())
     assert line.served == ["upload"]
 
