@@ -63,13 +63,18 @@ class CpuWatch:
         self._budget = budget
         self._kill = kill
         self._start = cpu_seconds(pid)
+        self._seen = 0.0
         self._may_go_on = False
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def taken(self) -> float:
-        """The CPU time that the process has taken since the start of the watch, in seconds."""
-        return max(0.0, cpu_seconds(self._pid) - self._start)
+        """The CPU time that the process has taken since the start of the watch, in seconds.
+
+        Of a process that has ended, it is what was seen last.
+        """
+        self._seen = max(self._seen, cpu_seconds(self._pid) - self._start)
+        return self._seen
 
     def __enter__(self) -> Self:
         self._look_later(0.0)

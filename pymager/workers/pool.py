@@ -320,7 +320,8 @@ class WorkerPool:
         taken, slot = worker.taken_seconds, worker.slot
         if taken:
             self._metrics.took(worker.kind, lane_of(worker.seconds), worker.seconds, taken)
-            self._estimates.learn(work, taken)
+            # Without a slot, it was refused when it turned out dear: it would have taken more.
+            self._estimates.learn(work, taken if slot is not None else max(taken, _EVICTED_SECONDS))
         if slot is not None:
             self._queue.give_back(slot, usable=slot.ready, taken_seconds=taken)
 

@@ -19,7 +19,7 @@ from pymager.workers.round_robin import RoundRobin
 
 _MAX_RETRY_AFTER_SECONDS = 30
 _TURN_SECONDS = 0.1
-_MAX_DEAR_WAIT_SECONDS = 10.0  # that dear jobs of a kind may wait for a worker, as it seems
+_MAX_DEAR_WAIT_SECONDS = 5.0  # that dear jobs of a kind may wait for a worker, as it seems
 _MAX_CHEAP_TURNS = 50  # of cheap jobs in a row, while a dear one waits for a single worker
 
 T = TypeVar("T")

@@ -20,9 +20,10 @@ class Stores:
     metadata: str
 
     async def prepare(self) -> None:
-        """What `pymager init` does."""
+        """What `pymager init` does. On a busy machine, DynamoDB Local takes seconds to create a table."""
         await registry.load_blobs(self.blobs).prepare()
-        await registry.load_metadata(self.metadata).prepare()
+        patient = "&timeout=60" if self.metadata.startswith("dynamodb:") else ""
+        await registry.load_metadata(self.metadata + patient).prepare()
 
 
 async def new_stores(bucket: S3Server, catalog: Postgres | MariaDb | DynamoLocal) -> Stores:

@@ -210,6 +210,7 @@ function signing(path, base, config) {
   const expiry = h("select", { "aria-label": "Valid for" }, EXPIRIES.map(([value, text]) => h("option", { value }, text)));
   const out = h("div", {});
   const sign = async () => {
+    out.replaceChildren(h("p", { class: "hint" }, "Signing…"));
     try {
       const signed = await api.sign(path, expiry.value ? Number(expiry.value) : null);
       out.replaceChildren(snippet("Signed URL", base + signed.url.slice(1)));

@@ -85,6 +85,15 @@ async def test_an_upload_may_take_less_than_a_render(job_file: Callable[[str], P
         assert await render(workers, job_file("spin 0.75"), CHEAP)
 
 
+async def test_what_a_job_took_that_was_ended_is_learned(job_file: Callable[[str], Path]) -> None:
+    async with pool(1, decode_seconds=0.5) as workers:
+        path = job_file("spin 3600")
+        with pytest.raises(Undecodable):
+            await workers.inspect(path)
+        work = cost.of_upload("other", None, path.stat().st_size)
+        assert workers._estimates.seconds(work) > 2 * work.seconds
+
+
 async def test_a_job_that_waits_for_the_processor_is_not_refused(job_file: Callable[[str], Path]) -> None:
     async with pool(1, decode_seconds=0.05) as workers:
         path = job_file("wait")
