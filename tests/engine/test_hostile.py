@@ -2,6 +2,7 @@
 
 import resource
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -84,18 +85,19 @@ def test_what_is_just_within_the_limits_on_headers_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "kind"),
+    ("make", "height", "kind"),
     [
-        (bombs.ppm_of_text(2_000, 1_100), "PPM in decimal digits"),
-        (bombs.ppm_of_an_odd_maximum(2_000, 1_100), "PPM whose largest value is not 255"),
-        (bombs.bmp_of_short_runs(2_100, 2_000), "BMP in run-length encoding"),
+        (bombs.ppm_of_text, 1_100, "PPM in decimal digits"),
+        (bombs.ppm_of_an_odd_maximum, 1_100, "PPM whose largest value is not 255"),
+        (bombs.bmp_of_short_runs, 2_100, "BMP in run-length encoding"),
     ],
     ids=["digits", "odd maximum", "runs"],
 )
 def test_an_encoding_that_takes_long_to_decode_is_accepted_with_fewer_pixels_and_still_rendered(
-    data: bytes, kind: str
+    make: Callable[[int, int], bytes], height: int, kind: str
 ) -> None:
-    with pytest.raises(Undecodable, match=f"{kind} of 2200000 pixels|{kind} of 4200000 pixels"):
+    data = make(2_000, height)
+    with pytest.raises(Undecodable, match=f"{kind} of {2_000 * height} pixels"):
         inspected(data)
     assert opened(rendered(data, 8, 4)).size == (8, 4), "it may have been accepted before"
 
