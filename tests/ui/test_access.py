@@ -74,6 +74,7 @@ def playground(tab: Screen) -> None:
     for summary in tab.page.locator(".controls summary").all():
         summary.click()
     tab.page.get_by_role("spinbutton", name="Width").first.fill("333")
+    expect(tab.page.locator(".snippet pre").first).to_have_text(re.compile("-333x"))  # else it is replaced once more
     expect(tab.page.locator(".notice")).to_be_visible()
     tab.button("Sign").click()
     expect(tab.page.locator(".signing pre")).to_be_visible()

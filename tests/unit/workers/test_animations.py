@@ -13,7 +13,7 @@ from pymager.workers.pool import WorkerPool
 from pymager.workers.queue import JobKind
 from tests.unit.workers.pools import TARGET, pool, rendered, until
 
-LONG = Work("animation", 1.0)
+LONG = Work("animation", 0.5)
 
 
 async def animation(workers: WorkerPool, path: Path, client: str) -> object:
