@@ -98,7 +98,10 @@ def _size_of_own_tiff(data: Data, container: Container) -> tuple[int, int] | Non
     tags, _ = container.directory
     if tiff.is_read_by_pillow(tags, len(data)):
         return None
-    return tags[tiff.WIDTH][0], tags[tiff.HEIGHT][0]
+    size = tags[tiff.WIDTH][0], tags[tiff.HEIGHT][0]
+    if 0 in size:
+        raise UnidentifiedImageError("the picture has no pixels")
+    return size
 
 
 def _frames(picture: ImageFile.ImageFile) -> int:

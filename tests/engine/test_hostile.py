@@ -1,6 +1,7 @@
 """Hostile files are refused before they cost much time or memory; only pictures are accepted."""
 
 import resource
+import struct
 import time
 from collections.abc import Callable
 from functools import cache
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pymager.engine.inspect import read_header
 from pymager.engine.limits import PictureLimits
 from pymager.errors import NotAPicture, PictureError, Undecodable
 from tests.engine import bombs, handmade
@@ -104,6 +106,16 @@ def test_an_encoding_that_takes_long_to_decode_is_accepted_with_fewer_pixels_and
 
 def test_a_gray_picture_of_16_bits_is_decoded_fast_and_accepted() -> None:
     assert format_and_size(b"P5 2000 1100 65535\n" + bytes(4_400_000)) == ("ppm", 2_000, 1_100)
+
+
+def test_a_picture_without_pixels_is_refused_with_its_header(tmp_path: Path) -> None:
+    """Of 32 bits, which Pillow does not open."""
+    tags = {256: 0, 257: 5, 258: 32, 259: 1, 262: 1, 273: 8, 277: 1, 278: 5, 279: 4}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    file = tmp_path / "empty.tiff"
+    file.write_bytes(b"II*\0" + struct.pack("<I", 12) + bytes(4) + struct.pack("<H", len(tags)) + entries + bytes(4))
+    with pytest.raises(NotAPicture):
+        read_header(file, ALL)
 
 
 def test_pixels_are_counted_exactly() -> None:
