@@ -3,21 +3,26 @@
 They come from a stranger, and are read here without a decoder: only fields at fixed places, and the markers of a JPEG.
 """
 
-import re
+import os
+from pathlib import Path
 from struct import error as struct_error
 from struct import unpack_from
+
+from pymager.engine.slow_encodings import BMP_RUNS, ppm_header
 
 MAX_BYTES = 64 << 10
 """How much of the file is looked at: the size of a JPEG is behind its EXIF."""
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MAX_MARKERS = 64
-_PPM = re.compile(rb"P([1-6])\s+(\d{1,6})\s+(\d{1,6})\s+(\d{1,5})?")
-_TEXT_KINDS = frozenset({b"1", b"2", b"3"})
-_BITMAP = b"4"
-_RUN_COMPRESSIONS = frozenset({1, 2})  # BI_RLE8 and BI_RLE4
 _BRANDS = {b"avif": "avif", b"avis": "avif", b"heic": "heic", b"heix": "heic", b"mif1": "heic"}
 _PLAIN = ((b"\xff\x0a", "jxl"), (b"\0\0\0\x0cJXL ", "jxl"), (b"II*\0", "tiff"), (b"MM\0*", "tiff"), (b"<", "svg"))
+
+
+def read_file(path: Path) -> tuple[str, int | None, int]:
+    """What `read` says of a file, and its size in bytes. Raises `OSError`."""
+    with path.open("rb", buffering=0) as file:
+        return *read(file.read(MAX_BYTES) or b""), os.fstat(file.fileno()).st_size
 
 
 def read(data: bytes) -> tuple[str, int | None]:
@@ -39,7 +44,7 @@ def _read(data: bytes) -> tuple[str, int | None]:
     if data[:4] == b"GIF8":
         return "gif", _product(unpack_from("<HH", data, 6))
     if data[:2] == b"BM":
-        kind = "bmp runs" if unpack_from("<I", data, 30)[0] in _RUN_COMPRESSIONS else "bmp"
+        kind = "bmp runs" if unpack_from("<I", data, 30)[0] in BMP_RUNS else "bmp"
         return kind, _product(unpack_from("<ii", data, 18))
     if data[8:12] == b"WEBP":
         return "webp", _webp_pixels(data)
@@ -49,15 +54,9 @@ def _read(data: bytes) -> tuple[str, int | None]:
         return "jp2", _product(unpack_from(">II", data, data.index(b"ihdr") + 4)) if b"ihdr" in data else None
     if data[:4] == b"\xff\x4f\xff\x51":
         return "jp2", _product(unpack_from(">II", data, 8))
-    if match := _PPM.match(data):
-        return f"ppm{_ppm_encoding(match[1], match[4])}", int(match[2]) * int(match[3])
+    if (ppm := ppm_header(data)) is not None:
+        return f"ppm {ppm.encoding}".rstrip(), ppm.pixels
     return next((format for magic, format in _PLAIN if data.startswith(magic)), "other"), None
-
-
-def _ppm_encoding(kind: bytes, largest: bytes | None) -> str:
-    if kind in _TEXT_KINDS:
-        return " text"
-    return "" if kind == _BITMAP or largest in (None, b"255") else " scaled"
 
 
 def _product(size: tuple[int, ...]) -> int:

@@ -4,7 +4,6 @@ One bad picture costs one request: a decoder that crashes, hangs or exhausts mem
 """
 
 import asyncio
-import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -274,10 +273,22 @@ class WorkerPool:
         If it seems dear, its header is read by a cheap job before, which refuses most costly files, and says more of
         the others. Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
         """
-        work = _work_of_upload(path)
-        if lane_of(self._estimates.seconds(work)) is Lane.DEAR:
-            work = _work_of_upload(path, await self._inspecting(cost.HEADER, lambda worker: worker.read_header(path)))
+        work = await self._work_of_upload(path)
         return await self._inspecting(work, lambda worker: worker.inspect(path, mezzanine, spool))
+
+    async def _work_of_upload(self, path: Path) -> Work:
+        """What an upload costs: as its first bytes say, or if these say that it is dear, as its header says."""
+        try:
+            format, pixels, size = first_bytes.read_file(path)
+        except OSError:
+            return USUAL  # the worker will say what is wrong
+        work = cost.of_upload(format, pixels, size)
+        if lane_of(self._estimates.seconds(work)) is Lane.CHEAP:
+            return work
+        header = await self._inspecting(cost.HEADER, lambda worker: worker.read_header(path))
+        if format.split()[0] != header.format:  # else the first bytes say more: also which encoding it has
+            format = header.format
+        return cost.of_upload(format, header.width * header.height, size)
 
     async def _inspecting(self, work: Work, run: Callable[[Worker], Awaitable[T]]) -> T:
         with cancelable():
@@ -352,23 +363,6 @@ class WorkerPool:
         self._queue.refuse_all(STOPPING, 1)
         await asyncio.gather(*(slot.close() for slot in self._slots))
         await self._template.close()
-
-
-def _work_of_upload(path: Path, header: Header | None = None) -> Work:
-    """What an upload costs, from its first bytes, or from its header. A file that cannot be read is left to the worker.
-
-    The first bytes say more about the format: some formats have encodings that cost more than others.
-    """
-    try:
-        with path.open("rb", buffering=0) as file:
-            start, size = file.read(first_bytes.MAX_BYTES), os.fstat(file.fileno()).st_size
-    except OSError:
-        return USUAL
-    format, pixels = first_bytes.read(start or b"")
-    if header is not None:
-        pixels = header.width * header.height
-        format = format if format.split()[0] == header.format else header.format
-    return cost.of_upload(format, pixels, size)
 
 
 def _client_group() -> str:

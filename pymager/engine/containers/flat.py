@@ -4,8 +4,10 @@ import re
 from itertools import islice
 from struct import unpack_from
 
+from pymager.engine import slow_encodings
 from pymager.engine.containers.container import Container, Data
 from pymager.engine.limits import PictureLimits, check_parts
+from pymager.engine.slow_encodings import PpmHeader
 from pymager.errors import Undecodable
 
 _PPM_HEADER = re.compile(rb"P([456])[ \t\r\n]+(\d{1,6})[ \t\r\n]+(\d{1,6})(?:[ \t\r\n]+(\d{1,5}))?[ \t\r\n]")
@@ -19,10 +21,9 @@ _MAX_PPM_HEADER_BYTES = 64 << 10
 _MAX_PPM_COMMENTS = 10_000
 """Of a picture in decimal digits: each comment makes Pillow copy a megabyte."""
 _PPM_TEXT_KINDS = b"123"
-_PPM_SLOW_HEADER = re.compile(rb"P(?:([123])|[56])\s+(\d{1,6})\s+(\d{1,6})\s+(\d{1,5})?")
+_SLOW_PPMS = {"text": "in decimal digits", "scaled": "whose largest value is not 255"}
 _MAX_SLOW_PPM_PIXELS = 2 << 20
 """Pillow reads decimal digits, and samples whose largest value is not 255, in Python: 1.3 seconds for a megapixel."""
-_BMP_RUNS = frozenset({1, 2})  # BI_RLE8 and BI_RLE4
 _MAX_BMP_RUN_PIXELS = 4 << 20
 """Pillow decodes runs in Python: up to 0.5 seconds for a megapixel."""
 _PROFILE_COLOR_SPACES = frozenset({b"DEBM", b"KNIL"})
@@ -35,7 +36,7 @@ def walk_bmp(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     Raises `Undecodable` for an upload that takes long to decode.
     """
     pixels_start, header_size, width, height, _, bits, compression = unpack_from("<IIiiHHI", data, 10)
-    if full_walk and compression in _BMP_RUNS:
+    if full_walk and compression in slow_encodings.BMP_RUNS:
         _check_slow("a BMP in run-length encoding", abs(width * height), _MAX_BMP_RUN_PIXELS, "without compression")
     (colors,) = unpack_from("<I", data, 46)
     if bits <= 8 and not colors:
@@ -53,8 +54,8 @@ def walk_ppm(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     """
     if _PPM_MAGIC.match(data):
         start = _check_ppm_header(data)
-        if full_walk and (slow := _PPM_SLOW_HEADER.match(start)):
-            _check_ppm_pixels(slow)
+        if full_walk and (header := slow_encodings.ppm_header(start)):
+            _check_ppm_pixels(header)
     match = _PPM_HEADER.match(data)
     if not match:
         return Container()
@@ -65,15 +66,11 @@ def walk_ppm(data: Data, limits: PictureLimits, full_walk: bool) -> Container:
     return Container(picture_only=has_8_bits and header_size + row_bytes * height == len(data))
 
 
-def _check_ppm_pixels(header: re.Match[bytes]) -> None:
-    text, width, height, largest = header.groups()
-    if text:
-        kind = "a PPM in decimal digits"
-    elif largest != b"255" and not (header[0].startswith(b"P5") and largest == b"65535"):  # Pillow has these in C
-        kind = "a PPM whose largest value is not 255"
-    else:
-        return
-    _check_slow(kind, int(width) * int(height), _MAX_SLOW_PPM_PIXELS, "as a binary PPM with 8 bits, or as PNG")
+def _check_ppm_pixels(header: PpmHeader) -> None:
+    is_gray_of_16_bits = header.kind == slow_encodings.GRAY and header.largest == b"65535"  # Pillow decodes it in C
+    if header.encoding and not is_gray_of_16_bits:
+        kind = f"a PPM {_SLOW_PPMS[header.encoding]}"
+        _check_slow(kind, header.pixels, _MAX_SLOW_PPM_PIXELS, "as a binary PPM with 8 bits, or as PNG")
 
 
 def _check_slow(kind: str, pixels: int, max_pixels: int, better: str) -> None:
