@@ -20,17 +20,18 @@ class Stores:
     metadata: str
 
     async def prepare(self) -> None:
-        """What `pymager init` does. On a busy machine, DynamoDB Local takes seconds to create a table."""
+        """What `pymager init` does."""
         await registry.load_blobs(self.blobs).prepare()
-        patient = "&timeout=60" if self.metadata.startswith("dynamodb:") else ""
-        await registry.load_metadata(self.metadata + patient).prepare()
+        await registry.load_metadata(self.metadata).prepare()
 
 
 async def new_stores(bucket: S3Server, catalog: Postgres | MariaDb | DynamoLocal) -> Stores:
     """Stores of their own on these servers."""
     name = f"pymager-{secrets.token_hex(6)}"
-    metadata = catalog.table_url(name) if isinstance(catalog, DynamoLocal) else catalog.new_database()
-    stores = Stores(bucket.url(name), metadata)
+    if isinstance(catalog, DynamoLocal):
+        await Stores(bucket.url(name), catalog.patient_url(name)).prepare()
+        return Stores(bucket.url(name), catalog.table_url(name))
+    stores = Stores(bucket.url(name), catalog.new_database())
     await stores.prepare()
     return stores
 

@@ -61,7 +61,7 @@ async def test_rows_go_from_sqlite_over_postgresql_and_dynamodb_and_back_field_f
     tmp_path: Path, data: Path, postgresql: Postgres, dynamodb: DynamoLocal
 ) -> None:
     first, last = f"sqlite:///{data}/catalog.db", f"sqlite:///{tmp_path}/back.db"
-    way = [first, postgresql.new_database(), dynamodb.table_url("there-and-back", timeout=60), last]
+    way = [first, postgresql.new_database(), dynamodb.patient_url("there-and-back"), last]
     for source, target in pairwise(way):
         for words in ("{} copied, 0 already there, 0 failed", "0 copied, {} already there, 0 failed"):
             done = await command(tmp_path, "copy-metadata", source, target)

@@ -21,7 +21,7 @@ def unused(request: pytest.FixtureRequest, tmp_path: Path) -> Stores:
     if request.param == "embedded":
         return Stores(f"file:{tmp_path}/{name}", f"sqlite:///{tmp_path}/{name}.db")
     blobs, server = request.getfixturevalue("minio").url(name), request.getfixturevalue(request.param)
-    return Stores(blobs, server.new_database() if request.param == "postgresql" else server.table_url(name, timeout=60))
+    return Stores(blobs, server.new_database() if request.param == "postgresql" else server.patient_url(name))
 
 
 async def test_every_command_works(tmp_path: Path, unused: Stores) -> None:

@@ -76,7 +76,7 @@ def assert_version(program: Program, code: Path | None) -> None:
 async def versions(request: pytest.FixtureRequest, tmp_path: Path, old_code: Path) -> Versions:
     """Stores that the old version has prepared."""
     catalog: Postgres | DynamoLocal = request.getfixturevalue(request.param)
-    url = catalog.new_database() if isinstance(catalog, Postgres) else catalog.table_url(tmp_path.name, timeout=60)
+    url = catalog.new_database() if isinstance(catalog, Postgres) else catalog.patient_url(tmp_path.name)
     found = Versions(tmp_path, old_code, url)
     assert (await found.run("init", old=True)).code == 0
     return found

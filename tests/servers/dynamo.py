@@ -45,6 +45,10 @@ class DynamoLocal(Server):
             return False
         return True
 
+    def patient_url(self, name: str, **query: object) -> str:
+        """For who creates the table: on a busy machine, DynamoDB Local takes seconds to do so."""
+        return self.table_url(name, **query | {"timeout": 60})
+
     def table_url(self, name: str, **query: object) -> str:
         """A table in it, as in PYMAGER_METADATA; `endpoint` may be given, of a proxy say."""
         given = {"region": "us-east-1", "endpoint": f"http://127.0.0.1:{self.port}"}
