@@ -31,7 +31,8 @@ def test_a_server_process_loads_no_decoder() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     engine, decoders = done.stdout.splitlines()
-    assert engine.split() == [f"pymager.engine.{name}" for name in ("jobs", "limits", "protocol", "recipe")]
+    without_decoders = ("jobs", "limits", "protocol", "recipe", "slow_encodings")
+    assert engine.split() == [f"pymager.engine.{name}" for name in without_decoders]
     assert decoders == ""
 
 
