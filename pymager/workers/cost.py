@@ -27,6 +27,7 @@ _DECODE_SECONDS = {  # for a megapixel
     "jxl": 0.06,
     "tiff": 0.03,
     "jp2": 0.16,
+    "jp2 small tiles": 1.4,
     "bmp runs": 0.5,
     "ppm scaled": 1.3,
     "ppm text": 1.1,

@@ -1,9 +1,11 @@
 """What the first bytes of an upload say about its cost: the format, and how many pixels it claims to have.
 
-They come from a stranger, and are read here without a decoder: only fields at fixed places, and the markers of a JPEG.
+They come from a stranger, and are read here without a decoder: only fields at fixed places, and what follows from a
+marker or the name of a box.
 """
 
 import os
+import re
 from pathlib import Path
 from struct import error as struct_error
 from struct import unpack_from
@@ -15,6 +17,9 @@ MAX_BYTES = 64 << 10
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MAX_MARKERS = 64
+_SMALL_TILE_PIXELS = 256
+_SIZE_BOX = re.compile(rb"ispe\0{4}(.{4})(.{4})", re.DOTALL)  # ISO/IEC 23008-12, section 6.5.3
+_SIZ = b"\xff\x4f\xff\x51"  # SOC and SIZ: ISO/IEC 15444-1, annex A
 _BRANDS = {b"avif": "avif", b"avis": "avif", b"heic": "heic", b"heix": "heic", b"mif1": "heic"}
 _PLAIN = ((b"\xff\x0a", "jxl"), (b"\0\0\0\x0cJXL ", "jxl"), (b"II*\0", "tiff"), (b"MM\0*", "tiff"), (b"<", "svg"))
 
@@ -49,11 +54,9 @@ def _read(data: bytes) -> tuple[str, int | None]:
     if data[8:12] == b"WEBP":
         return "webp", _webp_pixels(data)
     if data[4:8] == b"ftyp":
-        return _BRANDS.get(data[8:12], "avif"), None
-    if data[4:8] == b"jP  ":
-        return "jp2", _product(unpack_from(">II", data, data.index(b"ihdr") + 4)) if b"ihdr" in data else None
-    if data[:4] == b"\xff\x4f\xff\x51":
-        return "jp2", _product(unpack_from(">II", data, 8))
+        return _BRANDS.get(data[8:12], "avif"), _isobmff_pixels(data)
+    if data[4:8] == b"jP  " or data[:4] == _SIZ:
+        return _jp2(data)
     if (ppm := ppm_header(data)) is not None:
         return f"ppm {ppm.encoding}".rstrip(), ppm.pixels
     return next((format for magic, format in _PLAIN if data.startswith(magic)), "other"), None
@@ -72,6 +75,21 @@ def _jpeg_pixels(data: bytes) -> int | None:
             return _product(unpack_from(">HH", data, position + 5))
         position += 2 + max(2, int(unpack_from(">H", data, position + 2)[0]))
     return None
+
+
+def _isobmff_pixels(data: bytes) -> int | None:
+    """The largest of the sizes that items have: a picture, its thumbnail, and the tiles of a grid have one each."""
+    sizes = [int.from_bytes(width) * int.from_bytes(height) for width, height in _SIZE_BOX.findall(data)]
+    return max(sizes, default=None)
+
+
+def _jp2(data: bytes) -> tuple[str, int | None]:
+    start = data.find(_SIZ)
+    if start < 0:
+        return "jp2", None
+    right, bottom, left, top, tile_width, tile_height = unpack_from(">6I", data, start + 8)
+    kind = "jp2 small tiles" if tile_width * tile_height <= _SMALL_TILE_PIXELS else "jp2"
+    return kind, abs((right - left) * (bottom - top))
 
 
 def _webp_pixels(data: bytes) -> int | None:

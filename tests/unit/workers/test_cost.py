@@ -17,7 +17,7 @@ from pymager.workers.cost import CHEAP_SECONDS, Estimates, Work
 from pymager.workers.limits import WorkerLimits
 from pymager.workers.pool import WorkerPool
 from pymager.workers.queue import JobKind, Lane
-from tests.engine.bombs import BOMBS, bmp_of_short_runs
+from tests.engine.bombs import BOMBS, avif_of_49_megapixels, bmp_of_short_runs, jp2_of_many_tiles
 from tests.pictures import encoded
 from tests.unit.workers.pools import TARGET, pool, rendered, until
 
@@ -138,7 +138,7 @@ def test_estimates_follow_what_jobs_take_within_bounds() -> None:
         ("WEBP", "webp", True),
         ("PPM", "ppm", True),
         ("JPEG2000", "jp2", True),
-        ("AVIF", "avif", False),
+        ("AVIF", "avif", True),
         ("TIFF", "tiff", False),
         ("JXL", "jxl", False),
         ("TGA", "other", False),
@@ -164,6 +164,7 @@ MORE_STARTS = (
     b"\0\0\0\x0cjP  ihdr",
     b"\xff\x4f\xff\x51",
     b"\0\0\0\0ftypavif",
+    b"\0\0\0\0ftypheicispe\0\0\0\0",
     b"\xff\xd8\xff\xe0\0\2",
 )
 
@@ -190,6 +191,8 @@ def test_pictures_of_phones_are_cheap_and_huge_ones_are_not() -> None:
         (b"P5 640 481 65535\n", ("ppm scaled", 640 * 481)),
         (b"P4\n640 481\n255", ("ppm", 640 * 481)),
         (bmp_of_short_runs(640, 2), ("bmp runs", 1_280)),
+        (jp2_of_many_tiles(), ("jp2 small tiles", 1_000_000)),
+        (avif_of_49_megapixels(), ("avif", 49_000_000)),
     ],
 )
 def test_first_bytes_tell_encodings_that_cost_more(start: bytes, read: tuple[str, int]) -> None:
