@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from pymager import confinement, registry
+from pymager import registry
 from pymager.engine.limits import PictureLimits
 from pymager.errors import ConfigurationError, NoSpace, Unavailable
 from pymager.formats import Encoding
@@ -27,6 +27,7 @@ from pymager.library.spool import Spool
 from pymager.ports import BlobStore, MetadataStore, Purger
 from pymager.purging.delivery import Delivery
 from pymager.purging.tags import Tags
+from pymager.sandbox import confinement
 from pymager.settings.model import Settings
 from pymager.settings.sources import without_password
 from pymager.telemetry.families import SANDBOX

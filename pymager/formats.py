@@ -273,7 +273,7 @@ _TABLE = (
         "image/bmp",
         "bmp",
         {"BMP": "PIL.BmpImagePlugin"},
-        (Signature(0, b"BM", "flat.walk_bmp"),),
+        (Signature(0, b"BM", "bmp"),),
         Output("BMP", _GRAY_RGB, max_pixels=_BULKY_MAX_PIXELS),
     ),
     Format(
@@ -289,7 +289,7 @@ _TABLE = (
         "image/x-portable-anymap",
         "ppm",
         {"PPM": "PIL.PpmImagePlugin"},
-        (Signature(0, b"P", "flat.walk_ppm"),),
+        (Signature(0, b"P", "ppm"),),
         Output("PPM", _GRAY_RGB, max_pixels=_BULKY_MAX_PIXELS),
     ),
     Format(

@@ -1,4 +1,7 @@
-"""The cache in memcached: each key on one of several servers."""
+"""The cache in memcached: each key on one of several servers.
+
+Values are sealed and verified by `pymager.library.sealing`.
+"""
 
 import asyncio
 import hashlib

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import AlreadyExists, Fenced, NotFound, RevisionMismatch, Unavailable
 from pymager.ports import Description, Original, PurgeOrder
-from pymager_sql import purges, removals
+from pymager_sql import purges, removal_dates
 from pymager_sql.rows import Row as Row
 from pymager_sql.rows import after as after
 from pymager_sql.rows import original as original
@@ -49,7 +49,7 @@ def add(connection: Connection, original: Original) -> Original:
         connection.execute(_INSERT, row)
     except IntegrityError as error:
         raise AlreadyExists(f"the id '{original.id}' already has a row") from error
-    removed = removals.last(connection, original.id)
+    removed = removal_dates.last(connection, original.id)
     if removed is None or removed < row["created"]:
         return original
     connection.execute(_REDATE, {"old_id": original.id, "old_revision": original.revision, "created": removed + 1})
@@ -79,11 +79,11 @@ def _remove(connection: Connection, id: str, expected: str | None) -> Original:
         query = _DELETE_ANY_RETURNING if expected is None else _DELETE_REVISION_RETURNING
         row = connection.execute(query, {"old_id": id, "old_revision": expected}).one_or_none()
         if row is not None:
-            removals.record(connection, id, row.created)
+            removal_dates.record(connection, id, row.created)
             return original(row)
     old = lock_row(connection, id, expected)
     _change_one(connection, _DELETE, old, {})
-    removals.record(connection, id, int(old.created.timestamp()))
+    removal_dates.record(connection, id, int(old.created.timestamp()))
     return old
 
 

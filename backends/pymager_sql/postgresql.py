@@ -20,8 +20,8 @@ from pymager_sql.base_store import Writes
 from pymager_sql.failures import ErrorKind
 from pymager_sql.pipeline import PipelinedReads
 from pymager_sql.pipelined_leases import PipelinedLeases
+from pymager_sql.postgresql_writes import PostgresqlWrites
 from pymager_sql.reads import Reads
-from pymager_sql.single_statements import SingleStatements
 from pymager_sql.threads import Threads
 from pymager_sql.url_parameters import Parameters
 
@@ -81,7 +81,7 @@ class Postgresql:
 
     def writes(self) -> Writes:
         """Mutations of one statement each."""
-        return SingleStatements(self._engine(self.write_threads, isolation_level="AUTOCOMMIT"), self.classify)
+        return PostgresqlWrites(self._engine(self.write_threads, isolation_level="AUTOCOMMIT"), self.classify)
 
     def leases(self, threads: Threads) -> PipelinedLeases:
         """Leases on one connection, on the event loop."""

@@ -1,4 +1,7 @@
-"""The outbox: purges that mutations have recorded, and that are not delivered yet."""
+"""The outbox: purges that are not delivered yet, of all databases but SQLite (`sqlite_purges`).
+
+Mutations record them, in their own transaction: `catalog`, `postgresql_writes` and `sqlite_writes`.
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from pymager.ports import Description, Original, PurgeOrder
-from pymager_sql import catalog, properties, removals
+from pymager_sql import catalog, properties, removal_dates
 from pymager_sql.failures import Classifier, translate_errors
 from pymager_sql.purges import PurgeTable
 from pymager_sql.transactions import transaction
@@ -60,7 +60,7 @@ class Transactions:
     def tidy(self) -> None:
         """DELETE, COMMIT."""
         with transaction(self._engine, self._classify) as connection:
-            removals.tidy(connection)
+            removal_dates.tidy(connection)
 
     def close(self) -> None:
         """Close the connections."""

@@ -66,7 +66,7 @@ def show_config(options: dict[str, Any]) -> None:
     Secrets are masked. The source is the name of an environment variable, the path of a file, or `default`. The last
     line says what confines worker processes on this system.
     """
-    from pymager import confinement
+    from pymager.sandbox import confinement
     from pymager.settings import sources
     from pymager.settings.model import Settings
 

@@ -1,5 +1,5 @@
 """What runs inside a worker process: container walk, decoding, the pipeline, encoding.
 
-The server imports only `jobs`, `limits`, `recipe` and `protocol` from here. These need no decoder, so that a server
-process never loads Pillow.
+A server process never loads Pillow. So it imports only what needs no decoder: `jobs`, `limits`, `protocol`, `recipe`
+and `slow_encodings`.
 """

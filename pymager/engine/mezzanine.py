@@ -1,4 +1,4 @@
-"""Mezzanines: reduced pictures of originals, from which smaller variants are rendered.
+"""Writes and reads the file of a mezzanine, a reduced picture of an original.
 
 A mezzanine is a JPEG, followed by a second one with the alpha channel if there is one, and by a trailer. It is stored
 as the original is, with the same orientation in EXIF and the same profile, so that a viewer shows it correctly. CMYK

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from pymager import errors
-from pymager.confinement import Confinement
 from pymager.engine.jobs import Header, Inspection, Mezzanine, Overlay, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
 from pymager.ports import Description
+from pymager.sandbox.confinement import Confinement
 from pymager.variants.variant import Variant
 
 MAX_BODY_BYTES = 4 << 20

@@ -11,19 +11,19 @@ Floats = NDArray[np.float32]
 _MAP_SIDE = 96
 """The longer side of the picture that is searched, in pixels."""
 _SAMPLES_PER_PIXEL = 4
-"""Of the side of a pixel of that picture: a large picture is read at so many places across it."""
+"""A large picture is sampled at so many places along each side of a pixel of the picture that is searched."""
 _CENTER_PREFERENCE = 0.02
 """How much more the middle of a picture counts than its edges: it decides where nothing stands out."""
 _FAINT = 0.03
 """A difference, of 1 between black and white, that hardly draws the eye."""
 _SPREAD_PENALTY = 6
-"""How much less counts what is spread over the picture, such as the sky's blue."""
+"""How strongly something counts less if it is spread over the picture, such as the sky's blue."""
 _EDGE_OF_CROP = 0.4
 """What a place at the edge of a crop counts, relative to its middle."""
 _SKIN = np.array([0.80, 0.50, 0.35], np.float32) / np.float32(np.linalg.norm([0.80, 0.50, 0.35]))
 """The direction of skin in RGB: brightness differs among people, the proportions of red, green and blue hardly do."""
 _SKIN_COSINES = (0.975, 0.995)
-"""Of the angle to skin: with less than the first a color is none, with more than the second it is certainly."""
+"""Cosines of a color's angle to skin: below the first it is not skin, above the second it certainly is."""
 _SKIN_BRIGHTNESS = (0.2, 0.98)
 """The range of the brightest channel of skin."""
 

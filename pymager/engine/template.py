@@ -23,7 +23,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from pymager import sandbox
+from pymager import process_limits
 from pymager.engine import protocol, worker
 from pymager.engine.import_block import Files
 from pymager.engine.worker import JobHandlers
@@ -43,9 +43,9 @@ def main(load_handlers: LoadHandlers) -> NoReturn:
     """Run the template. Never returns, in no process."""
     *mode, accepted, descriptor, server_text = sys.argv[1:]
     server, decoders = int(server_text), tuple(accepted.split(","))
-    sandbox.die_with_parent(server)
-    sandbox.set_name("worker-template")
-    sandbox.yield_to_server()
+    process_limits.die_with_parent(server)
+    process_limits.set_name("worker-template")
+    process_limits.yield_to_server()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the server handles it, and ends its workers after it has drained
     faulthandler.enable()
     with uncollected():  # a collection in a worker would write to all objects, and so copy the pages that they share
@@ -78,7 +78,7 @@ class _Template:
             elif message == protocol.LOAD_ALL:
                 with uncollected():
                     self._files = self._files or self._handlers.load_all()
-                self._answer(sandbox.address_space() >> 20)
+                self._answer(process_limits.address_space() >> 20)
             else:
                 return
 

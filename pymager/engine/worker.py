@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-from pymager import heap, sandbox
-from pymager.confinement import Confinement, confine
+from pymager import heap, process_limits
 from pymager.engine import protocol
 from pymager.engine.connection import Connection, Request
 from pymager.engine.import_block import Files, ImportBlock, ModulesNeeded
@@ -18,6 +17,7 @@ from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import Status, failure_answer
 from pymager.errors import NotAPicture, PymagerError
+from pymager.sandbox.confinement import Confinement, confine
 
 _NO_SPACE_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 _SUSPECT_SHARE = 0.7  # of the limit on memory: a decoder that fails above it may lack memory
@@ -66,15 +66,15 @@ def run(
     `files` is what the modules read later; None if only the usual ones are loaded. `is_alone` says that there is no
     template, which could load the others later.
     """
-    sandbox.die_with_parent(server)
-    sandbox.set_name("pymager-worker")
+    process_limits.die_with_parent(server)
+    process_limits.set_name("pymager-worker")
     os.setpgid(0, 0)  # Ctrl-C reaches only the server, which then drains
     connection = Connection(channel)
     if (start := connection.receive()) is not None:
         if is_alone and protocol.confinement_of(start.content["confinement"]):
             files = handlers.load_all()
         limit = start.content["memory_bytes"]
-        sandbox.restrict(limit)
+        process_limits.restrict(limit)
         _require_memory(limit)
         _Worker(connection, handlers, start.content, files).serve()
     os._exit(0)  # there is nothing to clean up, and a decoder's exit code cannot be trusted
@@ -82,7 +82,7 @@ def run(
 
 def _require_memory(limit: int) -> None:
     """Exit if the decoders take so much of the address space that no picture can be decoded."""
-    if (taken := sandbox.address_space()) + protocol.LEAST_MEMORY_BYTES > limit:
+    if (taken := process_limits.address_space()) + protocol.LEAST_MEMORY_BYTES > limit:
         raise SystemExit(f"the decoders take {taken >> 20} MiB of address space")
 
 
@@ -97,7 +97,7 @@ class _Worker:
         self._limits = protocol.limits_of(start["limits"])
         self._memory_bytes: int = start["memory_bytes"]
         self._cpu_seconds: int = start["cpu_seconds"]
-        self._usage = sandbox.MemoryUsage()
+        self._usage = process_limits.MemoryUsage()
         self._imports = ImportBlock(is_complete=files is not None)
         self._confine(protocol.confinement_of(start["confinement"]), files or Files())
 
@@ -112,7 +112,7 @@ class _Worker:
                 kept = self._usage.address_space() - size_when_ready
             if (request := self._connection.receive()) is None:
                 return
-            sandbox.limit_cpu_seconds(self._cpu_seconds)
+            process_limits.limit_cpu_seconds(self._cpu_seconds)
             answer = self._answer(request, Memory(self._memory_bytes, kept))
             request.close()
             kept = self._usage.address_space() - size_when_ready

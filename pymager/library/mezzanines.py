@@ -1,4 +1,4 @@
-"""Mezzanines: reduced pictures of large originals, from which smaller variants are rendered.
+"""Stores mezzanines, reduced pictures of large originals, and fetches the one that a variant is rendered from.
 
 A mezzanine is made at the upload, when the original is decoded anyway, and stored like a variant: under the prefix of
 its revision, with a recipe of its own. So it is deleted and swept like a variant, and like a variant it can be deleted

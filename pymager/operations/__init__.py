@@ -1,4 +1,5 @@
 """The work of the operator's commands: sweep, check, import, warm, copies to other stores.
 
-Each module is the work of one command. It does not print or know the command line: callers pass callbacks and streams.
+A module or package for each command, and what the commands share. None of them prints or knows the command line:
+callers pass callbacks and streams. `housekeeping` runs in the server.
 """

@@ -77,7 +77,7 @@ def _run(
         import uvloop
 
         from pymager.operations.housekeeping import run_housekeeping
-        from pymager.sandbox import protect_memory
+        from pymager.process_limits import protect_memory
         from pymager.web.server import serve
 
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)

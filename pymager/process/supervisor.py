@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 
-from pymager.sandbox import die_with_parent
+from pymager.process_limits import die_with_parent
 from pymager.telemetry.exposition import MetricsCollector
 from pymager.telemetry.shared_memory import SharedMetrics
 

@@ -1,1 +1,4 @@
-"""Deletes that reach caches in front: tags on responses, and the delivery of the purges in the outbox."""
+"""Deletes that reach caches in front: the tags of an original, and the delivery of the purges in the outbox.
+
+The catalog records a purge together with the delete; `pymager.web.cache_tags` sends the tags.
+"""

@@ -176,7 +176,7 @@ class Delivery:
         return not waits
 
     def _next_due(self, purge: Purge, progress: Progress, waits: Sequence[float]) -> datetime:
-        """When to deliver again: after a pause if a purger failed; the second time for those that have confirmed."""
+        """When to deliver next: after a back-off if a purger failed, but no later than the second delivery is due."""
         repeated = purge.recorded + self._repeat
         if not waits:
             return repeated

@@ -8,8 +8,8 @@ from urllib.parse import quote, unquote, urlsplit
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
 from pymager import formats
-from pymager.confinement import SandboxMode
 from pymager.engine.limits import PictureLimits
+from pymager.sandbox.confinement import SandboxMode
 from pymager.settings.types import (
     OFF,
     YEAR_SECONDS,

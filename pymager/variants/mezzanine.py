@@ -28,9 +28,9 @@ _MIN_PIXELS = {"jpeg": 3_000_000}
 _MIN_OTHER_PIXELS = 1_000_000
 """Smaller originals are decoded in less time than a mezzanine saves."""
 _MIN_BYTES_PER_PIXEL = 2.0
-"""Of the original, for each pixel of the mezzanine, which takes at most 0.4: a file that is smaller is decoded fast."""
+"""How many bytes an original has at least for each pixel of its mezzanine: smaller files are decoded fast anyway."""
 _MIN_FINE_BYTES_PER_PIXEL = 3.2
-"""As above. A fifth of so many bytes is enough for a fine coding of nearly every photograph."""
+"""With so many bytes a pixel, a mezzanine in high quality takes at most a fifth of them for nearly every photo."""
 _MIN_RATIO = 1.5
 _MIN_FINE_RATIO = 1.25
 _MIN_SCALED_RATIO = 2.5
@@ -66,8 +66,9 @@ def jpeg_reduction(size: Size, side: int) -> int:
 def min_ratio(format: str, size: Size, length: int, side: int) -> float:
     """How many times smaller than the mezzanine's part a variant is at least, in each direction.
 
-    To be scaled twice blurs a picture. But a JPEG is only decoded at the fraction at which such variants decode the
-    original. What is left is the loss of the mezzanine's own coding, which is smaller if it may take more bytes.
+    Scaling twice blurs a picture. The mezzanine of a JPEG was not scaled, only decoded at the fraction at which such
+    variants would decode the original. What is left is the loss of the mezzanine's own coding, which is smaller if it
+    may take more bytes.
     """
     width, height = mezzanine_size(format, size, side)
     if format != "jpeg" or (width, height) != decoded_size(size, jpeg_reduction(size, side)):

@@ -1,4 +1,6 @@
-"""Signed URLs: whoever has a key can allow one URL, if needed until a given time.
+"""Signatures of URLs: made and verified. Whoever has a key can allow one URL, if needed until a given time.
+
+`pymager.web.access` decides which requests need one.
 
 docs/reference/signing.md has test vectors.
 

@@ -9,7 +9,7 @@ from pymager.composition import Components
 from pymager.settings.model import Settings
 from pymager.telemetry import logs
 from pymager.telemetry.tracing_setup import trace_ids
-from pymager.web import derived, health, originals, page, signing
+from pymager.web import derived, health, originals, page, sign
 from pymager.web.access import Access
 from pymager.web.app_keys import (
     ACCESS,
@@ -96,7 +96,7 @@ def _add_routes(app: web.Application, settings: Settings, parts: Components) -> 
     _add(
         router, "/original", {"GET": originals.list_originals, "HEAD": originals.list_originals, "POST": originals.post}
     )
-    _add(router, "/sign", {"POST": signing.sign(settings)})
+    _add(router, "/sign", {"POST": sign.sign(settings)})
     ready = health.readyz(parts.blobs, parts.metadata)
     for path, handler in (
         ("/info/{id}", originals.info),

@@ -1,4 +1,4 @@
-"""Request bodies: read in chunks, limited in size, in parts and in time."""
+"""Request bodies: read in chunks, limited in size and in parts. One that arrives too slowly is ended with 408."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Validators, conditional requests (RFC 9110 section 13) and ranges (section 14)."""
+"""Validators and conditional requests (RFC 9110 sections 8.8 and 13). Ranges are in `pymager.web.ranges`."""
 
 import re
 import time
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from multidict import CIMultiDictProxy
 
-from pymager.web.failures import PreconditionFailed, RangeNotSatisfiable
+from pymager.web.failures import PreconditionFailed
 
 _CACHED_DATES = 4_096
 _MAX_DATE_CHARACTERS = 64
@@ -18,8 +18,6 @@ _TAG_PATTERN = r'(W/)?"([\x21\x23-\x7e\x80-\uffff]*)"'
 _SINGLE_TAG = re.compile(rf"\s*{_TAG_PATTERN}\s*")
 # A list can have empty elements (RFC 9110 section 5.6.1). Two adjacent runs of blanks would take quadratic time.
 _NEXT_TAG = re.compile(rf"[\s,]*{_TAG_PATTERN}\s*")
-# At most 99 digits: int() refuses more than 4300.
-_RANGE = re.compile(r"bytes\s*=\s*(?:([0-9]{1,99})-([0-9]{0,99})|-([0-9]{1,99}))\s*", re.ASCII | re.IGNORECASE)
 
 Headers = CIMultiDictProxy[str]
 
@@ -113,33 +111,11 @@ def check_write_preconditions(headers: Headers, current: HasValidators | None) -
         raise PreconditionFailed("If-None-Match matches the current ETag")
 
 
-def requested_range(headers: Headers, size: int, validators: Validators) -> tuple[int, int] | None:
-    """The requested bytes as a slice, or None for all of them. Raises `RangeNotSatisfiable`.
-
-    Several ranges, other units and malformed ranges are ignored, as RFC 9110 section 14.2 allows.
+def if_range_matches(headers: Headers, validators: Validators) -> bool:
+    """Whether a request without `If-Range`, or with one that matches, gets a part: the tag matches strongly, or the
+    date exactly (RFC 9110 section 13.1.5).
     """
-    value = headers.get("Range")
-    if value is None or not _if_range_matches(headers.get("If-Range"), validators):
-        return None
-    match = _RANGE.fullmatch(value)
-    if match is None:
-        return None
-    first, last, suffix = match.groups()
-    if suffix is not None:
-        start, stop = max(0, size - int(suffix)), size
-        if int(suffix) == 0:
-            raise RangeNotSatisfiable(size)
-    else:
-        start, stop = int(first), min(int(last) + 1, size) if last else size
-        if last and int(last) < int(first):
-            return None
-    if start >= size:
-        raise RangeNotSatisfiable(size)
-    return start, stop
-
-
-def _if_range_matches(value: str | None, validators: Validators) -> bool:
-    """Whether the tag matches strongly, or the date exactly (RFC 9110 section 13.1.5)."""
+    value = headers.get("If-Range")
     if value is None:
         return True
     if (tag := _SINGLE_TAG.fullmatch(value)) is not None:

@@ -16,11 +16,11 @@ from pymager.telemetry.context import RequestContext
 from pymager.web import failures
 from pymager.web.connection_table import ConnectionTable
 from pymager.web.direct import DirectConnection, DirectHandler
-from pymager.web.incoming_body import END_OF_HEAD, IncomingBody, first_piece, may_end_message
 from pymager.web.lingering import Lingering, LingeringClose, LingeringLimits, Watch
-from pymager.web.reading import MAX_READ_BYTES, SmallReads, read_bytes
+from pymager.web.message_ends import END_OF_HEAD, IncomingBody, first_piece, may_end_message
 from pymager.web.refusal import write_refusal
 from pymager.web.request_context import client_left
+from pymager.web.small_reads import MAX_READ_BYTES, SmallReads, read_bytes
 
 MALFORMED = web.RequestKey("malformed", str)
 """What is wrong with a request that is not valid HTTP. Such a request has no method, no path and no headers."""

@@ -32,9 +32,9 @@ from pymager.web.conditions import (
     check_write_preconditions,
     is_conditional_write,
     is_not_modified,
-    requested_range,
 )
 from pymager.web.failures import BadRequest
+from pymager.web.ranges import requested_range
 from pymager.web.request_context import CONTEXT
 from pymager.web.streaming import stream
 from pymager.workers.client_groups import client_group

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from pymager import composition
 from pymager.composition import Components
-from pymager.confinement import Confinement
+from pymager.sandbox.confinement import Confinement
 from pymager.settings.model import Settings
 from pymager.telemetry.context import RequestContext
 from pymager.telemetry.shared_memory import SharedMetrics

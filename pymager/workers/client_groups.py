@@ -1,4 +1,4 @@
-"""Which clients share a turn in the queue."""
+"""Which clients share a turn in the queue. `pymager.workers.queue` keeps one of them from taking all places."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 

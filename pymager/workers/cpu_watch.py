@@ -1,7 +1,7 @@
 """Watches how much CPU time a worker process takes for a job, and ends the process at a limit.
 
-Wall time says nothing on a busy machine. The worker's own limit (`pymager.sandbox`) counts whole seconds, and is the
-last resort: here, the server looks at the process's clock, which the process cannot change.
+Wall time says nothing on a busy machine. The server looks at the process's clock, which the process cannot change. The
+limit that the worker puts on itself (`pymager.process_limits`) counts whole seconds, and is the last resort.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class CpuWatch:
 
     def _look_later(self, taken: float) -> None:
         limit = self._budget.cpu_seconds if self._may_go_on else self._budget.cheap_seconds
-        left = min(limit, self._budget.cpu_seconds) - taken  # negative if it has to be asked again
+        left = min(limit, self._budget.cpu_seconds) - taken  # negative while `on_overrun` answers ASK_AGAIN
         pause = min(_MAX_PAUSE_SECONDS, max(_MIN_PAUSE_SECONDS, left))
         self._timer = asyncio.get_running_loop().call_later(pause, self._look)
 

@@ -14,12 +14,12 @@ from typing import Self, TypeVar
 
 import structlog
 
-from pymager.confinement import NONE, Confinement
 from pymager.engine import protocol
 from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import ProtocolError, Status
 from pymager.errors import ConfigurationError, Overloaded
+from pymager.sandbox.confinement import NONE, Confinement
 from pymager.telemetry.context import CURRENT, cancelable
 from pymager.telemetry.observer import OFF, Observer
 from pymager.workers import cost, first_bytes

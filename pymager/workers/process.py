@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
-from pymager import sandbox
+from pymager import process_limits
 from pymager.engine import protocol
 from pymager.engine.protocol import Status
 from pymager.workers.channel import Channel
@@ -108,7 +108,7 @@ class WorkerProcess(Child):
 
     def _address_space(self) -> int:
         with suppress(OSError, ValueError, IndexError):
-            return sandbox.address_space(self.pid)
+            return process_limits.address_space(self.pid)
         return 0
 
     async def request(self, job: JobRequest, seconds: float) -> tuple[Status, bytes]:

@@ -110,15 +110,17 @@ class _Holding:
 class FairQueue(Generic[T]):
     """Hands out `size` resources; at most `bound` jobs of each kind wait for one in each lane.
 
-    Jobs that are expected to cost more than `CHEAP_SECONDS` wait in a lane of their own. They never hold all resources
-    if there are two or more, so that cheap jobs wait for cheap ones only. Of several resources one is theirs as soon as
-    any is free. With one resource, a dear job gets it when no cheap job waits, or after fifty turns of cheap jobs.
+    Jobs that are expected to cost more than `CHEAP_SECONDS` are dear, and wait in a lane of their own. Dear jobs never
+    hold all of several resources, so cheap jobs wait for cheap ones only. While no dear job runs, the next free one of
+    several resources goes to a dear job. A single resource goes to a dear job when no cheap job waits, or after fifty
+    turns of cheap jobs.
 
     In a lane, the kinds take turns when several wait, and so do the clients of one kind. A job counts as one turn for
     each tenth of a second that it is expected to cost, both of its kind and of its client. No client can shut the
-    others out: a quarter more places are reserved for clients without a waiting job. When these are taken too, a client
-    with few waiting jobs takes a place from the client with the most. Inspections never hold all resources in the cheap
-    lane if there are two or more, so that uploads do not stop renders; neither do animations.
+    others out: beyond `bound`, there are a quarter as many places again for clients without a waiting job. When these
+    are taken too, a client with few waiting jobs takes a place from the client with the most. Inspections never hold
+    all resources in the cheap lane if there are two or more, so that uploads do not stop renders; neither do
+    animations.
     """
 
     def __init__(self, size: int, bound: int) -> None:

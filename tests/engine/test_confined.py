@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pymager import confinement
 from pymager.engine.jobs import Mezzanine, Overlay, RenderJob
 from pymager.engine.mezzanine import make
 from pymager.engine.render import render
 from pymager.errors import PymagerError
 from pymager.formats import Encoding, output_of
+from pymager.sandbox import confinement
 from pymager.variants.options import OPTIONS
 from pymager.variants.variant import Variant
 from pymager.workers.limits import WorkerLimits

@@ -104,6 +104,12 @@ def test_an_encoding_that_takes_long_to_decode_is_accepted_with_fewer_pixels_and
     assert opened(rendered(data, 8, 4)).size == (8, 4), "it may have been accepted before"
 
 
+@pytest.mark.parametrize("header", [b"P6 +2000 0001100 +254\n", b"P6 2_000 1_100 0254\n", b"P0CMYK 2000 1100 254\n"])
+def test_no_spelling_of_a_header_hides_a_slow_encoding(header: bytes) -> None:
+    with pytest.raises(Undecodable, match="PPM whose largest value is not 255 of 2200000 pixels"):
+        inspected(header + bytes(8_800_000))
+
+
 def test_a_gray_picture_of_16_bits_is_decoded_fast_and_accepted() -> None:
     assert format_and_size(b"P5 2000 1100 65535\n" + bytes(4_400_000)) == ("ppm", 2_000, 1_100)
 

@@ -6,13 +6,13 @@ from io import BytesIO
 
 from PIL import Image
 
-from pymager.confinement import Confinement
 from pymager.engine import protocol
 from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import Status
 from pymager.formats import Encoding
 from pymager.ports import Description
+from pymager.sandbox.confinement import Confinement
 from pymager.variants.variant import Variant
 from tests.engine.fidelity.jpeg_kinds import lossless
 from tests.engine.handmade import RGBA, gif, gif_frame, png

@@ -31,6 +31,7 @@ from pymager.web.bodies import BodyLimits
 from pymager.web.clients import ClientResolver
 from pymager.web.conditions import Validators
 from pymager.web.failures import WebError
+from pymager.web.ranges import requested_range
 from pymager.workers.channel import Channel
 from pymager_aws.http_connection import ConnectionBroken, HttpConnection, ResponseHead
 from pymager_s3 import errors as s3_errors
@@ -221,7 +222,7 @@ def ranges(data: bytes) -> None:
     value, _, other = text.partition("|")
     for headers in (_headers(("Range", value)), _headers(("Range", value), ("If-Range", other))):
         try:
-            found = conditions.requested_range(headers, size, _VALIDATORS)
+            found = requested_range(headers, size, _VALIDATORS)
         except WebError:
             continue
         assert found is None or 0 <= found[0] < found[1] <= size

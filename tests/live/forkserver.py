@@ -33,7 +33,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, NoReturn, Self
 
-from pymager.sandbox import die_with_parent
+from pymager.process_limits import die_with_parent
 
 _PACKAGES = ("cli", "library", "operations", "process", "settings", "telemetry", "variants", "web", "workers")
 _BACKENDS = ("pymager_filesystem", "pymager_s3", "pymager_sql", "pymager_dynamodb", "pymager_memcached")

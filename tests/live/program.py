@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import psutil
 
-from pymager.sandbox import die_with_parent
+from pymager.process_limits import die_with_parent
 from tests.live.forkserver import Forked, ForkServer
 
 TOKEN = "a-token-of-the-tests"

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pymager.sandbox import die_with_parent
+from pymager.process_limits import die_with_parent
 from tests.servers.folders import new_folder
 
 _START_SECONDS = 90.0

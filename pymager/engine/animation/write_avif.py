@@ -5,7 +5,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from pymager.engine.animation.frames import Clock, Frame, Movie, merged
+from pymager.engine.animation.movie import Clock, Frame, Movie, merged
 from pymager.engine.containers import avis
 
 _MAX_MILLISECONDS = Fraction((1 << 31) - 1)

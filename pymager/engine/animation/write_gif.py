@@ -7,7 +7,7 @@ from struct import pack
 
 from PIL import Image, ImageChops
 
-from pymager.engine.animation.frames import Clock, Frame, Movie, changed_area, merged
+from pymager.engine.animation.movie import Clock, Frame, Movie, changed_area, merged
 from pymager.engine.containers.container import Box
 from pymager.engine.containers.gif import block_end, color_table_bytes, next_block
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from pymager.engine.animation.frames import Movie, changed_area, merged
+from pymager.engine.animation.movie import Movie, changed_area, merged
 from pymager.engine.animation.read_png import SIGNATURE, chunks
 from pymager.engine.containers.png import chunk
 

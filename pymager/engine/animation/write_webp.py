@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from pymager.engine.animation.frames import Clock, Movie, changed_area, merged
+from pymager.engine.animation.movie import Clock, Movie, changed_area, merged
 from pymager.engine.animation.read_webp import chunk, chunks, features, file
 from pymager.engine.containers.container import Box
 

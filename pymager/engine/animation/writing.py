@@ -9,7 +9,7 @@ from PIL import Image
 
 from pymager.engine import plugins
 from pymager.engine.animation import write_avif, write_gif, write_png, write_webp
-from pymager.engine.animation.frames import Frame, Movie
+from pymager.engine.animation.movie import Frame, Movie
 
 _WRITERS: dict[str, Callable[[Movie], bytes]] = {
     "gif": write_gif.write,

@@ -17,7 +17,8 @@ def walk(data: Data, limits: PictureLimits, *, full_walk: bool = True) -> Contai
     """Walk the container whose signature the file has; `NOT_WALKED` if it has none, or if its structure is broken.
 
     Without `full_walk`, a walker can stop where decoding the rest is safe: the file then does not count as
-    picture-only. Raises `Undecodable` if the file exceeds a limit, `NotAPicture` if its kind is not supported.
+    picture-only. Encodings that take long to decode are refused only by a full walk, that is at an upload. Raises
+    `Undecodable` if the file exceeds a limit, `NotAPicture` if its kind is not supported.
     """
     for offset, magic, walker in _WALKERS:
         if data[offset : offset + len(magic)] == magic:

@@ -10,7 +10,7 @@ from pymager import composition
 from pymager.errors import ConfigurationError, PymagerError
 from pymager.operations.batch import Batch, batch_settings, stoppable_batch
 from pymager.operations.importing import trees
-from pymager.operations.importing.addresses import AllowedHosts
+from pymager.operations.importing.allowed_hosts import AllowedHosts
 from pymager.operations.importing.candidates import Candidate, Source
 from pymager.operations.importing.files import Folder
 from pymager.operations.importing.importer import DryRun, Importer

@@ -22,7 +22,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from pymager.errors import ImportRefused, Unavailable
-from pymager.operations.importing.addresses import AllowedHosts
+from pymager.operations.importing.allowed_hosts import AllowedHosts
 from pymager.operations.importing.candidates import Content, id_of, printable
 
 _MAX_REDIRECTS = 5

@@ -8,7 +8,7 @@ from pymager.variants.grammar import PRESET_NAME, SIZE_PATTERN
 from pymager.variants.variant import AUTO
 from pymager.web.openapi.options import any_case
 from pymager.web.originals import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-from pymager.web.signing import MAX_EXPIRY_SECONDS, MAX_URL_CHARACTERS
+from pymager.web.sign import MAX_EXPIRY_SECONDS, MAX_URL_CHARACTERS
 
 STRING = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}

@@ -118,7 +118,7 @@ def dates_are_those_of_version_0_1_0() -> None:
         return dates.ALWAYS
 
     catalog.add = add
-    catalog.removals.record = lambda *_: None
+    catalog.removal_dates.record = lambda *_: None
     derivation._dated = lambda info, original: info
     uploads._successor_date = lambda stored, current: max(stored.created, current.created + timedelta(seconds=1))
     conditions.LastModified.value = value  # type: ignore[method-assign]

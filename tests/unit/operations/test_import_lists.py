@@ -11,7 +11,7 @@ import pytest
 
 from pymager.errors import ConfigurationError, ImportRefused, InvalidName
 from pymager.operations.batch import Batch
-from pymager.operations.importing.addresses import AllowedHosts
+from pymager.operations.importing.allowed_hosts import AllowedHosts
 from pymager.operations.importing.candidates import Candidate, id_of, printable
 from pymager.operations.importing.files import Folder, LocalFile
 from pymager.operations.importing.importer import DryRun

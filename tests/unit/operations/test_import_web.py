@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pymager.errors import ConfigurationError, ImportRefused, Unavailable
-from pymager.operations.importing.addresses import AllowedHosts, IpAddress, is_public
+from pymager.operations.importing.allowed_hosts import AllowedHosts, IpAddress, is_public
 from pymager.operations.importing.candidates import Candidate
 from pymager.operations.importing.web import Web, WebPicture
 from pymager.operations.report import Report

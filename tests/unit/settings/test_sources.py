@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pymager import cli, confinement, formats
+from pymager import cli, formats
 from pymager.errors import ConfigurationError
+from pymager.sandbox import confinement
 from pymager.settings.model import Settings
 from pymager.settings.sources import CONFIG_FILE, PREFIX, load, shown, without_password
 

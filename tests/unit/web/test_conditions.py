@@ -15,9 +15,9 @@ from pymager.web.conditions import (
     Validators,
     check_write_preconditions,
     is_not_modified,
-    requested_range,
 )
 from pymager.web.failures import PreconditionFailed, RangeNotSatisfiable
+from pymager.web.ranges import requested_range
 
 MODIFIED = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
 IT = Validators("abc", MODIFIED)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pymager.confinement import NONE, Confinement
 from pymager.engine.jobs import Inspection, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.formats import Encoding
+from pymager.sandbox.confinement import NONE, Confinement
 from pymager.variants.variant import Variant
 from pymager.workers.limits import WorkerLimits
 from pymager.workers.pool import WorkerPool

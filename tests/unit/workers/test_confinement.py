@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pymager import confinement, landlock, seccomp
-from pymager.confinement import NONE, Confinement
 from pymager.errors import ConfigurationError, Undecodable
+from pymager.sandbox import confinement, landlock, seccomp
+from pymager.sandbox.confinement import NONE, Confinement
 from tests.unit.workers.pools import UNSUPPORTED, pool, rendered
 
 HOSTILE = (str(Path(__file__).with_name("hostile_worker.py")),)

@@ -188,7 +188,11 @@ def test_pictures_of_phones_are_cheap_and_huge_ones_are_not() -> None:
     [
         (b"P3\n640 481\n255\n0 1 2", ("ppm text", 640 * 481)),
         (b"P6\n640 481\n254\n", ("ppm scaled", 640 * 481)),
-        (b"P5 640 481 65535\n", ("ppm scaled", 640 * 481)),
+        (b"P6 +0640 4_81 254\n", ("ppm scaled", 640 * 481)),
+        (b"P0CMYK 640 481 254\n", ("ppm scaled", 640 * 481)),
+        (b"P5 640 481 65535\n", ("ppm", 640 * 481)),
+        (b"P6 640 481 0255\n", ("ppm", 640 * 481)),
+        (b"Pf 640 481 2.5\n", ("ppm", 640 * 481)),
         (b"P4\n640 481\n255", ("ppm", 640 * 481)),
         (bmp_of_short_runs(640, 2), ("bmp runs", 1_280)),
         (jp2_of_many_tiles(), ("jp2 small tiles", 1_000_000)),

@@ -46,7 +46,7 @@ _NOT_PUBLIC = tuple(
 
 
 def is_public(address: IpAddress) -> bool:
-    """Whether the address is one of a host in the internet: of IANA's special-purpose registries it is in none."""
+    """Whether the address is a public one: it is in none of IANA's registries of special-purpose addresses."""
     if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
         return False
     return not any(address in network for network in (*_NOT_PUBLIC, *_EMBEDDING_IPV4))

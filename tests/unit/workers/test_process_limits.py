@@ -105,6 +105,6 @@ def test_workers_and_their_template_end_when_their_server_is_killed(loop: str, j
 
 
 def test_a_worker_whose_server_has_ended_does_not_start() -> None:
-    code = "from pymager.sandbox import die_with_parent; die_with_parent(1 << 30); print('alive')"
+    code = "from pymager.process_limits import die_with_parent; die_with_parent(1 << 30); print('alive')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, b"")

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pymager.syscalls import call
+from pymager.sandbox.syscalls import call
 
 _NAME = "seccomp"
 _SET_MODE_FILTER, _GET_ACTION_AVAIL = 1, 2
@@ -122,10 +122,7 @@ ARCHITECTURES = {"x86_64": Architecture(0xC000_003E, 0, 317), "aarch64": Archite
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """A condition on an argument: one of some values, no bit of a mask, or all bits of one. Of its lower 32 bits,
-
-    or of the upper ones.
-    """
+    """A condition on the lower or upper 32 bits of an argument: some values, no bit of a mask, or all bits of one."""
 
     argument: int
     values: tuple[int, ...] = ()

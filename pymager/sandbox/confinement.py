@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pymager import landlock, seccomp
 from pymager.errors import ConfigurationError
+from pymager.sandbox import landlock, seccomp
 
 SandboxMode = Literal["auto", "required", "off"]
 
@@ -57,8 +57,8 @@ def chosen(mode: SandboxMode) -> Confinement:
 def confine(confinement: Confinement, keep: Iterable[int], readable: Iterable[Path] = ()) -> None:
     """Confine this process permanently. It must have one thread, and have set no_new_privs.
 
-    It keeps the open files `keep` and its standard streams, and loses its environment. It can read the folders
-    `readable` if Landlock denies it all others. Raises `OSError`.
+    It keeps the open files `keep` and its standard streams, and loses its environment. With Landlock it can read the
+    folders `readable`, and without Landlock no file. Raises `OSError`.
     """
     folders = [*readable]
     close_all_but({0, 1, 2, *keep})

@@ -1,4 +1,4 @@
-"""Where the messages on a connection end, as far as aiohttp's parser does not tell (RFC 9112 section 6.3)."""
+"""Where a message on a connection ends, which aiohttp's parser does not tell (RFC 9112 section 6.3)."""
 
 from aiohttp import StreamReader
 

@@ -7,7 +7,7 @@ import uvloop
 from aiohttp import web
 
 from pymager.web.connections import Shared, make_connection
-from pymager.web.reading import MAX_READ_BYTES, MIN_READ_BYTES, read_bytes
+from pymager.web.small_reads import MAX_READ_BYTES, MIN_READ_BYTES, read_bytes
 from tests.unit.web.patience import LIMITS
 from tests.waiting import until
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from pymager.web.signing import MAX_EXPIRY_SECONDS, MAX_URL_CHARACTERS
+from pymager.web.sign import MAX_EXPIRY_SECONDS, MAX_URL_CHARACTERS
 from tests.web.served import WRITER, Response, Served, serving
 
 KEY = bytes(range(32)).hex()

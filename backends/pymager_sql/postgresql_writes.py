@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pymager.errors import AlreadyExists, Fenced, NotFound
 from pymager.ports import NEW_PURGE_STATE, Description, Original, PurgeOrder
-from pymager_sql import catalog, properties, purge_rows, removals
+from pymager_sql import catalog, properties, purge_rows, removal_dates
 from pymager_sql.failures import Classifier
 from pymager_sql.purges import PurgeTable
 from pymager_sql.tables import originals
@@ -80,7 +80,7 @@ _REMOVE: _Statements = {
 """The statements by whether a revision is expected, and whether a purge is recorded."""
 
 
-class SingleStatements:
+class PostgresqlWrites:
     """Mutations over an engine in AUTOCOMMIT. The database must support RETURNING and data changes in WITH."""
 
     def __init__(self, engine: Engine, classify: Classifier) -> None:
@@ -111,7 +111,7 @@ class SingleStatements:
 
     def remove(self, id: str, expected: str | None, purge: PurgeOrder | None) -> Original:
         """One DELETE, and one SELECT if it matched no row."""
-        values = {"id": id, "now": removals.now()}
+        values = {"id": id, "now": removal_dates.now()}
         return self._changed_row(_REMOVE, values, expected, purge) or self._raise_reason(id, expected)
 
     def describe(self, id: str, revision: str, description: Description) -> bool:
@@ -132,7 +132,7 @@ class SingleStatements:
     def tidy(self) -> None:
         """One DELETE."""
         with statement(self._engine, self._classify) as connection:
-            removals.tidy(connection)
+            removal_dates.tidy(connection)
 
     def close(self) -> None:
         """Close the connections."""
