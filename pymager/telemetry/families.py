@@ -58,7 +58,7 @@ JOBS_QUEUED = Family("pymager_jobs_queued", "gauge", "Jobs that wait for a worke
 LANE_JOBS = Family(
     "pymager_lane_jobs",
     "gauge",
-    "Jobs that wait and run now, by the lane of the queue: cheap, or dear if more than 0.25 s of CPU time is expected.",
+    "Jobs that wait and run now, by lane: expensive if they are expected to take over 0.25 s of CPU time, or cheap.",
     ("lane", "state"),
 )
 JOB_CPU_SECONDS = Family(

@@ -13,7 +13,7 @@ from pymager.variants.mezzanine import mezzanine_size, serves
 from pymager.variants.variant import Variant
 
 CHEAP_SECONDS = 0.25
-"""A job that is expected to take longer is dear."""
+"""A job that is expected to take longer is expensive."""
 
 _JOB_SECONDS = 0.01  # of any job
 _DECODE_SECONDS = {  # for a megapixel

@@ -22,7 +22,7 @@ class CpuLimitExceeded(Exception):
 
 
 class Evicted(Exception):
-    """A job that was expected to be cheap is not, and has to wait as a dear one. It has not failed."""
+    """A job that was expected to be cheap is not, and has to wait as an expensive one. It has not failed."""
 
 
 class Overrun(Enum):

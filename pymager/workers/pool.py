@@ -82,7 +82,7 @@ def _removing_on_failure(file: Path | str | None) -> Iterator[None]:
 class Worker:
     """A worker process that is reserved for its holder, for jobs of one kind.
 
-    A job that turns out dear can get another process. `taken_seconds` is the CPU time that its jobs have taken.
+    A job that turns out expensive can get another process. `taken_seconds` is the CPU time that its jobs have taken.
     """
 
     def __init__(self, pool: "WorkerPool", slot: Slot, kind: JobKind, seconds: float, cpu_limit: float) -> None:
@@ -95,11 +95,11 @@ class Worker:
         self._cpu_limit = cpu_limit
 
     async def _run(self, job: JobRequest, read: Callable[[Status, bytes], T]) -> T:
-        """Run a job. One that is not as cheap as it seemed goes on as a dear one, or has to wait for that."""
+        """Run a job. One that is not as cheap as it seemed goes on as an expensive one, or has to wait for that."""
         try:
             return await self._run_once(job, read)
         except Evicted:
-            await self._pool.move_to_dear(self)
+            await self._pool.move_to_expensive(self)
             return await self._run_once(job, read)
 
     async def _run_once(self, job: JobRequest, read: Callable[[Status, bytes], T]) -> T:
@@ -270,14 +270,14 @@ class WorkerPool:
 
         A `mezzanine` is made too, if one pays, as a file in the folder `spool`; the caller then owns the file.
 
-        If it seems dear, its header is read by a cheap job before, which refuses most costly files, and says more of
-        the others. Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
+        If it seems expensive, its header is read by a cheap job before, which refuses most costly files, and says more
+        of the others. Raises `PictureError`, `NotFound` if the file is gone, `Unavailable` and `Overloaded`.
         """
         work = await self._work_of_upload(path)
         return await self._inspecting(work, lambda worker: worker.inspect(path, mezzanine, spool))
 
     async def _work_of_upload(self, path: Path) -> Work:
-        """What an upload costs: as its first bytes say, or if these say that it is dear, as its header says."""
+        """What an upload costs: as its first bytes say, or if these say that it is expensive, as its header says."""
         try:
             format, pixels, size = first_bytes.read_file(path)
         except OSError:
@@ -307,8 +307,8 @@ class WorkerPool:
         finally:
             self._give_back(worker, work)
 
-    async def move_to_dear(self, worker: Worker) -> None:
-        """Wait for a slot for a job that is dearer than it seemed. Raises `Overloaded`."""
+    async def move_to_expensive(self, worker: Worker) -> None:
+        """Wait for a slot for a job that is more expensive than it seemed. Raises `Overloaded`."""
         assert worker.slot is not None
         slot, worker.slot = worker.slot, None
         self._queue.give_back(slot, usable=slot.ready, taken_seconds=worker.taken_seconds)
@@ -331,7 +331,7 @@ class WorkerPool:
         taken, slot = worker.taken_seconds, worker.slot
         if taken:
             self._metrics.took(worker.kind, lane_of(worker.seconds), worker.seconds, taken)
-            # Without a slot, it was refused when it turned out dear: it would have taken more.
+            # Without a slot, it was refused when it turned out expensive: it would have taken more.
             self._estimates.learn(work, taken if slot is not None else max(taken, _EVICTED_SECONDS))
         if slot is not None:
             self._queue.give_back(slot, usable=slot.ready, taken_seconds=taken)
@@ -339,7 +339,7 @@ class WorkerPool:
     def _budget(self, slot: Slot, cpu_limit: float) -> Budget:
         """CPU time decides: on a busy machine, a job can take many times as much wall time."""
         wall = self._limits.wall_seconds
-        if self._queue.is_dear(slot):
+        if self._queue.is_expensive(slot):
             return Budget(cpu_limit, wall)
         return Budget(cpu_limit, wall, CHEAP_SECONDS, lambda: self._queue.on_overrun(slot))
 

@@ -19,8 +19,8 @@ from pymager.workers.round_robin import RoundRobin
 
 _MAX_RETRY_AFTER_SECONDS = 30
 _TURN_SECONDS = 0.1
-_MAX_DEAR_WAIT_SECONDS = 5.0  # that dear jobs of a kind may wait for a worker, as it seems
-_MAX_CHEAP_TURNS = 50  # of cheap jobs in a row, while a dear one waits for a single worker
+_MAX_EXPENSIVE_WAIT_SECONDS = 5.0  # that expensive jobs of a kind may wait for a worker, as it seems
+_MAX_CHEAP_TURNS = 50  # of cheap jobs in a row, while an expensive one waits for a single worker
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Lane(Enum):
     """Where a job waits; the value is the name in metrics."""
 
     CHEAP = "cheap"
-    DEAR = "dear"
+    EXPENSIVE = "expensive"
 
     __hash__ = object.__hash__
 
@@ -110,10 +110,10 @@ class _Holding:
 class FairQueue(Generic[T]):
     """Hands out `size` resources; at most `bound` jobs of each kind wait for one in each lane.
 
-    Jobs that are expected to cost more than `CHEAP_SECONDS` are dear, and wait in a lane of their own. Dear jobs never
-    hold all of several resources, so cheap jobs wait for cheap ones only. While no dear job runs, the next free one of
-    several resources goes to a dear job. A single resource goes to a dear job when no cheap job waits, or after fifty
-    turns of cheap jobs.
+    Jobs that are expected to cost more than `CHEAP_SECONDS` are expensive, and wait in a lane of their own. Expensive
+    jobs never hold all of several resources, so cheap jobs wait for cheap ones only. While no expensive job runs, the
+    next free one of several resources goes to an expensive job. A single resource goes to an expensive job when no
+    cheap job waits, or after fifty turns of cheap jobs.
 
     In a lane, the kinds take turns when several wait, and so do the clients of one kind. A job counts as one turn for
     each tenth of a second that it is expected to cost, both of its kind and of its client. No client can shut the
@@ -129,9 +129,9 @@ class FairQueue(Generic[T]):
         self._free: deque[T] = deque()
         self._held: dict[T, _Holding] = {}
         self._lanes: dict[Lane, _Lane[T]] = {lane: _Lane() for lane in Lane}
-        self._max_dear = max(1, size - 1)
+        self._max_expensive = max(1, size - 1)
         self._max_held = dict.fromkeys(JobKind, max(1, size - 1)) | {JobKind.RENDER: size}
-        self._cheap_turns = 0  # of cheap jobs while a dear job waits
+        self._cheap_turns = 0  # of cheap jobs while an expensive job waits
 
     @property
     def held(self) -> int:
@@ -188,17 +188,17 @@ class FairQueue(Generic[T]):
                 self.give_back(place.result())
             raise
 
-    def is_dear(self, resource: T) -> bool:
-        """Whether a resource is used for a dear job."""
-        return self._held[resource].lane is Lane.DEAR
+    def is_expensive(self, resource: T) -> bool:
+        """Whether a resource is used for an expensive job."""
+        return self._held[resource].lane is Lane.EXPENSIVE
 
     def on_overrun(self, resource: T) -> Overrun:
-        """Say what becomes of a job that costs more than it seemed: it goes on as a dear one, if not too many run.
+        """Say what becomes of a job that costs more than it seemed: it goes on as an expensive one if not too many run.
 
         Otherwise it leaves if a cheap job waits for its resource.
         """
-        if self.running_in(Lane.DEAR) < self._max_dear:
-            self._held[resource].lane = Lane.DEAR
+        if self.running_in(Lane.EXPENSIVE) < self._max_expensive:
+            self._held[resource].lane = Lane.EXPENSIVE
             self._serve()  # cheap jobs of its kind may take another resource now
             return Overrun.GO_ON
         return Overrun.LEAVE if self._lanes[Lane.CHEAP] else Overrun.ASK_AGAIN
@@ -232,8 +232,8 @@ class FairQueue(Generic[T]):
             return True
         if lane is Lane.CHEAP or not places:
             return False
-        seconds = (places.weight + job.turns) * _TURN_SECONDS / self._max_dear
-        return seconds > _MAX_DEAR_WAIT_SECONDS * (1 + spare / 4)
+        seconds = (places.weight + job.turns) * _TURN_SECONDS / self._max_expensive
+        return seconds > _MAX_EXPENSIVE_WAIT_SECONDS * (1 + spare / 4)
 
     def _make_room(self, job: Job, lane: Lane) -> None:
         """End the wait of another client that has more waiting jobs. Raises `Overloaded` if there is none."""
@@ -247,8 +247,8 @@ class FairQueue(Generic[T]):
     def _may_take(self, kind: JobKind, lane: Lane) -> bool:
         if not self._free:
             return False
-        if lane is Lane.DEAR:
-            return self.running_in(lane) < self._max_dear
+        if lane is Lane.EXPENSIVE:
+            return self.running_in(lane) < self._max_expensive
         taken = sum(holding.job.kind is kind for holding in self._held.values() if holding.lane is lane)
         return taken < self._max_held[kind]
 
@@ -256,7 +256,7 @@ class FairQueue(Generic[T]):
         resource = self._free.popleft()
         self._held[resource] = _Holding(job, lane)
         self._lanes[lane].served(job)
-        is_postponed = lane is Lane.CHEAP and len(self._lanes[Lane.DEAR])
+        is_postponed = lane is Lane.CHEAP and len(self._lanes[Lane.EXPENSIVE])
         self._cheap_turns = self._cheap_turns + job.turns if is_postponed else 0
         return resource
 
@@ -270,26 +270,26 @@ class FairQueue(Generic[T]):
 
     def _next(self) -> tuple[Lane, JobKind] | None:
         """The lane and the kind whose turn it is."""
-        for lane in (Lane.DEAR, Lane.CHEAP) if self._dear_is_due() else (Lane.CHEAP, Lane.DEAR):
+        for lane in (Lane.EXPENSIVE, Lane.CHEAP) if self._expensive_is_due() else (Lane.CHEAP, Lane.EXPENSIVE):
             kind = self._lanes[lane].kind_to_serve(partial(self._may_take, lane=lane))
             if kind is not None:
                 return lane, kind
         return None
 
-    def _dear_is_due(self) -> bool:
-        """Whether the next resource is for a dear job, even if cheap ones wait."""
+    def _expensive_is_due(self) -> bool:
+        """Whether the next resource is for an expensive job, even if cheap ones wait."""
         if self._size > 1:
-            return not self.running_in(Lane.DEAR)
+            return not self.running_in(Lane.EXPENSIVE)
         return self._cheap_turns >= _MAX_CHEAP_TURNS
 
     def _retry_after(self, lane: Lane) -> int:
         """Whole seconds until the jobs that wait in a lane have run, as it seems."""
         turns = self._lanes[lane].turns
         turns += sum(holding.job.turns for holding in self._held.values() if holding.lane is lane)
-        seconds = turns * _TURN_SECONDS / (self._size if lane is Lane.CHEAP else self._max_dear)
+        seconds = turns * _TURN_SECONDS / (self._size if lane is Lane.CHEAP else self._max_expensive)
         return min(_MAX_RETRY_AFTER_SECONDS, max(1, ceil(seconds)))
 
 
 def lane_of(seconds: float) -> Lane:
     """The lane of a job that is expected to take so much CPU time."""
-    return Lane.CHEAP if seconds <= CHEAP_SECONDS else Lane.DEAR
+    return Lane.CHEAP if seconds <= CHEAP_SECONDS else Lane.EXPENSIVE

@@ -21,7 +21,7 @@ from tests.engine.bombs import BOMBS, avif_of_49_megapixels, bmp_of_short_runs, 
 from tests.pictures import encoded
 from tests.unit.workers.pools import TARGET, pool, rendered, until
 
-CHEAP, DEAR = Work("cheap", 0.01), Work("dear", 1.0)
+CHEAP, EXPENSIVE = Work("cheap", 0.01), Work("expensive", 1.0)
 MORE_THAN_CHEAP = "spin 0.8"
 
 
@@ -30,27 +30,29 @@ async def render(workers: WorkerPool, path: Path, work: Work) -> object:
         return await worker.render(path, TARGET, path.parent)
 
 
-async def test_a_job_that_turns_out_dear_waits_for_the_dear_one_that_runs(job_file: Callable[[str], Path]) -> None:
+async def test_a_job_that_turns_out_expensive_waits_for_the_expensive_one_that_runs(
+    job_file: Callable[[str], Path],
+) -> None:
     async with pool(2) as workers:
         blocking = job_file("wait")
-        first = asyncio.create_task(render(workers, blocking, DEAR))
+        first = asyncio.create_task(render(workers, blocking, EXPENSIVE))
         await until(lambda: blocking.with_suffix(".started").exists())
         sly = asyncio.create_task(render(workers, job_file("spin 3600"), CHEAP))
         await until(lambda: workers.state.busy == 2)
         assert await rendered(workers, job_file("fine")), "the other worker is for cheap jobs again"
-        assert workers.state.lanes[Lane.DEAR] == (1, 1)
+        assert workers.state.lanes[Lane.EXPENSIVE] == (1, 1)
         assert not sly.done()
         blocking.with_suffix(".go").touch()
         assert await first
-        await until(lambda: workers.state.lanes[Lane.DEAR] == (0, 1))
+        await until(lambda: workers.state.lanes[Lane.EXPENSIVE] == (0, 1))
         sly.cancel()
         await asyncio.wait([sly])
 
 
-async def test_a_job_that_turns_out_dear_stays_if_no_cheap_one_waits(job_file: Callable[[str], Path]) -> None:
+async def test_a_job_that_turns_out_expensive_stays_if_no_cheap_one_waits(job_file: Callable[[str], Path]) -> None:
     async with pool(2) as workers:
         blocking = job_file("wait")
-        first = asyncio.create_task(render(workers, blocking, DEAR))
+        first = asyncio.create_task(render(workers, blocking, EXPENSIVE))
         await until(lambda: blocking.with_suffix(".started").exists())
         assert await render(workers, job_file(MORE_THAN_CHEAP), CHEAP)
         assert (workers.state.restarts, workers.state.started) == (0, 2)
@@ -58,9 +60,9 @@ async def test_a_job_that_turns_out_dear_stays_if_no_cheap_one_waits(job_file: C
         assert await first
 
 
-async def test_a_file_that_is_refused_by_its_header_waits_for_no_dear_job(job_file: Callable[[str], Path]) -> None:
+async def test_a_file_that_is_refused_by_its_header_waits_for_no_expensive_job(job_file: Callable[[str], Path]) -> None:
     async with WorkerPool(2, 8, WorkerLimits(), PictureLimits(("*",))) as workers:
-        async with workers.reserve(JobKind.RENDER, DEAR):
+        async with workers.reserve(JobKind.RENDER, EXPENSIVE):
             for name, message in (("ppm_of_text", "decimal digits"), ("tiff_of_short_strips", "strips or tiles")):
                 path = job_file(name)
                 path.write_bytes(BOMBS[name]())
@@ -68,11 +70,11 @@ async def test_a_file_that_is_refused_by_its_header_waits_for_no_dear_job(job_fi
                     await workers.inspect(path)
             path.write_bytes(encoded(Image.new("RGB", (3_000, 3_000)), "PNG"))
             picture = asyncio.create_task(workers.inspect(path))
-            await until(lambda: workers.state.lanes[Lane.DEAR] == (1, 1))
+            await until(lambda: workers.state.lanes[Lane.EXPENSIVE] == (1, 1))
         assert (await picture).width == 3_000
 
 
-async def test_a_job_that_turns_out_dear_goes_on_if_no_dear_one_runs(job_file: Callable[[str], Path]) -> None:
+async def test_a_job_that_turns_out_expensive_goes_on_if_no_expensive_one_runs(job_file: Callable[[str], Path]) -> None:
     async with pool(2) as workers:
         assert await render(workers, job_file(MORE_THAN_CHEAP), CHEAP)
         assert (workers.state.restarts, workers.state.started) == (0, 2)

@@ -250,21 +250,21 @@ async def test_retry_after_is_what_the_waiting_jobs_of_the_lane_cost() -> None:
     held = await queue.take(RENDER)
     tasks = [asyncio.create_task(queue.take(ANIMATION, seconds=2.5)) for _ in range(2)]
     await asyncio.sleep(0)
-    assert (queue._retry_after(Lane.DEAR), queue._retry_after(Lane.CHEAP)) == (5, 1)
+    assert (queue._retry_after(Lane.EXPENSIVE), queue._retry_after(Lane.CHEAP)) == (5, 1)
     queue.give_back(held)
     queue.refuse_all("enough", retry_after=1)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-DEAR_SECONDS = 1.0
+EXPENSIVE_SECONDS = 1.0
 
 
-async def test_cheap_jobs_do_not_wait_for_dear_ones() -> None:
+async def test_cheap_jobs_do_not_wait_for_expensive_ones() -> None:
     line = Line(queue_of("a", "b"))
-    bombs = [await line.queue.take(INSPECTION, "hostile", DEAR_SECONDS)]
+    bombs = [await line.queue.take(INSPECTION, "hostile", EXPENSIVE_SECONDS)]
     for number in range(5):
-        await line.join(f"bomb {number}", INSPECTION, "hostile", DEAR_SECONDS)
-    assert (line.queue.free, line.queue.waiting_in(Lane.DEAR)) == (1, 5), "one is free, and kept for cheap jobs"
+        await line.join(f"bomb {number}", INSPECTION, "hostile", EXPENSIVE_SECONDS)
+    assert (line.queue.free, line.queue.waiting_in(Lane.EXPENSIVE)) == (1, 5), "one is free, and kept for cheap jobs"
     for kind in (INSPECTION, RENDER, ANIMATION):
         line.queue.give_back(await asyncio.wait_for(line.queue.take(kind), 1))
     assert line.served == []
@@ -273,32 +273,32 @@ async def test_cheap_jobs_do_not_wait_for_dear_ones() -> None:
     assert line.served == [f"bomb {number}" for number in range(5)]
 
 
-async def test_of_several_resources_the_next_is_for_a_dear_job_if_none_runs() -> None:
+async def test_of_several_resources_the_next_is_for_a_expensive_job_if_none_runs() -> None:
     line = Line(queue_of("a", "b"))
     held = [await line.queue.take(RENDER), await line.queue.take(RENDER)]
     for number in range(3):
         await line.join(f"cheap {number}", RENDER)
-    await line.join("dear", RENDER, "", DEAR_SECONDS)
+    await line.join("expensive", RENDER, "", EXPENSIVE_SECONDS)
     line.queue.give_back(held.pop())
     await asyncio.gather(*line.tasks.values())
-    assert line.served == ["dear", "cheap 0", "cheap 1", "cheap 2"]
+    assert line.served == ["expensive", "cheap 0", "cheap 1", "cheap 2"]
 
 
-async def test_a_single_resource_is_for_cheap_jobs_first_and_for_a_dear_one_after_fifty_turns() -> None:
+async def test_a_single_resource_is_for_cheap_jobs_first_and_for_a_expensive_one_after_fifty_turns() -> None:
     line = Line(queue_of("a", bound=100))
     held = await line.queue.take(RENDER)
     for number in range(2):
-        await line.join(f"dear {number}", RENDER, "", DEAR_SECONDS)
+        await line.join(f"expensive {number}", RENDER, "", EXPENSIVE_SECONDS)
     for number in range(60):
         await line.join(f"cheap {number}", RENDER)
     line.queue.give_back(held)
     await asyncio.gather(*line.tasks.values())
-    assert [line.served.index(f"dear {number}") for number in range(2)] == [50, 61]
+    assert [line.served.index(f"expensive {number}") for number in range(2)] == [50, 61]
 
 
-async def test_dear_jobs_of_a_client_wait_no_longer_than_five_seconds_and_give_way_to_another_client() -> None:
+async def test_expensive_jobs_of_a_client_wait_no_longer_than_five_seconds_and_give_way_to_another_client() -> None:
     line = Line(queue_of("a", bound=64))
-    held = await line.queue.take(RENDER, "", DEAR_SECONDS)
+    held = await line.queue.take(RENDER, "", EXPENSIVE_SECONDS)
     for number in range(4):
         await line.join(f"greedy {number}", RENDER, "greedy", 1.2)
     with pytest.raises(Overloaded) as refusal:
@@ -313,21 +313,21 @@ async def test_dear_jobs_of_a_client_wait_no_longer_than_five_seconds_and_give_w
     assert Counter(line.served) == Counter(outcomes.keys() - {"greedy 3"})
 
 
-async def test_a_job_alone_waits_however_dear_it_is() -> None:
+async def test_a_job_alone_waits_however_expensive_it_is() -> None:
     line = Line(queue_of("a"))
-    held = await line.queue.take(RENDER, "", DEAR_SECONDS)
-    await line.join("dearest", RENDER, "", 1_000.0)
+    held = await line.queue.take(RENDER, "", EXPENSIVE_SECONDS)
+    await line.join("most expensive", RENDER, "", 1_000.0)
     line.queue.give_back(held)
     await asyncio.gather(*line.tasks.values())
-    assert line.served == ["dearest"]
+    assert line.served == ["most expensive"]
 
 
-async def test_a_job_that_is_dearer_than_it_seemed_goes_on_only_if_no_other_dear_job_runs() -> None:
+async def test_a_job_that_is_more_expensive_than_it_seemed_goes_on_only_if_no_other_expensive_job_runs() -> None:
     queue = queue_of("a", "b")
     first, second = await queue.take(RENDER), await queue.take(RENDER)
     assert (queue.on_overrun(first), queue.on_overrun(second)) == (Overrun.GO_ON, Overrun.ASK_AGAIN)
-    assert (queue.is_dear(first), queue.is_dear(second)) == (True, False)
-    assert (queue.running_in(Lane.DEAR), queue.running_in(Lane.CHEAP)) == (1, 1)
+    assert (queue.is_expensive(first), queue.is_expensive(second)) == (True, False)
+    assert (queue.running_in(Lane.EXPENSIVE), queue.running_in(Lane.CHEAP)) == (1, 1)
     waiting = asyncio.create_task(queue.take(RENDER))
     await asyncio.sleep(0)
     assert queue.on_overrun(second) is Overrun.LEAVE, "a cheap job waits"
@@ -336,7 +336,7 @@ async def test_a_job_that_is_dearer_than_it_seemed_goes_on_only_if_no_other_dear
     assert queue.on_overrun(second) is Overrun.GO_ON
 
 
-async def test_a_job_that_has_become_dear_makes_way_for_a_cheap_one_of_its_kind() -> None:
+async def test_a_job_that_has_become_expensive_makes_way_for_a_cheap_one_of_its_kind() -> None:
     line = Line(queue_of("a", "b"))
     sly = await line.queue.take(INSPECTION)
     await line.join("upload", INSPECTION)
@@ -384,15 +384,15 @@ def test_every_job_is_served_and_cheap_jobs_wait_for_cheap_ones_only(
         while not all(task.done() for task in tasks) or running:
             for _ in range(4):
                 await asyncio.sleep(0)
-            dear = sum(lane_of(jobs[number][2]) is Lane.DEAR for number in running.values())
-            assert dear == queue.running_in(Lane.DEAR) <= max(1, size - 1)
+            expensive = sum(lane_of(jobs[number][2]) is Lane.EXPENSIVE for number in running.values())
+            assert expensive == queue.running_in(Lane.EXPENSIVE) <= max(1, size - 1)
             if queue.free:
                 assert not queue.waiting(RENDER) or not queue.waiting_in(Lane.CHEAP)
-                assert not queue.waiting_in(Lane.DEAR) or dear == max(1, size - 1)
+                assert not queue.waiting_in(Lane.EXPENSIVE) or expensive == max(1, size - 1)
             resource = data.draw(st.sampled_from(sorted(running)))
             served.add(running.pop(resource))
             queue.give_back(resource)
         assert served | refused == set(range(len(jobs)))
-        assert all(lane_of(jobs[number][2]) is Lane.DEAR for number in refused)
+        assert all(lane_of(jobs[number][2]) is Lane.EXPENSIVE for number in refused)
 
     asyncio.run(play())
