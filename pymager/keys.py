@@ -1,7 +1,7 @@
 """The keys of blobs: which blob is stored where, and what a key belongs to.
 
 original/{id}/{revision}.{extension}
-derived/{id}/{revision}/{recipe}/{width}x{height}.{extension}
+derived/{id}/{revision}/{recipe}/{size and options}.{extension}
 derived/{id}/{revision}/{recipe}/mezzanine.jpg                   a reduced picture, to render variants from
 recipe/{recipe}                                                  an empty mark: this recipe was current recently
 deployment/{deployment id}                                       an empty mark: the store belongs to this deployment

@@ -1,7 +1,6 @@
 """The limits that a process puts on itself before it reads an untrusted picture. Linux only.
 
-They are a second line of defense: if a picture gets past the checks of its decoder, it ends the process and not the
-machine.
+They are a second line of defense: a picture that gets past the checks of its decoder can then only end the process.
 """
 
 import ctypes

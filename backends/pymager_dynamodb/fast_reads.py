@@ -1,4 +1,4 @@
-"""Reads over connections of their own: the one that every hit makes costs a third of what it costs with aiohttp.
+"""Reads over connections of their own: the one that every hit makes costs about a third less than with aiohttp.
 
 A response that is not as simple as DynamoDB's (without a length, or not HTTP) is not an error here: aiohttp repeats the
 request. A mutation must not be repeated, so it never comes here.

@@ -1,7 +1,7 @@
 """Statements for PostgreSQL on the event loop, concurrently on one connection in libpq's pipeline mode.
 
 All statements requested in one iteration of the loop are sent with one system call, and available results are received
-with one. No threads are used. Each starts after it was requested.
+with one. No threads are used. Each statement starts after it was requested.
 """
 
 import asyncio

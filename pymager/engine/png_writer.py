@@ -1,4 +1,4 @@
-"""Writes large PNGs: smaller ones than Pillow's encoder does, in less than half of the time.
+"""Writes large PNGs: smaller ones than Pillow's encoder does, in 0.5 to 0.8 of the time.
 
 All rows have one filter, and numpy applies it to many of them at once; a choice for each row costs more than it saves
 (PNG specification, third edition, section 12.7). The best filter and compression are found by trying them on some rows.

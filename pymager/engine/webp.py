@@ -1,4 +1,4 @@
-"""Still WebP: decoded by Pillow's libwebp, but not as an animation of one frame, as Pillow does it with copies."""
+"""Still WebP, decoded by Pillow's libwebp directly. Pillow decodes it as an animation of one frame, with copies."""
 
 import ctypes
 import re

@@ -1,9 +1,9 @@
 """The time from which the dates of a catalog's originals are exact.
 
-Replicas of version 0.1.0 do not know the rule that no two contents of a URL share a date: they remove rows without a
-record, and date rows without looking for one. During a rolling update they run beside this version. The first process
-of this version therefore records a time by which they are gone: an hour after its own start. Until then, responses omit
-a date whose second is not over, so that no date is given for two contents.
+Replicas from before 2026-11-28 do not know the rule that no two contents of a URL share a date: they remove rows
+without a record, and date rows without looking for one. During a rolling update they run beside this version. The first
+process of this version therefore records a time by which they are gone: an hour after its own start. Until then,
+responses omit a date whose second is not over, so that no date is given for two contents.
 """
 
 import time

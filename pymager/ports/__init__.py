@@ -2,12 +2,13 @@
 
 A backend is a class that takes its URL, is entered with `async with` before use, and has every method of its port.
 `__init__` only parses the URL, without I/O, and raises `ConfigurationError` if it is wrong. An entry point in the group
-`pymager.blobs`, `pymager.metadata` or `pymager.caches` names the class; its own name is the URL's scheme.
+`pymager.blobs`, `pymager.metadata`, `pymager.caches`, `pymager.sources` or `pymager.purgers` names the class; its own
+name is the URL's scheme.
 `pymager.testing` publishes the contract of each port as test classes.
 
-A method raises what its docstring lists, and every method can raise `Unavailable`; anything else that escapes is a bug
-in the backend. Every method can be canceled at any time: it then has its whole effect or none, possibly after the
-cancellation.
+A method raises what its docstring lists, and every method can raise `Unavailable` (one of a purger: `PurgeFailed`);
+anything else that escapes is a bug in the backend. Every method can be canceled at any time: it then has its whole
+effect or none, possibly after the cancellation.
 """
 
 from pymager.ports.backend import Backend

@@ -5,7 +5,7 @@ purge over when it is due: by one conditional update, so that usually one of the
 
 A purge alone does not close a race: a response that the origin sent before the mutation can reach a cache after the
 purge. So each purger gets the purge a second time, `repeat_seconds` after the mutation, when a cache has given up
-waiting for such a response. Only then the purge leaves the outbox.
+waiting for such a response. Only then does the purge leave the outbox.
 """
 
 import asyncio

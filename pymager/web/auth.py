@@ -1,4 +1,4 @@
-"""Checks who may write and list: Basic users with argon2 hashes, and bearer tokens (RFC 7617, RFC 6750)."""
+"""Checks credentials: Basic users with argon2 hashes, and bearer tokens (RFC 7617, RFC 6750)."""
 
 import base64
 import binascii

@@ -4,9 +4,9 @@ For each request, aiohttp wakes the task of the connection, makes a request and 
 it waits for. This takes several turns of the event loop and more CPU time than a hit from memory. A direct request is
 taken from aiohttp's queue before aiohttp sees it: until its response is sent, the task of the connection sleeps.
 
-That task has to wait for a request by then. It needs a turn of the event loop to start, and another one after each of
-its responses, and a client can be faster. A request that arrives in this turn is held until the turn is over. Otherwise
-aiohttp would handle it, and then the next one for the same reason, and so on.
+This works only while that task waits for a request. It needs a turn of the event loop to start, and another one after
+each of its responses, and the client's next request can arrive before. Such a request is held until the turn is over.
+Otherwise aiohttp would handle it, and then the next one for the same reason, and so on.
 """
 
 import asyncio

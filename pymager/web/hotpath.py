@@ -2,8 +2,8 @@
 
 Those cost several times the CPU of the catalog read and the response together. A request that is not plain (another
 URL, an encoded character, a signature, a body, `Connection: close`) goes through the application, and so does one that
-is pipelined behind another. Both get the variant from the library in the same way, and `pymager.web.conditions` decides
-between 200 and 304; this module serializes the response itself.
+is pipelined behind another. The hot path and the application get the variant from the library in the same way, and
+`pymager.web.conditions` decides between 200 and 304; this module serializes the response itself.
 """
 
 import asyncio

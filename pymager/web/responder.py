@@ -1,4 +1,4 @@
-"""Responds to every request that is not a hit: calls a handler, turns errors into problem documents, sends, and logs.
+"""Sends every response that the hot path does not: calls a handler, turns errors into problem documents, and logs.
 
 A response is sent here and not by aiohttp, so that the status that is logged and counted is right: 499 if the client
 disconnected before it got the whole response.
