@@ -117,7 +117,7 @@ def purgers(settings: Settings) -> list[Purger]:
         names = [purger.name for purger in found]
         for purger in found:
             if names.count(purger.name) > 1:
-                raise ConfigurationError(f"must have a cache only once, got {purger.name} twice")
+                raise ConfigurationError(f"must list each cache once, got {purger.name} twice")
             if purger.tag_header is not None and purger.tag_header not in settings.cache_tags:
                 raise ConfigurationError(
                     f"{purger.name} finds pictures by their tags: PYMAGER_CACHE_TAGS must contain {purger.tag_header}"

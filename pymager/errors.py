@@ -54,15 +54,15 @@ class NotFound(BackendError):
 
 
 class AlreadyExists(BackendError):
-    """The id has a row already."""
+    """An original with this id exists already."""
 
 
 class RevisionMismatch(BackendError):
-    """The row has another revision than the one the caller expected."""
+    """The original was changed in the meantime: its row has another revision than expected."""
 
 
 class Fenced(BackendError):
-    """The revision was fenced or used before: it can never be committed."""
+    """The upload took so long that a sweep removed it: its revision was fenced, and can never be committed."""
 
 
 class LeaseHeld(BackendError):
@@ -95,7 +95,8 @@ class PurgeFailed(BackendError):
 
 
 class Unavailable(BackendError):
-    """The backend could not be reached, or did not answer correctly.
+    """A store could not be reached, or did not answer correctly.
+
 
     `outcome_known` is True if certainly nothing was changed, False if a mutation may or may not have happened.
     """
@@ -114,7 +115,7 @@ class InvalidName(PymagerError):
 
 
 class OriginalNotFound(PymagerError):
-    """No row has the id."""
+    """There is no original with this id."""
 
     def __init__(self, id: str) -> None:
         super().__init__(f"there is no original '{id}'; upload it with POST /original/{id}")
@@ -126,7 +127,10 @@ class InvalidOption(PymagerError):
 
 
 class UnknownPreset(PymagerError):
-    """No preset has the name; `names` are those that exist, which only a user may see."""
+    """There is no preset with this name.
+
+    `names` are those that exist, which only a user may see.
+    """
 
     def __init__(self, message: str, names: Sequence[str]) -> None:
         super().__init__(message)
@@ -202,7 +206,10 @@ class ImportRefused(PymagerError):
 
 
 class Overloaded(PymagerError):
-    """A queue is full. `retry_after` is in whole seconds."""
+    """A queue is full.
+
+    `retry_after` is in whole seconds.
+    """
 
     def __init__(self, message: str, *, retry_after: int = 1) -> None:
         super().__init__(message)

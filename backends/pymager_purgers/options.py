@@ -62,7 +62,7 @@ class Options:
         text = self.values.get(name, default).rstrip("/")
         parts = _split(text)
         if parts is None or parts[0] not in ("http", "https") or not parts[1] or "@" in parts[1] or parts[2]:
-            raise ConfigurationError(f"{name} of {self.scheme}: must be such as https://api.example.org")
+            raise ConfigurationError(f"{name} of {self.scheme}: must be a URL such as https://api.example.org")
         return text
 
     def secret(self, name: str, *, is_needed: bool = True, min_length: int = 1) -> str | None:
@@ -92,7 +92,7 @@ class Options:
         except OSError as error:
             raise ConfigurationError(f"{name}-file of {self.scheme}: cannot read {path}: {error.strerror}") from None
         except ValueError:
-            raise ConfigurationError(f"{name}-file of {self.scheme}: {path} is not a text") from None
+            raise ConfigurationError(f"{name}-file of {self.scheme}: {path} must be UTF-8 text") from None
 
 
 def split_id(url: str, form: str, known: Collection[str]) -> tuple[str, Options]:

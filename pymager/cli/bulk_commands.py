@@ -60,10 +60,10 @@ def copy_blobs(
 def copy_metadata(options: dict[str, Any], source: str, target: str, jobs: int) -> None:
     """Copy all catalog rows from one metadata store to another.
 
-    FROM and TO are URLs as in PYMAGER_METADATA. TO is prepared as `pymager init` does: missing tables are created.
-    Create the database itself first; only the file of SQLite is created. Before you run the command, stop all writes to
-    FROM and TO. Every copied row is read back and compared. Rows that TO already has are never overwritten. Rows that
-    only TO has are listed. After an interruption, run the same command again to continue.
+    FROM and TO are URLs as in PYMAGER_METADATA. TO is prepared as by `pymager init`: missing tables are created.
+    Create the database itself first; only a SQLite file is created for you. Before you run the command, stop all writes
+    to FROM and TO. Every copied row is read back and compared. Rows that TO already has are never overwritten. Rows
+    that only TO has are listed. After an interruption, run the same command again to continue.
     """
     from pymager.operations.copy_rows import copy_rows
     from pymager.operations.progress import Progress
@@ -78,8 +78,8 @@ def copy_metadata(options: dict[str, Any], source: str, target: str, jobs: int) 
     "--list",
     "list_file",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="File with the sources instead of SOURCE: CSV with the header id,source, or an object of JSON "
-    "with these fields on each line; - is standard input.",
+    help="File with the sources instead of SOURCE: CSV with the header id,source, or a JSON object with these "
+    "fields on each line; - is standard input.",
 )
 @click.option(
     "--jobs",
@@ -96,16 +96,18 @@ def copy_metadata(options: dict[str, Any], source: str, target: str, jobs: int) 
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File for the sources that failed and the reasons, as objects of JSON, one per line. The last line has the "
+    help="File for the sources that failed and the reasons, as JSON objects, one per line. The last line has the "
     "counts.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be imported. No picture is read, nothing is written.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show what would be imported. Reads no picture, and writes only --report."
+)
 @click.option(
     "--allow-host",
     "hosts",
     metavar="HOST",
     multiple=True,
-    help="Host that sources in the list can have over http and https: example.org, *.example.org or "
+    help="Allow sources in the list on this host, over http and https: example.org, *.example.org or "
     "example.org:8080. Repeat --allow-host for further hosts.",
 )
 @click.option(
@@ -251,7 +253,7 @@ def _sizes(settings: "Settings", sizes: str | None, combinations: tuple[str, ...
     if presets is None:
         return _configured_sizes(settings)
     if combinations:
-        raise click.UsageError("--options needs --sizes beside --presets: a preset has its own options")
+        raise click.UsageError("--options applies only to --sizes, because presets have their own; add --sizes")
     return []
 
 

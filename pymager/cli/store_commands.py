@@ -71,19 +71,23 @@ def upgrade(options: dict[str, Any]) -> None:
 def check(options: dict[str, Any], complete: bool, jobs: int | None) -> None:
     """Check that every original is stored and undamaged.
 
-    Reads all originals and compares their sizes and SHA-256 hashes with the catalog. Changes nothing, except with
-    --complete. This is safe while servers are running. After an interruption, run the same command again to continue.
+    Reads every original, and compares its size and SHA-256 hash with the catalog. Safe to run while servers are
+    running. Without --complete, it changes nothing, and starts from the beginning after an interruption; with
+    --complete, run the same command again to continue.
     """
     if complete:
         _complete(options, jobs)
     if jobs is not None:
         raise click.UsageError("--jobs needs --complete")
     from pymager.operations.check import check
+    from pymager.operations.wording import counted
 
     checked, findings = run(check(load_settings(options)))
     for finding in findings:
         click.echo(f"{finding.id}: {finding.problem}")
-    click.echo(f"{checked} originals checked, {len(findings)} lost or damaged")
+    unread = sum(finding.is_unread for finding in findings)
+    more = f", {unread} not read" if unread else ""
+    click.echo(f"{counted(checked, 'original')} checked, {len(findings) - unread} lost or damaged{more}")
     sys.exit(1 if findings else 0)
 
 
@@ -109,8 +113,8 @@ def sweep(options: dict[str, Any], dry_run: bool, prefix: str, force: bool) -> N
     """Delete orphaned blobs and outdated variants.
 
     Safe to run while servers or other sweeps are running. If more than PYMAGER_SWEEP_MAX_ORPHAN_PERCENT of the
-    originals are orphans, and more than 100, or if the catalog is older than the blob store, the catalog is probably
-    wrong: then no orphan is deleted, and the exit code is 3.
+    originals are orphans, and more than 100 (with --prefix, 10), or if the catalog is older than the blob store, the
+    catalog is probably wrong: then no orphan is deleted, and the exit code is 3.
     """
     from pymager.operations.sweep import sweep
 
@@ -141,11 +145,13 @@ def _print_changes(changes: list[str]) -> None:
 def purges(options: dict[str, Any], action: str, as_json: bool) -> None:
     """List or retry the purges of caches.
 
-    A purge makes a cache in front forget an original that was deleted or replaced. `list` prints each purge that is not
-    complete, with its age and the caches that have not confirmed it for good. `retry` sends all of them now to the
-    caches in PYMAGER_PURGERS, also if the servers wait after failures. Servers can run at the same time.
+    A purge makes a cache in front forget an original that was deleted or replaced. `list` prints each pending purge,
+    its age, and the caches that still have to confirm it. `retry` sends every purge now to the caches that have not
+    confirmed it, even if servers wait before their next attempt. The second delivery, after PYMAGER_PURGE_REPEAT, still
+    follows. Servers can run at the same time.
     """
     from pymager.operations.purges import list_purges, retry_purges
+    from pymager.operations.wording import counted
 
     settings = load_settings(options)
     if action == "retry":
@@ -157,14 +163,16 @@ def purges(options: dict[str, Any], action: str, as_json: bool) -> None:
         sys.exit(1 if retried.failed else 0)
     count = run(list_purges(settings, _print_purge_as_json if as_json else _print_purge))
     if not as_json:
-        click.echo(f"{count} purges")
+        click.echo(f"{counted(count, 'purge')} pending")
 
 
 def _print_purge(pending: "PendingPurge") -> None:
     from pymager.operations.purges import age_seconds
+    from pymager.operations.wording import counted
 
     purge, missing = pending.purge, ", ".join(pending.missing) or "none"
-    click.echo(f"{purge.id}: {age_seconds(purge)} s old, taken over {purge.attempts} times, missing: {missing}")
+    attempts = counted(purge.attempts, "more attempt")
+    click.echo(f"{purge.id}: {age_seconds(purge)} s old, {attempts}, not confirmed by: {missing}")
 
 
 def _print_purge_as_json(pending: "PendingPurge") -> None:

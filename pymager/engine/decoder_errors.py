@@ -32,7 +32,7 @@ def translating_errors(limits: PictureLimits, data: Data) -> Iterator[None]:
         raise
     except Image.DecompressionBombError as error:
         raise Undecodable(
-            f"the picture has more than {limits.pixels} pixels; at most {limits.pixels} are accepted"
+            f"the picture has more than {limits.pixels} pixels, the limit (PYMAGER_MAX_PIXELS)"
         ) from error
     except UnidentifiedImageError as error:
         raise unknown_format(limits, data) from error

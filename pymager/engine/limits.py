@@ -28,14 +28,15 @@ def check_pixels(size: tuple[int, ...], limits: PictureLimits) -> None:
     width, height = size
     if width * height > limits.pixels:
         raise Undecodable(
-            f"the picture has {width}x{height} = {width * height} pixels; at most {limits.pixels} are accepted"
+            f"the picture has {width}x{height} = {width * height} pixels; at most {limits.pixels} are accepted "
+            "(PYMAGER_MAX_PIXELS)"
         )
 
 
 def check_frames(frames: int, limits: PictureLimits) -> None:
     """Check a number of frames. Raises `Undecodable`."""
     if frames > limits.frames:
-        raise Undecodable(f"the picture has more than {limits.frames} frames; at most {limits.frames} are accepted")
+        raise Undecodable(f"the picture has more than {limits.frames} frames, the limit (PYMAGER_MAX_FRAMES)")
 
 
 def check_animation(frames: int, source: tuple[int, int], output: tuple[int, int], limits: PictureLimits) -> None:
@@ -43,14 +44,20 @@ def check_animation(frames: int, source: tuple[int, int], output: tuple[int, int
 
     Raises `VariantTooLarge`.
     """
-    for verb, (width, height), limit, advice in (
-        ("would have", output, limits.animation_pixels, "ask for a smaller size, or for animated=false"),
-        ("would be made of", source, limits.animation_source_pixels, "ask for animated=false"),
+    for verb, (width, height), limit, setting, advice in (
+        (
+            *("would have", output, limits.animation_pixels, "PYMAGER_MAX_ANIMATION_PIXELS"),
+            "ask for a smaller size, or for animated=false",
+        ),
+        (
+            *("would be made of", source, limits.animation_source_pixels, "PYMAGER_MAX_ANIMATION_SOURCE_PIXELS"),
+            "ask for animated=false",
+        ),
     ):
         if (pixels := frames * width * height) > limit:
             raise VariantTooLarge(
                 f"the animation {verb} {frames} frames of {width}x{height} = {pixels} pixels; "
-                f"at most {limit} are allowed; {advice}"
+                f"at most {limit} are allowed ({setting}); {advice}"
             )
 
 
@@ -61,6 +68,5 @@ def check_parts(parts: int, max_parts: int, noun: str) -> None:
     """
     if parts > max_parts:
         raise Undecodable(
-            f"the picture's file has more than {max_parts} {noun}; at most {max_parts} are accepted; "
-            "save the picture again without metadata"
+            f"the picture's file has more than {max_parts} {noun}, the limit; save the picture again without metadata"
         )

@@ -79,7 +79,9 @@ def open_original(source: Source, limits: PictureLimits, *, full_walk: bool, pag
 
 def frame_not_found(number: int) -> FrameNotFound:
     """The error for a frame or page beyond the last one."""
-    return FrameNotFound(f"the original has no frame or page {number}; the first one is 0, and /info shows how many")
+    return FrameNotFound(
+        f"the original has no frame or page {number}; they are numbered from 0, and /info says how many it has"
+    )
 
 
 def format_name(picture: Image.Image) -> str:

@@ -31,7 +31,8 @@ async def exact_from(metadata: MetadataStore, *, may_write: bool) -> datetime:
         value = await _recorded(metadata, may_write=may_write)
     except (NoSpace, Unavailable) as error:
         log.warning(
-            "time of exact dates not read; pictures have no Last-Modified in their first second", error=str(error)
+            "cannot read since when dates are exact; pictures have no Last-Modified in their first second",
+            error=str(error),
         )
         return _NEVER
     return _NEVER if value is None else datetime.fromtimestamp(int(value), UTC)

@@ -116,7 +116,8 @@ async def _require_evidence(blobs: BlobStore, metadata: MetadataStore, ids: Depl
     what = "the catalog is empty, but the blob store has originals"
     if not has_originals:
         what = (
-            f"the blob store belongs to the deployment {ids.blobs}, whose catalog has an id too, and this one has none"
+            f"the blob store belongs to the deployment {ids.blobs}, and this catalog, which has no deployment id, is "
+            "not that deployment's"
         )
     elif sample:
         what = f"the blob store has originals, but none of the first {len(sample)} in the catalog"

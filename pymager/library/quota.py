@@ -53,7 +53,10 @@ class Quota:
     def _take(self, client: str, size: int) -> None:
         limit = self.limit if self._uploads[client] == 1 else self.limit - self.limit // 4
         if self._reserved + size > limit:
-            raise Overloaded("too many uploads are running; try again later", retry_after=_RETRY_AFTER_SECONDS)
+            raise Overloaded(
+                f"the uploads under way would need more than {limit} bytes on disk (PYMAGER_MAX_SPOOL); try again",
+                retry_after=_RETRY_AFTER_SECONDS,
+            )
         self._reserved += size
 
 

@@ -56,7 +56,7 @@ class Resolver:
             original = await self._described(original)
         if variant.frame and original.frames is not None and variant.frame >= original.frames:
             raise FrameNotFound(
-                f"'{original.id}' has no frame or page {variant.frame}: it has {original.frames}, and the first is 0"
+                f"'{original.id}' has no frame or page {variant.frame}: it has {original.frames}, numbered from 0"
             )
         size = original.width, original.height
         if variant.crops_in_pixels and variant.frame is None:  # the pages of a TIFF have sizes of their own

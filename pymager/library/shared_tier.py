@@ -148,14 +148,14 @@ class SharedTier:
             raise
         except Exception as error:
             if not isinstance(error, BackendError | SealBroken):  # a bug of a backend, which may cost no request
-                log.exception("unexpected error of the cache", node=node.name)
+                log.exception("unexpected error of the shared cache", node=node.name)
             self._count("broken" if isinstance(error, SealBroken) else "failed")
             if circuit is not None and circuit.failed():
                 message = f"{type(error).__name__}: {error}"
-                log.warning("cache is not asked for a while, after failures in a row", node=node.name, error=message)
+                log.warning("shared cache node skipped after repeated failures", node=node.name, error=message)
         else:
             if circuit is not None and circuit.succeeded():
-                log.info("cache works again", node=node.name)
+                log.info("shared cache node works again", node=node.name)
 
     def _node(self, name: str) -> _Node:
         node = self._cache.node(name)

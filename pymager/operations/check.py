@@ -25,10 +25,11 @@ _PAGE_SIZE = 500
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An original that is missing or damaged; `problem` is a sentence."""
+    """An original that is missing or damaged, or that could not be read; `problem` is a sentence."""
 
     id: str
     problem: str
+    is_unread: bool = False
 
 
 async def check(settings: Settings) -> tuple[int, list[Finding]]:
@@ -98,7 +99,10 @@ async def check_rows(blobs: BlobStore, metadata: MetadataStore) -> AsyncIterator
 
 
 async def _check_row(blobs: BlobStore, metadata: MetadataStore, original: Original) -> Finding | None:
-    problem = await _problem(blobs, original)
+    try:
+        problem = await _problem(blobs, original)
+    except Unavailable as error:
+        return Finding(original.id, f"the blob cannot be read: {error}", is_unread=True)
     if problem is None:
         return None
     # The original may have been deleted or replaced in the meantime, and its blob with it.
@@ -110,12 +114,11 @@ async def _check_row(blobs: BlobStore, metadata: MetadataStore, original: Origin
 
 
 async def _problem(blobs: BlobStore, original: Original) -> str | None:
+    """What is wrong with the blob; None if nothing is. Raises `Unavailable`."""
     try:
         size, sha256 = await size_and_sha256(blobs, keys.original_key(original))
     except NotFound:
         return "the blob is missing"
-    except Unavailable as error:
-        return f"the blob cannot be read: {error}"
     if size != original.size:
         return f"the blob has {size} bytes, the row says {original.size}"
     if sha256 != original.sha256:

@@ -50,7 +50,7 @@ async def _mark_and_sweep(settings: Settings, components: Components) -> None:
 
 
 async def _sweep_alone(settings: Settings, components: Components, recipes: set[str]) -> None:
-    """Sweep under a lease; skip it while another replica sweeps."""
+    """Sweep under a lease; skip it while another server process sweeps."""
     metadata, observer = components.metadata, components.observer
     try:
         lease = await acquire(metadata, _SWEEP_LEASE)
@@ -60,7 +60,7 @@ async def _sweep_alone(settings: Settings, components: Components, recipes: set[
             # An unchanged token means that its holder has stopped.
             lease = await acquire(metadata, _SWEEP_LEASE, held.token)
         except LeaseHeld:
-            log.info("sweep skipped: another replica is sweeping")
+            log.info("sweep skipped: another server process is sweeping")
             return
     try:
         async with holding(metadata, lease):

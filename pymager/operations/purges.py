@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pymager import composition
+from pymager.operations.wording import counted
 from pymager.ports import MetadataStore, Purge
 from pymager.purging.progress import missing
 from pymager.settings.model import Settings
@@ -32,7 +33,8 @@ class Retried:
     @property
     def summary(self) -> str:
         """One line."""
-        return f"{self.confirmed} purges confirmed, {self.failed} failed, {self.elsewhere} delivered by other processes"
+        confirmed = counted(self.confirmed, "purge")
+        return f"{confirmed} confirmed, {self.failed} failed, {self.elsewhere} delivered by other processes"
 
 
 async def list_purges(settings: Settings, show: Callable[[PendingPurge], None]) -> int:

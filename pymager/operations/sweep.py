@@ -33,7 +33,7 @@ _SECONDS_PER_DAY = 86_400.0
 _REVISION = re.compile(r"[0-9a-f]{32}")
 _RECIPE = re.compile(r"[0-9a-f]{12}")
 _OLDER_CATALOG = (
-    "the blob store was swept with a newer catalog than this one, which was restored from a backup or created anew"
+    "this catalog is older than the last sweep of the blob store: it was restored from a backup, or created anew"
 )
 
 
@@ -137,8 +137,8 @@ class Sweep:
         if found <= limit:
             return None
         return (
-            f"{found} of {seen} originals have no row in the catalog, and the limit is {limit} "
-            "(PYMAGER_SWEEP_MAX_ORPHAN_PERCENT)"
+            f"{found} of {seen} originals have no row in the catalog, and at most {limit} are allowed: "
+            f"{self._max_orphan_percent:g} % of them (PYMAGER_SWEEP_MAX_ORPHAN_PERCENT), or {least} if that is more"
         )
 
     async def _is_fenced(self, owner: keys.Owner) -> bool:

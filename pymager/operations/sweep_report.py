@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pymager.operations.wording import counted
+
 
 @dataclass(slots=True)
 class SweepReport:
@@ -30,9 +32,9 @@ class SweepReport:
         """The counts as one line of text."""
         deleted = f"{self.deleted} {'to delete' if dry_run else 'deleted'} ({self.freed:,} bytes)"
         return (
-            f"{self.seen} blobs listed, {self.orphans} orphans, {self.waiting} of them kept for now, "
+            f"{counted(self.seen, 'blob')} listed, {counted(self.orphans, 'orphan')}, {self.waiting} kept for now, "
             f"{self.outdated} outdated, {self.young} too young, "
-            f"{self.foreign} not from pymager, {deleted}, {self.tidied} leftovers tidied"
+            f"{self.foreign} not from pymager, {deleted}, {counted(self.tidied, 'leftover')} tidied"
         )
 
 

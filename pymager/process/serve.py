@@ -131,7 +131,8 @@ def _users(settings: Settings, echo: Echo) -> tuple[dict[str, str], str | None]:
         user = first_user(settings.folder)
     except OSError as error:
         raise ConfigurationError(
-            f"PYMAGER_DATA: cannot store the first user in {settings.folder}: {error.strerror}"
+            f"PYMAGER_BLOBS, PYMAGER_DATA: cannot write the file of the first user into the folder of the blobs, "
+            f"{settings.folder}: {error.strerror}"
         ) from None
     if user.password is not None:
         echo(f"Created the user '{user.name}' with the password '{user.password}'. Save it, it is not shown again.")

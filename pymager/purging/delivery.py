@@ -107,7 +107,7 @@ class Delivery:
                     await self._measure()
                     measure_at = loop.time() + _MEASURE_SECONDS
             except BackendError as error:
-                log.warning("outbox of purges not read; will retry", error=str(error) or type(error).__name__)
+                log.warning("cannot read pending purges; will retry", error=str(error) or type(error).__name__)
             pause = _POLL_SECONDS / 10 if taken == _PAGE_SIZE else _POLL_SECONDS
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311
 
@@ -172,7 +172,7 @@ class Delivery:
                 due = self._next_due(purge, progress, waits)
                 await self._outbox.update_purge(purge, replace(purge, due=due, state=str(progress)))
         except BackendError as error:
-            log.warning("outbox of purges not written; the purge is delivered again", id=purge.id, error=str(error))
+            log.warning("cannot record the delivery of a purge; it will be sent again", id=purge.id, error=str(error))
         return not waits
 
     def _next_due(self, purge: Purge, progress: Progress, waits: Sequence[float]) -> datetime:

@@ -12,8 +12,8 @@ _KINDS: Mapping[Any, str] = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
-    tuple: "a list, or text with items separated by commas or spaces",
-    dict: "a table, or text with name:hash pairs separated by spaces",
+    tuple: "a list, or text",
+    dict: "a table, or text",
 }
 
 

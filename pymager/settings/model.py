@@ -107,8 +107,8 @@ class Settings(BaseModel):
     cdn_keys_on_query: bool = Field(
         False,
         description="Whether all shared caches in front use the whole query as part of their keys. With "
-        "`PYMAGER_SIGNATURES=required`, they may then store responses to signed URLs that never expire. Otherwise such "
-        "responses are `private`.",
+        "`PYMAGER_SIGNATURES=required`, they may then store responses to signed URLs whose signatures never expire. "
+        "Otherwise such responses are `private`.",
     )
 
     sizes: Sizes = Field(
@@ -249,8 +249,8 @@ class Settings(BaseModel):
     max_decode_seconds: Seconds = Field(
         5.0,
         description="Maximum seconds of CPU time to verify an upload. A picture that takes longer to decode is "
-        "refused, so no variant of it is ever rendered. A render can take at least twice as long. Values over half of "
-        "`PYMAGER_WORKER_TIMEOUT` count as half of it.",
+        "refused, so no variant of it is ever rendered. A render may take twice as much, or ten times its estimate if "
+        "that is more. Values over half of `PYMAGER_WORKER_TIMEOUT` count as half of it.",
     )
     max_connections: int = Field(4_096, ge=1, description="Maximum number of open connections per server process.")
     max_connections_per_client: int = Field(
@@ -297,8 +297,9 @@ class Settings(BaseModel):
     queue_size: int = Field(
         64,
         ge=0,
-        description="Maximum number of renders waiting for a worker process. A quarter more can wait if their clients "
-        "have no other render waiting. Uploads have a queue of the same size.",
+        description="Maximum number of jobs of each kind (renders, uploads, animations) that wait for a worker process "
+        "in each of the two lanes, for cheap and for expensive jobs. A quarter more can wait if their clients have no "
+        "other job of this kind waiting.",
     )
     worker_memory: ByteSize = Field(
         ByteSize(1 << 30),
@@ -307,8 +308,8 @@ class Settings(BaseModel):
     )
     worker_timeout: Seconds = Field(
         30.0,
-        description="Maximum seconds that a worker process spends on one picture, both of CPU time and of time. Jobs "
-        "that are expected to cost little get less.",
+        description="Maximum seconds that a worker process spends on one picture, of CPU time and also of wall time. "
+        "Jobs that are expected to cost little get less CPU time.",
     )
     sandbox: SandboxMode = Field(
         "auto",
@@ -356,7 +357,8 @@ class Settings(BaseModel):
         ge=0,
         le=86_400,
         description="Seconds after a delete or replacement until each cache is purged once more, because a response "
-        "from before can still have been under way. Must be longer than a cache waits for a response. 0: only once.",
+        "from before the change can reach the cache after the first purge. Must be longer than a cache waits for a "
+        "response. 0: only once.",
     )
     cors_origin: Printable = Field(
         "*", description="`Access-Control-Allow-Origin` header of pictures and of `/info`. Empty: it is not sent."
@@ -381,7 +383,7 @@ class Settings(BaseModel):
         ge=0,
         le=100,
         description="Maximum percentage of originals that may be orphans. If a sweep finds a higher percentage, and "
-        "more than 100 orphans, it deletes none of them.",
+        "more than 100 orphans (with `--prefix`, 10), it deletes none of them.",
     )
     old_recipe_days: float = Field(
         7.0,
@@ -418,7 +420,7 @@ class Settings(BaseModel):
     ui: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Whether `/` is a web page to upload, look at and try out pictures. `auto`: if `PYMAGER_HOST` is a "
-        "loopback address, and with `--dev`. The page shows nothing that the API does not.",
+        "loopback address or `--dev` is given. The page shows nothing that the API does not.",
     )
 
     @property

@@ -19,7 +19,8 @@ options of the command line override both. pymager does not start with an unknow
 names it. `pymager config` shows the current values and their sources.
 
 Numbers of bytes can be written as `100MB` or `64MiB`. Times are in seconds. Separate the items of a list with
-commas or spaces. This page is generated: `make docs`.
+commas or spaces; those of `PYMAGER_PURGERS` only with spaces, and those of `PYMAGER_OPTIONS` only with commas. This
+page is generated: `make docs`.
 
 | variable | default | meaning |
 |---|---|---|

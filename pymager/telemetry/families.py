@@ -64,7 +64,7 @@ LANE_JOBS = Family(
 JOB_CPU_SECONDS = Family(
     "pymager_job_cpu_seconds_total",
     "counter",
-    "CPU time of jobs, as it was expected before they ran and as they took it, by the lane in which they waited first.",
+    "CPU time of jobs: expected before they ran, and taken by them; by the lane in which they were queued first.",
     ("kind", "lane", "what"),
 )
 WORKERS = Family("pymager_workers", "gauge", "Worker processes that are idle, busy or starting.", ("state",))
@@ -74,7 +74,7 @@ WORKER_RESTARTS = Family(
 SANDBOX = Family(
     "pymager_sandbox",
     "gauge",
-    "What confines worker processes: the version of Landlock's ABI, and 1 for seccomp; 0 for what does not.",
+    "What confines worker processes: the version of Landlock's ABI, and 1 for seccomp; 0: not in force.",
     ("mechanism",),
     merge="max",
 )
@@ -110,7 +110,7 @@ STORE_BYTES = Family(
 SHARED_CACHE = Family(
     "pymager_shared_cache_total",
     "counter",
-    "Reads of the shared cache (hit, miss, failed, broken, skipped) and writes (stored, not_stored, dropped).",
+    "Reads of the shared cache (hit, miss, failed, broken, skipped) and writes (stored, not_stored, failed, dropped).",
     ("event",),
 )
 SHARED_CACHE_BYTES = Family(
@@ -119,7 +119,7 @@ SHARED_CACHE_BYTES = Family(
 SHARED_CACHE_OPEN_CIRCUITS = Family(
     "pymager_shared_cache_open_circuits",
     "gauge",
-    "Servers of the shared cache that are not asked now because they failed, summed over the server processes.",
+    "Nodes of the shared cache that are not asked now because they failed, summed over the server processes.",
 )
 SPOOL_BYTES = Family(
     "pymager_spool_bytes",
@@ -137,17 +137,22 @@ MEMORY = Family(
 PASSWORD_CHECKS = Family(
     "pymager_password_checks_total",
     "counter",
-    "Verified passwords, right or wrong, and requests refused without a verification. Remembered ones do not count.",
+    "Verified passwords, right or wrong, and requests refused without a verification. Remembered ones are not counted.",
     ("outcome",),
 )
 SWEEPS = Family(
     "pymager_sweeps_total", "counter", "Sweeps of this replica by outcome: done, failed or refused.", ("outcome",)
 )
-SWEPT = Family("pymager_swept_total", "counter", "What the sweeps of this replica have found and done.", ("what",))
+SWEPT = Family(
+    "pymager_swept_total",
+    "counter",
+    "Blobs that the sweeps of this replica have found and deleted, by what they are; freed is in bytes.",
+    ("what",),
+)
 LAST_SWEEP = Family(
     "pymager_last_sweep_timestamp_seconds",
     "gauge",
-    "When this replica last finished a sweep, in Unix time.",
+    "When a sweep of this replica last ended, whether it deleted or refused, in Unix time.",
     merge="max",
 )
 PURGES = Family(

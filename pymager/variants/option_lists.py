@@ -54,17 +54,17 @@ def allowed_options(items: Iterable[str]) -> dict[str, frozenset[str] | None]:
 def preset(name: str, text: str) -> Preset:
     """A preset, written as a size and options. Raises `ValueError`."""
     if not _NAME.fullmatch(name):
-        raise ValueError(f"the name of a preset is 1 to 40 of a-z, 0-9, '_' and '-', got '{name[:50]}'")
+        raise ValueError(f"the name of a preset must be 1 to 40 characters of a-z, 0-9, '_' and '-', got '{name[:50]}'")
     size, *options = split_options(text) or [""]
     if not _SIZE.fullmatch(size):
-        raise ValueError(f"preset {name}: starts with a size such as 800x600, 800x or x600, got '{size[:50]}'")
+        raise ValueError(f"preset {name}: must start with a size such as 800x600, 800x or x600, got '{size[:50]}'")
     pairs = [(part.strip() for part in option.partition("=")[::2]) for option in options]
     try:
         values = parse_options((option, value) for option, value in pairs)
     except InvalidOption as error:
         raise ValueError(f"preset {name}: {error}") from None
     if values.pop("dpr", 1) != 1:
-        raise ValueError(f"preset {name}: write the size multiplied instead of dpr")
+        raise ValueError(f"preset {name}: must not set dpr; multiply the size instead")
     return Preset(*parsed_size(size), values)
 
 

@@ -104,7 +104,7 @@ class Keyring:
         matches = [hmac.compare_digest(_signature(key, target.signed_text), given) for key in self._keys]
         if not any(matches):
             raise SignatureRejected(
-                "the signature is wrong: the path or a parameter has changed since, or its key is not in use anymore"
+                "the signature is wrong: the path or a parameter was changed after signing, or the key was removed"
             )
         return None if target.expiry is None else self._check_expiry(target.expiry)
 

@@ -83,7 +83,8 @@ def _encoded(target: str) -> str:
     for name in (SIGNATURE, EXPIRY):
         if name in names:
             raise SignatureMisused(
-                f"already has the parameter '{name}': remove it, and say beside the URL when the signature expires"
+                f"already has the parameter '{name}': remove it; --expires, or expires_in of POST /sign, says when the "
+                "signature expires"
             )
     parse_target(encoded)
     return encoded

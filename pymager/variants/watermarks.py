@@ -79,12 +79,14 @@ _FIELDS: Mapping[str, tuple[Callable[[str], Any], str]] = {
 def watermark(name: str, text: str) -> Watermark:
     """A watermark from its description. Raises `ValueError`."""
     if not WATERMARK_NAME.fullmatch(name):
-        raise ValueError(f"the name of a watermark is 1 to 32 of a-z, 0-9, '_' and '-', got '{name[:50]}'")
+        raise ValueError(
+            f"the name of a watermark must be 1 to 32 characters of a-z, 0-9, '_' and '-', got '{name[:50]}'"
+        )
     values: dict[str, Any] = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
         field, _, value = (part.strip() for part in item.partition("="))
         if field not in _FIELDS:
-            raise ValueError(f"watermark {name}: '{field[:50]}' is none of {', '.join(_FIELDS)}")
+            raise ValueError(f"watermark {name}: unknown field '{field[:50]}'; the fields are {', '.join(_FIELDS)}")
         if field in values:
             raise ValueError(f"watermark {name}: {field} is given more than once")
         parse, takes = _FIELDS[field]
@@ -93,7 +95,7 @@ def watermark(name: str, text: str) -> Watermark:
         except ValueError:
             raise ValueError(f"watermark {name}: {field} must be {takes}, got '{value[:50]}'") from None
     if "image" not in values:
-        raise ValueError(f"watermark {name}: needs the id of an original, such as image=brand")
+        raise ValueError(f"watermark {name}: must have the id of an original, such as image=brand")
     return Watermark(**values)
 
 

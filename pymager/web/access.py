@@ -59,7 +59,8 @@ class Access:
         target = parse_target(request.raw_path)
         if self._is_off and target.signature is not None:
             raise SignatureMisused(
-                f"'{SIGNATURE}' and '{EXPIRY}' cannot be used: signatures are off; PYMAGER_SIGNING_KEYS enables them"
+                f"'{SIGNATURE}' and '{EXPIRY}' are not accepted, because signed URLs are off; to enable them, set "
+                "PYMAGER_SIGNING_KEYS, and PYMAGER_SIGNATURES to optional or required"
             )
         return target
 

@@ -43,7 +43,10 @@ class Auth:
         Raises `Unauthorized`, `TooManyFailures`, `WritesDisabled` and `Overloaded`.
         """
         if not self.has_credentials:
-            raise WritesDisabled("writing is disabled: set PYMAGER_USERS or PYMAGER_TOKENS to enable it")
+            raise WritesDisabled(
+                "nobody can upload, delete, list or sign, because no credentials are configured; set PYMAGER_USERS or "
+                "PYMAGER_TOKENS"
+            )
         header = request.headers.get("Authorization")
         if header is None:
             raise Unauthorized("this request needs credentials: Basic, or a bearer token")

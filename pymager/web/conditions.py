@@ -97,7 +97,9 @@ def check_write_preconditions(headers: Headers, current: HasValidators | None) -
     Raises `PreconditionFailed`. Evaluated in the order of RFC 9110 section 13.2.2.
     """
     if "If-Match" in headers:
-        if current is None or not _matches(headers.getall("If-Match"), current.etag, strong=True):
+        if current is None:
+            raise PreconditionFailed("If-Match: there is no original with this id")
+        if not _matches(headers.getall("If-Match"), current.etag, strong=True):
             raise PreconditionFailed("If-Match does not match the current ETag")
     elif current is not None and (date := headers.get("If-Unmodified-Since")) is not None:
         since = _parse_date(date)
@@ -108,7 +110,7 @@ def check_write_preconditions(headers: Headers, current: HasValidators | None) -
         and "If-None-Match" in headers
         and _matches(headers.getall("If-None-Match"), current.etag, strong=False)
     ):
-        raise PreconditionFailed("If-None-Match matches the current ETag")
+        raise PreconditionFailed("If-None-Match: an original with this id exists, and matches")
 
 
 def if_range_matches(headers: Headers, validators: Validators) -> bool:

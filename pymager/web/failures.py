@@ -44,18 +44,18 @@ class Unauthorized(WebError):
 
 
 class TooManyFailures(WebError):
-    """Credentials are wrong again, after too many failures of this client; `retry_after` is in seconds."""
+    """Credentials are wrong again, after too many failures from the client's address."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(
             "the name or the password is wrong, after many failures from this address; "
-            f"wait {retry_after} seconds before you try another one"
+            f"wait {retry_after} second{'s' * (retry_after != 1)} before you try another one"
         )
         self.retry_after = retry_after
 
 
 class WritesDisabled(WebError):
-    """Nobody can write: no users and no tokens are configured."""
+    """Nobody can upload, delete, list or sign: no users and no tokens are configured."""
 
 
 class SigningDisabled(WebError):
@@ -63,7 +63,7 @@ class SigningDisabled(WebError):
 
 
 class ReadOnly(WebError):
-    """A write while the service is read-only; `retry_after` is in seconds."""
+    """An upload or a delete while the service is read-only."""
 
     retry_after = 60
 
@@ -83,7 +83,7 @@ class PreconditionFailed(WebError):
 
 
 class RangeNotSatisfiable(WebError):
-    """The range contains none of the original's `size` bytes (RFC 9110 section 15.5.17)."""
+    """The range contains no byte of the original (RFC 9110 section 15.5.17)."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"the range is outside of the original, which has {size} bytes")
@@ -168,7 +168,7 @@ _OUTCOME_UNKNOWN = (
 _DETAILS: Mapping[type[BaseException], str] = {
     errors.AlreadyExists: "An original with this id already exists. Use PUT to replace it.",
     errors.Fenced: "The upload took so long that the sweep removed it. Upload the picture again.",
-    errors.NoSpace: "No storage space is left. Nothing was stored; try again later.",
+    errors.NoSpace: "No storage space is left. Nothing was stored; try again when the operator has made room.",
     errors.RevisionMismatch: "The original was changed in the meantime. Read it again before you change it.",
 }
 

@@ -90,7 +90,9 @@ def _file(files: Mapping[str, File]) -> Handler:
         """`GET /ui/{file}`: a file of the page. Raises `RouteNotFound`."""
         found = files.get(request.match_info["file"])
         if found is None:
-            raise RouteNotFound("there is no such file of the web page, or PYMAGER_UI is off")
+            raise RouteNotFound(
+                "the web page has no such file" if files else "the web page is off; PYMAGER_UI turns it on"
+            )
         return _response(request, found)
 
     return file

@@ -65,7 +65,9 @@ async def serve(
         async with in_background(housekeeping(settings, parts)) as task:
             task.add_done_callback(_log_failure)
             await stop.wait()
-            log.info("stopping", delay=settings.drain_delay, seconds=settings.shutdown_timeout)
+            log.info(
+                "stopping", drain_delay_seconds=settings.drain_delay, shutdown_timeout_seconds=settings.shutdown_timeout
+            )
             await server.drain(skip_delay)
     log.info("stopped")
 

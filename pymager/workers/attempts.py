@@ -67,11 +67,13 @@ class Attempts:
                 slot.discard("memory")
                 result = await slot.run(job, budget, outcome)
         except TimeoutError:
-            raise Undecodable(f"the picture took longer than {budget.wall_seconds:g} seconds to decode") from None
+            raise Undecodable(
+                f"the picture took longer than {budget.wall_seconds:g} seconds to decode (PYMAGER_WORKER_TIMEOUT)"
+            ) from None
         except CpuLimitExceeded:
             raise Undecodable(
-                f"the picture takes more than {budget.cpu_seconds:g} seconds of processor time to decode; at most "
-                f"{budget.cpu_seconds:g} are accepted; save it in another format, or smaller"
+                f"the picture takes more than {budget.cpu_seconds:g} seconds of processor time to decode, the limit "
+                "(PYMAGER_MAX_DECODE_SECONDS); save it in another format, or smaller"
             ) from None
         except WorkerExited as end:
             raise Undecodable(self._exit_message(end)) from None
@@ -92,7 +94,7 @@ class Attempts:
         try:
             has_room = await self._template.load_all(self._limits.memory - protocol.LEAST_MEMORY_BYTES)
         except (WorkerStartFailed, OSError) as error:
-            log.error("modules were not loaded", error=str(error))
+            log.error("worker template cannot load modules", error=str(error))
             raise Overloaded(BROKEN, retry_after=BROKEN_RETRY_AFTER_SECONDS) from None
         slot.discard("modules")
         if not has_room:

@@ -189,7 +189,7 @@ def test_the_chart_needs_no_rules_and_no_dashboard(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([], "prints the password once, into the pod's log"),
+        ([], "prints the password once to the pod's log"),
         (["--set", "settings.blobs=s3://x,settings.metadata=dynamodb://x"], "Nobody can upload yet"),
         (["--set", "existingSecret=own"], "curl http://127.0.0.1:8000/readyz"),
     ],

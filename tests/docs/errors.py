@@ -26,20 +26,22 @@ An error is a problem document (`application/problem+json`, RFC 9457), and no ca
 `type` is always `about:blank`: the status says what kind of problem it is. `detail` is a sentence for people and can
 change in any version. `request_id` is also in the header `X-Request-ID` and in the server's log.
 
-429 and 503 have `Retry-After` in seconds. You may repeat a request after a 503 if it is a GET, HEAD, PUT or DELETE. A
-POST with an id may be repeated too: if the first one took effect, the second one gets 409.
+429 and 503 have `Retry-After` in seconds. After a 503, you can repeat a GET, HEAD, PUT or DELETE, even if the outcome
+of the first request is unknown. A POST with an id can be repeated too: if the first one took effect, the second one
+gets 409. Before you repeat `POST /original`, which generates the id, look for the picture in the listing.
 
 """
 _WHAT_TO_DO: Mapping[int, str] = {
     400: "Correct the request; `detail` names what is wrong. The same request always fails.",
     401: "Send credentials: `Authorization: Basic` or `Bearer`.",
-    403: "Ask for a size and options that the server allows, or [sign the URL](../how-to/sign-urls.md). If writing is "
-    "disabled, set `PYMAGER_USERS` or `PYMAGER_TOKENS`.",
+    403: "Ask for a size and options that the server allows, or [sign the URL](../how-to/sign-urls.md), again if its "
+    "signature has expired. If no credentials are configured, set `PYMAGER_USERS` or `PYMAGER_TOKENS`.",
     404: "Check the URL. After a DELETE, 404 is what you want.",
     405: "Use one of the methods in `Allow`.",
     408: "Send the body faster than `PYMAGER_MIN_RATE`, without long pauses.",
-    409: "Use `PUT` to replace the original. If it is the watermark that does not exist, upload it.",
-    412: "Read the original again, with its new `ETag`, and decide anew.",
+    409: "Use `PUT` to replace the original. If it is the watermark that does not exist, upload it. To sign URLs, set "
+    "`PYMAGER_SIGNING_KEYS`.",
+    412: "Read the original again, and use its new `ETag`.",
     413: "Send a smaller file, or raise `PYMAGER_MAX_BODY`.",
     415: "Send the file as it is, without `Content-Encoding`.",
     416: "Ask for a range within the size that `Content-Range` names.",
@@ -49,7 +51,7 @@ _WHAT_TO_DO: Mapping[int, str] = {
     501: "Send a body with `Content-Length`, or with `Transfer-Encoding: chunked`.",
     503: "Repeat the request after `Retry-After` seconds, with growing pauses. If `detail` says that the outcome is "
     "unknown, `GET /info/{id}` shows whether the request took effect.",
-    507: "Tell the operator: a store is full. Reads and deletes still work.",
+    507: "Tell the operator: a store is full. What is stored can still be read and deleted.",
 }
 """For each status what a client does."""
 _BY_HTTP: Mapping[int, str] = {

@@ -41,7 +41,12 @@ def _own(operation: Json) -> list[Json]:
 
 
 def _operation(method: str, path: str, parameters: list[Json], operation: Json) -> Iterator[str]:
-    yield f"## {method} {path}\n\n{_credentials(operation)}\n\n"
+    yield f"## {method} {path}\n\n"
+    described = operation.get("description", "")
+    if described:
+        yield f"{described}\n\n"
+    if "credentials" not in described:
+        yield f"{_credentials(operation)}\n\n"
     if parameters:
         yield "| parameter | in | description |\n|---|---|---|\n"
         for each in parameters:
@@ -73,6 +78,8 @@ def _described(parameter: Json) -> str:
     sentences = [parameter["description"]] if "description" in parameter else []
     if parameter["name"].startswith("If-"):
         sentences.append("Makes the request conditional (RFC 9110 section 13).")
+    if parameter["name"] == "Range":
+        sentences.append("The range of bytes to send (RFC 9110 section 14).")
     if "maximum" in schema:
         sentences.append(f"From {schema['minimum']} to {schema['maximum']}, by default {schema['default']}.")
     return " ".join(sentences)

@@ -100,7 +100,7 @@ async def test_sweep_says_what_it_would_delete_and_deletes_it(tmp_path: Path) ->
     assert orphan.exists(), "younger than the grace period"
     done = await command(tmp_path, "sweep", sweep_grace=0)
     assert (done.code, done.out.count("\n")) == (0, 1)
-    assert ", 1 orphans, " in done.out and ", 1 deleted (11 bytes), " in done.out
+    assert ", 1 orphan, " in done.out and ", 1 deleted (11 bytes), " in done.out
     assert not orphan.exists()
 
 

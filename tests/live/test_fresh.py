@@ -47,7 +47,7 @@ async def test_every_command_works(tmp_path: Path, unused: Stores) -> None:
     await run("warm", "--sizes", "8x6")
     assert (await run("check")).out == "2 originals checked, 0 lost or damaged\n"
     await run("sweep")
-    assert (await run("purges", "list")).out == "0 purges\n"
+    assert (await run("purges", "list")).out == "0 purges pending\n"
     await run("copy-blobs", unused.blobs, f"file:{copied}")
     await run("copy-metadata", unused.metadata, f"sqlite:///{copied}.db")
     assert (await run("hash-password", stdin="a password\n")).out.startswith("admin:$argon2")

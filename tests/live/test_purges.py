@@ -39,8 +39,8 @@ async def test_purges_wait_for_a_cache_that_is_down_and_are_listed_and_retried(t
             assert (failed.code, failed.out) == (1, "0 purges confirmed, 1 failed, 0 delivered by other processes\n")
             replies.append(Reply(200))
             retried = await command(tmp_path, "purges", "retry", **settings)
-            assert (retried.code, retried.out) == (0, "1 purges confirmed, 0 failed, 0 delivered by other processes\n")
-            assert (await command(tmp_path, "purges", "list", **settings)).out == "0 purges\n"
+            assert (retried.code, retried.out) == (0, "1 purge confirmed, 0 failed, 0 delivered by other processes\n")
+            assert (await command(tmp_path, "purges", "list", **settings)).out == "0 purges pending\n"
             shown = await command(tmp_path, "config", **settings)
             for text in (program.log, program.out, listed.out, failed.err, shown.out):
                 assert _SECRET not in text
@@ -53,7 +53,7 @@ async def test_purges_wait_for_a_cache_that_is_down_and_are_listed_and_retried(t
         ({"purgers": "nope:1"}, "PYMAGER_PURGERS: unknown purger 'nope:'"),
         (
             {"purgers": "varnish://a:1 varnish://a:1?method=ban", "cache_tags": "xkey"},
-            "must have a cache only once, got varnish://a:1 twice",
+            "must list each cache once, got varnish://a:1 twice",
         ),
     ],
     ids=["tags", "scheme", "twice"],

@@ -137,7 +137,7 @@ async def test_a_run_stops_if_the_picture_of_its_watermark_does_not_exist(librar
 async def test_options_of_the_command_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     settings = {"sizes": "80x60", "options": "q=70", "presets": "tall:x30"}
     for arguments, sentence in (
-        (["--presets", "tall", "--options", "q=70"], "--options needs --sizes beside --presets"),
+        (["--presets", "tall", "--options", "q=70"], "--options applies only to --sizes"),
         (["--presets", ","], "--presets: must be names of presets, or * for all, got ','"),
         (["--formats", ","], "--formats: must be output formats such as jpg,webp, got ','"),
         (["--presets", "high"], "--presets: there is no preset 'high'; presets: tall"),

@@ -108,8 +108,8 @@ async def test_a_catalog_that_was_wiped(place: Place) -> None:
     for arguments in (["sweep"], ["sweep", "--dry-run"]):
         done = await place.run(*arguments, blobs=blobs, catalog=wiped)
         assert done.code == _REFUSED, done
-        assert f"{2 * _COUNT} orphans, {2 * _COUNT} of them kept for now" in done.out
-        assert "pymager: no orphan was deleted: the blob store was swept with a newer catalog" in done.err
+        assert f"{2 * _COUNT} orphans, {2 * _COUNT} kept for now" in done.out
+        assert "pymager: no orphan was deleted: this catalog is older than the last sweep" in done.err
         assert await pictures(blobs) == before
     await assert_sound(place, blobs, catalog)
 
@@ -126,7 +126,7 @@ async def test_a_catalog_that_was_restored_from_last_week(place: Place) -> None:
         await until(lambda: len(program.logged("sweep refused")) >= 2, "sweeps")
         refused = program.logged("sweep refused")[0]
         assert (refused["level"], refused["orphaned_originals"], refused["deleted"]) == ("error", 1, 0)
-        assert "newer catalog" in refused["reason"]
+        assert "this catalog is older" in refused["reason"]
         assert program.logged("sweep finished") == []
         assert (await scraped(port)).total("pymager_sweeps_total", outcome="refused") >= 2
         assert (await client.get("/original/cat0")).status == 200

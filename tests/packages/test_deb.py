@@ -169,7 +169,7 @@ def test_a_command_works_on_the_services_data_as_the_manual_says(debian: Debian)
     page = debian.run("zcat", "/usr/share/man/man1/pymager.1.gz")
     (line,) = re.findall(r"(?ms)^(systemd\\-run.*?)$\n\.EE", page)
     said = debian.run("sh", "-c", line.replace(r"\e", "\\").replace(r"\-", "-"))
-    assert "1 originals checked, 0 lost or damaged" in said
+    assert "1 original checked, 0 lost or damaged" in said
 
 
 def test_a_wrong_setting_is_told_in_the_journal_and_not_tried_again(debian: Debian) -> None:

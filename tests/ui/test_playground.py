@@ -137,7 +137,7 @@ def test_a_signed_url_works_without_credentials(bench: Screen, served: Served) -
     signed = bench.page.locator(".signing pre").inner_text()
     assert served.get(signed.removeprefix(served.url)).status == 200
     assert re.search(r"\?exp=\d+&sig=[\w-]{43}$", signed)
-    bench.page.get_by_label("Valid for").select_option("never")
+    bench.page.get_by_label("Expires").select_option("never")
     bench.button("Sign").click()
     expect(bench.page.locator(".signing pre")).to_have_text(re.compile(r"webp\?sig=[\w-]{43}$"))
 
@@ -146,7 +146,7 @@ def test_a_server_without_a_key_says_that_it_cannot_sign(browser: Browser, tmp_p
     with serving(tmp_path, presets="card:40x30,q=50") as plain, screen(browser, plain.url) as tab:
         store(plain, {"scene": jpeg(400, 300, 1)})
         tab.signed_in("try/scene")
-        expect(tab.page.locator(".signing, .snippet").last).to_contain_text("PYMAGER_SIGNING_KEYS has no key")
+        expect(tab.page.locator(".signing, .snippet").last).to_contain_text("set PYMAGER_SIGNING_KEYS")
         tab.page.get_by_text("Preset", exact=True).first.click()
         becomes(tab, "/derived/scene@card.webp")
         markup = tab.page.locator(".snippet pre").nth(2).inner_text()
@@ -178,7 +178,7 @@ def test_only_the_latest_of_several_changes_is_shown(bench: Screen) -> None:
 
 def test_a_format_that_the_browser_does_not_show_still_has_its_numbers(bench: Screen) -> None:
     bench.page.get_by_label("Format").select_option("tiff")
-    expect(bench.page.locator(".notice").first).to_contain_text("Your browser does not show tiff files")
+    expect(bench.page.locator(".notice").first).to_contain_text("Your browser cannot show tiff files")
     expect(numbers(bench)).to_contain_text("tiff")  # type: ignore[arg-type]
 
 

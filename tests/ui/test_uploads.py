@@ -57,7 +57,7 @@ def test_an_id_that_exists_offers_another_one_or_to_replace(tab: Screen, served:
     tab.choose(("taken.png", third))
     expect(tab.entry("taken.png").get_by_label("Id of")).to_have_value("taken")
     tab.button("Upload 1 file").click()
-    tab.entry("taken.png").get_by_role("button", name="Replace what is there").click()
+    tab.entry("taken.png").get_by_role("button", name="Replace the existing picture").click()
     expect(tab.entry("taken.png")).to_have_attribute("data-state", "stored")
     assert served.get("/original/taken").body == third
 

@@ -116,7 +116,7 @@ def test_a_signature_is_a_400_while_signatures_are_off(folder: Path, photo: byte
         for path in paths(served.upload(photo)):
             assert served.get(path).status == 200
             for url in (signed(path), signed(path, 60), f"{path}?sig=a"):
-                assert_refused(served.get(url), 400, "signatures are off; PYMAGER_SIGNING_KEYS enables them")
+                assert_refused(served.get(url), 400, "because signed URLs are off")
 
 
 def test_everything_is_checked_before_anything_is_looked_up(required: Served, optional: Served) -> None:

@@ -76,8 +76,8 @@ def _check_scans(scans: int, size: tuple[int, ...], limits: PictureLimits) -> No
     max_scans = min(limits.scans, _MAX_FULL_SIZE_SCANS * limits.pixels // max(1, size[0] * size[1]))
     if scans > max_scans:
         raise Undecodable(
-            f"the JPEG has more than {max_scans} scans; at most {max_scans} are accepted for {size[0]}x{size[1]} "
-            "pixels; save it with fewer scans, or as a baseline JPEG"
+            f"the JPEG has more than {max_scans} scans, the limit for {size[0]}x{size[1]} pixels (PYMAGER_MAX_SCANS); "
+            "save it with fewer scans, or as a baseline JPEG"
         )
 
 

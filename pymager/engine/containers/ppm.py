@@ -61,8 +61,7 @@ def _check_header(data: Data) -> bytes:
     start = _COMMENT.sub(b"", data[:_MAX_HEADER_BYTES])
     if len(data) > _MAX_HEADER_BYTES and not _COMPLETE_HEADER.match(start):
         raise Undecodable(
-            f"the header of the PPM has more than {_MAX_HEADER_BYTES} bytes; at most {_MAX_HEADER_BYTES} are "
-            "accepted; save it without comments"
+            f"the header of the PPM has more than {_MAX_HEADER_BYTES} bytes, the limit; save it without comments"
         )
     if data[1] in _TEXT_KINDS:
         comments = sum(1 for _ in islice(re.finditer(rb"#", data), _MAX_COMMENTS + 1))

@@ -56,8 +56,8 @@ def _font_options(fragment: str) -> dict[str, Any]:
         return {"skip_system_fonts": True}
     if not fonts.can_be_read():
         raise Undecodable(
-            "the SVG has text, and fonts cannot be read here: this system has no Landlock, which PYMAGER_SANDBOX needs "
-            "for them"
+            "the SVG has text, which this server cannot draw: its kernel has no Landlock, and PYMAGER_SANDBOX is not "
+            "off; convert the text to paths"
         )
     return fonts.options()
 

@@ -166,7 +166,7 @@ def taken(id: str, candidate: Candidate, journal: Journal) -> str:
     """Why the candidate cannot have an id that has an original."""
     other = journal.source_of(id)
     if other is None or other == candidate.name:
-        return f"the id '{id}' belongs to a different picture"
+        return f"the id '{id}' has an original with other bytes; rename the file, or give another id in a list"
     return f"would get the same id as {other}: '{id}'; rename one of them"
 
 

@@ -74,8 +74,8 @@ class ListSource:
         columns = [column.strip().lower() for column in _row(line)]
         if "source" not in columns:
             raise ConfigurationError(
-                f"{_OPTION}: {self._file} must begin with a header that names the column source, and id if you like; "
-                f"or each line must be an object of JSON. It begins with '{printable(line[:60])}'"
+                f"{_OPTION}: {self._file} must begin with a header that names the column source and optionally id, or "
+                f"each line must be a JSON object. It begins with '{printable(line[:60])}'"
             )
         return columns
 
@@ -93,14 +93,17 @@ class ListSource:
             case _ if registry.has_tree(entry.source):
                 return await self._in_tree(entry.source, given)
             case unknown:
-                raise ImportRefused(f"no sources are known with '{printable(unknown)}:'")
+                raise ImportRefused(
+                    f"unknown scheme '{printable(unknown)}:'; a source must be a path, or a URL such as http:, https:, "
+                    "file: or s3:"
+                )
 
     async def _in_tree(self, source: str, given: str | None) -> Candidate:
         place, _, parameters = source.partition("?")
         scheme, _, rest = place.partition("://")
         root, _, name = rest.partition("/")
         if not name:
-            raise ImportRefused("names no object")
+            raise ImportRefused("must name an object, such as s3://BUCKET/cat.jpg")
         url = f"{scheme}://{root}" + (f"?{parameters}" if parameters else "")
         return TreeEntry(await self._trees.get(url), f"{scheme}://{root}", unquote(name), None, given)
 
@@ -118,7 +121,7 @@ def _row(line: str) -> list[str]:
     try:
         [row] = csv.reader([line], strict=True)
     except (csv.Error, ValueError):
-        raise ImportRefused("is not a line of CSV; a field cannot contain a line end") from None
+        raise ImportRefused("must be a line of CSV; a field cannot contain a line end") from None
     return row
 
 
@@ -134,9 +137,9 @@ def _from_json(line: str) -> Entry:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):
-        raise ImportRefused("is not an object of JSON") from None
+        raise ImportRefused("must be a JSON object") from None
     if not isinstance(fields, dict):
-        raise ImportRefused("is not an object of JSON")
+        raise ImportRefused("must be a JSON object")
     return _entry(fields.get("source"), fields.get("id"))
 
 
@@ -144,5 +147,5 @@ def _entry(source: object, id: object) -> Entry:
     if not isinstance(source, str) or not source or "\0" in source:
         raise ImportRefused("has no source")
     if id is not None and not isinstance(id, str):
-        raise ImportRefused("has an id that is not a text")
+        raise ImportRefused("has an id that is not a string")
     return Entry(source, id)

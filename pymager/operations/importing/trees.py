@@ -98,7 +98,7 @@ class Trees:
         """The open tree. Raises `ImportRefused` and `Unavailable`."""
         if url not in self._trees:
             if len(self._trees) >= _MAX_OPEN_TREES:
-                raise ImportRefused(f"names another bucket; a list can name {_MAX_OPEN_TREES} of them")
+                raise ImportRefused(f"names one more bucket; a list can use at most {_MAX_OPEN_TREES}")
             try:
                 self._trees[url] = await self._stack.enter_async_context(registry.load_tree(url))
             except ConfigurationError as error:

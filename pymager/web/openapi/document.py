@@ -30,6 +30,7 @@ _SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}]
 # Credentials are needed only with PYMAGER_SIGNATURES=required, for a URL without a signature.
 _READ_SECURITY: list[dict[str, list[str]]] = [{}, *_SECURITY]
 _BINARY = {"type": "string", "format": "binary"}
+_PICTURE = _BINARY | {"description": "The picture's bytes. Any Content-Type is accepted, except `multipart/*`."}
 _TEXT = {"schema": {"type": "string"}}
 _PAGE_FILES = dict.fromkeys(("text/css", "text/javascript", "image/svg+xml"), _TEXT)
 _VALIDATORS = ("ETag", "Last-Modified")
@@ -37,6 +38,13 @@ _READ_CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modi
 _WRITE_CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match")
 _INFO_VALIDATORS = ("ETag",)
 _INFO_CONDITIONS = ("If-Match", "If-None-Match")
+_READ_TEXTS = {403: "The signature is missing, wrong or expired."}
+_VARIANT_TEXTS = {
+    403: "The size or an option is not allowed, or the signature is missing, wrong or expired.",
+    404: "There is no original with this id, or no such preset or frame.",
+    409: "The original of the watermark does not exist.",
+}
+_SIGN_TEXTS = {404: "There is no such preset.", 409: "There is no key, or signatures are off."}
 
 
 async def openapi(request: web.Request) -> web.Response:
@@ -128,7 +136,7 @@ def _read(
             "200": _response(description, content, *validators, "Content-Length"),
             "304": _response("Not modified.", {}, *validators),
         }
-        | problems(400, 401, 403, 404, 412, 429, 500, 503),
+        | problems(400, 401, 403, 404, 412, 429, 500, 503, texts=_READ_TEXTS),
     }
 
 
@@ -151,7 +159,7 @@ def _derived(content: dict[str, Any], description: str) -> dict[str, Any]:
     read = _read(content, description)
     return read | {
         "parameters": OPTION_PARAMETERS + read["parameters"],
-        "responses": read["responses"] | problems(409, 422, 507),
+        "responses": read["responses"] | problems(403, 404, 409, 422, 507, texts=_VARIANT_TEXTS),
     }
 
 
@@ -176,7 +184,7 @@ def _put() -> dict[str, Any]:
     return {
         "security": _SECURITY,
         "parameters": conditions(*_WRITE_CONDITIONS),
-        "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": _BINARY}}},
+        "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": _PICTURE}}},
         "responses": {
             "200": _response(
                 "The original was replaced, or has these bytes already.", json_of("Original"), *_VALIDATORS
@@ -215,7 +223,7 @@ def _sign() -> dict[str, Any]:
         "description": "Signs the URL of a picture, as `pymager sign` does. 409 if there is no key.",
         "requestBody": {"required": True, "content": json_of("UrlToSign")},
         "responses": {"200": _response("The signed URL.", json_of("SignedUrl"))}
-        | problems(400, 401, 403, 404, 408, 409, 413, 415, 429, 503),
+        | problems(400, 401, 403, 404, 408, 409, 413, 415, 429, 503, texts=_SIGN_TEXTS),
     }
 
 
@@ -230,7 +238,9 @@ def _page(content: dict[str, Any], description: str, more: dict[str, Any] | None
 def _page_config(content: dict[str, Any], description: str) -> dict[str, Any]:
     return {
         "security": _READ_SECURITY,
-        "responses": {"200": _response(description, content)} | problems(401, 403, 404, 429, 503),
+        "description": "Needs no credentials. With credentials, the response also has presets, watermarks and sizes.",
+        "responses": {"200": _response(description, content)}
+        | problems(401, 403, 404, 429, 503, texts={404: "The web page is off."}),
     }
 
 

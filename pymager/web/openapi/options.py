@@ -7,6 +7,7 @@ from pymager.variants.grammar import IGNORED
 from pymager.variants.options import OPTIONS, Option
 
 _CLASS_OR_LETTER = re.compile(r"\[[^\]]*\]|[A-Za-z]")
+_LETTER = re.compile(r"[A-Za-z]")
 
 
 def any_case(pattern: str) -> str:
@@ -23,7 +24,7 @@ def _parameter(option: Option) -> dict[str, Any]:
     return {
         "name": option.name,
         "in": "query",
-        "description": f"Takes {option.takes}. Upper and lower case are equal.",
+        "description": f"Takes {option.takes}." + (" Not case-sensitive." if _LETTER.search(option.pattern) else ""),
         "schema": {
             "type": "string",
             "format": f"option-{option.name}",

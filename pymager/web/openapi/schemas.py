@@ -1,5 +1,6 @@
 """What the paths of the OpenAPI document share: schemas, parameters, headers and problem documents."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pymager import names
@@ -231,14 +232,14 @@ SCHEMAS = {
 }
 
 _STATUS_DESCRIPTIONS = {
-    400: "The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there.",
+    400: "The request is invalid; `detail` says what is wrong.",
     401: "Credentials are missing or wrong.",
-    403: "The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled.",
-    404: "There is no original with this id, no such preset or frame, or no such route.",
+    403: "No credentials are configured, so nobody can do this.",
+    404: "There is no original with this id.",
     408: "The request's body stalled.",
-    409: "An original with this id already exists, the original of the watermark does not exist, or no key can sign.",
+    409: "An original with this id already exists.",
     412: "A precondition does not hold.",
-    413: "The picture is too large.",
+    413: "The body is too large.",
     415: "The request's body has a Content-Encoding.",
     416: "The range contains no byte of the original.",
     422: "The picture crashes, hangs or overloads its decoder, or the picture or the variant exceeds a limit.",
@@ -282,12 +283,12 @@ def json_of(schema: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
 
-def problems(*statuses: int) -> dict[str, Any]:
-    """Responses with problem documents (RFC 9457)."""
+def problems(*statuses: int, texts: Mapping[int, str] | None = None) -> dict[str, Any]:
+    """Responses with problem documents (RFC 9457). `texts` are descriptions that are not the usual ones."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         str(status): {
-            "description": _STATUS_DESCRIPTIONS[status],
+            "description": (texts or {}).get(status, _STATUS_DESCRIPTIONS[status]),
             "headers": headers(*((_PROBLEM_HEADERS[status],) if status in _PROBLEM_HEADERS else ())),
             "content": content,
         }

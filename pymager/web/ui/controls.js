@@ -98,7 +98,7 @@ export function controls(original, config) {
     h(
       "div",
       { class: "pair", "data-for": "both" },
-      choice("gravity", "Keep", [...directions, ["smart", "smart", "The part that stands out"], ["point", "point", "A point of the picture"]], "center", { class: "compass" }),
+      choice("gravity", "Part to keep", [...directions, ["smart", "smart", "The part that stands out"], ["point", "point", "A point of the picture"]], "center", { class: "compass" }),
       h(
         "div",
         { class: "point" },

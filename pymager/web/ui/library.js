@@ -128,7 +128,7 @@ function visitor() {
       { class: "card" },
       h("h2", {}, "Sign in"),
       form(),
-      h("p", { class: "hint" }, "The terminal shows the name and the password when pymager starts for the first time."),
+      h("p", { class: "hint" }, "If you have configured no users, pymager printed the first user's name and password when it first started."),
     ),
     h(
       "form",

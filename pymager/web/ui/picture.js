@@ -66,25 +66,25 @@ export function view(id, config) {
   async function remove(original) {
     const gone = await confirm({
       title: "Delete this picture?",
-      text: "The original and all of its sizes are deleted at once, for everybody. There is no way back.",
+      text: "The original and all of its variants are deleted. This cannot be undone. Caches and browsers can show the picture until their copy expires.",
       yes: "Delete",
       danger: true,
       action: () => api.remove(id, original.sha256),
     });
     if (!gone) return;
-    announce(`${id} is deleted.`);
+    announce(`${id} was deleted.`);
     location.hash = "#/";
   }
 
   async function replace(original, file) {
     const replaced = await confirm({
       title: "Replace this picture?",
-      text: `${file.name} (${bytes(file.size)}) takes its place under the same id. The picture of today is deleted.`,
+      text: `${file.name} (${bytes(file.size)}) takes its place under the same id. The current picture is deleted.`,
       yes: "Replace",
       action: () => upload(file, id, { replaces: original.sha256 }),
     });
     if (!replaced) return;
-    announce(`${id} is replaced.`);
+    announce(`${id} was replaced.`);
     load();
   }
 

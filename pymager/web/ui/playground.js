@@ -10,9 +10,9 @@ import { pathOf } from "./variant.js";
 
 const TYPING_MS = 250;
 const EXPIRIES = [
-  ["3600", "1 hour"],
-  ["86400", "1 day"],
-  ["604800", "7 days"],
+  ["3600", "in 1 hour"],
+  ["86400", "in 1 day"],
+  ["604800", "in 7 days"],
   ["", "never"],
 ];
 
@@ -144,7 +144,7 @@ function workbench(original, config) {
       size = { width: image.naturalWidth, height: image.naturalHeight };
     } catch {
       image.removeAttribute("src");
-      message.replaceChildren(h("p", { class: "notice" }, `Your browser does not show ${data.get("format")} files. The numbers are right all the same.`));
+      message.replaceChildren(h("p", { class: "notice" }, `Your browser cannot show ${data.get("format")} files. The size and the time are still correct.`));
     }
     if (signal.aborted) return;
     numbers.replaceChildren(...rows(blob, ms, size));
@@ -206,8 +206,8 @@ function snippet(name, text) {
 function signing(path, base, config) {
   if (!session.user) return null;
   const title = h("h3", {}, "Signed URL");
-  if (!config.signing) return h("div", { class: "snippet" }, title, h("p", { class: "hint" }, "PYMAGER_SIGNING_KEYS has no key, so no URL can be signed."));
-  const expiry = h("select", { "aria-label": "Valid for" }, EXPIRIES.map(([value, text]) => h("option", { value }, text)));
+  if (!config.signing) return h("div", { class: "snippet" }, title, h("p", { class: "hint" }, "Signed URLs are off. To use them, set PYMAGER_SIGNING_KEYS, and do not set PYMAGER_SIGNATURES to off."));
+  const expiry = h("select", { "aria-label": "Expires" }, EXPIRIES.map(([value, text]) => h("option", { value }, text)));
   const out = h("div", {});
   const sign = async () => {
     out.replaceChildren(h("p", { class: "hint" }, "Signing…"));
@@ -222,7 +222,7 @@ function signing(path, base, config) {
     "div",
     { class: "snippet signing" },
     title,
-    h("div", { class: "row" }, h("label", {}, "Valid for ", expiry), h("button", { type: "button", onclick: sign }, "Sign")),
+    h("div", { class: "row" }, h("label", {}, "Expires ", expiry), h("button", { type: "button", onclick: sign }, "Sign")),
     out,
   );
 }

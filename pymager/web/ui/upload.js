@@ -74,7 +74,7 @@ function tell() {
   const label = waiting.length === 1 ? "Upload 1 file" : `Upload ${waiting.length} files`;
   summary.replaceChildren(
     ...(waiting.length && !busy ? [h("button", { type: "button", class: "primary", onclick: sendAll }, label)] : []),
-    ...(stored.length && !busy ? [h("button", { type: "button", class: "quiet", onclick: clear }, "Clear what is stored")] : []),
+    ...(stored.length && !busy ? [h("button", { type: "button", class: "quiet", onclick: clear }, "Clear finished uploads")] : []),
     h("p", { "aria-live": "polite" }, texts.join(", ") + (texts.length ? "." : "")),
   );
 }
@@ -195,7 +195,7 @@ class Entry {
     const retry = ["Try again", () => this.send()];
     const remove = ["Remove", () => this.remove()];
     if (error.status !== 409) return this.offer(retry, remove);
-    const replace = ["Replace what is there", () => this.send(true)];
+    const replace = ["Replace the existing picture", () => this.send(true)];
     return this.offer(["Use another id", () => this.otherId()], replace, remove);
   }
 

@@ -67,7 +67,7 @@ async def test_a_row_without_a_description_gets_one_only_if_it_is_needed() -> No
 
 async def test_a_frame_beyond_the_last_is_not_found_before_a_worker_is_asked() -> None:
     assert (await resolved(original(), frame=19)).frame == 19
-    with pytest.raises(FrameNotFound, match="no frame or page 20: it has 20, and the first is 0"):
+    with pytest.raises(FrameNotFound, match="no frame or page 20: it has 20, numbered from 0"):
         await resolved(original(), frame=20)
     assert (await resolved(original("tiff", 3), frame=2)).frame == 2
     assert (await resolved(original(frames=None), frame=999)).frame == 999, "a worker process decides"

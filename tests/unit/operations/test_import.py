@@ -84,7 +84,9 @@ async def test_what_cannot_be_imported_is_named_with_the_reason(
     assert reasons[second] == f"would get the same id as {folder / first}: 'a_cat'; rename one of them"
     assert reasons["large.jpg"] == "has 101 bytes; PYMAGER_MAX_BODY allows 100"
     assert reasons["link.jpg"] == "is a symbolic link, which import does not follow"
-    assert reasons["taken.jpg"] == "the id 'taken' belongs to a different picture"
+    assert reasons["taken.jpg"] == (
+        "the id 'taken' has an original with other bytes; rename the file, or give another id in a list"
+    )
     assert reasons.keys() == {second, "dog.jpg", "large.jpg", "link.jpg", "taken.jpg"}
 
 

@@ -67,10 +67,10 @@ async def test_a_list_is_csv_or_jsonl(tmp_path: Path, text: str) -> None:
         ("a b,x.jpg", "the id contains the character"),
         ("cat,", "has no source"),
         ("cat,x.jpg,more", "has 3 fields, and the header has 2"),
-        ('cat,"x.jpg', "is not a line of CSV"),
-        ("cat,ftp://example.org/x.jpg", "no sources are known with 'ftp:'"),
+        ('cat,"x.jpg', "must be a line of CSV"),
+        ("cat,ftp://example.org/x.jpg", "unknown scheme 'ftp:'"),
         ("cat,s3://BUCKET/x.jpg", "the bucket name in the s3 URL must be"),
-        ("cat,s3://bucket/", "names no object"),
+        ("cat,s3://bucket/", "must name an object"),
         ("cat,x\0.jpg", "has no source"),
     ],
 )
@@ -170,7 +170,7 @@ async def test_a_checkpoint_is_not_believed_about_what_exists(place: Place, tmp_
     await place.put("another picture")
     screen = io.StringIO()
     assert (await imported(place, folder, screen, checkpoint=checkpoint)).failed == 1
-    assert "the id 'cat' belongs to a different picture" in screen.getvalue()
+    assert "the id 'cat' has an original with other bytes; rename the file, or" in screen.getvalue()
 
 
 def test_a_record_is_there_after_a_kill(tmp_path: Path) -> None:

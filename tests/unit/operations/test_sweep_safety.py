@@ -247,7 +247,7 @@ async def test_a_catalog_that_was_wiped_costs_no_original(blobs: HookedBlobs, de
     await deployment.pair(blobs, wiped, adopt=True)
     for _ in range(3):
         report = await swept(blobs, wiped, grace=0.0)
-        assert "newer catalog" in (report.refusal or "")
+        assert "this catalog is older" in (report.refusal or "")
     assert await pictures(blobs) == before
     assert wiped.calls["fence"] == 0
 
@@ -262,14 +262,14 @@ async def test_a_catalog_that_was_restored_from_last_week_costs_no_original_unti
     for _ in range(3):
         report = await swept(blobs, last_week, grace=0.0)
         assert (report.orphans, report.waiting, report.deleted) == (2, 2, 0)
-        assert "newer catalog" in (report.refusal or "")
+        assert "this catalog is older" in (report.refusal or "")
     await last_week.add(new)  # the revision was not fenced
     await last_week.remove("dog")
     assert await pictures(blobs) == before
     assert (await swept(blobs, last_week, grace=0.0, force=True)).deleted == 2
     assert (await swept(blobs, last_week, grace=0.0)).refusal is None
     report = await swept(blobs, metadata, grace=0.0)  # the newer one comes back, and is the older one now
-    assert "newer catalog" in (report.refusal or "")
+    assert "this catalog is older" in (report.refusal or "")
 
 
 async def test_the_catalog_of_another_deployment_costs_no_original(

@@ -284,7 +284,10 @@ def test_watermarks_can_be_a_table_or_text_and_are_known_to_options_and_presets(
         ("watermarks = {logo = 5}", "must be a table of watermarks"),
         ("[watermarks.logo]\nimage = 'a'\nscale = 0.1234", "with up to 3 decimals, got '0.1234'"),
         ("[watermarks.logo]\nimage = 'a'\nopacity = 1e-5", "with up to 3 decimals, got '1e-05'"),
-        ("[watermarks.logo]\nimage = 'a,b'", "watermark logo: 'b' is none of image, gravity, scale, opacity, margin"),
+        (
+            "[watermarks.logo]\nimage = 'a,b'",
+            "watermark logo: unknown field 'b'; the fields are image, ",
+        ),
     ],
 )
 def test_a_wrong_table_of_watermarks_is_an_error(tmp_path: Path, text: str, said: str) -> None:
@@ -296,11 +299,11 @@ def test_a_wrong_table_of_watermarks_is_an_error(tmp_path: Path, text: str, said
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("sizes = [800]", "must be a list, or text with items separated by commas or spaces, got 800"),
+        ("sizes = [800]", "must be a list, or text, got 800"),
         ("host = 5", "must be text, got 5"),
-        ("users = 5", "must be a table, or text with name:hash pairs separated by spaces"),
-        ("signing_keys = 5", "must be a list, or text with items separated by commas or spaces"),
-        ("users = {ada = 5}", "must be a table, or text with name:hash pairs separated by spaces"),
+        ("users = 5", "must be a table, or text"),
+        ("signing_keys = 5", "must be a list, or text"),
+        ("users = {ada = 5}", "must be a table, or text"),
         ("metadata = 5", "must be text"),
     ],
 )

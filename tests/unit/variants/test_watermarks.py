@@ -14,14 +14,18 @@ def test_a_watermark_has_defaults_for_everything_but_its_image() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("Logo", "image=a", "the name of a watermark is 1 to 32 of a-z, 0-9, '_' and '-', got 'Logo'"),
+        ("Logo", "image=a", "the name of a watermark must be 1 to 32 characters of a-z, 0-9, '_' and '-', got 'Logo'"),
         ("", "image=a", "the name of a watermark"),
         ("a" * 33, "image=a", "the name of a watermark"),
-        ("logo", "", "watermark logo: needs the id of an original, such as image=brand"),
+        ("logo", "", "watermark logo: must have the id of an original, such as image=brand"),
         ("logo", "image=a/b", "watermark logo: image must be the id of an original, got 'a/b'"),
         ("logo", "image=", "watermark logo: image must be the id of an original, got ''"),
         ("logo", "image=a,image=b", "watermark logo: image is given more than once"),
-        ("logo", "image=a,size=2", "watermark logo: 'size' is none of image, gravity, scale, opacity, margin"),
+        (
+            "logo",
+            "image=a,size=2",
+            "watermark logo: unknown field 'size'; the fields are image, gravity, ",
+        ),
         ("logo", "image=a,gravity=smart", "gravity must be one of center, north, "),
         ("logo", "image=a,gravity=0.5,0.5", "gravity must be one of"),
         ("logo", "image=a,scale=0", "scale must be a number greater than 0 and at most 1, with up to 3 decimals"),
