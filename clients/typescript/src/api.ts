@@ -125,43 +125,43 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Takes true or false. Upper and lower case are equal. */
+                    /** @description Takes true or false. Not case-sensitive. */
                     animated?: string;
-                    /** @description Takes a color as rrggbb or rrggbbaa in hexadecimal digits. Upper and lower case are equal. */
+                    /** @description Takes a color as rrggbb or rrggbbaa in hexadecimal digits. Not case-sensitive. */
                     bg?: string;
-                    /** @description Takes a number from 0.3 to 100 with up to 3 decimals. Upper and lower case are equal. */
+                    /** @description Takes a number from 0.3 to 100 with up to 3 decimals. */
                     blur?: string;
-                    /** @description Takes x,y,width,height in whole pixels, such as 10,0,300,200, or in percent, such as 10p,0p,50p,100p; the part must not be empty. Upper and lower case are equal. */
+                    /** @description Takes x,y,width,height in whole pixels, such as 10,0,300,200, or in percent, such as 10p,0p,50p,100p; the part must not be empty. Not case-sensitive. */
                     crop?: string;
-                    /** @description Takes a number from 1 to 4 with up to 2 decimals. Upper and lower case are equal. */
+                    /** @description Takes a number from 1 to 4 with up to 2 decimals. */
                     dpr?: string;
-                    /** @description Takes true or false. Upper and lower case are equal. */
+                    /** @description Takes true or false. Not case-sensitive. */
                     enlarge?: string;
                     /** @description When the signature expires, in seconds since 1970. Only in a URL with `sig`. */
                     exp?: string;
-                    /** @description Takes one of cover, contain, inside, fill. Upper and lower case are equal. */
+                    /** @description Takes one of cover, contain, inside, fill. Not case-sensitive. */
                     fit?: string;
-                    /** @description Takes h, v or hv. Upper and lower case are equal. */
+                    /** @description Takes h, v or hv. Not case-sensitive. */
                     flip?: string;
-                    /** @description Takes the number of a frame or page; the first is 0. Upper and lower case are equal. */
+                    /** @description Takes the number of a frame or page; the first is 0. */
                     frame?: string;
-                    /** @description Takes a direction such as north or southeast, center, smart, or a point such as 0.3,0.75 in fractions from 0 to 1 with up to 3 decimals. Upper and lower case are equal. */
+                    /** @description Takes a direction such as north or southeast, center, smart, or a point such as 0.3,0.75 in fractions from 0 to 1 with up to 3 decimals. Not case-sensitive. */
                     gravity?: string;
-                    /** @description Takes true or false. Upper and lower case are equal. */
+                    /** @description Takes true or false. Not case-sensitive. */
                     gray?: string;
-                    /** @description Takes a whole number from 1 to 100. Upper and lower case are equal. */
+                    /** @description Takes a whole number from 1 to 100. */
                     q?: string;
-                    /** @description Takes 0, 90, 180 or 270. Upper and lower case are equal. */
+                    /** @description Takes 0, 90, 180 or 270. */
                     rotate?: string;
-                    /** @description Takes a number from 0.3 to 10 with up to 3 decimals. Upper and lower case are equal. */
+                    /** @description Takes a number from 0.3 to 10 with up to 3 decimals. */
                     sharpen?: string;
                     /** @description Signature of the URL; must be the last parameter. `pymager sign` makes one. */
                     sig?: string;
-                    /** @description Takes a whole number from 0 to 255. Upper and lower case are equal. */
+                    /** @description Takes a whole number from 0 to 255. */
                     trim?: string;
                     /** @description Ignored. Change it to bypass a cache. */
                     v?: string;
-                    /** @description Takes the name of a watermark in PYMAGER_WATERMARKS. Upper and lower case are equal. */
+                    /** @description Takes the name of a watermark in PYMAGER_WATERMARKS. Not case-sensitive. */
                     watermark?: string;
                 };
                 header?: {
@@ -217,7 +217,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -240,7 +240,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description The size or an option is not allowed, or the signature is missing, wrong or expired. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -251,7 +251,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description There is no original with this id, or no such preset or frame. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -262,7 +262,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description An original with this id already exists, the original of the watermark does not exist, or no key can sign. */
+                /** @description The original of the watermark does not exist. */
                 409: {
                     headers: {
                         "Cache-Control": string;
@@ -350,43 +350,43 @@ export interface paths {
         head: {
             parameters: {
                 query?: {
-                    /** @description Takes true or false. Upper and lower case are equal. */
+                    /** @description Takes true or false. Not case-sensitive. */
                     animated?: string;
-                    /** @description Takes a color as rrggbb or rrggbbaa in hexadecimal digits. Upper and lower case are equal. */
+                    /** @description Takes a color as rrggbb or rrggbbaa in hexadecimal digits. Not case-sensitive. */
                     bg?: string;
-                    /** @description Takes a number from 0.3 to 100 with up to 3 decimals. Upper and lower case are equal. */
+                    /** @description Takes a number from 0.3 to 100 with up to 3 decimals. */
                     blur?: string;
-                    /** @description Takes x,y,width,height in whole pixels, such as 10,0,300,200, or in percent, such as 10p,0p,50p,100p; the part must not be empty. Upper and lower case are equal. */
+                    /** @description Takes x,y,width,height in whole pixels, such as 10,0,300,200, or in percent, such as 10p,0p,50p,100p; the part must not be empty. Not case-sensitive. */
                     crop?: string;
-                    /** @description Takes a number from 1 to 4 with up to 2 decimals. Upper and lower case are equal. */
+                    /** @description Takes a number from 1 to 4 with up to 2 decimals. */
                     dpr?: string;
-                    /** @description Takes true or false. Upper and lower case are equal. */
+                    /** @description Takes true or false. Not case-sensitive. */
                     enlarge?: string;
                     /** @description When the signature expires, in seconds since 1970. Only in a URL with `sig`. */
                     exp?: string;
-                    /** @description Takes one of cover, contain, inside, fill. Upper and lower case are equal. */
+                    /** @description Takes one of cover, contain, inside, fill. Not case-sensitive. */
                     fit?: string;
-                    /** @description Takes h, v or hv. Upper and lower case are equal. */
+                    /** @description Takes h, v or hv. Not case-sensitive. */
                     flip?: string;
-                    /** @description Takes the number of a frame or page; the first is 0. Upper and lower case are equal. */
+                    /** @description Takes the number of a frame or page; the first is 0. */
                     frame?: string;
-                    /** @description Takes a direction such as north or southeast, center, smart, or a point such as 0.3,0.75 in fractions from 0 to 1 with up to 3 decimals. Upper and lower case are equal. */
+                    /** @description Takes a direction such as north or southeast, center, smart, or a point such as 0.3,0.75 in fractions from 0 to 1 with up to 3 decimals. Not case-sensitive. */
                     gravity?: string;
-                    /** @description Takes true or false. Upper and lower case are equal. */
+                    /** @description Takes true or false. Not case-sensitive. */
                     gray?: string;
-                    /** @description Takes a whole number from 1 to 100. Upper and lower case are equal. */
+                    /** @description Takes a whole number from 1 to 100. */
                     q?: string;
-                    /** @description Takes 0, 90, 180 or 270. Upper and lower case are equal. */
+                    /** @description Takes 0, 90, 180 or 270. */
                     rotate?: string;
-                    /** @description Takes a number from 0.3 to 10 with up to 3 decimals. Upper and lower case are equal. */
+                    /** @description Takes a number from 0.3 to 10 with up to 3 decimals. */
                     sharpen?: string;
                     /** @description Signature of the URL; must be the last parameter. `pymager sign` makes one. */
                     sig?: string;
-                    /** @description Takes a whole number from 0 to 255. Upper and lower case are equal. */
+                    /** @description Takes a whole number from 0 to 255. */
                     trim?: string;
                     /** @description Ignored. Change it to bypass a cache. */
                     v?: string;
-                    /** @description Takes the name of a watermark in PYMAGER_WATERMARKS. Upper and lower case are equal. */
+                    /** @description Takes the name of a watermark in PYMAGER_WATERMARKS. Not case-sensitive. */
                     watermark?: string;
                 };
                 header?: {
@@ -429,7 +429,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -452,7 +452,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description The size or an option is not allowed, or the signature is missing, wrong or expired. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -463,7 +463,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description There is no original with this id, or no such preset or frame. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -474,7 +474,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description An original with this id already exists, the original of the watermark does not exist, or no key can sign. */
+                /** @description The original of the watermark does not exist. */
                 409: {
                     headers: {
                         "Cache-Control": string;
@@ -673,7 +673,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -696,7 +696,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description The signature is missing, wrong or expired. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -707,7 +707,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description There is no original with this id. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -814,7 +814,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -837,7 +837,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description The signature is missing, wrong or expired. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -848,7 +848,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description There is no original with this id. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -1000,7 +1000,7 @@ export interface paths {
                         "application/json": components["schemas"]["Page"];
                     };
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -1023,7 +1023,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description No credentials are configured, so nobody can do this. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -1093,7 +1093,7 @@ export interface paths {
                         "application/json": components["schemas"]["Original"];
                     };
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -1116,7 +1116,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description No credentials are configured, so nobody can do this. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -1138,7 +1138,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The picture is too large. */
+                /** @description The body is too large. */
                 413: {
                     headers: {
                         "Cache-Control": string;
@@ -1236,7 +1236,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -1259,7 +1259,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description No credentials are configured, so nobody can do this. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -1411,7 +1411,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -1434,7 +1434,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description The signature is missing, wrong or expired. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -1445,7 +1445,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description There is no original with this id. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -1566,7 +1566,7 @@ export interface paths {
                         "application/json": components["schemas"]["Original"];
                     };
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -1589,7 +1589,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description No credentials are configured, so nobody can do this. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -1622,7 +1622,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The picture is too large. */
+                /** @description The body is too large. */
                 413: {
                     headers: {
                         "Cache-Control": string;
@@ -1731,7 +1731,7 @@ export interface paths {
                         "application/json": components["schemas"]["Original"];
                     };
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -1754,7 +1754,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description No credentials are configured, so nobody can do this. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -1776,7 +1776,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description An original with this id already exists, the original of the watermark does not exist, or no key can sign. */
+                /** @description An original with this id already exists. */
                 409: {
                     headers: {
                         "Cache-Control": string;
@@ -1787,7 +1787,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The picture is too large. */
+                /** @description The body is too large. */
                 413: {
                     headers: {
                         "Cache-Control": string;
@@ -1884,7 +1884,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -1907,7 +1907,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description No credentials are configured, so nobody can do this. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -1918,7 +1918,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description There is no original with this id. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -2015,7 +2015,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -2038,7 +2038,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description The signature is missing, wrong or expired. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -2049,7 +2049,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description There is no original with this id. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -2223,7 +2223,7 @@ export interface paths {
                         "application/json": components["schemas"]["SignedUrl"];
                     };
                 };
-                /** @description The id, form, picture, format, option, limit or cursor is invalid, or `sig` or `exp` cannot stand there. */
+                /** @description The request is invalid; `detail` says what is wrong. */
                 400: {
                     headers: {
                         "Cache-Control": string;
@@ -2246,7 +2246,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description No credentials are configured, so nobody can do this. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -2257,7 +2257,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description There is no such preset. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -2279,7 +2279,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description An original with this id already exists, the original of the watermark does not exist, or no key can sign. */
+                /** @description There is no key, or signatures are off. */
                 409: {
                     headers: {
                         "Cache-Control": string;
@@ -2290,7 +2290,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The picture is too large. */
+                /** @description The body is too large. */
                 413: {
                     headers: {
                         "Cache-Control": string;
@@ -2393,7 +2393,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description There is no original with this id. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -2455,7 +2455,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description There is no original with this id. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -2489,6 +2489,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description Needs no credentials. With credentials, the response also has presets, watermarks and sizes. */
         get: {
             parameters: {
                 query?: never;
@@ -2521,7 +2522,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description No credentials are configured, so nobody can do this. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -2532,7 +2533,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description The web page is off. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -2573,6 +2574,7 @@ export interface paths {
         post?: never;
         delete?: never;
         options?: never;
+        /** @description Needs no credentials. With credentials, the response also has presets, watermarks and sizes. */
         head: {
             parameters: {
                 query?: never;
@@ -2603,7 +2605,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The size or an option is not allowed, the signature is missing, wrong or expired, or writing is disabled. */
+                /** @description No credentials are configured, so nobody can do this. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -2614,7 +2616,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description There is no original with this id, no such preset or frame, or no such route. */
+                /** @description The web page is off. */
                 404: {
                     headers: {
                         "Cache-Control": string;
