@@ -1,18 +1,14 @@
 """The composition root: settings in, open components out. The one place that knows all parts."""
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 
 from pymager import registry
-from pymager.engine.limits import PictureLimits
 from pymager.errors import ConfigurationError, NoSpace, Unavailable
-from pymager.formats import Encoding
 from pymager.library import dates, deployment
 from pymager.library.derivation import Derivation
 from pymager.library.descriptions import Descriptions
@@ -28,23 +24,14 @@ from pymager.ports import BlobStore, MetadataStore, Purger
 from pymager.purging.delivery import Delivery
 from pymager.purging.tags import Tags
 from pymager.sandbox import confinement
+from pymager.settings import translation
 from pymager.settings.model import Settings
-from pymager.settings.sources import without_password
 from pymager.telemetry.families import SANDBOX
 from pymager.telemetry.metrics import Metrics
 from pymager.telemetry.observer import OFF, Observer
 from pymager.telemetry.shared_memory import SharedMetrics
 from pymager.telemetry.stores import ObservedBlobs, ObservedMetadata
-from pymager.variants import option_lists
-from pymager.variants.grammar import Grammar
-from pymager.variants.negotiation import Negotiation
-from pymager.variants.numbers import parsed_size
-from pymager.variants.policy import Policy
-from pymager.variants.signatures import Keyring
-from pymager.variants.signing import UrlSigner
 from pymager.variants.urls import VariantUrls
-from pymager.variants.watermarks import Watermark, watermark
-from pymager.workers.limits import WorkerLimits
 from pymager.workers.pool import WorkerPool
 
 log = structlog.get_logger("pymager")
@@ -144,9 +131,9 @@ async def opened(
     stores = paired_backends if pairs_stores else opened_backends
     cache = MemoryTier(settings.memory_cache)
     with observing(settings, shared_metrics) as observer, Spool(settings.spool) as spool:
-        quota = Quota(max_spool_bytes(settings, spool.folder))
-        limits = worker_limits(settings), picture_limits(settings)
-        background = encoding(settings).background
+        quota = Quota(translation.max_spool_bytes(settings, spool.folder))
+        limits = translation.worker_limits(settings), translation.picture_limits(settings)
+        background = translation.encoding(settings).background
         workers = WorkerPool(
             *(settings.workers, settings.queue_size, *limits),
             background=background,
@@ -162,14 +149,14 @@ async def opened(
             tags = await _tags(settings, metadata)
             delivery = await stack.enter_async_context(_delivering(settings, metadata, tags, observer))
             deadline = 3 * settings.worker_timeout + 30
-            overlays = Overlays(metadata, watermarks_of(settings))
+            overlays = Overlays(metadata, translation.watermarks_of(settings))
             mezzanines = Mezzanines(blobs, metadata, spool.folder, settings.mezzanine_side, observer)
             derivation = Derivation(
                 blobs,
                 metadata,
                 workers,
                 cache,
-                encoding(settings),
+                translation.encoding(settings),
                 spool.folder,
                 deadline,
                 observer,
@@ -182,15 +169,15 @@ async def opened(
                 blobs, metadata, workers, spool.folder, deadline, read_only=settings.read_only, observer=observer
             )
             resolver = Resolver(
-                encoding(settings),
-                picture_limits(settings),
+                translation.encoding(settings),
+                translation.picture_limits(settings),
                 settings.max_side,
                 overlays,
                 descriptions.described,
-                negotiation=negotiation(settings),
+                negotiation=translation.negotiation(settings),
             )
             library = Library(blobs, metadata, workers, derivation, cache, resolver, descriptions, mezzanines, delivery)
-            urls = variant_urls(settings)
+            urls = translation.variant_urls(settings)
             try:
                 exact_from = await dates.exact_from(metadata, may_write=not settings.read_only)
                 yield Components(
@@ -282,79 +269,3 @@ def _confinement(settings: Settings, observer: Observer) -> confinement.Confinem
     observer.count(SANDBOX, "landlock", by=chosen.landlock)
     observer.count(SANDBOX, "seccomp", by=int(chosen.seccomp))
     return chosen
-
-
-def encoding(settings: Settings) -> Encoding:
-    """How variants are encoded: every field of `Encoding` is a setting of the same name."""
-    red, green, blue = bytes.fromhex(settings.background.removeprefix("#"))
-    values = {field.name: getattr(settings, field.name) for field in fields(Encoding)}
-    return Encoding(**values | {"background": (red, green, blue)})
-
-
-def negotiation(settings: Settings) -> Negotiation:
-    """The formats that the extension `auto` stands for."""
-    return Negotiation(settings.auto_formats, settings.auto_avif_pixels)
-
-
-def picture_limits(settings: Settings) -> PictureLimits:
-    """The limits on pictures that are accepted."""
-    return PictureLimits(
-        settings.decoders,
-        settings.max_pixels,
-        settings.max_frames,
-        settings.max_scans,
-        settings.max_animation_pixels,
-        settings.max_animation_source_pixels,
-    )
-
-
-def worker_limits(settings: Settings) -> WorkerLimits:
-    """The limits on a worker process."""
-    return WorkerLimits(
-        memory=settings.worker_memory,
-        cpu_seconds=max(1, round(settings.worker_timeout)),
-        wall_seconds=settings.worker_timeout,
-        max_jobs=settings.worker_max_jobs,
-        decode_seconds=settings.max_decode_seconds,
-    )
-
-
-def max_spool_bytes(settings: Settings, folder: Path) -> int:
-    """The bytes that uploads may take in the spool's folder; always enough for one upload."""
-    if settings.max_spool:
-        return settings.max_spool
-    free = shutil.disk_usage(folder).free
-    return max(free // 2 // settings.processes, settings.max_body)
-
-
-def variant_urls(settings: Settings) -> VariantUrls:
-    """What the URLs of variants can ask for."""
-    presets = {name: option_lists.preset(name, text) for name, text in settings.presets.items()}
-    sizes = None
-    if "*" not in settings.sizes:
-        sizes = frozenset(map(parsed_size, settings.sizes))
-    options, signatures = option_lists.allowed_options(settings.options), settings.signatures != "off"
-    policy = Policy(sizes, settings.max_side, options, bool(presets), signatures)
-    grammar = Grammar(encoding(settings), presets, settings.watermarks, moves=settings.animated)
-    return VariantUrls(grammar, policy)
-
-
-def keyring(settings: Settings) -> Keyring:
-    """The keys for signatures."""
-    return Keyring([key.get_secret_value() for key in settings.signing_keys])
-
-
-def url_signer(settings: Settings) -> UrlSigner:
-    """What signs URLs. Needs a key."""
-    return UrlSigner(keyring(settings), variant_urls(settings), settings.public_url)
-
-
-def watermarks_of(settings: Settings) -> dict[str, Watermark]:
-    """The watermarks by their names."""
-    return {name: watermark(name, text) for name, text in settings.watermarks.items()}
-
-
-def backends_named(settings: Settings) -> dict[str, str]:
-    """The URLs of the stores and of the shared cache, without passwords."""
-    urls = {"blobs": settings.blobs_url, "metadata": settings.metadata_url, "shared_cache": settings.shared_cache}
-    return {name: without_password(url) for name, url in urls.items() if url}

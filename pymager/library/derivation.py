@@ -26,8 +26,9 @@ from pymager.ports import BlobInfo, BlobStore, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
 from pymager.variants.variant import Variant
 from pymager.workers import cost
-from pymager.workers.pool import Worker, WorkerPool
+from pymager.workers.pool import WorkerPool
 from pymager.workers.queue import JobKind
+from pymager.workers.worker import Worker
 
 _FAILURE_TTL_SECONDS = 60.0
 _MAX_FAILURES = 10_000

@@ -19,8 +19,9 @@ from pymager.library.singleflight import SingleFlight
 from pymager.ports import BlobStore, Description, MetadataStore, Original
 from pymager.telemetry.observer import OFF, Observer
 from pymager.workers import cost
-from pymager.workers.pool import Worker, WorkerPool
+from pymager.workers.pool import WorkerPool
 from pymager.workers.queue import JobKind
+from pymager.workers.worker import Worker
 
 _MAX_WAIT_SECONDS = 10.0
 _FAILURE_TTL_SECONDS = 3_600.0

@@ -29,7 +29,7 @@ from pymager.ports import BlobStore, MetadataStore, Original
 from pymager.telemetry.families import MEZZANINES
 from pymager.telemetry.observer import OFF, Observer
 from pymager.variants.mezzanine import pays, serves
-from pymager.workers.pool import Worker
+from pymager.workers.worker import Worker
 
 _CONTENT_TYPE = "image/jpeg"
 _MAX_ATTEMPTS = 2

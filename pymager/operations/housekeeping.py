@@ -5,7 +5,6 @@ import time
 
 import structlog
 
-from pymager import composition
 from pymager.composition import Components
 from pymager.engine.recipe import current_recipes
 from pymager.errors import BackendError, ConfigurationError, LeaseHeld
@@ -13,6 +12,7 @@ from pymager.library.leases import acquire, holding
 from pymager.operations.recipe_marks import mark_recipes
 from pymager.operations.sweep import sweep_once
 from pymager.operations.sweep_report import SweepReport, counts
+from pymager.settings import translation
 from pymager.settings.model import Settings
 from pymager.telemetry.families import LAST_SWEEP, SWEEPS, SWEPT
 from pymager.telemetry.observer import Observer
@@ -34,7 +34,7 @@ async def run_housekeeping(settings: Settings, components: Components) -> None:
 
 async def _mark_and_sweep(settings: Settings, components: Components) -> None:
     """Mark recipes and sweep every `sweep_interval` seconds, one replica at a time. The first sweep is one away."""
-    recipes = current_recipes(composition.encoding(settings), settings.mezzanine_side)
+    recipes = current_recipes(translation.encoding(settings), settings.mezzanine_side)
     for outcome in ("done", "failed", "refused"):
         components.observer.count(SWEEPS, outcome, by=0)
     is_first = True

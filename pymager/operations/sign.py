@@ -1,7 +1,7 @@
 """Signs one URL: `pymager sign`."""
 
-from pymager import composition
 from pymager.errors import ConfigurationError
+from pymager.settings import translation
 from pymager.settings.model import Settings
 
 
@@ -16,4 +16,4 @@ def sign(settings: Settings, url: str, seconds: int | None = None) -> str:
         )
     if settings.signatures == "off":
         raise ConfigurationError("PYMAGER_SIGNATURES: must not be off: a server would refuse the URL")
-    return composition.url_signer(settings).sign(url, seconds)[0]
+    return translation.url_signer(settings).sign(url, seconds)[0]

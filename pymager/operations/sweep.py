@@ -22,6 +22,7 @@ from pymager.operations.orphans import OrphanedOriginals
 from pymager.operations.recipe_marks import MARK_INTERVAL
 from pymager.operations.sweep_report import SweepReport
 from pymager.ports import BlobInfo, BlobStore, MetadataStore
+from pymager.settings import translation
 from pymager.settings.model import Settings
 
 MIN_ORPHAN_LIMIT = 100
@@ -235,7 +236,7 @@ async def sweep(
 
     With `dry_run` nothing is deleted, fenced or marked. Raises `ConfigurationError` and `Unavailable`.
     """
-    recipes = current_recipes(composition.encoding(settings), settings.mezzanine_side)
+    recipes = current_recipes(translation.encoding(settings), settings.mezzanine_side)
     async with composition.opened_backends(settings) as (blobs, metadata):
         return await sweep_once(
             settings, blobs, metadata, recipes, prefix=prefix, dry_run=dry_run, force=force, on_delete=on_delete

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field
 from pymager import formats
 from pymager.engine.limits import PictureLimits
 from pymager.sandbox.confinement import SandboxMode
+from pymager.settings.credential_types import SignatureMode, SigningKeys, Tokens, Users, default_mode
 from pymager.settings.types import (
     OFF,
     YEAR_SECONDS,
@@ -27,16 +28,11 @@ from pymager.settings.types import (
     Printable,
     Purgers,
     Seconds,
-    SignatureMode,
-    SigningKeys,
     Sizes,
     SpoolSize,
     StoreUrl,
     TagHeaders,
-    Tokens,
-    Users,
     Watermarks,
-    default_mode,
     is_loopback,
 )
 from pymager.variants.negotiation import Negotiation

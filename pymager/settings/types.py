@@ -1,6 +1,5 @@
 """The types of the settings: how a value is written, and what it must be."""
 
-import base64
 import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
@@ -8,19 +7,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretBytes, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationInfo
 
-from pymager import formats, passwords
+from pymager import formats
 from pymager.settings.messages import must_be, shortened
 from pymager.variants import mezzanine, option_lists, watermarks
-from pymager.variants.signatures import MIN_KEY_BYTES
 
 YEAR_SECONDS = 365 * 86_400
 OFF: Literal["off"] = "off"
 _SIZE = re.compile(r"[1-9][0-9]{0,4}x|x[1-9][0-9]{0,4}|[1-9][0-9]{0,4}x[1-9][0-9]{0,4}", re.ASCII)
-_HEX_KEY = re.compile(r"[0-9a-fA-F]+", re.ASCII)
-_KEYS = f"keys of at least {MIN_KEY_BYTES} bytes in hexadecimal or base64, separated by spaces; make one with: "
-_KEYS += f"openssl rand -hex {MIN_KEY_BYTES}"
 TAG_HEADERS = ("cache-tag", "surrogate-key", "xkey")
 MAX_PURGERS = 8
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -29,7 +24,7 @@ _SIZES = "sizes such as 800x600, 800x or x600, or * for any size"
 _FORMATS = "formats such as jpeg, or * for all formats"
 
 
-def _words(value: object) -> object:
+def words(value: object) -> object:
     """A list can also be one string: items separated by commas or spaces."""
     return [word for word in re.split(r"[\s,]+", value) if word] if isinstance(value, str) else value
 
@@ -194,68 +189,6 @@ def _split(url: str) -> SplitResult:
         return SplitResult("", "", "", "", "")
 
 
-def _check_users(users: dict[str, str]) -> dict[str, str]:
-    for name, hash in users.items():
-        try:
-            passwords.check_hash(hash)
-        except ValueError:
-            raise ValueError(
-                f"the hash of user {shortened(name)} must be an argon2 hash; make one with: pymager hash-password"
-            ) from None
-        if not name or ":" in name:
-            raise ValueError(f"a user's name must not be empty or contain ':', got {shortened(name)}")
-    return users
-
-
-def _check_tokens(tokens: dict[str, str]) -> dict[str, str]:
-    for name, hash in tokens.items():
-        if not re.fullmatch(r"[0-9a-f]{64}", hash):
-            raise ValueError(
-                f"the hash of token {shortened(name)} must be the token's SHA-256: 64 lowercase hexadecimal digits"
-            )
-    return tokens
-
-
-def _keys(value: object) -> object:
-    """The keys as bytes. No message shows a key."""
-    words = _words(value)
-    if not isinstance(words, list | tuple):
-        return value
-    return tuple(_key(word, number) for number, word in enumerate(words, 1))
-
-
-def _key(word: object, number: int) -> bytes:
-    try:
-        key = _decoded_key(word) if isinstance(word, str) else b""
-    except ValueError:  # also binascii.Error
-        raise ValueError(f"must be {_KEYS}; key {number} is neither") from None
-    if len(key) < MIN_KEY_BYTES:
-        raise ValueError(f"must be {_KEYS}; key {number} has {len(key)} bytes")
-    return key
-
-
-def _decoded_key(text: str) -> bytes:
-    """A key in hexadecimal, or in base64: either alphabet, with or without padding (RFC 4648 sections 4 and 5).
-
-    What has only hexadecimal digits is not base64: a digit that was lost must not make another key of it.
-    """
-    if _HEX_KEY.fullmatch(text):
-        return bytes.fromhex(text)
-    digits = text.rstrip("=").translate(str.maketrans("-_", "+/"))
-    return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
-
-
-def default_mode(others: dict[str, object]) -> Literal["optional", "off"]:
-    """How signatures are used if the setting is not given."""
-    return "optional" if others.get("signing_keys") else "off"
-
-
-def _check_mode(mode: str, others: ValidationInfo) -> str:
-    if mode != "off" and others.data.get("signing_keys") == ():
-        raise ValueError(f"must be off unless PYMAGER_SIGNING_KEYS has a key, got {shortened(mode)}")
-    return mode
-
-
 def _check_printable(value: str) -> str:
     if not value.isprintable():
         raise must_be("text without control characters", value)
@@ -293,7 +226,7 @@ def _check_tag_headers(names: tuple[str, ...]) -> tuple[str, ...]:
 
 Seconds = Annotated[float, Field(gt=0, le=YEAR_SECONDS)]
 Printable = Annotated[str, AfterValidator(_check_printable)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 Sizes = Annotated[Words, AfterValidator(_check_sizes)]
 AutoFormats = Annotated[Words, AfterValidator(_check_auto_formats)]
 InputFormats = Annotated[Words, AfterValidator(_check_formats)]
@@ -304,10 +237,6 @@ TagHeaders = Annotated[Words, AfterValidator(_check_tag_headers)]
 Purgers = Annotated[tuple[str, ...], BeforeValidator(_urls), AfterValidator(_check_purgers)]
 Networks = Annotated[Words, AfterValidator(_check_networks)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
-Users = Annotated[Pairs, AfterValidator(_check_users)]
-Tokens = Annotated[Pairs, AfterValidator(_check_tokens)]
-SigningKeys = Annotated[tuple[SecretBytes, ...], BeforeValidator(_keys)]
-SignatureMode = Annotated[Literal["optional", "required", "off"], AfterValidator(_check_mode)]
 DataFolder = Annotated[Path, AfterValidator(_check_folder)]
 MezzanineSide = Annotated[int | Literal["off"], BeforeValidator(_mezzanine)]
 OptionalFolder = Annotated[Path | None, BeforeValidator(_none_where_empty)]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from pymager import composition
 from pymager.composition import Components
+from pymager.settings import translation
 from pymager.settings.model import Settings
 from pymager.telemetry import logs
 from pymager.telemetry.tracing_setup import trace_ids
@@ -56,7 +56,7 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
     app[PUBLIC_URL] = settings.public_url
     app[LAST_MODIFIED] = LastModified(parts.exact_dates_from)
     app[PICTURE_HEADERS] = picture_headers(settings)
-    watermarks = {name: watermark.image for name, watermark in composition.watermarks_of(settings).items()}
+    watermarks = {name: watermark.image for name, watermark in translation.watermarks_of(settings).items()}
     app[CACHE_TAGS] = CacheTags(settings.cache_tags, parts.tags, watermarks)
     app[LIFECYCLE] = Lifecycle(read_only=settings.read_only)
     app[ACCESS_LOG] = logs.access_log(settings.log_level, settings.log_format, trace_ids(settings.otel))
@@ -67,7 +67,7 @@ def make_app(settings: Settings, parts: Components, users: Mapping[str, str]) ->
 
 
 def _access(settings: Settings, auth: Auth) -> Access:
-    keys = composition.keyring(settings)
+    keys = translation.keyring(settings)
     return Access(settings.signatures, keys, auth, cdn_keys_on_query=settings.cdn_keys_on_query)
 
 

@@ -15,6 +15,7 @@ from aiohttp import web
 from pymager import composition
 from pymager.composition import Components
 from pymager.sandbox.confinement import Confinement
+from pymager.settings import translation
 from pymager.settings.model import Settings
 from pymager.telemetry.context import RequestContext
 from pymager.telemetry.shared_memory import SharedMetrics
@@ -60,7 +61,7 @@ async def serve(
         gc.collect()
         gc.freeze()
         _log_sandbox(settings, parts.workers.confinement)
-        log.info("serving", url=url, **composition.backends_named(settings))
+        log.info("serving", url=url, **translation.backends_named(settings))
         ready(url)
         async with in_background(housekeeping(settings, parts)) as task:
             task.add_done_callback(_log_failure)

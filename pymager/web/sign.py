@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from pymager import composition
+from pymager.settings import translation
 from pymager.settings.model import Settings
 from pymager.variants.signing import UrlSigner
 from pymager.web import bodies
@@ -24,7 +24,7 @@ def sign(settings: Settings) -> Callable[[web.Request], Awaitable[web.Response]]
     """The handler. Its response is 409 if no key can sign."""
     signer = None
     if settings.signing_keys and settings.signatures != "off":
-        signer = composition.url_signer(settings)
+        signer = translation.url_signer(settings)
 
     async def handler(request: web.Request) -> web.Response:
         await request.app[AUTH].require(request)

@@ -17,7 +17,8 @@ from pymager.sandbox import confinement
 from pymager.variants.options import OPTIONS
 from pymager.variants.variant import Variant
 from pymager.workers.limits import WorkerLimits
-from pymager.workers.pool import Worker, WorkerPool
+from pymager.workers.pool import WorkerPool
+from pymager.workers.worker import Worker
 from tests.engine.fidelity.table import KINDS
 from tests.engine.rendering import ALL
 from tests.engine.table import OUTPUTS

@@ -19,7 +19,7 @@ from pymager.library.content import BUCKET, MEMORY, RENDERED, SHARED
 from pymager.library.deadline import Deadline
 from pymager.library.shared_tier import SharedTier
 from pymager.ports import BlobInfo
-from pymager.settings import sources
+from pymager.settings import sources, translation
 from pymager.settings.model import Settings
 from pymager.telemetry.families import SHARED_CACHE
 from pymager.telemetry.metrics import Metrics
@@ -318,6 +318,6 @@ async def test_replicas_share_values_if_their_first_signing_keys_are_the_same() 
 
 def test_a_password_in_the_url_is_not_shown() -> None:
     settings = Settings(shared_cache="memcached://ada:hunter2@cache-0:1,cache-1:2")
-    shown = [sources.shown(settings, "shared_cache"), composition.backends_named(settings)["shared_cache"]]
+    shown = [sources.shown(settings, "shared_cache"), translation.backends_named(settings)["shared_cache"]]
     assert shown == ["memcached://ada:***@cache-0:1,cache-1:2"] * 2
-    assert "shared_cache" not in composition.backends_named(Settings())
+    assert "shared_cache" not in translation.backends_named(Settings())
