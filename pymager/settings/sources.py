@@ -40,7 +40,8 @@ def load(options: Mapping[str, Any] | None = None, environ: Mapping[str, str] | 
     values: dict[str, Any] = {}
     sources: dict[str, str] = dict.fromkeys(Settings.model_fields, "default")
     for source, found in (
-        *_from_file((options or {}).get("config") or environ.get(CONFIG_FILE)),
+        *_from_file((options or {}).get("config"), "--config"),
+        *([] if (options or {}).get("config") else _from_file(environ.get(CONFIG_FILE), CONFIG_FILE)),
         *_from_environment(environ),
         *[
             ("option", {name: value})
@@ -78,15 +79,15 @@ def without_password(url: str) -> str:
     return re.sub(r"((?:secret|pass|pwd|token|key|signature)[^=&]*=)[^&]*", r"\1***", url, flags=re.IGNORECASE)
 
 
-def _from_file(path: str | None) -> list[tuple[str, dict[str, Any]]]:
+def _from_file(path: str | None, named_by: str) -> list[tuple[str, dict[str, Any]]]:
     if not path:
         return []
     try:
         return [(path, tomllib.loads(Path(path).read_text("utf-8")))]
     except OSError as error:
-        raise ConfigurationError(f"{CONFIG_FILE}: cannot read {path}: {error.strerror}") from None
+        raise ConfigurationError(f"{named_by}: cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{CONFIG_FILE}: {path} is not valid TOML: {error}") from None
+        raise ConfigurationError(f"{named_by}: {path} is not valid TOML: {error}") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:

@@ -168,7 +168,7 @@ _OUTCOME_UNKNOWN = (
 _DETAILS: Mapping[type[BaseException], str] = {
     errors.AlreadyExists: "An original with this id already exists. Use PUT to replace it.",
     errors.Fenced: "The upload took so long that the sweep removed it. Upload the picture again.",
-    errors.NoSpace: "No storage space is left. Nothing was stored; try again when the operator has made room.",
+    errors.NoSpace: "No storage space is left, or the id was replaced too often for the catalog. Nothing was stored.",
     errors.RevisionMismatch: "The original was changed in the meantime. Read it again before you change it.",
 }
 

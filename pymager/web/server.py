@@ -75,9 +75,9 @@ async def serve(
 
 def _log_sandbox(settings: Settings, found: Confinement) -> None:
     if settings.sandbox == "auto" and not found.is_complete:
-        log.warning(f"sandbox: {found}; this system lacks the rest")
+        log.warning("sandbox incomplete: this system lacks Landlock or seccomp", in_force=str(found))
     else:
-        log.info(f"sandbox: {found}")
+        log.info("sandbox", in_force=str(found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from pymager import formats
-from pymager.composition import encoding
 from pymager.engine import plugins
 from pymager.engine.containers import load_walker
 from pymager.engine.metadata import writers
 from pymager.formats import FORMATS, OUTPUTS, Encoding, Format
 from pymager.settings.model import Settings
+from pymager.settings.translation import encoding
 from pymager.web.openapi.document import document
 
 ROOT = Path(__file__).parents[2]

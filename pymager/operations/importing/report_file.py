@@ -37,7 +37,8 @@ class ReportFile:
 
     def summary(self, report: Report) -> None:
         """The counts of the run, and why it ended early. Raises `ConfigurationError`."""
-        counts = {"imported": report.done, "bytes": report.bytes, "existing": report.existing, "failed": report.failed}
+        done = {report.verb.replace(" ", "_"): report.done}
+        counts = done | {"bytes": report.bytes, "existing": report.existing, "failed": report.failed}
         self._write({"summary": counts | {"stopped": report.stopped}})
 
     def _write(self, line: dict[str, Any]) -> None:

@@ -240,7 +240,7 @@ def test_the_report_has_a_line_for_each_refusal_at_once_and_a_summary(tmp_path: 
         report.refused("2024/été.jpg", None, "is damaged")
         first = {"source": "2024/été.jpg", "id": None, "reason": "is damaged"}
         assert report_lines(path) == [first]
-        report.summary(Report(done=2, bytes=9, failed=1, stopped="stopped by SIGTERM"))
+        report.summary(Report("imported", done=2, bytes=9, failed=1, stopped="stopped by SIGTERM"))
     counts = {"imported": 2, "bytes": 9, "existing": 0, "failed": 1, "stopped": "stopped by SIGTERM"}
     assert report_lines(path) == [first, {"summary": counts}]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pymager.composition import variant_urls
 from pymager.errors import ConfigurationError
 from pymager.operations.variant_set import VariantSet, Wanted
+from pymager.settings.translation import variant_urls
 from pymager.variants.urls import VariantUrls
 from tests.web.served import settings_for
 

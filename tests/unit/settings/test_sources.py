@@ -76,8 +76,11 @@ def test_an_error_in_the_file_names_the_file(tmp_path: Path, text: str, said: st
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"PYMAGER_CONFIG: cannot read .*/absent\.toml"):
-        load({"config": str(tmp_path / "absent.toml")}, {})
+    absent = str(tmp_path / "absent.toml")
+    with pytest.raises(ConfigurationError, match=r"^PYMAGER_CONFIG: cannot read .*/absent\.toml"):
+        load({}, {"PYMAGER_CONFIG": absent})
+    with pytest.raises(ConfigurationError, match=r"^--config: cannot read .*/absent\.toml"):
+        load({"config": absent}, {"PYMAGER_CONFIG": "another"})
     (tmp_path / "binary").write_bytes(b"\xff\xfe\0")
     with pytest.raises(ConfigurationError, match="is not valid TOML"):
         load({"config": str(tmp_path / "binary")}, {})

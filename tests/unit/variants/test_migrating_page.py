@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pymager.composition import variant_urls
 from pymager.settings.model import Settings
+from pymager.settings.translation import variant_urls
 from pymager.variants.grammar import Requested, option_parameters
 from pymager.variants.options import BY_NAME
 from pymager.variants.urls import VariantUrls
