@@ -2246,7 +2246,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description No credentials are configured, so nobody can do this. */
+                /** @description The size is not allowed even with a signature, or no credentials are configured. */
                 403: {
                     headers: {
                         "Cache-Control": string;
@@ -2393,7 +2393,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description There is no original with this id. */
+                /** @description The web page has no such file, or is off. */
                 404: {
                     headers: {
                         "Cache-Control": string;
@@ -2455,7 +2455,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description There is no original with this id. */
+                /** @description The web page has no such file, or is off. */
                 404: {
                     headers: {
                         "Cache-Control": string;

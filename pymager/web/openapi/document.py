@@ -44,7 +44,12 @@ _VARIANT_TEXTS = {
     404: "There is no original with this id, or no such preset or frame.",
     409: "The original of the watermark does not exist.",
 }
-_SIGN_TEXTS = {404: "There is no such preset.", 409: "There is no key, or signatures are off."}
+_SIGN_TEXTS = {
+    403: "The size is not allowed even with a signature, or no credentials are configured.",
+    404: "There is no such preset.",
+    409: "There is no key, or signatures are off.",
+}
+_NO_FILE = problems(404, texts={404: "The web page has no such file, or is off."})
 
 
 async def openapi(request: web.Request) -> web.Response:
@@ -93,8 +98,8 @@ def document() -> dict[str, Any]:
             },
             "/ui/{file}": {
                 "parameters": [PAGE_FILE],
-                "get": _page(_PAGE_FILES, "A file of the web page.", problems(404)),
-                "head": _page({}, "As GET, without the body.", problems(404)),
+                "get": _page(_PAGE_FILES, "A file of the web page.", _NO_FILE),
+                "head": _page({}, "As GET, without the body.", _NO_FILE),
             },
             "/healthz": _fixed("The process is alive.", json_of("Alive")),
             "/readyz": _fixed(
