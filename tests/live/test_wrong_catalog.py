@@ -181,7 +181,7 @@ async def test_more_orphans_than_the_limit(place: Place) -> None:
     before = await pictures(blobs)
     done = await place.run("sweep", blobs=blobs, catalog=catalog)
     assert done.code == _REFUSED
-    assert f"101 of {101 + _COUNT} originals have no row in the catalog, and the limit is 100" in done.err
+    assert f"101 of {101 + _COUNT} originals have no row in the catalog, and at most 100 are allowed" in done.err
     assert "pymager sweep --force" in done.err
     assert await pictures(blobs) == before
     assert (await place.run("sweep", blobs=blobs, catalog=catalog, sweep_max_orphan_percent=100)).code == 0
