@@ -33,7 +33,7 @@ _DECODE_SECONDS = {  # for a megapixel
     "ppm text": 1.1,
 }
 _OTHER_DECODE_SECONDS = 0.04
-_DRAWING_SECONDS = 0.3  # of an SVG: its size says nothing about its cost
+_DRAWING_SECONDS = {"svg": 0.3, "svg filters": 1.0}  # of an SVG: its size says nothing about its cost
 _ENCODE_SECONDS = {"jpeg": 0.02, "webp": 0.15, "avif": 0.5, "jxl": 0.1, "jp2": 0.3}
 _OTHER_ENCODE_SECONDS = 0.1
 _READ_SECONDS = 0.005  # for a megabyte of the file
@@ -89,7 +89,7 @@ def of_original(original: Original) -> Work:
 
 
 def _decoding(format: str, megapixels: float, size: int) -> float:
-    seconds = _DRAWING_SECONDS if format == "svg" else _JOB_SECONDS
+    seconds = _DRAWING_SECONDS.get(format, _JOB_SECONDS)
     return seconds + _DECODE_SECONDS.get(format, _OTHER_DECODE_SECONDS) * megapixels + _READ_SECONDS * size / 1e6
 
 

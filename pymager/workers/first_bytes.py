@@ -21,7 +21,7 @@ _SMALL_TILE_PIXELS = 256
 _SIZE_BOX = re.compile(rb"ispe\0{4}(.{4})(.{4})", re.DOTALL)  # ISO/IEC 23008-12, section 6.5.3
 _SIZ = b"\xff\x4f\xff\x51"  # SOC and SIZ: ISO/IEC 15444-1, annex A
 _BRANDS = {b"avif": "avif", b"avis": "avif", b"heic": "heic", b"heix": "heic", b"mif1": "heic"}
-_PLAIN = ((b"\xff\x0a", "jxl"), (b"\0\0\0\x0cJXL ", "jxl"), (b"II*\0", "tiff"), (b"MM\0*", "tiff"), (b"<", "svg"))
+_PLAIN = ((b"\xff\x0a", "jxl"), (b"\0\0\0\x0cJXL ", "jxl"), (b"II*\0", "tiff"), (b"MM\0*", "tiff"))
 
 
 def read_file(path: Path) -> tuple[str, int | None, int]:
@@ -57,6 +57,8 @@ def _read(data: bytes) -> tuple[str, int | None]:
         return _BRANDS.get(data[8:12], "avif"), _isobmff_pixels(data)
     if data[4:8] == b"jP  " or data[:4] == _SIZ:
         return _jp2(data)
+    if data[:1] == b"<":
+        return "svg filters" if b"<filter" in data else "svg", None
     if (ppm := ppm_header(data)) is not None:
         return f"ppm {ppm.encoding}".rstrip(), ppm.pixels
     return next((format for magic, format in _PLAIN if data.startswith(magic)), "other"), None

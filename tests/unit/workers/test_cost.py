@@ -17,7 +17,7 @@ from pymager.workers.cost import CHEAP_SECONDS, Estimates, Work
 from pymager.workers.limits import WorkerLimits
 from pymager.workers.pool import WorkerPool
 from pymager.workers.queue import JobKind, Lane
-from tests.engine.bombs import BOMBS, avif_of_49_megapixels, bmp_of_short_runs, jp2_of_many_tiles
+from tests.engine.bombs import BOMBS, avif_of_49_megapixels, bmp_of_short_runs, jp2_of_many_tiles, svg_of_blurs
 from tests.pictures import encoded
 from tests.unit.workers.pools import TARGET, pool, rendered, until
 
@@ -198,9 +198,11 @@ def test_pictures_of_phones_are_cheap_and_huge_ones_are_not() -> None:
         (b"P4\n640 481\n255", ("ppm", 640 * 481)),
         (bmp_of_short_runs(640, 2), ("bmp runs", 1_280)),
         (jp2_of_many_tiles(), ("jp2 small tiles", 1_000_000)),
+        (svg_of_blurs(), ("svg filters", None)),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', ("svg", None)),
         (avif_of_49_megapixels(), ("avif", 49_000_000)),
     ],
 )
-def test_first_bytes_tell_encodings_that_cost_more(start: bytes, read: tuple[str, int]) -> None:
+def test_first_bytes_tell_encodings_that_cost_more(start: bytes, read: tuple[str, int | None]) -> None:
     assert first_bytes.read(start) == read
     assert cost.of_upload(*read, 10_000).seconds >= cost.of_upload(read[0].split()[0], read[1], 10_000).seconds
