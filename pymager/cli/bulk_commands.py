@@ -29,7 +29,7 @@ def copy_blobs(
 ) -> None:
     """Copy all blobs from one blob store to another.
 
-    FROM and TO are URLs as in PYMAGER_BLOBS. TO is prepared as `pymager init` does: a missing folder or bucket is
+    FROM and TO are URLs as in PYMAGER_BLOBS. TO is prepared as by `pymager init`: a missing folder or bucket is
     created. Every copied blob is read back and compared. Blobs that TO already has are never overwritten. After an
     interruption, run the same command again to continue.
     """

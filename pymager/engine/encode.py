@@ -7,7 +7,7 @@ from PIL import Image
 
 from pymager import formats
 from pymager.engine import jpeg, plugins
-from pymager.engine.jobs import RenderJob
+from pymager.engine.jobs import EncoderFailed, RenderJob
 from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 
 _MODES = ("L", "RGB", "RGBA")
@@ -20,7 +20,7 @@ def encode(picture: Image.Image, job: RenderJob, copyright: Copyright = NO_COPYR
 
     The copyright is written if the format has metadata.
 
-    Raises `ValueError` for an alpha channel if the format has no transparency.
+    Raises `ValueError` for an alpha channel if the format has no transparency, and `EncoderFailed`.
     """
     output = formats.output_of(job.variant.format)
     plugins.load_encoder(job.variant.format)
@@ -35,8 +35,11 @@ def encode(picture: Image.Image, job: RenderJob, copyright: Copyright = NO_COPYR
     if picture.mode == "L":
         options.pop("subsampling", None)  # gray has no colors, and Pillow's AVIF encoder would store them
     out = BytesIO()
-    with jpeg.buffer_for(picture.size, options):
-        picture.save(out, output.encoder, **options)
+    try:
+        with jpeg.buffer_for(picture.size, options):
+            picture.save(out, output.encoder, **options)
+    except Exception as error:
+        raise EncoderFailed from error
     return out.getvalue()
 
 

@@ -11,6 +11,10 @@ Source = Path | int
 """A file that is read: its path, or an open descriptor, which stays open. Worker processes get only descriptors."""
 
 
+class EncoderFailed(Exception):
+    """An encoder raised its cause. The pixels are pymager's own, so mostly it lacks memory, which few encoders say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """What an upload is: `format` as in `pymager.formats`; `width` and `height` in pixels, orientation applied.

@@ -82,7 +82,7 @@ _MAX_PAYLOAD_BYTES = {
 LEAST_MEMORY_BYTES = 16 << 20
 """What a worker needs besides its decoders."""
 OUT_OF_MEMORY_MESSAGE = (
-    "the picture needs more memory to decode than the {} MiB that a worker process may use (PYMAGER_WORKER_MEMORY)"
+    "the picture needs more memory than the {} MiB that a worker process may use (PYMAGER_WORKER_MEMORY)"
 )
 OUT_OF_MEMORY = "OutOfMemory"
 """The name of the failure of a job that lacked memory in a process that kept some from other jobs."""

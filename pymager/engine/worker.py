@@ -13,7 +13,7 @@ from pymager import heap, process_limits
 from pymager.engine import protocol
 from pymager.engine.connection import Connection, Request
 from pymager.engine.import_block import Files, ImportBlock, ModulesNeeded
-from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob
+from pymager.engine.jobs import EncoderFailed, Header, Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.protocol import Status, failure_answer
 from pymager.errors import NotAPicture, PymagerError
@@ -136,6 +136,8 @@ class _Worker:
             pass
         except (PymagerError, OSError, MemoryError) as error:
             answer = self._expected_failure(error, request.files[0], memory)
+        except EncoderFailed as error:
+            answer = _encoder_failure(error, memory)
         except Exception as error:
             answer = _unexpected_failure(error)
         if self._imports.needs_others():  # even if a library has ignored it
@@ -197,6 +199,17 @@ class _Worker:
         if error.filename == source:
             return failure_answer("Unavailable", f"the file cannot be read: {error.strerror}")
         return _unexpected_failure(error)
+
+
+def _encoder_failure(error: EncoderFailed, memory: Memory) -> bytes:
+    """In a process that keeps memory from other jobs, the job runs again in a new one."""
+    message = (
+        f"the variant cannot be encoded: its encoder raised {type(error.__cause__).__name__}, probably because it "
+        f"needs more memory than the {memory.limit >> 20} MiB that a worker process may use (PYMAGER_WORKER_MEMORY); "
+        "ask for a smaller size"
+    )
+    trace = "" if memory.failure == protocol.OUT_OF_MEMORY else "".join(traceback.format_exception(error))
+    return failure_answer(memory.failure, message, trace)
 
 
 def _give_back_memory() -> None:

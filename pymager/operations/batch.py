@@ -6,13 +6,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TypeVar
 
-from pymager.errors import NoSpace, Unavailable
+from pymager.errors import NoSpace, Overloaded, Unavailable
 from pymager.operations.progress import Progress
 from pymager.operations.report import Extra, Failed, Outcome, Report
 from pymager.settings.model import Settings
 
 _RETRY_PAUSES_SECONDS = (0.2, 0.8, 3.2)
 _MAX_CONSECUTIVE_FAILURES = 20
+_MIN_OVERLOADED_PAUSE_SECONDS = 0.1
+_MAX_OVERLOADED_SECONDS = 600.0
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 T = TypeVar("T")
@@ -79,17 +81,25 @@ class Batch:
     async def retry(self, work: Callable[[], Awaitable[T]], *, is_idempotent: bool = True) -> T:
         """The result of `work`, which is repeated after a pause while a store is unavailable.
 
-        Work that is not idempotent is repeated only if the store says that nothing has changed.
+        Work that is not idempotent is repeated only if the store says that nothing has changed. Work that the run's
+        other jobs leave no room for has not begun, and waits until there is room.
         """
-        for pause in self._retry_pauses:
+        pauses, waited = iter(self._retry_pauses), 0.0
+        while True:
+            pause: float | None
             try:
                 return await work()
+            except Overloaded as error:
+                pause = max(_MIN_OVERLOADED_PAUSE_SECONDS, error.retry_after)
+                waited += pause
+                if self._stopped.is_set() or waited > _MAX_OVERLOADED_SECONDS:
+                    raise
             except Unavailable as error:
-                if self._stopped.is_set() or not (is_idempotent or error.outcome_known):
+                pause = next(pauses, None)
+                if pause is None or self._stopped.is_set() or not (is_idempotent or error.outcome_known):
                     raise
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), pause)
-        return await work()
 
     async def _next(self, items: AsyncGenerator[T, None], listing: asyncio.Lock) -> T | None:
         async with listing:
@@ -107,6 +117,8 @@ class Batch:
         except NoSpace as error:
             self.stop(f"no space left: {error}")
             return Failed(f"no space left: {error}")
+        except Overloaded as error:
+            return Failed(str(error))
         except Unavailable as error:
             self._consecutive_failures += 1
             if self._consecutive_failures >= _MAX_CONSECUTIVE_FAILURES:

@@ -60,11 +60,12 @@ def _run(
         settings = settings.model_copy(update={"ui": "on"})
     logs.configure(settings.log_level, settings.log_format, trace_ids(settings.otel))
     composition.backends(settings)  # a wrong store URL is reported before anything is created
-    users, credentials = _users(settings, echo)
     is_child = listen_fd is not None
+    # Before a password is shown: nobody would find it above the error for a port that is in use.
+    listener = socket.socket(fileno=listen_fd) if is_child else listening_socket(settings)
+    users, credentials = _users(settings, echo)
     if "*" in settings.sizes and not dev and not is_child:
         log.warning("any size of variant is allowed: clients can fill the blob store; list the sizes in PYMAGER_SIZES")
-    listener = socket.socket(fileno=listen_fd) if is_child else listening_socket(settings)
 
     def ready(url: str) -> None:
         if not is_child:

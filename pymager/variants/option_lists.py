@@ -56,6 +56,11 @@ def preset(name: str, text: str) -> Preset:
     if not _NAME.fullmatch(name):
         raise ValueError(f"the name of a preset must be 1 to 40 characters of a-z, 0-9, '_' and '-', got '{name[:50]}'")
     size, *options = split_options(text) or [""]
+    head, comma, rest = size.partition(",")
+    if comma and _SIZE.fullmatch(head):
+        raise ValueError(
+            f"preset {name}: '{rest.partition('=')[0].strip()[:50]}' is not an option; options: {', '.join(BY_NAME)}"
+        )
     if not _SIZE.fullmatch(size):
         raise ValueError(f"preset {name}: must start with a size such as 800x600, 800x or x600, got '{size[:50]}'")
     pairs = [(part.strip() for part in option.partition("=")[::2]) for option in options]

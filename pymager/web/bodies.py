@@ -106,7 +106,8 @@ async def form_file(request: web.Request, limits: BodyLimits) -> AsyncIterator[b
                     in_fields += len(event)
                     if in_fields > MAX_FIELDS_BYTES:
                         raise TooLarge(
-                            f"the other fields are too large: at most {MAX_FIELDS_BYTES} bytes together are accepted"
+                            f"the fields besides '{_FILE_FIELD}' are too large: at most {MAX_FIELDS_BYTES} bytes "
+                            f"together are accepted; the picture must be in the field '{_FILE_FIELD}'"
                         )
         parser.close()
     except ParserLimitReached as error:
@@ -170,4 +171,4 @@ def _is_form(request: web.Request) -> bool:
 
 
 def _too_large(limits: BodyLimits) -> TooLarge:
-    return TooLarge(f"the picture is too large: at most {limits.max_bytes} bytes are accepted")
+    return TooLarge(f"the picture is too large: at most {limits.max_bytes} bytes are accepted (PYMAGER_MAX_BODY)")

@@ -110,7 +110,7 @@ def check_write_preconditions(headers: Headers, current: HasValidators | None) -
         and "If-None-Match" in headers
         and _matches(headers.getall("If-None-Match"), current.etag, strong=False)
     ):
-        raise PreconditionFailed("If-None-Match: an original with this id exists, and matches")
+        raise PreconditionFailed("If-None-Match: an original with this id already exists")
 
 
 def if_range_matches(headers: Headers, validators: Validators) -> bool:

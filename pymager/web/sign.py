@@ -55,11 +55,15 @@ def _parsed(body: bytes) -> tuple[str, int | None]:
         raise BadRequest(f"the body must be JSON with the fields url and expires_in, such as {_EXAMPLE}")
     url, seconds = given.get("url"), given.get("expires_in")
     if not isinstance(url, str) or not 0 < len(url) <= MAX_URL_CHARACTERS:
-        raise BadRequest(f"url must be text of 1 to {MAX_URL_CHARACTERS} characters, such as /derived/cat-800x600.jpg")
+        raise BadRequest(
+            f"the field url must be text of 1 to {MAX_URL_CHARACTERS} characters, such as /derived/cat-800x600.jpg"
+        )
     if seconds is None:
         return url, None
     if isinstance(seconds, float) and seconds.is_integer():  # JSON has one kind of numbers
         seconds = int(seconds)
     if type(seconds) is not int or not 0 < seconds <= MAX_EXPIRY_SECONDS:
-        raise BadRequest(f"expires_in must be a whole number of seconds from 1 to {MAX_EXPIRY_SECONDS}, or null")
+        raise BadRequest(
+            f"the field expires_in must be a whole number of seconds from 1 to {MAX_EXPIRY_SECONDS}, or null"
+        )
     return url, seconds

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import re
 import shlex
+import socket
 import stat
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.live.client import Client
-from tests.live.program import TIMEOUT_SECONDS, Program, running
+from tests.live.program import TIMEOUT_SECONDS, Program, command, running
 from tests.pictures import jpeg
 
 pytestmark = pytest.mark.live
@@ -44,6 +45,15 @@ async def test_the_password_is_shown_once_and_its_hash_is_for_the_owner_only(tmp
     file = tmp_path / "data/first-user"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert password not in file.read_text()
+
+
+async def test_no_user_is_created_while_another_program_has_the_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        done = await command(tmp_path, "serve", **OPEN, port=other.getsockname()[1])
+    assert done.code == 2
+    assert "Address already in use" in done.err
+    assert "password" not in done.out + done.err
+    assert not list(tmp_path.rglob("first-user"))
 
 
 async def test_programs_that_start_together_on_a_new_folder_agree_on_one_user(tmp_path: Path) -> None:

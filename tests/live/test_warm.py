@@ -65,6 +65,13 @@ async def test_what_is_warm_is_served_without_a_render_and_not_rendered_again(li
     assert "derive.leased" not in (count.read_text() if count.exists() else "")
 
 
+async def test_expensive_variants_wait_for_each_other_and_none_fails(library: Path) -> None:
+    sizes = ",".join(f"{width}x1500" for width in range(1_990, 2_000))
+    done = await warm(library, "--sizes", sizes, "--formats", "avif", "--prefix", "cat", "--jobs", "10", workers=2)
+    assert done.code == 0, done
+    assert done.out.startswith("10 rendered (")
+
+
 async def test_sizes_are_those_of_the_settings_unless_named_and_never_others(library: Path) -> None:
     assert (await warm(library, sizes="20x20,30x30")).code == 0
     assert derived(library) == sorted(f"{id}/{side}x{side}.jpg" for id in _IDS for side in (20, 30))

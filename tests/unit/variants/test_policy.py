@@ -151,6 +151,11 @@ def test_a_list_of_options_is_split_where_a_name_follows() -> None:
     assert option_lists.allowed_options(["fit", "*"]).keys() >= {"fit", "crop", "watermark"}
 
 
+def test_an_unknown_option_of_a_preset_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^preset thumb: 'foo' is not an option; options: "):
+        option_lists.preset("thumb", "200x200,foo=1")
+
+
 def test_presets_are_read_from_text_and_from_tables() -> None:
     found = option_lists.preset_texts(" thumb : 80x60,fit=inside ; hero:1600x,crop=0,0,5,5,q=70;")
     assert option_lists.preset("hero", found["hero"]).values == {"crop": "0,0,5,5", "q": 70}

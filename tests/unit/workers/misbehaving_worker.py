@@ -16,7 +16,7 @@ from resource import getrlimit
 from typing import Any
 
 from pymager.engine import template, worker
-from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob
+from pymager.engine.jobs import EncoderFailed, Header, Inspection, Mezzanine, RenderJob
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import open_source
 from pymager.errors import MezzanineDamaged, NotAPicture, Undecodable
@@ -61,6 +61,11 @@ def misbehave(path: Path) -> None:
                 bytearray(int(megabytes) << 20)
             except MemoryError as error:
                 raise NotAPicture("this is damaged") from error
+        case ["encode", megabytes]:
+            try:
+                bytearray(int(megabytes) << 20)
+            except MemoryError:
+                raise EncoderFailed from OSError("broken data stream when writing image file")
         case ["exit"]:
             sys.exit(3)
         case ["vanish"]:

@@ -177,9 +177,23 @@ async def test_a_job_that_lacks_the_memory_that_others_kept_runs_in_a_new_proces
 async def test_a_job_that_lacks_memory_in_a_new_process_is_not_called_damaged(job_file: JobFile) -> None:
     async with pool() as workers:
         await workers.inspect(job_file("keep 100"))
-        with pytest.raises(Undecodable, match="needs more memory to decode than the 1024 MiB"):
+        with pytest.raises(Undecodable, match="needs more memory than the 1024 MiB"):
             await workers.inspect(job_file("need 1500"))
         assert workers.state.started == 2
+
+
+async def test_an_encoder_that_fails_in_a_process_with_kept_memory_is_run_in_a_new_one(job_file: JobFile) -> None:
+    async with pool() as workers:
+        first = workers.state.pids[0]
+        await workers.inspect(job_file("keep 100"))
+        assert (await workers.inspect(job_file("encode 900"))).format == "jpeg"
+        assert first not in workers.state.pids
+
+
+async def test_an_encoder_that_fails_is_not_taken_for_a_picture_that_cannot_be_decoded(job_file: JobFile) -> None:
+    async with pool() as workers:
+        with pytest.raises(Undecodable, match=r"cannot be encoded: its encoder raised OSError, .* than the 1024 MiB"):
+            await workers.inspect(job_file("encode 1500"))
 
 
 async def test_a_damaged_picture_is_called_damaged(job_file: JobFile) -> None:
