@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pymager.cli.group import exit_codes, finish, load_settings, program, require_writable, run
+from pymager.cli.group import exit_codes, finish, load_settings, program, require_folder, require_writable, run
 
 if TYPE_CHECKING:
     from pymager.settings.model import Settings
@@ -140,7 +140,9 @@ def import_pictures(
 
     _check_import(source, list_file, resume, dry_run, hosts)
     settings = load_settings(options)
-    if not dry_run:
+    if dry_run:
+        require_folder(settings)
+    else:
         require_writable(settings)
     order = Order(source, list_file, resume, report, hosts, timeout, dry_run)
     work = import_pictures(
@@ -238,6 +240,7 @@ def warm(
         combinations,
         () if presets is None else _listed("--presets", presets, "names of presets, or * for all"),
     )
+    require_folder(settings)
     jobs = jobs or max(_MIN_WARM_JOBS, 2 * settings.workers)
     progress = Progress(sys.stderr)
     if file is not None:

@@ -73,6 +73,15 @@ def require_writable(settings: "Settings") -> None:
         raise ConfigurationError("PYMAGER_READ_ONLY: must be false for this command, which writes to the stores")
 
 
+def require_folder(settings: "Settings") -> None:
+    """Raises `ConfigurationError` if the folder of the blobs does not exist: a command that only reads creates none."""
+    if settings.folder is not None and not settings.folder.is_dir():
+        raise ConfigurationError(
+            f"PYMAGER_BLOBS, PYMAGER_DATA: there is no folder {settings.folder}. Correct the setting, or run the "
+            "command in the folder in which the server runs; `pymager init` creates a new store"
+        )
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, run in an event loop."""
     import uvloop

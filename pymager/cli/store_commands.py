@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pymager.cli.group import exit_codes, finish, load_settings, program, require_writable, run
+from pymager.cli.group import exit_codes, finish, load_settings, program, require_folder, require_writable, run
 from pymager.errors import InvalidName
 from pymager.names import parse_id
 
@@ -82,7 +82,9 @@ def check(options: dict[str, Any], complete: bool, jobs: int | None) -> None:
     from pymager.operations.check import check
     from pymager.operations.wording import counted
 
-    checked, findings = run(check(load_settings(options)))
+    settings = load_settings(options)
+    require_folder(settings)
+    checked, findings = run(check(settings))
     for finding in findings:
         click.echo(f"{finding.id}: {finding.problem}")
     unread = sum(finding.is_unread for finding in findings)
@@ -97,6 +99,7 @@ def _complete(options: dict[str, Any], jobs: int | None) -> NoReturn:
 
     settings = load_settings(options)
     require_writable(settings)
+    require_folder(settings)
     finish(run(complete(settings, jobs=jobs or 2 * settings.workers, progress=Progress(sys.stderr))))
 
 
@@ -121,6 +124,7 @@ def sweep(options: dict[str, Any], dry_run: bool, prefix: str, force: bool) -> N
     settings = load_settings(options)
     if not dry_run:
         require_writable(settings)
+    require_folder(settings)
     try:
         prefix = parse_id(prefix) if prefix else ""
     except InvalidName as error:
@@ -154,6 +158,7 @@ def purges(options: dict[str, Any], action: str, as_json: bool) -> None:
     from pymager.operations.wording import counted
 
     settings = load_settings(options)
+    require_folder(settings)
     if action == "retry":
         if as_json:
             raise click.UsageError("--json needs list")

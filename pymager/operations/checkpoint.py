@@ -23,6 +23,10 @@ class Checkpoint:
         try:
             content = json.loads(self._path.read_text("utf-8"))
         except FileNotFoundError:
+            if not self._path.absolute().parent.is_dir():
+                raise ConfigurationError(
+                    f"{self._path}: cannot write the checkpoint: its folder does not exist"
+                ) from None
             return None
         except OSError as error:
             raise ConfigurationError(f"{self._path}: cannot read the checkpoint: {error.strerror}") from None

@@ -65,6 +65,21 @@ async def test_upgrade_brings_the_schema_up_to_date_and_leaves_the_blob_store_al
     assert second.out == "nothing to do: everything is up to date\n"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["check"], ["check", "--complete"], ["sweep"], ["sweep", "--dry-run"], ["purges", "list"], ["warm"]),
+        ["import", ".", "--dry-run"],
+    ],
+    ids=" ".join,
+)
+async def test_a_command_that_only_reads_creates_no_store(tmp_path: Path, arguments: list[str]) -> None:
+    done = await command(tmp_path, *arguments, sizes="80x60")
+    assert (done.code, done.out) == (2, "")
+    assert f"PYMAGER_BLOBS, PYMAGER_DATA: there is no folder {tmp_path / 'data'}" in done.err
+    assert not (tmp_path / "data").exists()
+
+
 async def test_check_finds_a_blob_that_is_gone_and_one_that_was_altered(tmp_path: Path) -> None:
     async with running(tmp_path) as program, Client(program.url) as client:
         for id in ("whole", "gone", "altered"):

@@ -65,6 +65,13 @@ async def test_what_is_warm_is_served_without_a_render_and_not_rendered_again(li
     assert "derive.leased" not in (count.read_text() if count.exists() else "")
 
 
+async def test_a_checkpoint_that_cannot_be_written_is_refused_at_the_start(library: Path) -> None:
+    done = await warm(library, "--sizes", "80x60", "--resume", str(library / "absent" / "checkpoint"))
+    assert (done.code, done.out) == (2, "")
+    assert "cannot write the checkpoint: its folder does not exist" in done.err
+    assert derived(library) == []
+
+
 async def test_expensive_variants_wait_for_each_other_and_none_fails(library: Path) -> None:
     sizes = ",".join(f"{width}x1500" for width in range(1_990, 2_000))
     done = await warm(library, "--sizes", sizes, "--formats", "avif", "--prefix", "cat", "--jobs", "10", workers=2)
