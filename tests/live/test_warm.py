@@ -149,6 +149,7 @@ async def test_a_run_stops_if_the_picture_of_its_watermark_does_not_exist(librar
 
 
 async def test_options_of_the_command_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
     settings = {"sizes": "80x60", "options": "q=70", "presets": "tall:x30"}
     for arguments, sentence in (
         (["--presets", "tall", "--options", "q=70"], "--options applies only to --sizes"),
