@@ -140,9 +140,7 @@ def import_pictures(
 
     _check_import(source, list_file, resume, dry_run, hosts)
     settings = load_settings(options)
-    if dry_run:
-        require_folder(settings)
-    else:
+    if not dry_run:
         require_writable(settings)
     order = Order(source, list_file, resume, report, hosts, timeout, dry_run)
     work = import_pictures(

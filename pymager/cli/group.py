@@ -74,7 +74,7 @@ def require_writable(settings: "Settings") -> None:
 
 
 def require_folder(settings: "Settings") -> None:
-    """Raises `ConfigurationError` if the folder of the blobs does not exist: a command that only reads creates none."""
+    """Raises `ConfigurationError` if the blobs should be in a folder that does not exist: it is not created here."""
     if settings.folder is not None and not settings.folder.is_dir():
         raise ConfigurationError(
             f"PYMAGER_BLOBS, PYMAGER_DATA: there is no folder {settings.folder}. Correct the setting, or run the "

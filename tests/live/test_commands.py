@@ -67,13 +67,10 @@ async def test_upgrade_brings_the_schema_up_to_date_and_leaves_the_blob_store_al
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        *(["check"], ["check", "--complete"], ["sweep"], ["sweep", "--dry-run"], ["purges", "list"], ["warm"]),
-        ["import", ".", "--dry-run"],
-    ],
+    [["check"], ["check", "--complete"], ["sweep"], ["sweep", "--dry-run"], ["purges", "list"], ["warm"]],
     ids=" ".join,
 )
-async def test_a_command_that_only_reads_creates_no_store(tmp_path: Path, arguments: list[str]) -> None:
+async def test_a_command_over_existing_originals_creates_no_store(tmp_path: Path, arguments: list[str]) -> None:
     done = await command(tmp_path, *arguments, sizes="80x60")
     assert (done.code, done.out) == (2, "")
     assert f"PYMAGER_BLOBS, PYMAGER_DATA: there is no folder {tmp_path / 'data'}" in done.err
