@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from pymager import __version__
+from pymager.sandbox import confinement
 from tests.image import engine
 from tests.image.container import Container, new_volume, printed, serving
 from tests.pictures import photograph
@@ -62,6 +63,10 @@ def test_an_upload_gets_a_derived_picture_and_outlives_its_container(image: str)
             assert '"stopped"' in first.log()
         with serving(image, volume) as second:
             assert second.ask("/original/cat").body == original
+
+
+def test_the_sandbox_is_the_same_as_outside_of_the_container(container: Container) -> None:
+    assert f'"in_force":"{confinement.chosen("auto")}"' in container.log().replace('": "', '":"')
 
 
 def test_every_process_runs_as_its_own_user_without_capabilities(container: Container) -> None:

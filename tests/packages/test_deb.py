@@ -11,6 +11,7 @@ import pytest
 
 from pymager import __version__
 from pymager.formats import OUTPUTS
+from pymager.sandbox import confinement
 from pymager.settings.model import Settings
 from tests.conftest import served
 from tests.packages.debian import Debian
@@ -91,6 +92,10 @@ def test_the_service_runs_as_its_own_user_without_privileges(debian: Debian) -> 
     assert {int(facts[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == {0}
     assert (facts["NoNewPrivs"], facts["Seccomp"]) == ("1", "2")
     assert debian.run("systemctl", "is-enabled", "pymager").strip() == "enabled"
+
+
+def test_the_sandbox_is_the_same_as_outside_of_systemd(debian: Debian) -> None:
+    assert f'"in_force":"{confinement.chosen("auto")}"' in journal(debian).replace('": "', '":"')
 
 
 def test_it_can_write_to_its_own_folders_alone(debian: Debian) -> None:
