@@ -8,6 +8,7 @@ import click
 from pymager.cli.group import exit_codes, finish, load_settings, program, require_folder, require_writable, run
 from pymager.errors import InvalidName
 from pymager.names import parse_id
+from pymager.wording import counted
 
 if TYPE_CHECKING:
     from pymager.operations.purges import PendingPurge
@@ -80,7 +81,6 @@ def check(options: dict[str, Any], complete: bool, jobs: int | None) -> None:
     if jobs is not None:
         raise click.UsageError("--jobs needs --complete")
     from pymager.operations.check import check
-    from pymager.operations.wording import counted
 
     settings = load_settings(options)
     require_folder(settings)
@@ -155,7 +155,6 @@ def purges(options: dict[str, Any], action: str, as_json: bool) -> None:
     follows. Servers can run at the same time.
     """
     from pymager.operations.purges import list_purges, retry_purges
-    from pymager.operations.wording import counted
 
     settings = load_settings(options)
     require_folder(settings)
@@ -173,7 +172,6 @@ def purges(options: dict[str, Any], action: str, as_json: bool) -> None:
 
 def _print_purge(pending: "PendingPurge") -> None:
     from pymager.operations.purges import age_seconds
-    from pymager.operations.wording import counted
 
     purge, missing = pending.purge, ", ".join(pending.missing) or "none"
     attempts = counted(purge.attempts, "more attempt")

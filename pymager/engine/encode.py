@@ -38,6 +38,8 @@ def encode(picture: Image.Image, job: RenderJob, copyright: Copyright = NO_COPYR
     try:
         with jpeg.buffer_for(picture.size, options):
             picture.save(out, output.encoder, **options)
+    except MemoryError:
+        raise  # it says what is wrong
     except Exception as error:
         raise EncoderFailed from error
     return out.getvalue()

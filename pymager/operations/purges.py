@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pymager import composition
-from pymager.operations.wording import counted
 from pymager.ports import MetadataStore, Purge
 from pymager.purging.progress import missing
 from pymager.settings.model import Settings
+from pymager.wording import counted
 
 _PAGE_SIZE = 500
 

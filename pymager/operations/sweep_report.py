@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pymager.operations.wording import counted
+from pymager.wording import counted
 
 
 @dataclass(slots=True)

@@ -18,7 +18,6 @@ from pymager.errors import (
     NotFound,
     OriginalLost,
     OriginalNotFound,
-    Overloaded,
     PictureError,
     WatermarkMissing,
 )
@@ -111,7 +110,7 @@ class _Warmer:
         except WatermarkMissing as error:
             self._batch.stop(str(error))  # it would be missing for every original
             return Failed(str(error))
-        except (PictureError, OriginalLost, Overloaded) as error:
+        except (PictureError, OriginalLost) as error:
             return Failed(str(error))
 
     async def _find_or_render(self, id: str, wanted: Wanted) -> Outcome:

@@ -39,9 +39,9 @@ def load(options: Mapping[str, Any] | None = None, environ: Mapping[str, str] | 
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     sources: dict[str, str] = dict.fromkeys(Settings.model_fields, "default")
+    config = (options or {}).get("config")
     for source, found in (
-        *_from_file((options or {}).get("config"), "--config"),
-        *([] if (options or {}).get("config") else _from_file(environ.get(CONFIG_FILE), CONFIG_FILE)),
+        *(_from_file(config, "--config") if config else _from_file(environ.get(CONFIG_FILE), CONFIG_FILE)),
         *_from_environment(environ),
         *[
             ("option", {name: value})

@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from pymager import errors
+from pymager.wording import counted
 
 
 class WebError(errors.PymagerError):
@@ -49,7 +50,7 @@ class TooManyFailures(WebError):
     def __init__(self, retry_after: int) -> None:
         super().__init__(
             "the name or the password is wrong, after many failures from this address; "
-            f"wait {retry_after} second{'s' * (retry_after != 1)} before you try another one"
+            f"wait {counted(retry_after, 'second')} before you try another one"
         )
         self.retry_after = retry_after
 

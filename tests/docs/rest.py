@@ -41,12 +41,9 @@ def _own(operation: Json) -> list[Json]:
 
 
 def _operation(method: str, path: str, parameters: list[Json], operation: Json) -> Iterator[str]:
-    yield f"## {method} {path}\n\n"
-    described = operation.get("description", "")
-    if described:
-        yield f"{described}\n\n"
-    if "credentials" not in described:
-        yield f"{_credentials(operation)}\n\n"
+    yield f"## {method} {path}\n\n{_credentials(operation, parameters)}\n\n"
+    if "description" in operation:
+        yield f"{operation['description']}\n\n"
     if parameters:
         yield "| parameter | in | description |\n|---|---|---|\n"
         for each in parameters:
@@ -61,9 +58,10 @@ def _operation(method: str, path: str, parameters: list[Json], operation: Json) 
     yield "\n"
 
 
-def _credentials(operation: Json) -> str:
+def _credentials(operation: Json, parameters: list[Json]) -> str:
     security = operation.get("security", [{}])
-    if security == [{}]:
+    can_be_signed = any(each["name"] == "sig" for each in parameters)
+    if {} in security and not can_be_signed:
         return "Needs no credentials."
     if {} in security:
         return (

@@ -2489,7 +2489,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Needs no credentials. With credentials, the response also has presets, watermarks and sizes. */
+        /** @description With credentials, the response also has presets, watermarks and sizes. */
         get: {
             parameters: {
                 query?: never;
@@ -2574,7 +2574,7 @@ export interface paths {
         post?: never;
         delete?: never;
         options?: never;
-        /** @description Needs no credentials. With credentials, the response also has presets, watermarks and sizes. */
+        /** @description With credentials, the response also has presets, watermarks and sizes. */
         head: {
             parameters: {
                 query?: never;

@@ -243,7 +243,7 @@ def _page(content: dict[str, Any], description: str, more: dict[str, Any] | None
 def _page_config(content: dict[str, Any], description: str) -> dict[str, Any]:
     return {
         "security": _READ_SECURITY,
-        "description": "Needs no credentials. With credentials, the response also has presets, watermarks and sizes.",
+        "description": "With credentials, the response also has presets, watermarks and sizes.",
         "responses": {"200": _response(description, content)}
         | problems(401, 403, 404, 429, 503, texts={404: "The web page is off."}),
     }

@@ -1,4 +1,4 @@
-"""Numbers with their nouns, as the commands print them."""
+"""Numbers with their nouns, as commands and errors write them."""
 
 
 def counted(number: int, noun: str) -> str:
