@@ -27,7 +27,7 @@ async def new_table(server: DynamoLocal | Moto, **query: object) -> str:
 def by_way_of(url: str, server: DynamoLocal, port: int, **query: object) -> str:
     """The same table through another port."""
     more = "".join(f"&{name}={value}" for name, value in query.items())
-    return url.replace(f"%3A{server.port}", f"%3A{port}") + more
+    return server.by_way_of(url, port) + more
 
 
 async def ask(server: DynamoLocal, action: str, **question: Any) -> Any:

@@ -32,7 +32,7 @@ class TestMariaDb(MetadataStoreContract):
     @pytest.fixture
     async def unreachable(self, url: str, mariadb: MariaDb, toxiproxy: Toxiproxy) -> AsyncIterator[SqlMetadata]:
         proxy = toxiproxy.proxy(mariadb.port)
-        async with SqlMetadata(url.replace(f":{mariadb.port}/", f":{proxy.port}/")) as store:
+        async with SqlMetadata(mariadb.by_way_of(url, proxy.port)) as store:
             await store.ping()
             proxy.cut()
             yield store

@@ -28,7 +28,7 @@ async def test_no_mutation_behind_a_pooler_is_acknowledged_and_not_done(
 ) -> None:
     url = postgresql.new_database()
     await SqlMetadata(url).prepare()
-    through = url.replace(f":{postgresql.port}/", f":{bouncer.port}/")
+    through = postgresql.by_way_of(url, bouncer.port)
     acknowledged: set[str] = set()
     removed: set[str] = set()
 

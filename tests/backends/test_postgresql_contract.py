@@ -32,7 +32,7 @@ class TestPostgresql(MetadataStoreContract):
     @pytest.fixture
     async def unreachable(self, url: str, postgresql: Postgres, toxiproxy: Toxiproxy) -> AsyncIterator[SqlMetadata]:
         proxy = toxiproxy.proxy(postgresql.port)
-        async with SqlMetadata(url.replace(f":{postgresql.port}/", f":{proxy.port}/")) as store:
+        async with SqlMetadata(postgresql.by_way_of(url, proxy.port)) as store:
             await store.ping()
             proxy.cut()
             yield store

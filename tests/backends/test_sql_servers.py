@@ -48,7 +48,7 @@ def url(server: Postgres | MariaDb) -> str:
 @pytest.fixture
 def way(server: Postgres | MariaDb, url: str, toxiproxy: Toxiproxy) -> Iterator[Way]:
     proxy = toxiproxy.proxy(server.port)
-    yield Way(server, proxy, url, url.replace(f":{server.port}/", f":{proxy.port}/"))
+    yield Way(server, proxy, url, server.by_way_of(url, proxy.port))
     proxy.delete()
 
 

@@ -125,8 +125,8 @@ async def _behind_proxies(
     direct = await new_stores(minio, catalog)
     ways = toxiproxy.proxy(minio.port), toxiproxy.proxy(catalog.port)
     stores = Stores(
-        _limited(direct.blobs.replace(f"{minio.port}", f"{ways[0].port}"), blobs),
-        _limited(direct.metadata.replace(f"{catalog.port}", f"{ways[1].port}"), metadata),
+        _limited(minio.by_way_of(direct.blobs, ways[0].port), blobs),
+        _limited(catalog.by_way_of(direct.metadata, ways[1].port), metadata),
     )
     async with replicas(folder, stores, 1) as [program], Client(program.url) as client:
         faulty = Faulty(program, client, *ways)

@@ -62,7 +62,7 @@ async def started(
     catalog = request.getfixturevalue(request.param)
     stores, folder = await new_stores(minio, catalog), tmp_path_factory.mktemp("pair")
     async with Losing(catalog.port) as way:
-        lossy = Stores(stores.blobs, stores.metadata.replace(f"{catalog.port}", f"{way.port}"))
+        lossy = Stores(stores.blobs, catalog.by_way_of(stores.metadata, way.port))
         first, second = replicas(folder / "1", lossy, 1), replicas(folder / "2", stores, 1)
         async with first as [program], second as [other], Client(program.url) as here, Client(other.url) as there:
             yield Pair(request.param, way, program, here, there)

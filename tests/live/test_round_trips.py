@@ -87,7 +87,7 @@ async def counted(request: pytest.FixtureRequest, tmp_path: Path, minio: Minio) 
         else:
             middle = await stack.enter_async_context(between(catalog))
             metadata = by_way_of(metadata, catalog, middle.port)
-        stores = Stores(direct.blobs.replace(str(minio.port), str(front.port)), metadata)
+        stores = Stores(minio.by_way_of(direct.blobs, front.port), metadata)
         [warm] = await stack.enter_async_context(replicas(tmp_path / "warm", stores, 1, mezzanine=256))
         [bare] = await stack.enter_async_context(replicas(tmp_path / "bare", stores, 1, mezzanine=256, memory_cache=0))
         clients = [await stack.enter_async_context(Client(program.url)) for program in (warm, bare)]

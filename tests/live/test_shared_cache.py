@@ -91,7 +91,7 @@ async def pair(
         server = stack.enter_context(Memcached())
         proxy = toxiproxy.proxy(server.port)
         stack.callback(proxy.delete)
-        stores = Stores(direct.blobs.replace(str(minio.port), str(front.port)), direct.metadata)
+        stores = Stores(minio.by_way_of(direct.blobs, front.port), direct.metadata)
         ports = [free_port(), free_port()]
         clients = []
         for number, port in enumerate(ports):

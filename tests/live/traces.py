@@ -51,8 +51,16 @@ def catalog(folder: Path) -> set[tuple[str, str]]:
 def blob_keys(folder: Path) -> list[tuple[str, ...]]:
     """The keys of all files in the blob store, in segments; the folders that only spread them are left out."""
     root = folder / "data/blobs"
-    paths = [path.relative_to(root).parts for path in root.rglob("*") if path.is_file()]
-    return [(first, *rest) for first, _, *rest in paths]
+    return [(first, *rest) for first, _, *rest in (path.relative_to(root).parts for path in blob_files(folder))]
+
+
+def blob_files(folder: Path) -> list[Path]:
+    """All files in the blob store."""
+    while True:
+        try:
+            return [path for path in (folder / "data/blobs").rglob("*") if path.is_file()]
+        except FileNotFoundError:  # a running program removed a folder meanwhile
+            continue
 
 
 def _let_temporary_files_age(folder: Path) -> None:

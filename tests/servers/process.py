@@ -1,6 +1,7 @@
 """A server as a process of its own, which never outlives the tests."""
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -91,6 +92,10 @@ class Server(ABC):
         """Whether it runs no more, whoever ended it."""
         return self._process is not None and self._process.poll() is not None
 
+    def by_way_of(self, url: str, port: int) -> str:
+        """The URL of something in this server, through another port: that of a proxy say."""
+        return with_port(url, self.port, port)
+
     def log(self) -> str:
         """The end of what it printed."""
         return (self.folder / "log").read_text(errors="replace")[-3_000:]
@@ -155,6 +160,13 @@ class Server(ABC):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(_STOP_SECONDS)
+
+
+def with_port(url: str, old: int, new: int) -> str:
+    """The URL with another port of 127.0.0.1; a name or a path in it that contains the old one stays as it is."""
+    changed, count = re.subn(rf"(127\.0\.0\.1(?::|%3A)){old}(?!\d)", rf"\g<1>{new}", url)
+    assert count == 1, f"{url} does not lead to port {old}"
+    return changed
 
 
 def free_port() -> int:
