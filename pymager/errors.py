@@ -117,8 +117,8 @@ class InvalidName(PymagerError):
 class OriginalNotFound(PymagerError):
     """There is no original with this id."""
 
-    def __init__(self, id: str) -> None:
-        super().__init__(f"there is no original '{id}'; upload it with POST /original/{id}")
+    def __init__(self, id: str, *, advises_upload: bool = True) -> None:
+        super().__init__(f"there is no original '{id}'" + (f"; upload it with POST /original/{id}" * advises_upload))
         self.id = id
 
 

@@ -163,7 +163,8 @@ def _check_import(
         raise click.UsageError("SOURCE cannot be a web address; write the addresses of pictures into a file for --list")
     is_path = source is not None and (Path(source).exists() or ":" not in source)
     if source is not None and is_path and not Path(source).is_dir():
-        raise click.UsageError(f"SOURCE must be a folder or the URL of a blob store, got '{source}'")
+        found = "it is a file" if Path(source).exists() else "there is no such folder"
+        raise click.UsageError(f"SOURCE must be a folder or the URL of a blob store, got '{source}': {found}")
 
 
 @program.command(epilog=exit_codes(f"a variant failed, {_INTERRUPTED}"))

@@ -23,8 +23,23 @@ def exit_codes(failure: str, *others: str) -> str:
     return f"Exit codes: {'; '.join(['0 success', f'1 {failure}', '2 wrong usage or configuration', *others])}."
 
 
+class _Command(click.Command):
+    """Says where the options of the program go, to those who give them after the command."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(context, args)
+        except click.NoSuchOption as error:
+            if error.option_name != "--config":
+                raise
+            message = f"--config must be before the command: pymager --config FILE {context.info_name}"
+            raise click.UsageError(message, context) from None
+
+
 class _Program(click.Group):
     """Prints errors as sentences and turns them into exit codes."""
+
+    command_class = _Command
 
     def invoke(self, context: click.Context) -> Any:
         try:

@@ -133,7 +133,7 @@ class Library:
         try:
             removed = await self._removed(id, revision)
         except NotFound:
-            raise OriginalNotFound(id) from None
+            raise OriginalNotFound(id, advises_upload=False) from None
         self._resolver.forget(id)
         self._run_in_background(self._delete_blobs(removed))
 

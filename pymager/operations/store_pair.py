@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 from pymager.errors import ConfigurationError, Unavailable
 from pymager.ports import BlobStore, MetadataStore
@@ -26,12 +28,23 @@ async def opened_pair(
         target = load(target_url)
     async with AsyncExitStack() as stack:
         with named("FROM"):
+            _check_exists(source_url)
             await stack.enter_async_context(source)
         with named("TO"):
             for line in await target.prepare():
                 echo(f"TO: {line}")
             await stack.enter_async_context(target)
         yield source, target
+
+
+def _check_exists(url: str) -> None:
+    """Raises `ConfigurationError` for a folder or a SQLite file that does not exist: opening the store creates it."""
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.scheme == "file" and not Path(path).is_dir():
+        raise ConfigurationError(f"there is no folder {Path(path).absolute()}")
+    if parts.scheme.partition("+")[0] == "sqlite" and not Path(path[1:]).is_file():
+        raise ConfigurationError(f"there is no file {Path(path[1:]).absolute()}")
 
 
 @contextmanager

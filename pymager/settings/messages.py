@@ -1,6 +1,7 @@
 """What is wrong with a setting's value, as one sentence: what the value must be, and what it is."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,6 +16,13 @@ _KINDS: Mapping[Any, str] = {
     tuple: "a list, or text",
     dict: "a table, or text",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Annotates the type of a setting that is a number of these."""
+
+    name: str
 
 
 def must_be(expected: str, value: object) -> ValueError:
@@ -40,8 +48,11 @@ def sentence(problem: Mapping[str, Any], field: FieldInfo, *, secret: bool) -> s
 
 def unknown(name: str, known: Mapping[str, FieldInfo], prefix: str) -> str:
     """The error message for a setting that does not exist. `prefix` is empty unless a variable sets it."""
-    similar = [prefix + (match.upper() if prefix else match) for match in get_close_matches(name, known, 1)]
+    plain = name.lower().removeprefix("pymager_")
+    similar = [prefix + (match.upper() if prefix else match) for match in get_close_matches(plain, known, 1)]
     hint = f" Did you mean {similar[0]}?" if similar else ""
+    if hint and not prefix and plain != name:
+        hint += " In a file, names are lowercase and have no prefix;"
     return f"no such setting.{hint} docs/reference/settings.md lists all settings"
 
 
@@ -52,6 +63,9 @@ def _expected(field: FieldInfo) -> str:
     if kind is ByteSize:
         return f"a size of at least {_bound(field, 'ge') or 0} bytes, such as 100MB or 64MiB"
     name = _KINDS.get(get_origin(kind) or kind)
+    unit = next((constraint.name for constraint in field.metadata if isinstance(constraint, Unit)), None)
+    if unit is not None:
+        name = f"a number of {unit}"
     if name is None:
         return "text that is not empty" if _bound(field, "min_length") else "text"
     least, most, above = _bound(field, "ge"), _bound(field, "le"), _bound(field, "gt")

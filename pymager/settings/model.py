@@ -19,7 +19,9 @@ from pymager.settings.types import (
     CacheUrl,
     Color,
     DataFolder,
+    InDays,
     InputFormats,
+    InSeconds,
     MezzanineSide,
     Networks,
     OptionalFolder,
@@ -263,7 +265,7 @@ class Settings(BaseModel):
     )
     min_rate: int = Field(1_000, ge=1, description="Minimum transfer rate of a body in bytes per second.")
     keepalive_timeout: Seconds = Field(75.0, description="Seconds after which an idle connection is closed.")
-    drain_delay: float = Field(
+    drain_delay: InSeconds = Field(
         0.0,
         ge=0,
         le=3_600,
@@ -325,7 +327,7 @@ class Settings(BaseModel):
         description="URL of a cache that all replicas share, such as `memcached://HOST:PORT,HOST:PORT`. Variants are "
         "looked for there after the memory, and before the blob store. Empty: none.",
     )
-    shared_cache_timeout: float = Field(
+    shared_cache_timeout: InSeconds = Field(
         0.02,
         gt=0,
         le=10,
@@ -348,7 +350,7 @@ class Settings(BaseModel):
         "`varnish://127.0.0.1:6081`, separated by spaces. At most 8.",
         json_schema_extra={"secret": True},
     )
-    purge_repeat: float = Field(
+    purge_repeat: InSeconds = Field(
         180.0,
         ge=0,
         le=86_400,
@@ -360,14 +362,14 @@ class Settings(BaseModel):
         "*", description="`Access-Control-Allow-Origin` header of pictures and of `/info`. Empty: it is not sent."
     )
 
-    sweep_interval: float = Field(
+    sweep_interval: InSeconds = Field(
         3_600.0,
         ge=0,
         le=YEAR_SECONDS,
         description="Seconds between two sweeps by a server process; 0 disables them. A process skips a "
         "sweep while another one sweeps.",
     )
-    sweep_grace: float = Field(
+    sweep_grace: InSeconds = Field(
         86_400.0,
         ge=0,
         le=YEAR_SECONDS,
@@ -381,7 +383,7 @@ class Settings(BaseModel):
         description="Maximum percentage of originals that may be orphans. If a sweep finds a higher percentage, and "
         "more than 100 orphans (with `--prefix`, 10), it deletes none of them.",
     )
-    old_recipe_days: float = Field(
+    old_recipe_days: InDays = Field(
         7.0,
         ge=0,
         le=36_500,

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationInfo
 
 from pymager import formats
-from pymager.settings.messages import must_be, shortened
+from pymager.settings.messages import Unit, must_be, shortened
 from pymager.variants import mezzanine, option_lists, watermarks
 
 YEAR_SECONDS = 365 * 86_400
@@ -224,7 +224,9 @@ def _check_tag_headers(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.lower() for name in names))
 
 
-Seconds = Annotated[float, Field(gt=0, le=YEAR_SECONDS)]
+InSeconds = Annotated[float, Unit("seconds")]
+InDays = Annotated[float, Unit("days")]
+Seconds = Annotated[InSeconds, Field(gt=0, le=YEAR_SECONDS)]
 Printable = Annotated[str, AfterValidator(_check_printable)]
 Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 Sizes = Annotated[Words, AfterValidator(_check_sizes)]

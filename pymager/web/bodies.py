@@ -109,7 +109,7 @@ async def form_file(request: web.Request, limits: BodyLimits) -> AsyncIterator[b
                             f"the fields besides '{_FILE_FIELD}' are too large: at most {MAX_FIELDS_BYTES} bytes "
                             f"together are accepted; the picture must be in the field '{_FILE_FIELD}'"
                         )
-        parser.close()
+        _close(parser)
     except ParserLimitReached as error:
         if "segment size" in str(error):
             raise _too_large(limits) from None
@@ -118,9 +118,18 @@ async def form_file(request: web.Request, limits: BodyLimits) -> AsyncIterator[b
             f"{_MAX_PART_HEADERS} headers of {_MAX_PART_HEADER_BYTES} bytes"
         ) from None
     except MultipartError as error:
-        raise BadRequest(f"the multipart form is malformed or cut short: {error.args[0]}") from None
+        reason = str(error.args[0])
+        raise BadRequest(f"the multipart form is malformed: {reason[:1].lower()}{reason[1:]}") from None
     if not found:
         raise BadRequest(f"the form has no field '{_FILE_FIELD}'; send one, as `curl -F file=@cat.jpg` does")
+
+
+def _close(parser: PushMultipartParser) -> None:
+    """Raises `BadRequest` if the form is not complete."""
+    try:
+        parser.close()
+    except MultipartError:
+        raise BadRequest("the multipart form is cut short: it must end with its boundary and `--`") from None
 
 
 def _parser(request: web.Request, limits: BodyLimits) -> PushMultipartParser:

@@ -59,17 +59,19 @@ async def test_init_makes_what_the_stores_need_and_says_so(tmp_path: Path) -> No
     [
         (["copy-blobs", "filet:/a", "file:/b"], "FROM: unknown blob store 'filet:'; known:"),
         (["copy-blobs", "a", "file:b"], "FROM: must be the URL of a blob store that starts with one of:"),
-        (["copy-blobs", "file:a", "file:/proc/none"], "TO: can't create the blob folder:"),
+        (["copy-blobs", "file:.", "file:/proc/none"], "TO: can't create the blob folder:"),
         (["copy-blobs", "file:a", "file:a"], "TO: must be another store than FROM"),
         (["copy-metadata", "sqlite:///a.db", "file:/b"], "TO: unknown metadata store 'file:'; known:"),
-        (["copy-metadata", "sqlite:////proc/none/a.db", "sqlite:///b.db"], "FROM: "),
+        (["copy-blobs", "file:a%20c", "file:b"], "FROM: there is no folder FOLDER/a c"),
+        (["copy-metadata", "sqlite:///a.db", "sqlite:///b"], "FROM: there is no file FOLDER/a.db"),
+        (["copy-metadata", "sqlite:////proc", "sqlite:///b"], "FROM: there is no file /proc"),
     ],
 )
 async def test_an_argument_that_is_wrong_is_named(tmp_path: Path, arguments: list[str], sentence: str) -> None:
     done = await command(tmp_path, *arguments)
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"pymager: {sentence}")
-    assert not (tmp_path / "b").exists()
+    assert done.err.startswith(f"pymager: {sentence.replace('FOLDER', str(tmp_path))}")
+    assert not [name for name in ("a", "a c", "a.db", "b") if (tmp_path / name).exists()]
 
 
 async def test_a_service_moves_to_another_folder_and_database_with_nothing_changed(tmp_path: Path, data: Path) -> None:

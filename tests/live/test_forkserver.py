@@ -40,7 +40,7 @@ async def test_commands_side_by_side_have_their_own_settings_and_files(tmp_path:
     ("arguments", "code", "said"),
     [
         (["config"], 0, "port"),
-        (["copy-blobs", "file:nothing", "file:to"], 1, "FROM is empty"),
+        (["copy-blobs", "file:.", "file:to"], 1, "FROM is empty"),
         (["sweep", "--no-such"], 2, "Usage: python -m pymager sweep"),
         (["hash-password", "--name", "ann"], 0, "ann:$argon2"),
     ],

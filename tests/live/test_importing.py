@@ -199,8 +199,8 @@ async def test_a_list_names_files_and_objects_and_pages(tmp_path: Path, minio: M
     [
         ([], "import needs either SOURCE or --list"),
         (["album", "--list", "list.csv"], "import needs either SOURCE or --list"),
-        (["no-such-folder"], "SOURCE must be a folder or the URL of a blob store"),
-        (["list.csv"], "SOURCE must be a folder or the URL of a blob store"),
+        (["no-such-folder"], "the URL of a blob store, got 'no-such-folder': there is no such folder"),
+        (["list.csv"], "the URL of a blob store, got 'list.csv': it is a file"),
         (["http://example.org/a.jpg"], "write the addresses of pictures into a file for --list"),
         (["nothing:x"], "SOURCE: unknown blob store 'nothing:'"),
         (["album", "--allow-host", "example.org"], "--allow-host needs --list"),

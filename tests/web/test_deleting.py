@@ -23,7 +23,7 @@ def test_a_second_delete_is_a_404(served: Served, photo: bytes) -> None:
     assert served.delete(id).status == 204
     response = served.delete(id)
     assert response.status == 404
-    assert id in response.json["detail"]
+    assert response.json["detail"] == f"There is no original '{id}'."
 
 
 def test_of_many_deletes_exactly_one_succeeds(served: Served, photo: bytes) -> None:

@@ -56,6 +56,7 @@ def test_a_truncated_form_is_refused_wherever_it_ends(served: Served, photo: byt
         response = posted(served, whole[:place])
         assert response.status == 400, place
         assert response["Content-Type"] == "application/problem+json"
+        assert response.json["detail"] == "The multipart form is cut short: it must end with its boundary and `--`."
     assert posted(served, whole).status == 201
 
 
