@@ -20,7 +20,7 @@ from pymager.library.quota import Quota
 from pymager.library.resolution import Resolver
 from pymager.library.shared_tier import SharedTier
 from pymager.library.spool import Spool
-from pymager.ports import BlobStore, MetadataStore, Purger
+from pymager.ports import BlobStore, Cache, MetadataStore, Purger
 from pymager.purging.delivery import Delivery
 from pymager.purging.tags import Tags
 from pymager.sandbox import confinement
@@ -110,6 +110,14 @@ def purgers(settings: Settings) -> list[Purger]:
                     f"{purger.name} finds pictures by their tags: PYMAGER_CACHE_TAGS must contain {purger.tag_header}"
                 )
     return found
+
+
+def check_urls(settings: Settings) -> None:
+    """Raises `ConfigurationError` if a URL of a store, a cache or a purger is wrong. Opens and connects nothing."""
+    backends(settings)
+    purgers(settings)
+    if settings.shared_cache:
+        _shared_cache(settings)
 
 
 @contextmanager
@@ -205,11 +213,15 @@ async def shared_tier(settings: Settings, observer: Observer = OFF) -> AsyncIter
     if not settings.shared_cache:
         yield None
         return
-    with _named("PYMAGER_SHARED_CACHE"):
-        cache = registry.load_cache(settings.shared_cache)
+    cache = _shared_cache(settings)
     secret = settings.signing_keys[0].get_secret_value() if settings.signing_keys else b""
     async with cache:
         yield SharedTier(cache, secret, settings.shared_cache_timeout, observer)
+
+
+def _shared_cache(settings: Settings) -> Cache:
+    with _named("PYMAGER_SHARED_CACHE"):
+        return registry.load_cache(settings.shared_cache)
 
 
 async def _tags(settings: Settings, metadata: MetadataStore) -> Tags | None:

@@ -64,8 +64,10 @@ def show_config(options: dict[str, Any]) -> None:
     """Print every setting, its value and its source.
 
     Secrets are masked. The source is the name of an environment variable, the path of a file, or `default`. The last
-    line says what confines worker processes on this system.
+    line says what confines worker processes on this system. Also checks the URLs of the stores, caches and purgers, but
+    does not connect to them.
     """
+    from pymager import composition
     from pymager.sandbox import confinement
     from pymager.settings import sources
     from pymager.settings.model import Settings
@@ -75,6 +77,7 @@ def show_config(options: dict[str, Any]) -> None:
     for name in Settings.model_fields:
         click.echo(f"{name:<{width}}  {sources.shown(loaded.settings, name)}  ({loaded.sources[name]})")
     click.echo(f"sandbox in force: {confinement.chosen(loaded.settings.sandbox)}")
+    composition.check_urls(loaded.settings)
 
 
 @program.command("hash-password", epilog="Exit codes: 0 success; 1 aborted; 2 wrong usage.")

@@ -493,6 +493,22 @@ def test_the_config_command_shows_every_setting_its_source_and_no_secret() -> No
     assert lines["queue_size"].split()[1:] == ["64", "(default)"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "url", "sentence"),
+    [
+        ("PYMAGER_BLOBS", "s3://", "the bucket name in the s3 URL must be"),
+        ("PYMAGER_METADATA", "postgres://h/d", "unknown metadata store 'postgres:'; known:"),
+        ("PYMAGER_SHARED_CACHE", "redis://h", "unknown cache 'redis:'; known:"),
+        ("PYMAGER_PURGERS", "varnish://", "varnish: must be written varnish://HOST:PORT"),
+    ],
+)
+def test_the_config_command_refuses_a_url_that_the_server_would_refuse(variable: str, url: str, sentence: str) -> None:
+    result = CliRunner().invoke(cli.program, ["config"], env={variable: url})
+    assert result.exit_code == 2
+    assert f"pymager: {variable}: {sentence}" in result.stderr
+    assert f"({variable})" in result.stdout
+
+
 def test_the_program_names_every_error_and_exits_with_2() -> None:
     result = CliRunner().invoke(cli.program, ["config"], env={"PYMAGER_PORT": "x", "PYMAGER_QUEUES": "1"})
     assert result.exit_code == 2
