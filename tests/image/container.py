@@ -72,6 +72,13 @@ class Container:
         done = engine.podman("logs", self.name, check=False)
         return (done.stdout + done.stderr)[-3_000:]
 
+    def logs(self, text: str) -> None:
+        """Wait until its log has this: podman receives it a moment later than it is written."""
+        end = time.monotonic() + _TIMEOUT_SECONDS
+        while text not in (log := self.log().replace('": "', '":"')):
+            assert time.monotonic() < end, f"{text} is not logged: {log}"
+            time.sleep(_PAUSE)
+
     def answers(self) -> None:
         """Wait until it is alive."""
         end = time.monotonic() + _TIMEOUT_SECONDS

@@ -95,7 +95,8 @@ def test_the_service_runs_as_its_own_user_without_privileges(debian: Debian) -> 
 
 
 def test_the_sandbox_is_the_same_as_outside_of_systemd(debian: Debian) -> None:
-    assert f'"in_force":"{confinement.chosen("auto")}"' in journal(debian).replace('": "', '":"')
+    line = f'"in_force":"{confinement.chosen("auto")}"'
+    until(debian, lambda: line in journal(debian).replace('": "', '":"'), "the line about the sandbox")
 
 
 def test_it_can_write_to_its_own_folders_alone(debian: Debian) -> None:
@@ -184,7 +185,7 @@ def test_a_wrong_setting_is_told_in_the_journal_and_not_tried_again(debian: Debi
     debian.tried("systemctl", "restart", "pymager")
     until(debian, lambda: debian.tried("systemctl", "is-failed", "pymager").returncode == 0, "its end")
     assert debian.run("systemctl", "show", "--property=NRestarts", "--value", "pymager").strip() == "0"
-    assert "PYMAGER_PORT: must be a whole number from 0 to 65535" in journal(debian)
+    until(debian, lambda: "PYMAGER_PORT: must be a whole number from 0 to 65535" in journal(debian), "the reason")
     path.write_text(before)
     debian.run("systemctl", "start", "pymager")
     until(debian, lambda: ready(debian), "the service")

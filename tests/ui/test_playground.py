@@ -16,6 +16,26 @@ from tests.ui.screen import Screen, screen, store
 from tests.web.served import WRITER, Served, serving
 
 
+_WATCH_TOP = """
+scrollTo(0, document.documentElement.scrollHeight);
+window.tops = [];
+const form = document.querySelector("form.controls");
+const look = () => {
+  const { top } = form.getBoundingClientRect();
+  if (top !== window.tops.at(-1)) window.tops.push(top);
+  requestAnimationFrame(look);
+};
+look();
+"""
+
+
+_SET_QUALITY = """
+const { q } = document.querySelector("form.controls").elements;
+q.value = 40;
+q.dispatchEvent(new Event("input", { bubbles: true }));
+"""
+
+
 @pytest.fixture
 def bench(tab: Screen, served: Served) -> Screen:
     """The playground with a picture."""
@@ -104,6 +124,19 @@ def test_a_size_that_visitors_cannot_have_is_shown_with_a_word_about_it(bench: S
     becomes(bench, "/derived/scene-333x600.webp")
     assert served.get("/derived/scene-333x600.webp").status == 403
     assert "-u 'ann'" in bench.page.locator(".snippet pre").nth(1).inner_text()
+
+
+def test_the_controls_stay_where_they_are_while_the_variant_changes(bench: Screen) -> None:
+    page = bench.page
+    page.get_by_role("spinbutton", name="Width").first.fill("333")
+    expect(page.locator(".notice")).to_be_visible()
+    page.get_by_label("Set quality").check()
+    becomes(bench, "/derived/scene-333x600.webp?q=75")
+    page.evaluate(_WATCH_TOP)
+    page.evaluate(_SET_QUALITY)  # Playwright would scroll
+    becomes(bench, "/derived/scene-333x600.webp?q=40")
+    assert page.evaluate("scrollY") > 0
+    assert len(page.evaluate("window.tops")) == 1, page.evaluate("window.tops")
 
 
 def test_every_url_of_the_markup_exists(bench: Screen, served: Served) -> None:

@@ -119,7 +119,6 @@ function workbench(original, config) {
     const { signal } = latest;
     const data = new FormData(form);
     box.classList.add("busy");
-    message.replaceChildren();
     try {
       const began = performance.now();
       const response = await request(pathOf(id, data), { signal, cache: "no-store", headers: { Accept: "image/avif,image/webp,*/*;q=0.8" } });
@@ -138,18 +137,21 @@ function workbench(original, config) {
   }
 
   async function shown(blob, ms, isPrivate, data, signal) {
+    const notices = [];
     let size = null;
     try {
       await show(image, blob);
       size = { width: image.naturalWidth, height: image.naturalHeight };
     } catch {
       image.removeAttribute("src");
-      message.replaceChildren(h("p", { class: "notice" }, `Your browser cannot show ${data.get("format")} files. The size and the time are still correct.`));
+      notices.push(`Your browser cannot show ${data.get("format")} files. The size and the time are still correct.`);
     }
     if (signal.aborted) return;
     numbers.replaceChildren(...rows(blob, ms, size));
     if (isPrivate && !config.private)
-      message.append(h("p", { class: "notice" }, "You see this because you are signed in. For everybody else, the URL needs a signature, or the settings have to allow this size and these options."));
+      notices.push("You see this because you are signed in. For everybody else, the URL needs a signature, or the settings have to allow this size and these options.");
+    // Replaced in one go: a page that is shorter meanwhile would scroll, and move the controls.
+    message.replaceChildren(...notices.map((text) => h("p", { class: "notice" }, text)));
     const dpr = Number(data.get("dpr"));
     const css = size ?? { width: Number(data.get("width")), height: Number(data.get("height")) };
     const shownAs = { width: Math.round(css.width / (size ? dpr : 1)), height: Math.round(css.height / (size ? dpr : 1)) };
