@@ -15,7 +15,6 @@ from tests.pictures import encoded, jpeg, photograph
 from tests.ui.screen import Screen, screen, store
 from tests.web.served import WRITER, Served, serving
 
-
 _WATCH_TOP = """
 scrollTo(0, document.documentElement.scrollHeight);
 window.tops = [];
