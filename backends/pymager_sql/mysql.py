@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 import pymysql  # type: ignore[import-untyped]
@@ -62,7 +63,12 @@ class Mysql:
         self._read_threads = pool - 1 - self.write_threads
         passed = {**parameters.texts(_TEXT_PARAMETERS), **parameters.flags(_FLAG_PARAMETERS)}
         parameters.reject_unknown([*_TEXT_PARAMETERS, *_FLAG_PARAMETERS, "timeout", "pool"])
-        self._arguments = self._readable({**self._fixed(url), **_verified(passed)})
+        self._arguments = {**self._fixed(url), **_verified(passed)}
+        try:
+            self._unconnected = self._new()
+        except (OSError, ValueError, ssl.SSLError) as error:
+            raise ConfigurationError(f"the TLS parameters of the mysql URL are invalid: {error}") from None
+        self._reads_certificates = any(name.startswith("ssl_") for name in passed)
 
     def prepare_location(self) -> list[str]:
         """The database must exist."""
@@ -140,20 +146,20 @@ class Mysql:
             f"SESSION innodb_lock_wait_timeout = {wait}",
         }
 
-    def _readable(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        try:
-            pymysql.Connection(**arguments, defer_connect=True)
-        except (OSError, ValueError, ssl.SSLError) as error:
-            raise ConfigurationError(f"the TLS parameters of the mysql URL are invalid: {error}") from None
-        return arguments
+    def _new(self) -> "pymysql.Connection[Any]":
+        return pymysql.Connection(**self._arguments, defer_connect=True)
 
     def _engine(self, size: int, **options: Any) -> Engine:
         url = URL.create("mysql+pymysql")
         return engines.create(url, size, _descriptor, creator=self._connect, **options)
 
     def _connect(self) -> "pymysql.Connection[Any]":
-        """Connect, and register the socket with the current call as soon as it is open."""
-        connection = pymysql.Connection(**self._arguments, defer_connect=True)
+        """Connect, and register the socket with the current call as soon as it is open.
+
+        Without TLS parameters, connections share a TLS context: to make one takes longer than to connect, since it
+        loads all of the system's certificates. With them, each connection reads the files again, which may be new.
+        """
+        connection = self._new() if self._reads_certificates else copy(self._unconnected)
         opened = _socket(self._arguments, deadlines.remaining(self.timeout_seconds))
         try:
             deadlines.watch_socket(opened.fileno())
