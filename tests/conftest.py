@@ -1,12 +1,15 @@
 """The real servers as fixtures, one of each for all tests of a process."""
 
 import functools
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -34,6 +37,9 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# Tests make hundreds of botocore's clients; each would parse the descriptions of AWS's services again.
+botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
+
 # No test depends on speed.
 settings.register_profile("pymager", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("pymager")
@@ -57,6 +63,12 @@ S = TypeVar("S", bound=Server)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _rank(item.path))
+
+
+def pytest_collection_finish() -> None:
+    """A test that collects garbage need not look through thousands of tests for it."""
+    gc.collect()
+    gc.freeze()
 
 
 @functools.cache

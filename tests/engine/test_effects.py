@@ -1,5 +1,6 @@
 """Trim, smart crops and watermarks in the pipeline, with orientations, reduced JPEGs and damaged overlays."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from pymager.variants.variant import Variant
 from tests.engine import handmade
 from tests.engine.checks import BLUE, GREEN, RED, TURNS, WHITE, four_colors
 from tests.engine.rendering import job_rendered, near, opened, quadrants, rendered
-from tests.engine.subjects import scene
+from tests.engine.subjects import Scene, scene
 from tests.pictures import encoded, jpeg
 
 
@@ -84,14 +85,19 @@ def test_trim_comes_before_fit_and_smart() -> None:
     assert max(found[:, :, 2].min(axis=axis).max() for axis in (0, 1)) < 250  # no white row or column of the border
 
 
+@functools.cache
+def _stored_scene(format: str, orientation: int) -> tuple[Scene, bytes]:
+    found = scene("saturated", "textured", (1_920, 960), (1.0, 0.5), 4)
+    return found, stored(found.picture, orientation, format)
+
+
 @pytest.mark.parametrize("orientation", TURNS)
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
 @pytest.mark.parametrize("options", [{}, {"rotate": 90}, {"flip": "h"}, {"crop": "20p,0p,80p,100p"}])
 def test_a_smart_crop_shows_the_subject_whatever_turns_the_picture(
     format: str, orientation: int, options: dict[str, Any]
 ) -> None:
-    found = scene("saturated", "textured", (1_920, 960), (1.0, 0.5), 4)
-    data = stored(found.picture, orientation, format)
+    found, data = _stored_scene(format, orientation)
     saturation = np.asarray(opened(rendered(data, 120, 120, gravity="smart", **options)).convert("HSV"))[:, :, 1]
     left, top, right, bottom = found.subject
     shown = (right - left) * (bottom - top) * 0.78 / 64  # an ellipse, at an eighth of its size
