@@ -28,7 +28,8 @@ test: servers $(SITE_VENV)/site.stamp ## Run all tests, against real servers. Pa
 # No server and no server process: the loop to work in.
 QUICK := tests/unit tests/engine --ignore=tests/unit/workers --ignore=tests/unit/process \
   --ignore=tests/unit/telemetry/test_jobs.py \
-  $(patsubst %,--ignore=tests/engine/test_%.py,animated_variants describe effects geometry_grid reduced_decode smart svg)
+  $(patsubst %,--ignore=tests/engine/test_%.py,animated_variants confined describe effects geometry_grid \
+    mezzanine_similarity reduced_decode smart svg)
 test-quick: $(VENV)/dev.stamp ## Run the tests that need no server and are not slow; under 90 seconds.
 	$(BIN)/python -m pytest -q -n 2 $(QUICK) $(ARGS)
 

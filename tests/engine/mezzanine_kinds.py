@@ -130,11 +130,11 @@ JPEGS: dict[str, Callable[[], bytes]] = {
 """JPEGs by name: those whose mezzanine is a reduced decode."""
 
 OTHERS: dict[str, Callable[[], bytes]] = {
-    "png": lambda: encoded(photo(), "PNG"),
+    "png": lambda: encoded(photo(), "PNG", compress_level=1),
     "png with text": lambda: png.png(np.asarray(grained(text())), png.RGB),
     "png with saturated edges": lambda: png.png(np.asarray(grained(saturated())), png.RGB),
-    "png with alpha": lambda: encoded(with_alpha(photo()), "PNG"),
-    "gray png with alpha": lambda: encoded(with_alpha(grained(photo(4))).convert("LA"), "PNG"),
+    "png with alpha": lambda: encoded(with_alpha(photo()), "PNG", compress_level=1),
+    "gray png with alpha": lambda: encoded(with_alpha(grained(photo(4))).convert("LA"), "PNG", compress_level=1),
     "png of 16 bits": lambda: png.png(wide_samples(), png.RGB),
     "png of 16 bits, Display P3": lambda: png.png(wide_samples(), png.RGB, png.profile(profiles.DISPLAY_P3)),
     "webp with alpha": lambda: encoded(with_alpha(photo()), "WEBP", lossless=True, method=0, quality=0),

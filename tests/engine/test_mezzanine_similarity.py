@@ -138,7 +138,7 @@ def sideways(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 @pytest.fixture(scope="module")
 def transparent(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return pair(tmp_path_factory.mktemp("transparent"), encoded(with_alpha(grained(photo())), "PNG"))
+    return pair(tmp_path_factory.mktemp("transparent"), encoded(with_alpha(grained(photo())), "PNG", compress_level=1))
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

@@ -39,7 +39,7 @@ def png(
         )
     else:
         raw = _rows(samples, bits)
-    return PNG + start + b"".join(before) + chunk(b"IDAT", zlib.compress(raw)) + after + end
+    return PNG + start + b"".join(before) + chunk(b"IDAT", zlib.compress(raw, 1)) + after + end
 
 
 def bad_checksum(kind: bytes, data: bytes) -> bytes:
