@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -64,10 +65,11 @@ def show_config(options: dict[str, Any]) -> None:
     """Print every setting, its value and its source.
 
     Secrets are masked. The source is the name of an environment variable, the path of a file, or `default`. The last
-    line says what confines worker processes on this system. Also checks the URLs of the stores, caches and purgers, but
-    does not connect to them.
+    lines say who the first user is, if the server has created one, and what confines worker processes on this system.
+    Also checks the URLs of the stores, caches and purgers, but does not connect to them.
     """
     from pymager import composition
+    from pymager.process import first_user
     from pymager.sandbox import confinement
     from pymager.settings import sources
     from pymager.settings.model import Settings
@@ -76,8 +78,13 @@ def show_config(options: dict[str, Any]) -> None:
     width = max(map(len, Settings.model_fields))
     for name in Settings.model_fields:
         click.echo(f"{name:<{width}}  {sources.shown(loaded.settings, name)}  ({loaded.sources[name]})")
-    click.echo(f"sandbox in force: {confinement.chosen(loaded.settings.sandbox)}")
-    composition.check_urls(loaded.settings)
+    settings = loaded.settings
+    if settings.folder is not None and not settings.users and not settings.tokens:
+        with suppress(OSError):  # of another user
+            if (user := first_user.stored_name(settings.folder)) is not None:
+                click.echo(f"first user: {user}  ({settings.folder / first_user.FILE})")
+    click.echo(f"sandbox in force: {confinement.chosen(settings.sandbox)}")
+    composition.check_urls(settings)
 
 
 @program.command("hash-password", epilog="Exit codes: 0 success; 1 aborted; 2 wrong usage.")

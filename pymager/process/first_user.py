@@ -34,6 +34,14 @@ def first_user(folder: Path) -> FirstUser:
     return FirstUser(name, hash, None)
 
 
+def stored_name(folder: Path) -> str | None:
+    """The name of the folder's user, if there is one. Raises `OSError` if the file cannot be read."""
+    try:
+        return (folder / FILE).read_text("utf-8").partition(":")[0]
+    except FileNotFoundError:
+        return None
+
+
 def _created(path: Path, line: str) -> bool:
     """Whether this process created the file: a complete draft is linked to its name, which only one process can do."""
     create_folder(path.parent)

@@ -45,6 +45,11 @@ async def test_the_password_is_shown_once_and_its_hash_is_for_the_owner_only(tmp
     file = tmp_path / "data/first-user"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert password not in file.read_text()
+    shown = await command(tmp_path, "config", **OPEN)
+    assert f"first user: admin  ({file})\n" in shown.out
+    assert file.read_text().strip().partition(":")[2] not in shown.out
+    others = await command(tmp_path, "config")
+    assert "first user" not in others.out
 
 
 async def test_no_user_is_created_while_another_program_has_the_port(tmp_path: Path) -> None:

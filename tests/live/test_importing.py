@@ -187,7 +187,7 @@ async def test_a_list_names_files_and_objects_and_pages(tmp_path: Path, minio: M
     assert "list.csv:6: the id contains the character" in done.err
     assert "/dev/zero: is not a regular file" in done.err
     assert "names the host example.test; allow it with --allow-host example.test" in done.err
-    assert "the host 127.0.0.1 has the address 127.0.0.1, which is not a public one" in done.err
+    assert "the address 127.0.0.1 is not a public one; import only connects to public ones" in done.err
     lines = '{"source": "album/near.jpg", "id": "again"}\n{"source": "album/near.jpg"}\n{"source"\n[]\n'
     done = await command(tmp_path, "import", "--list", "-", stdin=lines)
     assert (done.code, done.out.rpartition(")")[2]) == (1, ", 0 already there, 2 failed\n"), done

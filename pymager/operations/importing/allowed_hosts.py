@@ -89,16 +89,18 @@ class AllowedHosts:
             raise ImportRefused(f"{where} contains a user or a password, which import does not send")
         if before is not None and before.scheme == "https" and url.scheme != "https":
             raise ImportRefused(f"{where} leads from https to http")
+        if (literal := _literal(host)) is not None:
+            self.check_address(host, literal)
         if not self._has(host, port if port != url.with_port(None).port else None):
             shown = host if port == url.with_port(None).port else f"{host}:{port}"
             raise ImportRefused(f"{where} names the host {shown}; allow it with --allow-host {shown}")
-        if (literal := _literal(host)) is not None:
-            self.check_address(host, literal)
         return url.with_fragment(None)
 
     def check_address(self, host: str, address: IpAddress) -> None:
         """Raises `ImportRefused` for an address of this host that is not a public one."""
         if not self.is_allowed(address):
+            if host == str(address):
+                raise ImportRefused(f"the address {address} is not a public one; import only connects to public ones")
             raise ImportRefused(f"the host {host} has the address {address}, which is not a public one")
 
     def _has(self, host: str, port: int | None) -> bool:
