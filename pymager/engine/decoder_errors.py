@@ -8,6 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pymager import formats
 from pymager.engine.containers.container import Data
+from pymager.engine.jobs import EncoderFailed
 from pymager.engine.limits import PictureLimits
 from pymager.errors import NotAPicture, PictureError, Undecodable
 
@@ -19,6 +20,8 @@ _GZIP = b"\x1f\x8b"
 def translating_errors(limits: PictureLimits, data: Data) -> Iterator[None]:
     """Turn every exception of a decoder into `NotAPicture` or `Undecodable`, except `MemoryError`.
 
+    Passes on `EncoderFailed`: the frames of an animation are encoded while others are still to be decoded.
+
     Decoders raise almost anything: OSError, ValueError, RuntimeError, TypeError, SyntaxError, NotImplementedError,
     KeyError, struct.error and more have been seen. Pillow's own limit on pixels is set to ours: it catches pictures
     that are larger than their header says. Pillow warns above its limit and raises above twice its limit.
@@ -28,7 +31,7 @@ def translating_errors(limits: PictureLimits, data: Data) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (PictureError, MemoryError):
+    except (PictureError, MemoryError, EncoderFailed):
         raise
     except Image.DecompressionBombError as error:
         raise Undecodable(

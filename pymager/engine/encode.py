@@ -7,7 +7,8 @@ from PIL import Image
 
 from pymager import formats
 from pymager.engine import jpeg, plugins
-from pymager.engine.jobs import EncoderFailed, RenderJob
+from pymager.engine.encoder_errors import translating_encoder_errors
+from pymager.engine.jobs import RenderJob
 from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 
 _MODES = ("L", "RGB", "RGBA")
@@ -35,13 +36,8 @@ def encode(picture: Image.Image, job: RenderJob, copyright: Copyright = NO_COPYR
     if picture.mode == "L":
         options.pop("subsampling", None)  # gray has no colors, and Pillow's AVIF encoder would store them
     out = BytesIO()
-    try:
-        with jpeg.buffer_for(picture.size, options):
-            picture.save(out, output.encoder, **options)
-    except MemoryError:
-        raise  # it says what is wrong
-    except Exception as error:
-        raise EncoderFailed from error
+    with translating_encoder_errors(), jpeg.buffer_for(picture.size, options):
+        picture.save(out, output.encoder, **options)
     return out.getvalue()
 
 

@@ -102,9 +102,9 @@ class Attempts:
 
     def _exit_message(self, end: WorkerExited) -> str:
         if end.code in EXTERNAL_EXIT_CODES:
-            return "the picture's decoder was killed twice from outside; it probably needs too much memory"
+            return "the picture's worker process was killed twice from outside; it probably needs too much memory"
         if end.code == -signal.SIGXCPU:
             return f"the picture took more than {self._limits.cpu_seconds} seconds of processor time to decode"
         if end.code < 0:
-            return f"the picture crashed its decoder ({signal.strsignal(-end.code)})"
-        return f"the picture ended its decoder (exit code {end.code})"
+            return f"the picture crashed its worker process ({signal.strsignal(-end.code)})"
+        return f"the picture ended its worker process (exit code {end.code})"

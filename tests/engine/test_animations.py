@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pymager.engine import plugins
 from pymager.engine.animation.reading import open_animation
 from pymager.engine.animation.writing import write
+from pymager.engine.jobs import EncoderFailed
 from pymager.engine.original import open_original
 from pymager.formats import Encoding, output_of
 from tests.engine import moving
@@ -337,3 +339,21 @@ def test_avif_of_equal_animations_has_equal_bytes() -> None:
     data = converted(moving.original("gif", alpha=True, plays=0), "avif")
     assert data[data.index(b"mvhd") + 8 : data.index(b"mvhd") + 24] == bytes(16)
     assert data.count(b"tkhd") == 2
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("raised", [OSError("encoder error -2"), MemoryError()])
+def test_an_encoder_that_fails_is_told_from_a_decoder(
+    format: str, raised: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = moving.original("gif", alpha=False, plays=0)
+    encoder = output_of(format).encoder
+
+    def fail(*_: object) -> None:
+        raise raised
+
+    plugins.load_encoder(format)
+    for encoders in (Image.SAVE, Image.SAVE_ALL):
+        monkeypatch.setitem(encoders, encoder, fail)
+    with pytest.raises(MemoryError if isinstance(raised, MemoryError) else EncoderFailed):
+        converted(data, format)

@@ -10,6 +10,7 @@ from PIL import Image, ImageChops
 from pymager.engine.animation.movie import Clock, Frame, Movie, changed_area, merged
 from pymager.engine.containers.container import Box
 from pymager.engine.containers.gif import block_end, color_table_bytes, next_block
+from pymager.engine.encoder_errors import translating_encoder_errors
 
 _MAX_UINT16 = 65_535
 _UNIT_MILLISECONDS = 10
@@ -123,7 +124,8 @@ def _indexed(part: Image.Image, unchanged: Image.Image) -> tuple[Image.Image, in
 def _encoded(indexed: Image.Image) -> tuple[int, bytes, bytes]:
     """The size of the color table as in the flags of a picture, the table, and the compressed pixels."""
     out = BytesIO()
-    indexed.save(out, "GIF", optimize=False, interlace=0)
+    with translating_encoder_errors():
+        indexed.save(out, "GIF", optimize=False, interlace=0)
     data = out.getvalue()
     start = 13 + color_table_bytes(data[10])
     block = next_block(data, start)

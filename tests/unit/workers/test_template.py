@@ -131,7 +131,7 @@ async def test_workers_load_the_decoders_themselves_where_the_system_cannot_fork
             assert int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) == os.getpid()
             assert Path(f"/proc/{pid}/comm").read_text().strip() == "pymager-worker"
         assert await rendered(workers, job_file("fine"))
-        with pytest.raises(Undecodable, match="crashed its decoder"):
+        with pytest.raises(Undecodable, match="crashed its worker process"):
             await workers.inspect(job_file("segfault"))
         await until(lambda: workers.state.idle == 2)
         assert len(set(first) & set(workers.state.pids)) == 1

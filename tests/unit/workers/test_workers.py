@@ -110,8 +110,8 @@ async def test_a_worker_that_wants_a_file_without_need_costs_one_request(
 
 
 ENDS = {
-    "segfault": "crashed its decoder .Segmentation fault",
-    "abort": "crashed its decoder .Aborted",
+    "segfault": "crashed its worker process .Segmentation fault",
+    "abort": "crashed its worker process .Aborted",
     "loop": r"0\.5 seconds of processor time",
     "exit": "exit code 3",
     "vanish": "exit code 0",
