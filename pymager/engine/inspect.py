@@ -5,7 +5,7 @@ from pymager.engine.decode import can_be_reduced, check_jpeg_pixels, decode, dec
 from pymager.engine.decode_steps import DECODE_STEPS
 from pymager.engine.describe import describe
 from pymager.engine.encode import encode
-from pymager.engine.jobs import Header, Inspection, Mezzanine, RenderJob, Source
+from pymager.engine.jobs import EncoderFailed, Header, Inspection, Mezzanine, RenderJob, Source
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import OpenOriginal, open_original
 from pymager.engine.render import OUTPUT_STEPS
@@ -63,7 +63,7 @@ def inspect(
             return inspection, None
         try:
             return inspection, mezzanines.encoded(original, decoded, factor, mezzanine)
-        except MemoryError:  # an upload does not fail because its mezzanine cannot be made
+        except (MemoryError, EncoderFailed):  # an upload does not fail because its mezzanine cannot be made
             return inspection, None
 
 

@@ -20,6 +20,7 @@ from PIL import Image, ImageFile
 from pymager.engine import color, orient, scale
 from pymager.engine.decode import Decoded, can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
 from pymager.engine.decode_steps import DECODE_STEPS
+from pymager.engine.encoder_errors import translating_encoder_errors
 from pymager.engine.jobs import Mezzanine, RenderJob, Source
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import OpenOriginal, open_original, open_source
@@ -179,7 +180,9 @@ def _jpeg(picture: Image.Image, coding: _Coding, orientation: int = 1, profile: 
     exif = (
         b"" if orientation == 1 else _EXIF.pack(b"Exif\0\0", b"MM\0*", 8, 1, _ORIENTATION_TAG, 3, 1, orientation, 0, 0)
     )
-    picture.save(out, "JPEG", qtables=_tables(coding), subsampling="4:4:4", exif=exif, icc_profile=profile)
+    tables = _tables(coding)
+    with translating_encoder_errors():
+        picture.save(out, "JPEG", qtables=tables, subsampling="4:4:4", exif=exif, icc_profile=profile)
     return out.getvalue()
 
 

@@ -82,6 +82,24 @@ def test_an_inspection_and_a_job_of_its_own_make_the_same_mezzanine(tmp_path: Pa
     assert (found.description.alpha, found.description.frames) == (plain.description.alpha, plain.description.frames)
 
 
+@pytest.mark.parametrize("raised", [OSError("encoder error -2"), MemoryError()])
+def test_an_upload_is_accepted_if_its_mezzanine_cannot_be_encoded(
+    raised: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "original"
+    source.write_bytes(original("png"))
+    save = Image.SAVE["JPEG"]
+
+    def fail_if_large(picture: Image.Image, *arguments: object) -> None:
+        if picture.width > 8:
+            raise raised
+        save(picture, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setitem(Image.SAVE, "JPEG", fail_if_large)
+    inspection, body = inspect(source, ALL, WHITE, Mezzanine(SIDE, "0" * 64))
+    assert (inspection.width, inspection.height, body) == (2401, 1603, None)
+
+
 def test_a_mezzanine_is_at_most_a_fifth_of_a_photograph(turned: tuple[Path, Path, RenderJob]) -> None:
     source, file, _ = turned
     assert file.stat().st_size <= source.stat().st_size / 5
