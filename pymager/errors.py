@@ -118,7 +118,8 @@ class OriginalNotFound(PymagerError):
     """There is no original with this id."""
 
     def __init__(self, id: str, *, advises_upload: bool = True) -> None:
-        super().__init__(f"there is no original '{id}'" + (f"; upload it with POST /original/{id}" * advises_upload))
+        advice = f"; upload it with POST /original/{id}" if advises_upload else ""
+        super().__init__(f"there is no original '{id}'{advice}")
         self.id = id
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-import botocore.loaders
 import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
@@ -38,7 +37,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # Tests make hundreds of botocore's clients; each would parse the descriptions of AWS's services again.
-botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 # No test depends on speed.
 settings.register_profile("pymager", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -20,7 +20,7 @@ _GZIP = b"\x1f\x8b"
 def translating_errors(limits: PictureLimits, data: Data) -> Iterator[None]:
     """Turn every exception of a decoder into `NotAPicture` or `Undecodable`, except `MemoryError`.
 
-    Passes on `EncoderFailed`: the frames of an animation are encoded while others are still to be decoded.
+    Passes on `EncoderFailed`: the mezzanine of an upload is encoded while the upload's file is open.
 
     Decoders raise almost anything: OSError, ValueError, RuntimeError, TypeError, SyntaxError, NotImplementedError,
     KeyError, struct.error and more have been seen. Pillow's own limit on pixels is set to ours: it catches pictures

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pymager.errors import ConfigurationError, Unavailable
 from pymager.ports import BlobStore, MetadataStore
@@ -39,11 +39,11 @@ async def opened_pair(
 
 def _check_exists(url: str) -> None:
     """Raises `ConfigurationError` for a folder or a SQLite file that does not exist: opening the store creates it."""
-    parts = urlsplit(url)
-    path = unquote(parts.path)
-    if parts.scheme == "file" and not Path(path).is_dir():
+    scheme, _, rest = url.partition(":")
+    path = unquote(rest.partition("?")[0].removeprefix("//"))  # a `#` belongs to the name of a SQLite file
+    if scheme.lower() == "file" and not Path(path).is_dir():
         raise ConfigurationError(f"there is no folder {Path(path).absolute()}")
-    if parts.scheme.partition("+")[0] == "sqlite" and not Path(path[1:]).is_file():
+    if scheme.lower() in ("sqlite", "sqlite+pysqlite") and not Path(path[1:]).is_file():
         raise ConfigurationError(f"there is no file {Path(path[1:]).absolute()}")
 
 

@@ -64,6 +64,7 @@ async def test_init_makes_what_the_stores_need_and_says_so(tmp_path: Path) -> No
         (["copy-metadata", "sqlite:///a.db", "file:/b"], "TO: unknown metadata store 'file:'; known:"),
         (["copy-blobs", "file:a%20c", "file:b"], "FROM: there is no folder FOLDER/a c"),
         (["copy-metadata", "sqlite:///a.db", "sqlite:///b"], "FROM: there is no file FOLDER/a.db"),
+        (["copy-metadata", "sqlite:///a#c.db", "sqlite:///b"], "FROM: there is no file FOLDER/a#c.db"),
         (["copy-metadata", "sqlite:////proc", "sqlite:///b"], "FROM: there is no file /proc"),
     ],
 )
