@@ -80,9 +80,8 @@ def show_config(options: dict[str, Any]) -> None:
         click.echo(f"{name:<{width}}  {sources.shown(loaded.settings, name)}  ({loaded.sources[name]})")
     settings = loaded.settings
     if settings.folder is not None and not settings.users and not settings.tokens:
-        with suppress(OSError):  # of another user
-            if (user := first_user.stored_name(settings.folder)) is not None:
-                click.echo(f"first user: {user}  ({settings.folder / first_user.FILE})")
+        with suppress(OSError):  # there is none, or its file belongs to another user of the system
+            click.echo(f"first user: {first_user.stored(settings.folder).name}  ({settings.folder / first_user.FILE})")
     click.echo(f"sandbox in force: {confinement.chosen(settings.sandbox)}")
     composition.check_urls(settings)
 

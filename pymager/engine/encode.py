@@ -1,13 +1,12 @@
 """Encodes variants as the format's row in `pymager.formats` says, without any metadata but a copyright."""
 
-from io import BytesIO
 from typing import Any
 
 from PIL import Image
 
 from pymager import formats
 from pymager.engine import jpeg, plugins
-from pymager.engine.encoder_errors import translating_encoder_errors
+from pymager.engine.encoders import saved
 from pymager.engine.jobs import RenderJob
 from pymager.engine.metadata.fields import NO_COPYRIGHT, Copyright
 
@@ -35,10 +34,8 @@ def encode(picture: Image.Image, job: RenderJob, copyright: Copyright = NO_COPYR
         return png_writer.write(picture, options)
     if picture.mode == "L":
         options.pop("subsampling", None)  # gray has no colors, and Pillow's AVIF encoder would store them
-    out = BytesIO()
-    with translating_encoder_errors(), jpeg.buffer_for(picture.size, options):
-        picture.save(out, output.encoder, **options)
-    return out.getvalue()
+    with jpeg.buffer_for(picture.size, options):
+        return saved(picture, output.encoder, **options)
 
 
 def save_options(job: RenderJob, size: tuple[int, int], copyright: Copyright = NO_COPYRIGHT) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from PIL import Image, ImageFile
 from pymager.engine import color, orient, scale
 from pymager.engine.decode import Decoded, can_be_reduced, check_jpeg_pixels, decode, decode_jpeg
 from pymager.engine.decode_steps import DECODE_STEPS
-from pymager.engine.encoder_errors import translating_encoder_errors
+from pymager.engine.encoders import saved
 from pymager.engine.jobs import Mezzanine, RenderJob, Source
 from pymager.engine.limits import PictureLimits
 from pymager.engine.original import OpenOriginal, open_original, open_source
@@ -175,15 +175,11 @@ def _layers(picture: Image.Image, orientation: int, profile: bytes | None, lengt
 
 
 def _jpeg(picture: Image.Image, coding: _Coding, orientation: int = 1, profile: bytes | None = None) -> bytes:
-    out = BytesIO()
     picture.info = {}
     exif = (
         b"" if orientation == 1 else _EXIF.pack(b"Exif\0\0", b"MM\0*", 8, 1, _ORIENTATION_TAG, 3, 1, orientation, 0, 0)
     )
-    tables = _tables(coding)
-    with translating_encoder_errors():
-        picture.save(out, "JPEG", qtables=tables, subsampling="4:4:4", exif=exif, icc_profile=profile)
-    return out.getvalue()
+    return saved(picture, "JPEG", qtables=_tables(coding), subsampling="4:4:4", exif=exif, icc_profile=profile)
 
 
 @cache

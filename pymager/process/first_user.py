@@ -30,16 +30,13 @@ def first_user(folder: Path) -> FirstUser:
         line = f"{NAME}:{hash_password(password)}\n"
         if _created(path, line):
             return FirstUser(NAME, line.strip().partition(":")[2], password)
-    name, _, hash = path.read_text("utf-8").strip().partition(":")
+    return stored(folder)
+
+
+def stored(folder: Path) -> FirstUser:
+    """The folder's user, which a server has created. Raises `OSError` if there is none, or if it cannot be read."""
+    name, _, hash = (folder / FILE).read_text("utf-8").strip().partition(":")
     return FirstUser(name, hash, None)
-
-
-def stored_name(folder: Path) -> str | None:
-    """The name of the folder's user, if there is one. Raises `OSError` if the file cannot be read."""
-    try:
-        return (folder / FILE).read_text("utf-8").partition(":")[0]
-    except FileNotFoundError:
-        return None
 
 
 def _created(path: Path, line: str) -> bool:

@@ -1,13 +1,12 @@
 """Writes image sequences in AVIF."""
 
 from fractions import Fraction
-from io import BytesIO
 
 from PIL import Image
 
 from pymager.engine.animation.movie import Clock, Frame, Movie, merged
 from pymager.engine.containers import avis
-from pymager.engine.encoder_errors import translating_encoder_errors
+from pymager.engine.encoders import saved
 
 _MAX_MILLISECONDS = Fraction((1 << 31) - 1)
 _MIN_MILLISECONDS = 1  # libavif writes 1 for 0
@@ -46,7 +45,5 @@ class _Sequence(Image.Image):
 def write(movie: Movie) -> bytes:
     """The animation as AVIF; a still picture if all frames are equal."""
     sequence = _Sequence(movie)
-    out = BytesIO()
-    with translating_encoder_errors():
-        sequence.save(out, "AVIF", save_all=True, duration=sequence.milliseconds, **movie.first_options)
-    return avis.normalized(out.getvalue(), movie.plays) if sequence.is_animated else out.getvalue()
+    data = saved(sequence, "AVIF", save_all=True, duration=sequence.milliseconds, **movie.first_options)
+    return avis.normalized(data, movie.plays) if sequence.is_animated else data

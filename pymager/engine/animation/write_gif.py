@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
-from io import BytesIO
 from struct import pack
 
 from PIL import Image, ImageChops
@@ -10,7 +9,7 @@ from PIL import Image, ImageChops
 from pymager.engine.animation.movie import Clock, Frame, Movie, changed_area, merged
 from pymager.engine.containers.container import Box
 from pymager.engine.containers.gif import block_end, color_table_bytes, next_block
-from pymager.engine.encoder_errors import translating_encoder_errors
+from pymager.engine.encoders import saved
 
 _MAX_UINT16 = 65_535
 _UNIT_MILLISECONDS = 10
@@ -123,10 +122,7 @@ def _indexed(part: Image.Image, unchanged: Image.Image) -> tuple[Image.Image, in
 
 def _encoded(indexed: Image.Image) -> tuple[int, bytes, bytes]:
     """The size of the color table as in the flags of a picture, the table, and the compressed pixels."""
-    out = BytesIO()
-    with translating_encoder_errors():
-        indexed.save(out, "GIF", optimize=False, interlace=0)
-    data = out.getvalue()
+    data = saved(indexed, "GIF", optimize=False, interlace=0)
     start = 13 + color_table_bytes(data[10])
     block = next_block(data, start)
     assert block is not None

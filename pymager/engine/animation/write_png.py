@@ -1,7 +1,6 @@
 """Writes APNG (PNG specification, third edition, sections 4.9 and 11.3.6)."""
 
 from fractions import Fraction
-from io import BytesIO
 from struct import pack
 from typing import Any
 
@@ -10,7 +9,7 @@ from PIL import Image
 from pymager.engine.animation.movie import Movie, changed_area, merged
 from pymager.engine.animation.read_png import SIGNATURE, chunks
 from pymager.engine.containers.png import chunk
-from pymager.engine.encoder_errors import translating_encoder_errors
+from pymager.engine.encoders import saved
 
 _MAX_UINT16 = 65_535
 _MAX_PLAYS = (1 << 31) - 1
@@ -46,10 +45,7 @@ def write(movie: Movie) -> bytes:
 
 def _encoded(picture: Image.Image, options: dict[str, Any]) -> tuple[list[bytes], bytes]:
     """The chunks without pixels, of which the first is IHDR, and the content of all IDAT chunks together."""
-    out = BytesIO()
-    with translating_encoder_errors():
-        picture.save(out, "PNG", **options)
-    data = out.getvalue()
+    data = saved(picture, "PNG", **options)
     found = [(kind, data[start:end]) for kind, start, end in chunks(data)]
     others = [chunk(kind, content) for kind, content in found if kind not in (b"IDAT", b"IEND")]
     return others, b"".join(content for kind, content in found if kind == b"IDAT")

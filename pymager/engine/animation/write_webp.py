@@ -1,7 +1,6 @@
 """Writes animated WebP (RFC 9649, section 2.7.1)."""
 
 from fractions import Fraction
-from io import BytesIO
 from struct import pack
 from typing import Any
 
@@ -10,7 +9,7 @@ from PIL import Image
 from pymager.engine.animation.movie import Clock, Movie, changed_area, merged
 from pymager.engine.animation.read_webp import chunk, chunks, features, file
 from pymager.engine.containers.container import Box
-from pymager.engine.encoder_errors import translating_encoder_errors
+from pymager.engine.encoders import saved
 
 _MAX_UINT16 = 65_535
 _MAX_UINT24 = (1 << 24) - 1
@@ -49,10 +48,7 @@ def _from_even(area: Box) -> Box:
 
 def _encoded(picture: Image.Image, options: dict[str, Any]) -> tuple[bytes, dict[bytes, bytes]]:
     """The chunks with the pixels, and the contents of those with metadata by type."""
-    out = BytesIO()
-    with translating_encoder_errors():
-        picture.save(out, "WEBP", **options)
-    data = out.getvalue()
+    data = saved(picture, "WEBP", **options)
     found = {kind: data[start:end] for kind, start, end in chunks(data, 12, len(data)) if kind != b"VP8X"}
     pixels = b"".join(chunk(*item) for item in found.items() if item[0] not in _METADATA_FLAGS)
     return pixels, {kind: content for kind, content in found.items() if kind in _METADATA_FLAGS}
