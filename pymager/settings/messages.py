@@ -46,12 +46,12 @@ def sentence(problem: Mapping[str, Any], field: FieldInfo, *, secret: bool) -> s
     return expected if secret else f"{expected}, got {shortened(problem['input'])}"
 
 
-def unknown(name: str, known: Mapping[str, FieldInfo], prefix: str) -> str:
-    """The error message for a setting that does not exist. `prefix` is empty unless a variable sets it."""
-    plain = name.lower().removeprefix("pymager_")
-    similar = [prefix + (match.upper() if prefix else match) for match in get_close_matches(plain, known, 1)]
+def unknown(name: str, known: Mapping[str, FieldInfo], prefix: str, *, is_variable: bool) -> str:
+    """The error message for a setting that does not exist. `prefix` is that of variables; a file may not have it."""
+    plain = name.lower().removeprefix(prefix.lower())
+    similar = [prefix + match.upper() if is_variable else match for match in get_close_matches(plain, known, 1)]
     hint = f" Did you mean {similar[0]}?" if similar else ""
-    if hint and not prefix and plain != name:
+    if hint and not is_variable and plain != name:
         hint += " In a file, names are lowercase and have no prefix;"
     return f"no such setting.{hint} docs/reference/settings.md lists all settings"
 

@@ -108,8 +108,7 @@ def _sentences(error: ValidationError, sources: dict[str, str]) -> list[str]:
         shown_name = source if source.startswith(PREFIX) else f"{name} ({source})"
         field = Settings.model_fields.get(name)
         if field is None:
-            prefix = PREFIX if source.startswith(PREFIX) else ""
-            text = messages.unknown(name, Settings.model_fields, prefix)
+            text = messages.unknown(name, Settings.model_fields, PREFIX, is_variable=source.startswith(PREFIX))
         else:
             text = messages.sentence(problem, field, secret=_is_secret(field) or name in _STORE_URLS)
         sentences.append(f"{shown_name}: {text}")

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import pytest
@@ -27,22 +28,23 @@ class _TlsMariaDb(MariaDb):
         files = {"cert": "server.crt", "key": "server.key"}
         return [*super().command(), *(f"--ssl-{option}={self.folder / name}" for option, name in files.items())]
 
+    def ask(self, *statements: str) -> list[tuple[Any, ...]]:
+        """The rows of the last statement, over a connection without TLS."""
+        with pymysql.connect(host="127.0.0.1", port=self.port, user="root", ssl_disabled=True) as connection:
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall())
+
     def tls_connections(self) -> int:
         """How many clients have connected with TLS so far."""
-        with pymysql.connect(host="127.0.0.1", port=self.port, user="root", ssl_disabled=True) as connection:
-            cursor = connection.cursor()
-            cursor.execute("SHOW GLOBAL STATUS LIKE 'Ssl_finished_accepts'")
-            return int(cursor.fetchone()[1])
+        [(_, count)] = self.ask("SHOW GLOBAL STATUS LIKE 'Ssl_finished_accepts'")
+        return int(count)
 
     def disconnect_all(self) -> None:
-        """Close every connection."""
-        with pymysql.connect(host="127.0.0.1", port=self.port, user="root", ssl_disabled=True) as connection:
-            cursor = connection.cursor()
-            cursor.execute(
-                "SELECT id FROM information_schema.processlist WHERE id != CONNECTION_ID() AND user = 'root'"
-            )
-            for (number,) in cursor.fetchall():
-                cursor.execute(f"KILL {number}")
+        """Close every connection of a store."""
+        open_ones = self.ask("SELECT id FROM information_schema.processlist WHERE user = 'root' AND db IS NOT NULL")
+        self.ask(*(f"KILL {number}" for (number,) in open_ones))
 
 
 @pytest.fixture(scope="module")

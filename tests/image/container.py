@@ -75,7 +75,7 @@ class Container:
     def logs(self, text: str) -> None:
         """Wait until its log has this: podman receives it a moment later than it is written."""
         end = time.monotonic() + _TIMEOUT_SECONDS
-        while text not in (log := self.log().replace('": "', '":"')):
+        while text not in (log := self.log()):
             assert time.monotonic() < end, f"{text} is not logged: {log}"
             time.sleep(_PAUSE)
 

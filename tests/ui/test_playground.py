@@ -26,8 +26,6 @@ const look = () => {
 };
 look();
 """
-
-
 _SET_QUALITY = """
 const { q } = document.querySelector("form.controls").elements;
 q.value = 40;
